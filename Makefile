@@ -1,0 +1,79 @@
+# bnconform: from a clone to a verdict. `make help` lists what there is.
+
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+EXTRAS ?= frameworks,dev
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/.installed
+SHORT := --implementation textbook.numpy --implementation torch.nn --case '*/float32/*'
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install matrix test lint format types unit short wheel bench clean distclean
+
+# Without bytecode every import of a framework is compiled anew, in every process.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## show this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1:\2/p' $(MAKEFILE_LIST) | awk -F: '{ printf "%-12s %s\n", $$1, $$2 }'
+	@echo "and these can be given:"
+	@echo "  PYTHON=python3.12        the Python to make the environment with (3.11 to 3.13)"
+	@echo "  JOBS=4                   processes at a time (default 2)"
+	@echo "  ARGS='--clause STAT-3'   further options for 'bnconform run' (make matrix) or pytest (make unit)"
+	@echo "  UV_TORCH_BACKEND=cpu     in the environment: the small CPU build of torch instead of the index's CUDA build"
+
+matrix: $(STAMP) ## run every default implementation and write the HTML report
+	@mkdir -p reports && rm -f reports/matrix.jsonl reports/matrix.html
+	$(BIN)/bnconform run -n $(JOBS) --results reports/matrix.jsonl $(ARGS) || \
+		{ status=$$?; [ $$status -eq 1 ] || exit $$status; }
+	$(BIN)/bnconform report reports/matrix.jsonl -o reports/matrix.html
+	@echo "Results: $(CURDIR)/reports/matrix.jsonl"
+	@echo "Report:  $(CURDIR)/reports/matrix.html"
+
+test: lint types unit short wheel ## lint, types, tests, a short matrix with its report, the built wheel
+	@echo "make test: all green"
+
+lint: $(STAMP) ## ruff (lint and format) and import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## mend what ruff can mend
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy --strict
+
+unit: $(STAMP) ## the tests of the suite itself, slow ones included
+	$(PY) -m pytest -n $(JOBS) $(ARGS)
+
+short: $(STAMP) ## a narrow matrix from run to report
+	@mkdir -p reports && rm -f reports/short.jsonl reports/short.html
+	$(BIN)/bnconform run $(SHORT) -n $(JOBS) --results reports/short.jsonl
+	$(BIN)/bnconform report reports/short.jsonl -o reports/short.html
+	@grep -q '</html>' reports/short.html && echo "report made: $(CURDIR)/reports/short.html"
+
+wheel: $(STAMP) ## build wheel and sdist into dist/, and use the wheel in an environment of its own outside the checkout
+	$(PY) .ci/check_wheel.py
+
+bench: $(STAMP) ## measure speed and size
+	$(PY) tests/bench.py
+
+clean: ## remove what was built and cached, but not the environment and not the reports
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find reference conformance adapters tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## the environment and the reports of make, too
+	rm -rf $(VENV) reports/matrix.jsonl reports/matrix.html reports/short.jsonl reports/short.html
+
+install: $(STAMP) ## only make the environment, .venv
+
+$(STAMP): pyproject.toml constraints.txt .ci/install.py
+	$(PYTHON) .ci/install.py $(VENV) $(EXTRAS)
+	@touch $@

@@ -1,0 +1,261 @@
+"""Batch normalisation from TensorFlow's operations, eagerly: the fused kernel, and moments with normalisation.
+
+Neither operation keeps running statistics itself; both adapters keep them in `tf.Variable`s as code that uses the
+operations does, and move them in the training forward.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from bn_conformance.adapter import (
+    Adapter,
+    Array,
+    Capabilities,
+    Convention,
+    Gradients,
+    Layer,
+    LayerConfig,
+    RunningStatistics,
+)
+
+TENSORFLOW_ENVIRONMENT: Mapping[str, str] = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+"""One thread, and no chatter on the standard streams; both are read when TensorFlow is imported or first used."""
+
+_DATA_FORMATS = {(4, "first"): "NCHW", (4, "last"): "NHWC", (5, "first"): "NCDHW", (5, "last"): "NDHWC"}
+
+
+@cache
+def tensorflow() -> Any:
+    """TensorFlow on one CPU thread, with GPUs hidden."""
+    import tensorflow as tf
+
+    try:
+        tf.config.set_visible_devices([], "GPU")
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:  # Something else in this process has used TensorFlow already: its settings stand.
+        pass
+    return tf
+
+
+def tensorflow_versions(*others: str) -> dict[str, str]:
+    """Versions of TensorFlow, whichever distribution provides it, and of other distributions."""
+    found = {}
+    for name in ("tensorflow", "tensorflow-cpu", *others):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class _EagerLayer(Layer):
+    """Parameters and moving statistics as variables, gradients from `tf.GradientTape`."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        tf = tensorflow()
+        self._config = config
+        shape, dtype = (config.num_channels,), tf.as_dtype(config.parameter_dtype)
+        self._gamma = tf.Variable(tf.ones(shape, dtype), name="gamma") if config.gamma else None
+        self._beta = tf.Variable(tf.zeros(shape, dtype), name="beta") if config.beta else None
+        self._moving_mean = tf.Variable(tf.zeros(shape, dtype), trainable=False, name="moving_mean")
+        self._moving_variance = tf.Variable(tf.ones(shape, dtype), trainable=False, name="moving_variance")
+        self._latest: tuple[Any, Any, Any] | None = None
+
+    @abstractmethod
+    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+        """The result, and the moving mean and moving variance as they are to become."""
+
+    @abstractmethod
+    def _infer(self, x: Any) -> Any:
+        """The result, from the moving statistics."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        tf = tensorflow()
+        tensor = tf.constant(x)
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch([tensor, *self._parameters()])
+            if training:
+                y, mean, variance = self._train(tensor)
+            else:
+                y = self._infer(tensor)
+        if training:
+            self._moving_mean.assign(mean)
+            self._moving_variance.assign(variance)
+        self._latest = (tape, y, tensor)
+        result: Array = y.numpy()
+        return result
+
+    def backward(self, dy: Array) -> Gradients:
+        if self._latest is None:
+            raise RuntimeError("backward needs a forward before it")
+        tape, y, x = self._latest
+        sources = {"dx": x, "dgamma": self._gamma, "dbeta": self._beta}
+        present = {name: source for name, source in sources.items() if source is not None}
+        found = tape.gradient(y, present, output_gradients=tensorflow().constant(dy))
+        arrays = {name: gradient.numpy() for name, gradient in found.items()}
+        return Gradients(arrays["dx"], arrays.get("dgamma"), arrays.get("dbeta"))
+
+    def running_statistics(self) -> RunningStatistics:
+        return RunningStatistics(self._moving_mean.numpy(), self._moving_variance.numpy())
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        self._moving_mean.assign(mean)
+        self._moving_variance.assign(variance)
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        if self._gamma is not None and gamma is not None:
+            self._gamma.assign(gamma)
+        if self._beta is not None and beta is not None:
+            self._beta.assign(beta)
+
+    def state(self) -> Mapping[str, Array]:
+        return {variable.name: variable.numpy() for variable in self._variables()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        for variable in self._variables():
+            variable.assign(state[variable.name])
+
+    def _parameters(self) -> list[Any]:
+        return [variable for variable in (self._gamma, self._beta) if variable is not None]
+
+    def _variables(self) -> list[Any]:
+        return [*self._parameters(), self._moving_mean, self._moving_variance]
+
+
+class _FusedLayer(_EagerLayer):
+    """`fused_batch_norm`, which moves the statistics itself where `exponential_avg_factor` is not 1."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config)
+        self._options: dict[str, Any] = {"data_format": _DATA_FORMATS[config.rank, config.layout]}
+        if config.eps is not None:
+            self._options["epsilon"] = config.eps
+
+    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+        options = dict(self._options)
+        if self._config.momentum not in (None, 1.0):  # With a factor of 1 "mean must be None", says the documentation.
+            options["exponential_avg_factor"] = self._config.momentum
+            options |= {"mean": self._moving_mean, "variance": self._moving_variance}
+        fused = tensorflow().compat.v1.nn.fused_batch_norm
+        y, mean, variance = fused(x, self._gamma, self._beta, is_training=True, **options)
+        return y, mean, variance
+
+    def _infer(self, x: Any) -> Any:
+        fused = tensorflow().compat.v1.nn.fused_batch_norm
+        statistics = {"mean": self._moving_mean, "variance": self._moving_variance}
+        y, _, _ = fused(x, self._gamma, self._beta, is_training=False, **statistics, **self._options)
+        return y
+
+
+class _MomentsLayer(_EagerLayer):
+    """`tf.nn.moments` and `tf.nn.batch_normalization`, with the moving averages of `tf.keras`' unfused layer."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config)
+        self._axes = list(config.reduced_axes)
+        self._keepdims = config.channel_axis != config.rank - 1  # 1-D parameters broadcast over the last axis only.
+        self._options = {} if config.eps is None else {"variance_epsilon": config.eps}
+
+    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+        mean, variance = tensorflow().nn.moments(x, self._axes, keepdims=self._keepdims)
+        return (
+            self._normalise(x, mean, variance),
+            self._moved(self._moving_mean, mean),
+            self._moved(self._moving_variance, variance),
+        )
+
+    def _infer(self, x: Any) -> Any:
+        return self._normalise(x, self._broadcast(self._moving_mean), self._broadcast(self._moving_variance))
+
+    def _normalise(self, x: Any, mean: Any, variance: Any) -> Any:
+        offset, scale = self._broadcast(self._beta), self._broadcast(self._gamma)
+        return tensorflow().nn.batch_normalization(x, mean, variance, offset, scale, **self._options)
+
+    def _broadcast(self, value: Any) -> Any:
+        if value is None or not self._keepdims:
+            return value
+        shape = [
+            self._config.num_channels if axis == self._config.channel_axis else 1 for axis in range(self._config.rank)
+        ]
+        return tensorflow().reshape(value, shape)
+
+    def _moved(self, moving: Any, batch: Any) -> Any:
+        batch = tensorflow().reshape(batch, [-1]) if self._keepdims else batch
+        return moving - (moving - batch) * (1.0 - self._config.keep)  # type: ignore[operator]  # see `supports`
+
+
+class _TensorflowOperations(Adapter):
+    framework = "tensorflow"
+    environment = TENSORFLOW_ENVIRONMENT
+    requires = ("tensorflow",)
+    install = "pip install 'bnconform[tensorflow]'"
+
+    def versions(self) -> Mapping[str, str]:
+        return tensorflow_versions()
+
+
+class TensorflowFused(_TensorflowOperations):
+    """`tf.compat.v1.nn.fused_batch_norm`: 4-D and 5-D, channels first or last, statistics and parameters in float32."""
+
+    name = "tf.nn.fused"
+    convention = Convention(
+        # The documentation does not say so; the kernel multiplies by n / (n - 1): tensorflow/core/kernels/
+        # fused_batch_norm_op.cc, "rest_size_adjust" (Bessel's correction), and tf_keras'
+        # _maybe_add_or_remove_bessels_correction says that the fused variance has it.
+        running_variance="unbiased",
+        momentum_weighs="new",
+        default_momentum=1.0,  # exponential_avg_factor: "If set to 1.0, the current batch average is returned".
+        default_eps=1e-3,
+        hyperparameter_dtype="float32",  # Attributes "epsilon: float" and "exponential_avg_factor: float" of the op.
+        statistics_dtype="float32",
+    )
+    capabilities = Capabilities(
+        # Registered on CPU for x in float16, bfloat16, float32, each with float32 parameters (T and U of the op).
+        dtypes=frozenset({"float32"}),
+        mixed=frozenset({("float16", "float32"), ("bfloat16", "float32")}),
+        ranks=frozenset({4, 5}),
+        layouts=frozenset({"first", "last"}),
+        affine=frozenset({"both"}),  # scale and offset are required.
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return _FusedLayer(config)
+
+
+class TensorflowMoments(_TensorflowOperations):
+    """`tf.nn.moments` and `tf.nn.batch_normalization`, with moving averages kept as the unfused layers keep them."""
+
+    name = "tf.nn.moments"
+    convention = Convention(
+        running_variance="biased",  # "sample variance, not unbiased variance": tensorflow/python/ops/nn_impl.py.
+        momentum_weighs="old",  # decay, in moving -= (moving - batch) * (1 - decay).
+        default_momentum=None,
+        default_eps=None,
+        statistics_dtype="parameter",
+    )
+    capabilities = Capabilities(
+        # No wider parameters: multiplying what moments() gives with another dtype raises, without a cast by the user.
+        dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
+        layouts=frozenset({"first", "last", "between"}),
+        affine=frozenset({"both", "none", "gamma", "beta"}),
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return _MomentsLayer(config)
+
+    def supports(self, config: LayerConfig) -> str | None:
+        if config.eps is None:
+            return "tf.nn.batch_normalization has no default for variance_epsilon"
+        if config.momentum is None:
+            return "tf.nn.moments keeps no moving average, so that it has no default momentum"
+        return None

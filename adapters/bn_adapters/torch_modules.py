@@ -1,0 +1,287 @@
+"""PyTorch: its modules, its function, its channels-last memory format, and any module of a user's.
+
+`TorchModuleLayer` makes a contract layer of any `torch.nn.Module` that has the attributes weight, bias, running_mean
+and running_var, so that the adapter of a new module only has to build it (see adapters/README.md). Gradients come from
+torch's autograd. Arrays go to torch without a copy, so that a module which writes into its input is seen doing it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from types import SimpleNamespace
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from bn_conformance.adapter import (
+    CUMULATIVE,
+    Adapter,
+    Array,
+    Capabilities,
+    Convention,
+    Gradients,
+    Layer,
+    LayerConfig,
+    RunningStatistics,
+)
+
+# Of wider parameters torch's CPU kernels take float32 beside float16 and bfloat16, and nothing else: "mixed dtype
+# (CPU): expect parameter to have scalar type of Float" (ATen/native/mixed_data_type.h).
+ALL_DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
+MIXED = frozenset({("float16", "float32"), ("bfloat16", "float32")})
+INSTALL = "pip install 'bnconform[torch]'"
+
+
+@cache
+def load_torch() -> Any:
+    """The module torch, imported at the first call and set to one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return torch
+
+
+def torch_dtype(name: str) -> Any:
+    """The dtype of torch with a format's name, for example of "bfloat16"."""
+    return getattr(load_torch(), name)
+
+
+def to_tensor(array: Array, device: str = "cpu") -> Any:
+    """A tensor over the memory of the array: strides, broadcasting and offset are kept, nothing is copied or rounded.
+
+    Only where torch has no such tensor (negative strides, or a stride between two elements) is the array copied first.
+    A dtype that torch does not know raises torch's own TypeError.
+    """
+    torch = load_torch()
+    if any(stride < 0 or stride % array.itemsize for stride in array.strides):
+        array = array.copy()
+    is_bfloat16 = array.dtype == ml_dtypes.bfloat16
+    bits = array.view(np.int16) if is_bfloat16 else array  # torch does not know the dtype of ml_dtypes
+    if bits.flags.writeable:
+        tensor = torch.from_numpy(bits)
+    else:
+        with (
+            warnings.catch_warnings()
+        ):  # torch has no read-only tensors and says so; whether one is written to is tested
+            warnings.simplefilter("ignore", UserWarning)
+            tensor = torch.from_numpy(bits)
+    return (tensor.view(torch.bfloat16) if is_bfloat16 else tensor).to(device)
+
+
+def to_array(tensor: Any) -> Array:
+    """A NumPy array over the memory of the tensor (a copy of it if that is on another device)."""
+    torch = load_torch()
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        return np.asarray(tensor.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
+    return np.asarray(tensor.numpy())
+
+
+def hyperparameters(config: LayerConfig) -> dict[str, Any]:
+    """The arguments eps and momentum in torch's terms, without those that are left to the implementation."""
+    chosen: dict[str, Any] = {}
+    if config.eps is not None:
+        chosen["eps"] = config.eps
+    if config.momentum is not None:
+        chosen["momentum"] = None if config.momentum == CUMULATIVE else config.momentum
+    return chosen
+
+
+class TorchLayer(Layer):
+    """What layers over torch tensors share; `apply` is what they differ in.
+
+    Args:
+        held: object with the attributes weight, bias (None or missing if absent), running_mean and running_var.
+        device: where it runs, as torch names it.
+        memory_format: name of the torch memory format that x and dy are brought to, or None to leave them as they are.
+    """
+
+    def __init__(self, held: Any, device: str = "cpu", memory_format: str | None = None) -> None:
+        self.torch = load_torch()
+        self.held = held
+        self.device = device
+        self.memory_format = getattr(self.torch, memory_format) if memory_format else None
+        self.latest: tuple[Any, Any] | None = None
+
+    @abstractmethod
+    def apply(self, x: Any, training: bool) -> Any:
+        """The implementation's own forward pass, tensor to tensor."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        x_tensor = self._input(x)
+        if x_tensor.is_floating_point():  # anything else is for the implementation to refuse
+            x_tensor.requires_grad_(True)
+        y_tensor = self.apply(x_tensor, training)
+        self.latest = (x_tensor, y_tensor)
+        return to_array(y_tensor)
+
+    def backward(self, dy: Array) -> Gradients:
+        if self.latest is None:
+            raise RuntimeError("backward needs a forward before it")
+        x_tensor, y_tensor = self.latest
+        weight, bias = getattr(self.held, "weight", None), getattr(self.held, "bias", None)
+        present = [parameter for parameter in (weight, bias) if parameter is not None]
+        found = self.torch.autograd.grad(y_tensor, [x_tensor, *present], self._input(dy), retain_graph=True)
+        gradients = map(to_array, found)
+        return Gradients(
+            dx=next(gradients),
+            dgamma=None if weight is None else next(gradients),
+            dbeta=None if bias is None else next(gradients),
+        )
+
+    def running_statistics(self) -> RunningStatistics:
+        return RunningStatistics(to_array(self.held.running_mean).copy(), to_array(self.held.running_var).copy())
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        self._copy_into(running_mean=mean, running_var=variance)
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        self._copy_into(weight=gamma, bias=beta)
+
+    def _copy_into(self, **arrays: Array | None) -> None:
+        with self.torch.no_grad():
+            for name, array in arrays.items():
+                if array is not None:
+                    getattr(self.held, name).copy_(to_tensor(array))
+
+    def _input(self, array: Array) -> Any:
+        tensor = to_tensor(array, self.device)
+        return tensor if self.memory_format is None else tensor.contiguous(memory_format=self.memory_format)
+
+
+class TorchModuleLayer(TorchLayer):
+    """Any torch module with the attributes weight, bias, running_mean and running_var, behind the contract.
+
+    The module comes in the dtype of its parameters; `device` and `memory_format` are as in `TorchLayer`.
+    """
+
+    def __init__(self, module: Any, device: str = "cpu", memory_format: str | None = None) -> None:
+        super().__init__(module.to(device), device, memory_format)
+        self.frozen = False
+
+    def apply(self, x: Any, training: bool) -> Any:
+        training = training and not self.frozen
+        if self.held.training != training:
+            self.held.train(training)
+        return self.held(x)
+
+    def state(self) -> Mapping[str, Array]:
+        return {name: to_array(tensor).copy() for name, tensor in self.held.state_dict().items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        self.held.load_state_dict({name: to_tensor(array) for name, array in state.items()})
+
+    def freeze(self) -> None:
+        # torch's way: module.eval() after every model.train(). The parameters keep their gradients.
+        self.frozen = True
+
+
+class TorchFunctionalLayer(TorchLayer):
+    """`torch.nn.functional.batch_norm` with the tensors that its caller keeps; there is no module and no state_dict."""
+
+    def __init__(self, config: LayerConfig, device: str = "cpu") -> None:
+        torch, shape = load_torch(), (config.num_channels,)
+        options = {"dtype": torch_dtype(config.parameter_dtype), "device": device}
+        held = SimpleNamespace(
+            weight=torch.ones(shape, requires_grad=True, **options) if config.gamma else None,
+            bias=torch.zeros(shape, requires_grad=True, **options) if config.beta else None,
+            running_mean=torch.zeros(shape, **options),
+            running_var=torch.ones(shape, **options),
+        )
+        super().__init__(held, device)
+        self.arguments = hyperparameters(config)
+
+    def apply(self, x: Any, training: bool) -> Any:
+        return self.torch.nn.functional.batch_norm(x, training=training, **vars(self.held), **self.arguments)
+
+    def state(self) -> Mapping[str, Array]:
+        return {name: to_array(tensor).copy() for name, tensor in vars(self.held).items() if tensor is not None}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        self._copy_into(**state)
+
+
+class TorchNN(Adapter):
+    """`torch.nn.BatchNorm1d` for ranks 2 and 3, `BatchNorm2d` for 4, `BatchNorm3d` for 5."""
+
+    name = "torch.nn"
+    framework = "torch"
+    requires = ("torch",)
+    install = INSTALL
+    convention = Convention()  # the default convention is this module's: see the docstring of torch.nn.BatchNorm2d
+    capabilities = Capabilities(
+        dtypes=ALL_DTYPES,
+        mixed=MIXED,
+        affine=frozenset({"both", "none", "gamma"}),  # bias=False; there is no argument to drop the weight alone
+        cumulative=True,
+        freeze=True,
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return TorchModuleLayer(self._module(config), self.device)
+
+    def supports(self, config: LayerConfig) -> str | None:
+        if config.gamma and not config.beta and _installed("torch") < (2, 13):
+            return "torch.nn.BatchNorm has no argument bias before torch 2.13, so it cannot scale without shifting"
+        return None
+
+    def _module(self, config: LayerConfig) -> Any:
+        torch = load_torch()
+        dimensions = {2: "1d", 3: "1d", 4: "2d", 5: "3d"}[config.rank]
+        options: dict[str, Any] = {} if config.gamma == config.beta else {"bias": config.beta}
+        return getattr(torch.nn, "BatchNorm" + dimensions)(
+            config.num_channels,
+            affine=config.gamma,
+            dtype=torch_dtype(config.parameter_dtype),
+            **hyperparameters(config),
+            **options,
+        )
+
+
+class TorchNNChannelsLast(TorchNN):
+    """`torch.nn` fed with tensors in channels-last memory format; the shape stays (N, C, ...)."""
+
+    name = "torch.nn[channels_last]"
+    # torch has these memory formats for two and three spatial axes only
+    capabilities = replace(TorchNN.capabilities, ranks=frozenset({4, 5}))
+
+    def build(self, config: LayerConfig) -> Layer:
+        memory_format = "channels_last" if config.rank == 4 else "channels_last_3d"
+        return TorchModuleLayer(self._module(config), self.device, memory_format)
+
+
+class TorchFunctional(Adapter):
+    """`torch.nn.functional.batch_norm`, the caller keeping the tensors.
+
+    The initial running statistics are the caller's, not the function's: this adapter starts them as the modules do.
+    Freezing and the cumulative average live in the modules; the function has neither.
+    """
+
+    name = "torch.functional"
+    framework = "torch"
+    requires = ("torch",)
+    install = INSTALL
+    convention = Convention()
+    capabilities = Capabilities(
+        dtypes=ALL_DTYPES,
+        mixed=MIXED,
+        affine=frozenset({"both", "none", "gamma", "beta"}),
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return TorchFunctionalLayer(config, self.device)
+
+
+def _installed(distribution: str) -> tuple[int, int]:
+    """Major and minor version of a distribution, (0, 0) where it is missing."""
+    try:
+        major, minor = version(distribution).split(".")[:2]
+    except PackageNotFoundError:
+        return 0, 0
+    return int(major), int(minor)

@@ -1,0 +1,174 @@
+"""The adapter contract: everything that an implementation must offer to be judged.
+
+An adapter is a class with a `name`, a `convention`, `capabilities` and a method `build(config)` that gives a `Layer`.
+Arrays go in and come out as NumPy arrays; bfloat16 is the dtype of `ml_dtypes`. An adapter module imports its
+framework inside `build` (or in a module-level function that `build` calls), never at import time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from numpy.typing import NDArray
+
+from bn_reference.config import CUMULATIVE, LayerConfig
+from bn_reference.convention import Convention
+
+__all__ = [
+    "CUMULATIVE",
+    "Adapter",
+    "Array",
+    "Capabilities",
+    "Convention",
+    "Gradients",
+    "Layer",
+    "LayerConfig",
+    "RunningStatistics",
+]
+
+Array = NDArray[Any]
+"""A NumPy array of one of the suite's dtypes."""
+
+CONTRACT_VERSION = 1
+"""Raised when the contract changes in a way that an adapter must follow."""
+
+
+class Gradients(NamedTuple):
+    """What `Layer.backward` gives: dx of the shape and dtype of x; dgamma and dbeta of shape (C,), None if absent."""
+
+    dx: Array
+    dgamma: Array | None
+    dbeta: Array | None
+
+
+class RunningStatistics(NamedTuple):
+    """Running mean and running variance, each of shape (C,)."""
+
+    mean: Array
+    variance: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What an implementation can do. What is not declared is shown as `unsupported`, never as a failure.
+
+    Attributes:
+        dtypes: formats of x with parameters of the same format.
+        mixed: pairs (format of x, format of the parameters) with wider parameters.
+        ranks: ranks of x.
+        layouts: where the channels may be, see `LayerConfig.layout`.
+        gradients: modes in which `backward` works.
+        affine: which of gamma and beta a layer may have.
+        cumulative: whether momentum may be `CUMULATIVE`.
+        freeze: whether `Layer.freeze` works.
+        state: whether `Layer.state` and `Layer.load_state` work.
+        set_statistics: whether `Layer.set_running_statistics` works.
+        compiles: each new shape costs a compilation, so that sweeps over sizes are left out.
+        devices: devices that `Adapter.device` may name.
+    """
+
+    dtypes: frozenset[str] = frozenset({"float32", "float64"})
+    mixed: frozenset[tuple[str, str]] = frozenset()
+    ranks: frozenset[int] = frozenset({2, 3, 4, 5})
+    layouts: frozenset[Literal["first", "last", "between"]] = frozenset({"first"})
+    gradients: frozenset[Literal["training", "inference"]] = frozenset({"training", "inference"})
+    affine: frozenset[Literal["both", "none", "gamma", "beta"]] = frozenset({"both", "none"})
+    cumulative: bool = False
+    freeze: bool = False
+    state: bool = True
+    set_statistics: bool = True
+    compiles: bool = False
+    devices: tuple[str, ...] = ("cpu",)
+
+
+class Layer(ABC):
+    """One built layer. Methods raise the framework's own errors for bad input; they never fix it up silently."""
+
+    @abstractmethod
+    def forward(self, x: Array, training: bool) -> Array:
+        """Normalise x, of the configured rank and dtype; the result has the shape and dtype of x.
+
+        In training, batch statistics normalise and (unless the convention says otherwise) running statistics move.
+        """
+
+    @abstractmethod
+    def backward(self, dy: Array) -> Gradients:
+        """Gradients of sum(y * dy) for the latest `forward`, in the mode which that had; dy is like y."""
+
+    @abstractmethod
+    def running_statistics(self) -> RunningStatistics:
+        """The running statistics as they are now; copies, not views of the layer's memory."""
+
+    @abstractmethod
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        """Set both running statistics, each of shape (C,)."""
+
+    @abstractmethod
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        """Set gamma and beta, each of shape (C,); None for one that the layer does not have."""
+
+    def state(self) -> Mapping[str, Array]:
+        """Everything that a saved model holds of this layer, as the framework itself names it."""
+        raise NotImplementedError("this adapter has no state(); declare Capabilities(state=False)")
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Load into this fresh layer what `state` gave of another layer of the same configuration."""
+        raise NotImplementedError("this adapter has no load_state(); declare Capabilities(state=False)")
+
+    def freeze(self) -> None:
+        """Use the running statistics from now on, in training too, and never move them."""
+        raise NotImplementedError("this adapter has no freeze(); declare Capabilities(freeze=False)")
+
+    def update_statistics(self) -> None:
+        """Run the update of the running statistics; called after each training forward where the convention's
+        `statistics_move` is "explicit", and never otherwise."""
+
+
+class Adapter(ABC):
+    """One implementation of batch normalisation.
+
+    Class attributes:
+        name: as it is called in reports, for example `torch.nn` or `keras[jax]`.
+        convention: the choices that the implementation makes.
+        capabilities: what it can do.
+        framework: adapters of one framework may share a process.
+        environment: environment variables that must be set before the framework is imported.
+        requires: import names that must be importable, else the implementation is shown as not installed.
+        install: the command that installs them, shown when one is missing.
+        group: "default", or "examples" for implementations that only run when asked for by name.
+    """
+
+    name: ClassVar[str]
+    convention: ClassVar[Convention]
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    framework: ClassVar[str] = ""
+    environment: ClassVar[Mapping[str, str]] = {}
+    requires: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[str] = ""
+    group: ClassVar[Literal["default", "examples"]] = "default"
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+
+    @abstractmethod
+    def build(self, config: LayerConfig) -> Layer:
+        """A fresh layer; with `config.eps` or `config.momentum` None, that argument is left to the framework."""
+
+    def supports(self, config: LayerConfig) -> str | None:
+        """None, or in a sentence why this configuration is not supported although each capability is declared."""
+        return None
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of what is judged, by distribution name."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        found = {}
+        for name in self.requires:
+            try:
+                found[name] = version(name.replace("_", "-"))
+            except PackageNotFoundError:
+                continue
+        return found

@@ -1,0 +1,149 @@
+"""A case: a layer configuration and a sequence of steps, with the recipes of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bn_conformance.adapter import Capabilities, LayerConfig
+from bn_conformance.recipes import Recipe
+
+View = str
+Quantities = frozenset[str]
+
+OUTPUTS: Quantities = frozenset({"y"})
+GRADIENTS: Quantities = frozenset({"dx", "dgamma", "dbeta"})
+STATISTICS: Quantities = frozenset({"running_mean", "running_var"})
+EVERYTHING: Quantities = OUTPUTS | GRADIENTS | STATISTICS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A step with data: forward in training or inference, and backward where there is a `dy`.
+
+    Attributes:
+        training: whether the forward is in training.
+        shape: shape of x.
+        x: recipe of x.
+        dy: recipe of dy; None for no backward.
+        view: how x (and dy) lie in memory, one of `bn_conformance.views.VIEWS`.
+        judge: whether the step's numbers are judged; a training step in a long sequence may only move statistics.
+        dtype: format of x where it is not the configuration's (bad input).
+        dy_shape: shape of dy where it is not that of x (bad input).
+    """
+
+    training: bool
+    shape: tuple[int, ...]
+    x: Recipe
+    dy: Recipe | None = None
+    view: View = "contiguous"
+    judge: bool = True
+    dtype: str | None = None
+    dy_shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SetStatistics:
+    """Set the running statistics: recipes of vectors."""
+
+    mean: Recipe
+    variance: Recipe
+
+
+@dataclass(frozen=True)
+class Reload:
+    """Save the layer's state, build a fresh layer and load the state into it."""
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Freeze the layer."""
+
+
+Step = Batch | SetStatistics | Reload | Freeze
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Recipes of gamma and beta; a case without leaves the layer's defaults (1 and 0)."""
+
+    gamma: Recipe
+    beta: Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case of the matrix.
+
+    Attributes:
+        id: spells its axes, for example `grad/nchw/float32/offset-1e4`.
+        family: the family of its first clause.
+        title: what it tests, in a sentence.
+        clauses: ids of the clauses it tests, the deciding one first.
+        config: the layer.
+        steps: what happens to it, in order.
+        parameters: gamma and beta, or None for the layer's defaults.
+        judges: kinds of quantities that are judged.
+        expects: `numbers`; `numbers-or-refusal`, where a clear error is as good; or `refusal`, where nothing else is.
+        exact_statistics: mean and variance are exact in any order of summation.
+        exact: every result is exact; no unit in the last place is allowed.
+        finite_statistics: running statistics are judged for being finite alone.
+        repeat: the whole sequence runs twice, on two fresh layers, and must give the same bits.
+        band: output statistics that are judged in a derived band (the two-layer network), else None.
+        sweep: one of many sizes, left out for implementations that compile for each shape.
+        axes: what the id spells, for reports.
+    """
+
+    id: str
+    family: str
+    title: str
+    clauses: tuple[str, ...]
+    config: LayerConfig
+    steps: tuple[Step, ...]
+    parameters: Parameters | None = None
+    judges: Quantities = EVERYTHING
+    expects: Literal["numbers", "numbers-or-refusal", "refusal"] = "numbers"
+    exact_statistics: bool = False
+    exact: bool = False
+    finite_statistics: bool = False
+    repeat: bool = False
+    band: bool = False
+    sweep: bool = False
+    axes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """The steps that have data."""
+        return tuple(step for step in self.steps if isinstance(step, Batch))
+
+    @property
+    def signature(self) -> str:
+        """What a compiling implementation compiles anew for: shapes, formats and channel axis."""
+        shapes = sorted({"x".join(map(str, batch.shape)) for batch in self.batches})
+        return f"{'+'.join(shapes)}/{self.config.dtype}/{self.config.parameter_dtype}/{self.config.channel_axis}"
+
+
+def unsupported_reason(case: Case, can: Capabilities) -> str | None:
+    """None where the declared capabilities cover the case, else the first that is lacking, in a few words."""
+    config = case.config
+    affine = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
+    modes = {"training" if batch.training else "inference" for batch in case.batches if batch.dy is not None}
+    formats = (config.dtype, config.parameter_dtype)
+    layout_known = config.layout in can.layouts or (config.rank == 2 and can.layouts)
+    lacking = (
+        (config.dtype not in can.dtypes if formats[0] == formats[1] else formats not in can.mixed, f"{'/'.join(formats)}"),
+        (config.rank not in can.ranks, f"rank {config.rank}"),
+        (not layout_known, f"channels {config.layout}"),
+        (affine[config.gamma, config.beta] not in can.affine, f"affine {affine[config.gamma, config.beta]}"),
+        (config.momentum == "cumulative" and not can.cumulative, "cumulative average"),
+        (not modes <= can.gradients, f"gradient in {' and '.join(sorted(modes - can.gradients))}"),
+        (any(isinstance(step, Freeze) for step in case.steps) and not can.freeze, "freeze"),
+        (any(isinstance(step, Reload) for step in case.steps) and not can.state, "save and load"),
+        (
+            any(isinstance(step, SetStatistics) for step in case.steps) and not can.set_statistics,
+            "setting running statistics",
+        ),
+        (case.sweep and can.compiles, "sweep over sizes (compiles for each shape)"),
+    )
+    return next((f"{what} is not declared" for lacks, what in lacking if lacks), None)

@@ -1,0 +1,26 @@
+"""The cases of the matrix, a module per clause family."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from bn_conformance.case import Case
+
+
+@cache
+def all_cases() -> dict[str, Case]:
+    """Every case by id, in the order of the specification's families.
+
+    Raises:
+        ValueError: two cases have one id.
+    """
+    from bn_conformance.cases import edge, err, eval, fwd, grad, layout, num, pure, stat, state
+    from bn_conformance.cases import dtype as dtypes
+
+    found: dict[str, Case] = {}
+    for module in (fwd, stat, eval, grad, num, dtypes, layout, edge, state, pure, err):
+        for case in module.cases():
+            if case.id in found:
+                raise ValueError(f"two cases have the id {case.id}")
+            found[case.id] = case
+    return found

@@ -1,0 +1,78 @@
+"""EDGE: one value per channel, nothing at all, and numbers that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, nan
+
+from bn_conformance.case import EVERYTHING, GRADIENTS, OUTPUTS, Case, SetStatistics
+from bn_conformance.cases.build import (
+    DY,
+    F32,
+    F64,
+    MEAN,
+    NC,
+    NCHW,
+    NHWC,
+    VARIANCE,
+    Layout,
+    evaluate,
+    make,
+    normal,
+    resized,
+    train,
+)
+from bn_conformance.recipes import Recipe, seed_of
+
+SPECIALS = {"nan": nan, "inf": inf, "minus-inf": -inf}
+
+
+def cases() -> Iterator[Case]:
+    """Every case of the family."""
+    for layout, shape in ((NC, (1, 5)), (NCHW, (1, 3, 1, 1)), (NHWC, (1, 1, 1, 3))):
+        one = resized(layout, shape)
+        title = "one value a channel in training"
+        yield make(
+            "EDGE", one, F32, "one-value", title, ("EDGE-1",), (train(one, dy=DY),),
+            expects="numbers-or-refusal", finite_statistics=True,
+        )  # fmt: skip
+        title = "one value a channel in inference"
+        steps = (SetStatistics(MEAN, VARIANCE), evaluate(one))
+        yield make("EDGE", one, F32, "one-value-inference", title, ("EDGE-5",), steps, expects="numbers-or-refusal")
+    yield from _empty()
+    for layout in (NC, NCHW, NHWC):
+        for slug, value in SPECIALS.items():
+            yield from _special(layout, slug, value)
+    yield from _special(NCHW, "nan", nan, F64)
+
+
+def _empty() -> Iterator[Case]:
+    for layout, shape in ((NC, (0, 5)), (NCHW, (0, 3, 5, 5)), (NHWC, (0, 5, 5, 3))):
+        empty = resized(layout, shape)
+        title = "an empty batch in training, then an ordinary one in inference"
+        steps = (SetStatistics(MEAN, VARIANCE), train(empty), evaluate(layout))
+        yield make("EDGE", empty, F32, "empty-batch", title, ("EDGE-2",), steps, expects="numbers-or-refusal")
+        title = "an empty batch in inference"
+        steps = (SetStatistics(MEAN, VARIANCE), evaluate(empty))
+        yield make("EDGE", empty, F32, "empty-batch-inference", title, ("EDGE-5",), steps, expects="numbers-or-refusal")
+    for layout, shape in ((NC, (8, 0)), (NCHW, (4, 0, 5, 5)), (NHWC, (4, 5, 5, 0))):
+        none = resized(layout, shape)
+        title = "a layer without channels"
+        yield make(
+            "EDGE", none, F32, "no-channels", title, ("EDGE-3",), (train(none), evaluate(none)), expects="numbers-or-refusal"
+        )
+
+
+def _special(layout: Layout, slug: str, value: float, formats: tuple[str, str] = F32) -> Iterator[Case]:
+    x = Recipe(kind="special", seed=seed_of("x"), channel=1, special=value)
+    title = f"{value} among the values of one channel"
+    steps = (train(layout, x, DY), evaluate(layout))
+    judges = EVERYTHING if slug == "nan" else OUTPUTS | GRADIENTS | {"running_mean"}
+    yield make("EDGE", layout, formats, f"{slug}-in-training", title, ("EDGE-4",), steps, judges=judges)
+    steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, x))
+    yield make("EDGE", layout, formats, f"{slug}-in-inference", title, ("EDGE-4",), steps, judges=OUTPUTS)
+    special = Recipe(kind="special", seed=seed_of("dy"), channel=1, special=value)
+    title = f"{value} among the values of dy of one channel"
+    judges = GRADIENTS
+    steps = (train(layout, normal("x"), special),)
+    yield make("EDGE", layout, formats, f"{slug}-in-dy", title, ("EDGE-4",), steps, judges=judges)

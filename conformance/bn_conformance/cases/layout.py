@@ -1,0 +1,66 @@
+"""LAYOUT: ranks, channel axes, memory and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bn_conformance.case import Case
+from bn_conformance.cases.build import (
+    DY,
+    F32,
+    F64,
+    LAYOUTS,
+    NC,
+    NCHW,
+    NHWC,
+    Layout,
+    evaluate,
+    make,
+    normal,
+    resized,
+    train,
+)
+from bn_conformance.views import VIEWS
+
+BATCHES = (2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 1025)
+CHANNELS = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 257)
+SPATIAL = (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33)
+
+
+def cases() -> Iterator[Case]:
+    """Every case of the family."""
+    for layout in LAYOUTS:
+        clause = "LAYOUT-1" if layout.axis == 1 else "LAYOUT-2"
+        title = f"rank {len(layout.shape)} with the channels on axis {layout.axis}: training, then inference"
+        steps = (train(layout, dy=DY), evaluate(layout, normal("other"), DY))
+        yield make("LAYOUT", layout, F32, "all", title, (clause,), steps)
+    for layout in (NC, NCHW, NHWC):
+        for view in VIEWS:
+            if view == "contiguous":
+                continue
+            steps = (train(layout, dy=DY, view=view), evaluate(layout, normal("other"), view=view))
+            title = f"inputs whose memory is {view}"
+            yield make("LAYOUT", layout, F32, f"view-{view}", title, ("LAYOUT-3",), steps)
+    yield from _sizes()
+
+
+def _sizes() -> Iterator[Case]:
+    for count in BATCHES:
+        yield _size(resized(NC, (count, 3), f"nc-{count}x3"), f"a batch of {count}")
+    for channels in CHANNELS:
+        yield _size(resized(NC, (4, channels), f"nc-4x{channels}"), f"{channels} channels, rank 2")
+        if channels in (1, 2, 7, 8, 9, 17, 33, 65):
+            yield _size(resized(NHWC, (2, 3, 2, channels), f"nhwc-2x3x2x{channels}"), f"{channels} channels, last")
+    for size in SPATIAL:
+        yield _size(resized(NCHW, (2, 3, size, size), f"nchw-2x3x{size}x{size}"), f"{size} by {size} pixels")
+        yield _size(resized(NCHW, (2, 2, 1, size), f"nchw-2x2x1x{size}"), f"one row of {size} pixels")
+    for count in (3, 8, 17, 64, 129):
+        layout = resized(NC, (count, 3), f"nc-{count}x3")
+        steps = (train(layout, dy=DY),)
+        title = f"a batch of {count} in float64"
+        yield make("LAYOUT", layout, F64, "size", title, ("LAYOUT-4",), steps, sweep=True)
+
+
+def _size(layout: Layout, title: str) -> Case:
+    steps = (train(layout, dy=DY), evaluate(layout, normal("other")))
+    return make("LAYOUT", layout, F32, "size", title, ("LAYOUT-4",), steps, sweep=True)

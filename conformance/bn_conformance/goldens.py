@@ -1,0 +1,73 @@
+"""Goldens of cases, computed once in a process for all implementations that share the hyper-parameters."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bn_conformance.adapter import Convention
+from bn_conformance.case import Case
+from bn_conformance.observe import CaseData, data_of
+from bn_reference.channels import channels_first
+from bn_reference.golden import Expected, Golden, Parameters
+from bn_reference.quad import Quad, to_quad
+from bn_reference.running import eps_of
+
+CAPACITY = 600
+"""Cases whose data and goldens are kept."""
+
+
+@dataclass(frozen=True)
+class StepGolden:
+    """Golden of one step with data: its batch, dy as rows, and (in training) what does not depend on state."""
+
+    golden: Golden
+    dy: Quad | None
+    training: dict[str, Expected] | None
+
+
+class Goldens:
+    """A cache of case data and goldens."""
+
+    def __init__(self) -> None:
+        self._data: OrderedDict[str, CaseData] = OrderedDict()
+        self._steps: OrderedDict[tuple[str, str], tuple[StepGolden, ...]] = OrderedDict()
+
+    def data(self, case: Case) -> CaseData:
+        """The tensors of a case."""
+        if case.id not in self._data:
+            self._data[case.id] = data_of(case)
+            if len(self._data) > CAPACITY:
+                self._data.popitem(last=False)
+        return self._data[case.id]
+
+    def steps(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
+        """Goldens of a case's steps with data, in order."""
+        key = case.id, repr(convention)
+        if key not in self._steps:
+            self._steps[key] = self._shared(case, convention) or self._compute(case, convention)
+            if len(self._steps) > CAPACITY:
+                self._steps.popitem(last=False)
+        return self._steps[key]
+
+    def _shared(self, case: Case, convention: Convention) -> tuple[StepGolden, ...] | None:
+        """The steps of another convention, rebound, where batch results cannot differ: the same eps and formats."""
+        for (case_id, _), steps in self._steps.items():
+            if case_id == case.id and steps and eps_of(case.config, convention) == steps[0].golden.eps:
+                return tuple(
+                    StepGolden(step.golden.under(convention), step.dy, step.training) for step in steps
+                )
+        return None
+
+    def _compute(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
+        data, axis = self.data(case), case.config.channel_axis
+        parameters = Parameters(
+            None if data.gamma is None else to_quad(data.gamma), None if data.beta is None else to_quad(data.beta)
+        )
+        steps = []
+        for batch, tensors in zip(case.batches, data.batches, strict=True):
+            x = to_quad(channels_first(tensors.x, axis))
+            dy = None if tensors.dy is None else to_quad(channels_first(tensors.dy, axis))
+            golden = Golden(case.config, convention, x, parameters, case.exact_statistics)
+            steps.append(StepGolden(golden, dy, golden.training(dy) if batch.training else None))
+        return tuple(steps)

@@ -1,0 +1,209 @@
+"""A host runs layers of one adapter: in this process, or (bn_conformance.isolated) in one of its own.
+
+Both offer the same operations, on layers named by numbers, and turn everything an implementation may do wrong into
+plain data: what is no array is described, an exception becomes `LayerError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from bn_conformance.adapter import Adapter, Array, Layer, LayerConfig
+from bn_conformance.views import realise
+from bn_conformance.wire import NotAnArray, describe_foreign, is_numeric
+
+Returned = Array | NotAnArray
+T = TypeVar("T")
+
+MESSAGE_LIMIT = 2000
+"""Characters of an implementation's error message that are kept."""
+
+
+class LayerError(Exception):
+    """An implementation raised.
+
+    Attributes:
+        operation: what it was asked to do.
+        kind: name of the exception's type.
+        message: the exception's text.
+    """
+
+    def __init__(self, operation: str, kind: str, message: str) -> None:
+        super().__init__(f"{operation} raised {kind}: {message}")
+        self.operation, self.kind, self.message = operation, kind, message
+
+
+class HostLost(Exception):
+    """The process of an implementation is gone: `crashed` or `timed-out` is the outcome."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome, self.message = outcome, message
+
+
+@dataclass(frozen=True)
+class ForwardResult:
+    """What a forward gave, and whether x was changed or is shared by y."""
+
+    y: Returned
+    input_modified: bool
+    shares_input: bool
+
+
+@dataclass(frozen=True)
+class BackwardResult:
+    """What a backward gave (None for a gradient that does not exist), and whether dy was changed."""
+
+    dx: Returned
+    dgamma: Returned | None
+    dbeta: Returned | None
+    input_modified: bool
+
+
+class Host(Protocol):
+    """Operations on the layers of one adapter. All raise `LayerError`; hosts in other processes also `HostLost`."""
+
+    seconds: float
+    """Time spent in the implementation's own calls so far."""
+
+    def supports(self, config: LayerConfig) -> str | None:
+        """See `Adapter.supports`."""
+
+    def build(self, config: LayerConfig) -> int:
+        """Build a layer and name it."""
+
+    def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
+        """Run forward on a view of x."""
+
+    def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
+        """Run backward on a view of dy."""
+
+    def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
+        """Running mean and variance."""
+
+    def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
+        """Set the running statistics."""
+
+    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None) -> None:
+        """Set gamma and beta."""
+
+    def state(self, layer: int) -> Mapping[str, Returned]:
+        """The layer's state."""
+
+    def load_state(self, layer: int, state: Mapping[str, Array]) -> None:
+        """Load a state."""
+
+    def freeze(self, layer: int) -> None:
+        """Freeze the layer."""
+
+    def update_statistics(self, layer: int) -> None:
+        """Run the explicit update."""
+
+    def drop(self, layer: int) -> None:
+        """Forget a layer."""
+
+
+def returned(value: Any) -> Returned:
+    """An implementation's result as data: the array itself, or a description of what it is instead."""
+    return value if is_numeric(value) else describe_foreign(value)
+
+
+class LocalHost:
+    """Runs layers in this process."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self._layers: dict[int, Layer] = {}
+        self._next = 0
+        self.seconds = 0.0
+
+    def _call(self, operation: str, function: Callable[[], T]) -> T:
+        start = time.perf_counter()
+        try:
+            return function()
+        except Exception as error:
+            text = str(error).strip()[:MESSAGE_LIMIT]
+            raise LayerError(operation, type(error).__name__, text) from error
+        finally:
+            self.seconds += time.perf_counter() - start
+
+    def supports(self, config: LayerConfig) -> str | None:
+        """See `Adapter.supports`."""
+        return self._call("supports", lambda: self._adapter.supports(config))
+
+    def build(self, config: LayerConfig) -> int:
+        """Build a layer and name it."""
+        self._next += 1
+        self._layers[self._next] = self._call("build", lambda: self._adapter.build(config))
+        return self._next
+
+    def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
+        """Run forward on a view of x."""
+        given = realise(x, view)
+        before = given.tobytes()
+        y = returned(self._call("forward", lambda: self._layers[layer].forward(given, training)))
+        shares = isinstance(y, np.ndarray) and np.may_share_memory(y, given)
+        if shares and isinstance(y, np.ndarray):
+            y = y.copy()
+        return ForwardResult(y, given.tobytes() != before, shares)
+
+    def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
+        """Run backward on a view of dy."""
+        given = realise(dy, view)
+        before = given.tobytes()
+        grads = self._call("backward", lambda: self._unpack(self._layers[layer].backward(given)))
+        dx, dgamma, dbeta = grads
+        return BackwardResult(
+            returned(dx),
+            None if dgamma is None else returned(dgamma),
+            None if dbeta is None else returned(dbeta),
+            given.tobytes() != before,
+        )
+
+    @staticmethod
+    def _unpack(grads: Any) -> tuple[Any, Any, Any]:
+        try:
+            dx, dgamma, dbeta = grads
+        except (TypeError, ValueError):
+            found = describe_foreign(grads).description
+            raise TypeError(f"backward returned {found}; expected Gradients(dx, dgamma, dbeta)") from None
+        return dx, dgamma, dbeta
+
+    def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
+        """Running mean and variance, copied."""
+        mean, variance = self._call("running_statistics", lambda: tuple(self._layers[layer].running_statistics()))
+        return tuple(np.array(part) if is_numeric(part) else describe_foreign(part) for part in (mean, variance))  # type: ignore[return-value]
+
+    def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
+        """Set the running statistics."""
+        self._call("set_running_statistics", lambda: self._layers[layer].set_running_statistics(mean, variance))
+
+    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None) -> None:
+        """Set gamma and beta."""
+        self._call("set_parameters", lambda: self._layers[layer].set_parameters(gamma, beta))
+
+    def state(self, layer: int) -> Mapping[str, Returned]:
+        """The layer's state, copied."""
+        state = self._call("state", lambda: dict(self._layers[layer].state()))
+        return {str(key): np.array(value) if is_numeric(value) else returned(value) for key, value in state.items()}
+
+    def load_state(self, layer: int, state: Mapping[str, Array]) -> None:
+        """Load a state."""
+        self._call("load_state", lambda: self._layers[layer].load_state(state))
+
+    def freeze(self, layer: int) -> None:
+        """Freeze the layer."""
+        self._call("freeze", lambda: self._layers[layer].freeze())
+
+    def update_statistics(self, layer: int) -> None:
+        """Run the explicit update."""
+        self._call("update_statistics", lambda: self._layers[layer].update_statistics())
+
+    def drop(self, layer: int) -> None:
+        """Forget a layer."""
+        self._layers.pop(layer, None)

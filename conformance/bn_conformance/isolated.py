@@ -1,0 +1,211 @@
+"""Layers in a process of their own: what crashes or hangs there costs its own case and nothing else."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from typing import IO, Any
+
+from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.host import BackwardResult, ForwardResult, HostLost, LayerError, Returned
+from bn_conformance.outcomes import CRASHED, TIMED_OUT
+from bn_conformance.wire import WireError, from_line, to_line
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
+}
+"""Set in every worker: one thread, since thread counts change bits, and bytecode, without which imports take double."""
+
+START_LIMIT = 180.0
+"""Seconds that starting a process and loading an adapter may take."""
+
+TAIL = 600
+"""Characters of standard error that are shown when a process is lost."""
+
+
+class Process:
+    """A worker process and its channel.
+
+    Args:
+        environment: environment variables of the implementation.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bn_conformance.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | ONE_THREAD | dict(environment),
+            start_new_session=True,
+        )
+        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._answers.put(line)
+        self._answers.put(b"")
+
+    def ask(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises:
+            HostLost: the process ended or did not answer within `limit` seconds; it is gone then.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(to_line(request))
+            self._process.stdin.flush()
+        except OSError:
+            raise self._lost() from None
+        try:
+            line = self._answers.get(timeout=limit)
+        except queue.Empty:
+            self.close()
+            message = f"{request['op']} did not answer within {limit:g} s; raise the limit with --timeout"
+            raise HostLost(TIMED_OUT, message) from None
+        if not line:
+            raise self._lost()
+        try:
+            return from_line(line)
+        except WireError as error:
+            self.close()
+            raise HostLost(CRASHED, f"the worker broke the protocol: {error}") from None
+
+    def _lost(self) -> HostLost:
+        try:
+            code = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            code = None
+        self.close()
+        how = "ended" if code is None else f"exited with status {code}"
+        if code is not None and code < 0:
+            try:
+                how = f"was killed by {signal.Signals(-code).name}"
+            except ValueError:
+                how = f"was killed by signal {-code}"
+        tail = self.error_tail()
+        return HostLost(CRASHED, f"the process {how}" + (f"; it last wrote: {tail}" if tail else ""))
+
+    def error_tail(self) -> str:
+        """The end of what the process wrote to standard error (and to standard output)."""
+        try:
+            size = self._errors.seek(0, os.SEEK_END)
+            self._errors.seek(max(0, size - TAIL))
+            return self._errors.read().decode("utf-8", "replace").strip()
+        except ValueError:
+            return ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process and everything it started."""
+        if self.alive:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+
+
+class IsolatedHost:
+    """Runs the layers of one adapter in a worker process, with the operations of `bn_conformance.host.Host`.
+
+    Args:
+        process: a process, which adapters of one framework may share.
+        target: of the adapter.
+        device: that it runs on.
+        limit: seconds that a call may take.
+
+    Raises:
+        LayerError: the adapter cannot be loaded.
+        HostLost: the process ended or hangs.
+    """
+
+    def __init__(self, process: Process, target: str, device: str = "cpu", limit: float = 120.0) -> None:
+        self._process, self._limit = process, limit
+        self.seconds = 0.0
+        self.description = self._ask("load", limit=max(START_LIMIT, limit), target=target, device=device)
+
+    def _ask(self, operation: str, limit: float | None = None, **arguments: Any) -> Any:
+        answer = self._process.ask({"op": operation, **arguments}, limit or self._limit)
+        self.seconds = float(answer.get("seconds", 0.0))
+        if "error" in answer:
+            error = answer["error"]
+            raise LayerError(operation, str(error.get("type")), str(error.get("message")))
+        return answer.get("ok")
+
+    def supports(self, config: LayerConfig) -> str | None:
+        """See `Adapter.supports`."""
+        reason = self._ask("supports", config=config.to_json())
+        return None if reason is None else str(reason)
+
+    def build(self, config: LayerConfig) -> int:
+        """Build a layer and name it."""
+        return int(self._ask("build", config=config.to_json()))
+
+    def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
+        """Run forward on a view of x."""
+        return ForwardResult(**self._ask("forward", layer=layer, x=x, view=view, training=training))
+
+    def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
+        """Run backward on a view of dy."""
+        return BackwardResult(**self._ask("backward", layer=layer, dy=dy, view=view))
+
+    def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
+        """Running mean and variance."""
+        mean, variance = self._ask("running_statistics", layer=layer)
+        return mean, variance
+
+    def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
+        """Set the running statistics."""
+        self._ask("set_running_statistics", layer=layer, mean=mean, variance=variance)
+
+    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None) -> None:
+        """Set gamma and beta."""
+        self._ask("set_parameters", layer=layer, gamma=gamma, beta=beta)
+
+    def state(self, layer: int) -> Mapping[str, Returned]:
+        """The layer's state."""
+        state: dict[str, Returned] = self._ask("state", layer=layer)
+        return state
+
+    def load_state(self, layer: int, state: Mapping[str, Array]) -> None:
+        """Load a state."""
+        self._ask("load_state", layer=layer, state=dict(state))
+
+    def freeze(self, layer: int) -> None:
+        """Freeze the layer."""
+        self._ask("freeze", layer=layer)
+
+    def update_statistics(self, layer: int) -> None:
+        """Run the explicit update."""
+        self._ask("update_statistics", layer=layer)
+
+    def drop(self, layer: int) -> None:
+        """Forget a layer."""
+        self._ask("drop", layer=layer)

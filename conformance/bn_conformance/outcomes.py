@@ -1,0 +1,91 @@
+"""Outcomes and verdicts: the words in which a result is stated.
+
+A *level* says which algorithm explains the error of a number (BOUNDS.md); an *outcome* is a level or says why there is
+none; a *verdict* is what the outcome means for the run.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+EXACT = "exact"
+TIGHT = "tight"
+STABLE = "stable"
+WRONG = "wrong"
+NOT_JUDGED = "not-judged"
+UNSUPPORTED = "unsupported"
+REFUSED = "refused"
+ERRORED = "errored"
+CRASHED = "crashed"
+TIMED_OUT = "timed-out"
+MISSING = "missing"
+
+_DEGRADED = re.compile(r"degraded\(([a-z-]+)\)")
+
+
+def degraded(name: str) -> str:
+    """The level `degraded(name)`, where name says which unstable algorithm explains the error."""
+    return f"degraded({name})"
+
+
+_ORDER = {EXACT: 0, TIGHT: 1, STABLE: 2, WRONG: 4}
+
+
+def is_level(outcome: str) -> bool:
+    """Whether the outcome is a level, that is: a number was judged."""
+    return outcome in _ORDER or _DEGRADED.fullmatch(outcome) is not None
+
+
+def level_rank(outcome: str) -> int:
+    """Position of a level from best (0, exact) to worst (4, wrong).
+
+    Raises:
+        ValueError: the outcome is not a level.
+    """
+    if not is_level(outcome):
+        raise ValueError(f"{outcome!r} is not a level")
+    return _ORDER.get(outcome, 3)
+
+
+class Threshold(StrEnum):
+    """The worst level that does not fail a run (`--level`); the default tolerates `degraded` with a warning."""
+
+    TIGHT = "tight"
+    STABLE = "stable"
+    DEGRADED = "degraded"
+
+    def tolerates(self, level: str) -> bool:
+        """Whether the level is on the good side of the line."""
+        return level_rank(level) <= {"tight": 1, "stable": 2, "degraded": 3}[self.value]
+
+
+class Verdict(StrEnum):
+    """What an item means for the run; only `FAIL` and `STALE` make `bnconform run` exit with 1."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    KNOWN = "known-fault"
+    UNSUPPORTED = "unsupported"
+
+
+_OUTCOME_ORDER = (
+    UNSUPPORTED,
+    EXACT,
+    REFUSED,
+    TIGHT,
+    STABLE,
+    NOT_JUDGED,
+    "degraded",
+    WRONG,
+    ERRORED,
+    TIMED_OUT,
+    CRASHED,
+    MISSING,
+)
+
+
+def outcome_rank(outcome: str) -> int:
+    """Position of any outcome from harmless to grave, to name the worst of several."""
+    return _OUTCOME_ORDER.index("degraded" if _DEGRADED.fullmatch(outcome) else outcome)

@@ -1,0 +1,117 @@
+"""The HTML report: one self-contained file that needs no network and shows nothing but what the results file holds.
+
+All text of results goes through Jinja's escaping, after `printable` has made control characters visible; no template
+marks data as safe. A Content-Security-Policy in the page forbids everything but the page's own style and script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bn_conformance.report import text
+from bn_conformance.report.conventions import conventions
+from bn_conformance.report.effects import METHOD
+from bn_conformance.report.levels import KINDS, readable
+from bn_conformance.report.offsets import offset_plot
+from bn_conformance.report.plots import STRIP_WIDTH, axis_of, by_dtype, ratio_of, strip
+from bn_conformance.report.summary import Summary, summarise
+from bn_conformance.results import Results
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The anchor of each thing that can be linked to."""
+
+    implementations: dict[str, str]
+    families: dict[str, str]
+    cases: dict[str, str]
+    clauses: dict[str, str]
+
+    @classmethod
+    def of(cls, summary: Summary) -> Anchors:
+        """Anchors of everything in a summary."""
+        return cls(
+            text.slugs("i", (one.name for one in summary.implementations)),
+            text.slugs("f", summary.families),
+            text.slugs("c", summary.cases),
+            text.slugs("s", summary.clauses),
+        )
+
+    def cell(self, implementation: str, family: str) -> str:
+        """Anchor of a family within the part of an implementation; no other anchor has a dot."""
+        return f"{self.implementations[implementation]}.{self.families[family]}"
+
+
+def _displayed(value: Any) -> Any:
+    """What an expression of a template shows: text without characters that disturb, as anything else is."""
+    return text.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bn_conformance.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_displayed,
+    )
+    environment.filters.update(
+        number=text.number,
+        exact_number=text.exact_number,
+        element=text.element,
+        plain=text.plain,
+        one_line=text.one_line,
+        counted=text.counted,
+        readable=readable,
+    )
+    environment.globals.update(
+        KINDS=KINDS, STRIP_WIDTH=STRIP_WIDTH, METHOD=METHOD, strip=strip, by_dtype=by_dtype, percent=text.percent
+    )
+    return environment
+
+
+def _asset(name: str) -> Markup:
+    """A style sheet or script of this package, which holds no data and is put into the page as it is."""
+    return Markup(files("bn_conformance.report").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def render(results: Results, baseline: str | None = None) -> str:
+    """The report as an HTML document.
+
+    Args:
+        results: what a run wrote.
+        baseline: implementation that the conventions of the others are set beside; the first judged one by default.
+
+    Raises:
+        ResultsError: there is no such baseline.
+    """
+    summary = summarise(results)
+    script = _asset("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    ratios = (ratio_of(entry) for entries in summary.cases.values() for entry in entries.values())
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            summary=summary,
+            header=results.header,
+            results=results,
+            conventions=conventions(summary, baseline),
+            anchors=Anchors.of(summary),
+            axis=axis_of(ratio for ratio in ratios if ratio is not None),
+            offsets=offset_plot(summary),
+            style=_asset("report.css"),
+            script=script,
+            digest=digest,
+        )
+    )

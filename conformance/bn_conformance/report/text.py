@@ -1,0 +1,97 @@
+"""Text of results as a person may be shown it: control characters made visible, numbers short, anchors unique.
+
+Names and messages come from adapters and frameworks. What displays them escapes them for its own format; here they
+lose what no format can show safely (terminal escapes, direction overrides, lone surrogates).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from math import isfinite, isnan
+from typing import Any
+
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that could disturb its display as an escape such as `\x1b`; newlines stay."""
+    return _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """The text on one line, safe to display, cut off at a number of characters."""
+    flat = printable(" ".join(text.split()))
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number in a few significant digits (`3.1e5`, `0.25`), empty for None."""
+    if value is None:
+        return ""
+    if not isfinite(value):
+        return "NaN" if isnan(value) else "inf" if value > 0 else "-inf"
+    short = f"{value:.{digits}g}"
+    if "e" not in short:
+        return short
+    mantissa, exponent = short.split("e")
+    return f"{value:.0f}" if 0 <= int(exponent) <= 3 else f"{mantissa}e{int(exponent)}"
+
+
+def exact_number(value: float | None) -> str:
+    """A number in all its digits, empty for None."""
+    return "" if value is None else repr(float(value)) if isfinite(value) else number(value)
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in percent; `under 0.1 %` rather than a rounded zero."""
+    if not whole or not part:
+        return "0 %"
+    share = 100.0 * part / whole
+    return "under 0.1 %" if share < 0.1 else f"{share:.3g} %" if share < 99.95 or part == whole else "over 99.9 %"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: `1 case`, `2 cases`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def element(index: tuple[int, ...] | None) -> str:
+    """The index of an element as one would write it: `[1, 0, 2]`; empty for None."""
+    return "" if index is None else f"[{', '.join(map(str, index))}]"
+
+
+def plain(value: Any) -> str:
+    """A JSON value as a person would write it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(entry)}" for key, entry in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join("/".join(map(plain, one)) if isinstance(one, list | tuple) else plain(one) for one in value)
+    return str(value)
+
+
+def slugs(prefix: str, names: Iterable[str]) -> dict[str, str]:
+    """An anchor for each name, unique among them and safe in HTML and URLs."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        base = f"{prefix}-{_NOT_SLUG.sub('-', name.lower()).strip('-') or 'x'}"
+        anchor, count = base, 1
+        while anchor in taken:
+            count += 1
+            anchor = f"{base}--{count}"
+        taken.add(anchor)
+        found[name] = anchor
+    return found

@@ -1,0 +1,126 @@
+"""One item of the matrix: a case on an implementation, from building the layer to the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bn_conformance import outcomes
+from bn_conformance.adapter import Convention
+from bn_conformance.case import Case
+from bn_conformance.goldens import Goldens
+from bn_conformance.host import Host, HostLost
+from bn_conformance.observe import Observation, observe
+from bn_conformance.outcomes import Threshold, Verdict
+from bn_conformance.results import Item, Quantity
+from bn_conformance.verdict import Judgement, quantities_of
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides a verdict beside the levels: the threshold, and the requirement of each clause."""
+
+    threshold: Threshold
+    requirements: Mapping[str, str]
+
+    def requirement(self, case: Case) -> str:
+        """MUST or SHOULD: that of the case's first clause."""
+        return self.requirements.get(case.clauses[0], "MUST")
+
+
+def run_case(
+    implementation: str, case: Case, host: Host, convention: Convention, goldens: Goldens, policy: Policy
+) -> Item:
+    """Observe a case twice where it asks for it, judge it, and record it. Nothing an implementation does escapes."""
+    start, before = time.perf_counter(), host.seconds
+    try:
+        unsupported = host.supports(case.config)
+        if unsupported:
+            return Item(
+                implementation=implementation,
+                case=case.id,
+                outcome=outcomes.UNSUPPORTED,
+                verdict=Verdict.UNSUPPORTED.value,
+                message=unsupported,
+            )
+        data = goldens.data(case)
+        explicit = convention.statistics_move == "explicit"
+        seen = observe(case, data, host, explicit)
+        again = observe(case, data, host, explicit) if case.repeat and seen.error is None else None
+    except HostLost as lost:
+        return lost_item(implementation, case, lost.outcome, lost.message)
+    in_calls = host.seconds - before
+    outcome, message, quantities = _outcome(case, convention, goldens, seen, again)
+    verdict = _verdict(outcome, policy.requirement(case), policy.threshold)
+    return Item(
+        implementation=implementation,
+        case=case.id,
+        outcome=outcome,
+        verdict=verdict.value,
+        message=message,
+        quantities=quantities,
+        seconds=round(in_calls, 6),
+        harness_seconds=round(time.perf_counter() - start - in_calls, 6),
+        reproduce=reproduce(implementation, case.id),
+    )
+
+
+def reproduce(implementation: str, case_id: str) -> str:
+    """The command that runs one item again."""
+    return f"bnconform run -i '{implementation}' --case '{case_id}'"
+
+
+def lost_item(implementation: str, case: Case, outcome: str, message: str) -> Item:
+    """The record of an item whose process was lost."""
+    return Item(
+        implementation=implementation,
+        case=case.id,
+        outcome=outcome,
+        verdict=Verdict.FAIL.value,
+        message=message,
+        reproduce=reproduce(implementation, case.id),
+    )
+
+
+def _outcome(
+    case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
+) -> tuple[str, str, tuple[Quantity, ...]]:
+    """Outcome, message, and the quantities judged."""
+    if seen.error is not None:
+        return (*_of_error(case, seen), ())
+    if case.expects == "refusal":
+        return outcomes.WRONG, f"it was accepted without an error: {case.title}", ()
+    with np.errstate(all="ignore"):  # NaN and infinities are data here
+        judgement = Judgement(case, goldens.data(case), goldens.steps(case, convention), convention)
+        quantities = quantities_of(judgement, seen, again)
+    return *_worst(quantities), quantities
+
+
+def _of_error(case: Case, seen: Observation) -> tuple[str, str]:
+    assert seen.error is not None
+    if case.expects == "numbers":
+        return outcomes.ERRORED, str(seen.error)
+    if not seen.error.message:
+        return outcomes.ERRORED, f"{seen.error} (an error without a message is not a clear refusal)"
+    return outcomes.REFUSED, str(seen.error)
+
+
+def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
+    judged = [quantity for quantity in quantities if quantity.outcome != outcomes.NOT_JUDGED]
+    if not judged:
+        return outcomes.NOT_JUDGED, "no bound means anything for this case"
+    worst = max(judged, key=lambda quantity: (outcomes.outcome_rank(quantity.outcome), quantity.ratio or 0.0))
+    return worst.outcome, worst.message
+
+
+def _verdict(outcome: str, requirement: str, threshold: Threshold) -> Verdict:
+    if outcome == outcomes.REFUSED:
+        return Verdict.PASS
+    if outcome == outcomes.NOT_JUDGED:
+        return Verdict.WARN
+    if outcomes.is_level(outcome) and threshold.tolerates(outcome):
+        return Verdict.WARN if outcomes.level_rank(outcome) > 2 else Verdict.PASS
+    return Verdict.FAIL if requirement == "MUST" else Verdict.WARN

@@ -1,0 +1,77 @@
+"""View recipes: how the same numbers lie in memory when they are handed to an implementation.
+
+Views are made where the implementation runs (in the worker), since a copy over the wire would undo them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+
+GUARD = 3
+"""Elements of padding before and behind the data of the views that have padding."""
+
+
+def _contiguous(x: Array) -> Array:
+    return x.copy(order="C")
+
+
+def _fortran(x: Array) -> Array:
+    return x.copy(order="F")
+
+
+def _reversed_axes(x: Array) -> Array:
+    """Memory in the opposite order of axes, seen through a transposition."""
+    return np.ascontiguousarray(x.T).T
+
+
+def _strided(x: Array) -> Array:
+    """Every second element along the last axis of a larger array, whose gaps hold other numbers."""
+    wide = np.full((*x.shape[:-1], 2 * x.shape[-1]), 77, x.dtype)
+    wide[..., ::2] = x
+    return wide[..., ::2]
+
+
+def _offset(x: Array) -> Array:
+    """The data behind a few other elements: not at the start of its buffer and badly aligned for vectors."""
+    buffer = np.full(x.size + 2 * GUARD, 77, x.dtype)
+    buffer[GUARD : GUARD + x.size] = x.reshape(-1)
+    return buffer[GUARD : GUARD + x.size].reshape(x.shape)
+
+
+def _readonly(x: Array) -> Array:
+    frozen = x.copy(order="C")
+    frozen.setflags(write=False)
+    return frozen
+
+
+def _broadcast(x: Array) -> Array:
+    """The first entry of the batch, repeated with stride 0."""
+    return np.broadcast_to(x[:1].copy(), x.shape)
+
+
+VIEWS: dict[str, Callable[[Array], Array]] = {
+    "contiguous": _contiguous,
+    "fortran": _fortran,
+    "transposed": _reversed_axes,
+    "strided": _strided,
+    "offset": _offset,
+    "readonly": _readonly,
+    "broadcast": _broadcast,
+}
+"""Every view by name. All hold the numbers of x but `broadcast`, which repeats the first entry of the batch."""
+
+
+def realise(x: Array, view: str) -> Array:
+    """x in memory as the view says, always in memory of its own.
+
+    Raises:
+        ValueError: the view is unknown.
+    """
+    try:
+        return VIEWS[view](x)
+    except KeyError:
+        raise ValueError(f"view is {view!r}; allowed are {', '.join(VIEWS)}") from None

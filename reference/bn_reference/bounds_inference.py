@@ -1,0 +1,164 @@
+"""Error bounds of BOUNDS.md for inference and for running statistics (items 4, 5, 7 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bn_reference.bounds import ROOT, Bound, Precision, Statistics
+from bn_reference.formats import Format
+from bn_reference.graph import Forward, RowGradients, column, sum_of
+from bn_reference.grades import VACUOUS, Grade, path_length
+from bn_reference.quad import QUAD, Quad, to_quad
+from bn_reference.running import Weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceBounds:
+    """Bounds of one batch in inference.
+
+    Attributes:
+        x: rows (C, n).
+        nodes: the golden inference pass of x.
+        gamma, beta: vectors or None.
+        eps: in binary128, as inference adds it.
+        mean_error, variance_error: errors that the statistics themselves may have, vectors; 0 where they were set or
+            read from the implementation.
+        compute, storage, parameters: formats of the arithmetic, of y and dx, and of dgamma and dbeta.
+    """
+
+    x: Quad
+    nodes: Forward
+    gamma: Quad | None
+    beta: Quad | None
+    eps: Any
+    mean_error: Quad
+    variance_error: Quad
+    compute: Format
+    storage: Format
+    parameters: Format
+
+    @cached_property
+    def _scale(self) -> Quad:
+        inverse = np.abs(self.nodes.inverse_deviation)
+        return inverse if self.gamma is None else np.abs(self.gamma) * inverse
+
+    @cached_property
+    def _root_error(self) -> Quad:
+        """Relative error of the inverse root that the variance's own error makes."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = self.variance_error / (self.nodes.variance + self.eps)
+        relative = np.where(self.variance_error == 0, to_quad(0.0), relative)
+        return relative / 2 * (1 + relative)
+
+    @property
+    def _meaningful(self) -> Any:
+        return 2 * self._root_error <= VACUOUS
+
+    def y(self, grade: Grade) -> Bound:
+        """Item 4, inference: direct, or also folded."""
+        p = Precision.of(self.compute, self.storage, grade)
+        beta = column(np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta))
+        scaled = column(self._scale) * np.abs(self.nodes.centred)
+        allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
+        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self._root_error)
+        if grade.folded:
+            magnitudes = column(self._scale) * (np.abs(self.x) + column(np.abs(self.nodes.mean))) + beta
+            allowed = allowed + (ROOT + 3) * p.u * magnitudes
+        allowed = allowed + p.eta * (1 + np.abs(self.nodes.centred) + column(self._scale))
+        return Bound(allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful)
+
+    def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 8, inference."""
+        p = Precision.of(self.compute, self.storage, grade)
+        size = np.abs(grads.dx)
+        allowed = size * ((ROOT + 3) * p.u + column(self._root_error)) + p.eta * (1 + np.abs(dy))
+        return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self._meaningful)
+
+    def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 7, inference: a sum over the batch, direct or folded."""
+        p = Precision.of(self.compute, self.parameters, grade)
+        arithmetic = Precision.of(self.compute, self.storage, grade)
+        h = path_length(int(dy.shape[1]), grade.sequential)
+        inverse = self.nodes.inverse_deviation
+        products = sum_of(np.abs(dy * self.nodes.normalised))
+        allowed = (self._root_error + ROOT * arithmetic.u) * np.abs(grads.dgamma) + (h + 4) * arithmetic.u * products
+        allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
+        if grade.folded:
+            magnitudes = sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * sum_of(np.abs(dy))
+            allowed = allowed + inverse * (h + 4) * arithmetic.u * magnitudes
+        allowed = allowed + arithmetic.eta * (dy.shape[1] + inverse * sum_of(np.abs(dy)))
+        paths = products if grade.composite else None
+        return Bound(allowed + p.stored(grads.dgamma, paths), self._meaningful & self._sums(grade))
+
+    def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 6."""
+        p, h = Precision.of(self.compute, self.parameters, grade), path_length(int(dy.shape[1]), grade.sequential)
+        magnitude = sum_of(np.abs(dy))
+        allowed = h * p.u * magnitude + dy.shape[1] * p.eta
+        return Bound(allowed + p.stored(grads.dbeta, magnitude if grade.composite else None), self._sums(grade))
+
+    def _sums(self, grade: Grade) -> Any:
+        u = float(Precision.of(self.compute, self.storage, grade).u)
+        h = path_length(int(self.x.shape[1]), grade.sequential)
+        return np.broadcast_to(np.asarray(h * u <= VACUOUS), (self.x.shape[0],))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningBounds:
+    """Bounds of one update of the running statistics.
+
+    Attributes:
+        old_mean, old_variance: running statistics before the update.
+        batch_mean, batch_variance: what the batch has; the variance as the convention's estimator gives it.
+        mean, variance: golden running statistics after the update.
+        weights: of the old and the new statistic.
+        batch: errors of the batch statistics under a grade.
+        bessel: factor of the estimator, n / (n - 1) or 1.
+        old_mean_error, old_variance_error: errors that the statistics before the update may have.
+        compute, storage: formats of the arithmetic and of the running statistics.
+    """
+
+    old_mean: Quad
+    old_variance: Quad
+    batch_mean: Quad
+    batch_variance: Quad
+    mean: Quad
+    variance: Quad
+    weights: Weights
+    batch: Callable[[Grade], Statistics]
+    bessel: float
+    old_mean_error: Quad
+    old_variance_error: Quad
+    compute: Format
+    storage: Format
+
+    def running_mean(self, grade: Grade) -> Bound:
+        """Item 5, E_m."""
+        errors = self.batch(grade)
+        allowed = np.abs(self.weights.old) * self.old_mean_error + self._own_error(
+            grade, self.old_mean, self.batch_mean, self.mean, errors.mean
+        )
+        return Bound(allowed, errors.sums & np.isfinite(allowed))
+
+    def running_variance(self, grade: Grade) -> Bound:
+        """Item 5, E_v."""
+        p = Precision.of(self.compute, self.storage, grade)
+        errors = self.batch(grade)
+        batch = to_quad(self.bessel) * errors.variance + 2 * p.u * self.batch_variance
+        allowed = np.abs(self.weights.old) * self.old_variance_error + self._own_error(
+            grade, self.old_variance, self.batch_variance, self.variance, batch
+        )
+        return Bound(allowed, errors.meaningful & np.isfinite(allowed))
+
+    def _own_error(self, grade: Grade, old: Quad, batch: Quad, result: Quad, batch_error: Quad) -> Quad:
+        p = Precision.of(self.compute, self.storage, grade)
+        new_weight = np.abs(self.weights.new)
+        size, step = np.abs(old), np.abs(batch)
+        allowed = new_weight * batch_error + 4 * p.u * (size + new_weight * (step + size)) + p.u * (step + size)
+        paths = size + new_weight * (step + size) if grade.composite else None
+        return allowed + p.eta + p.stored(result, paths)

@@ -1,0 +1,27 @@
+"""Arrays as channels by values: one view that every layout shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def channels_first(x: NDArray[Any], channel_axis: int) -> NDArray[Any]:
+    """x of any rank as an array of shape (C, n): a row per channel, with its n values in the order of x's axes."""
+    moved = np.moveaxis(x, channel_axis, 0)
+    return moved.reshape(moved.shape[0], int(np.prod(moved.shape[1:], dtype=np.int64)))
+
+
+def channels_back(rows: NDArray[Any], shape: tuple[int, ...], channel_axis: int) -> NDArray[Any]:
+    """The inverse of `channels_first`: rows of shape (C, n) as an array of the given shape."""
+    others = tuple(size for axis, size in enumerate(shape) if axis != channel_axis)
+    return np.moveaxis(rows.reshape((rows.shape[0], *others)), 0, channel_axis)
+
+
+def per_channel(values: NDArray[Any], rank: int, channel_axis: int) -> NDArray[Any]:
+    """A vector of shape (C,) shaped to broadcast along the channel axis of an array of the given rank."""
+    shape = [1] * rank
+    shape[channel_axis] = -1
+    return values.reshape(shape)

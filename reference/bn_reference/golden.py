@@ -1,0 +1,242 @@
+"""Goldens: what the reference says a layer gives, as rows in binary128, each with its bounds.
+
+Pure functions of the data; the state of a layer is passed in and comes out. Shapes: rows are (C, n), vectors (C,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bn_reference import graph
+from bn_reference.bounds import BatchBounds, Bound
+from bn_reference.bounds_inference import InferenceBounds, RunningBounds
+from bn_reference.config import LayerConfig
+from bn_reference.convention import Convention
+from bn_reference.formats import Format, compute_format, format_of
+from bn_reference.grades import Grade
+from bn_reference.quad import QUAD, Quad, round_to, to_quad
+from bn_reference.running import batch_variance, bessel, eps_of, update, weights_of
+
+
+class Expected:
+    """A golden: rows or a vector, and for each grade what error it allows; bounds are computed once.
+
+    Args:
+        values: rows (C, n) or a vector (C,).
+        bound: the allowed error of each value under a grade.
+    """
+
+    def __init__(self, values: Quad, bound: Callable[[Grade], Bound]) -> None:
+        self.values = values
+        self.bound = cache(bound)
+        self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
+
+    def rounded(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The golden rounded to a format."""
+        if dtype not in self._rounded:
+            self._rounded[dtype] = round_to(self.values, dtype)
+        return self._rounded[dtype]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Running statistics of a layer with the errors that they may have, and how many updates made them."""
+
+    mean: Quad
+    variance: Quad
+    mean_error: Quad
+    variance_error: Quad
+    updates: int = 0
+
+    @classmethod
+    def known(cls, mean: Any, variance: Any, updates: int = 0) -> Statistics:
+        """Statistics that are what they are: set, or read from the implementation."""
+        mean, variance = to_quad(mean), to_quad(variance)
+        return cls(mean, variance, np.zeros(mean.shape, QUAD), np.zeros(mean.shape, QUAD), updates)
+
+    @classmethod
+    def initial(cls, channels: int, convention: Convention) -> Statistics:
+        """Statistics of a fresh layer."""
+        variance = np.full(channels, convention.initial_running_variance)
+        return cls.known(np.zeros(channels), variance)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """gamma and beta as the layer stores them, vectors in binary128; None for one it does not have."""
+
+    gamma: Quad | None
+    beta: Quad | None
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Formats of one layer: of x and y, of parameters, of running statistics, and of sound arithmetic."""
+
+    storage: Format
+    parameters: Format
+    statistics: Format
+    compute: Format
+
+    @classmethod
+    def of(cls, config: LayerConfig, convention: Convention) -> Formats:
+        """The formats that a configuration and a convention make."""
+        storage, parameters = format_of(config.dtype), format_of(config.parameter_dtype)
+        kept = compute_format(parameters) if convention.statistics_dtype == "float32" else parameters
+        return cls(storage, parameters, kept, compute_format(storage))
+
+
+class Golden:
+    """Goldens of one batch through one layer; what several calls need is computed once.
+
+    Args:
+        config: the layer.
+        convention: under which it is judged.
+        x: rows of shape (C, n) in binary128.
+        parameters: gamma and beta.
+        exact_statistics: mean and variance of x are exact in any order of summation.
+    """
+
+    def __init__(
+        self,
+        config: LayerConfig,
+        convention: Convention,
+        x: Quad,
+        parameters: Parameters,
+        exact_statistics: bool = False,
+    ) -> None:
+        self.config, self.convention, self.x, self.parameters = config, convention, x, parameters
+        self.exact_statistics = exact_statistics
+        self.eps = eps_of(config, convention)
+        self.formats = Formats.of(config, convention)
+        self._training: tuple[graph.Forward, BatchBounds] | None = None
+
+    def _batch(self) -> tuple[graph.Forward, BatchBounds]:
+        if self._training is None:
+            gamma, beta = self.parameters.gamma, self.parameters.beta
+            nodes = graph.forward(self.x, gamma, beta, self.eps)
+            bounds = BatchBounds(
+                x=self.x,
+                nodes=nodes,
+                gamma=gamma,
+                beta=beta,
+                eps=self.eps,
+                compute=self.formats.compute,
+                storage=self.formats.storage,
+                parameters=self.formats.parameters,
+                exact_statistics=self.exact_statistics,
+            )
+            self._training = nodes, bounds
+        return self._training
+
+    def under(self, convention: Convention) -> Golden:
+        """The same batch under a convention with the same eps: what was computed of the batch is shared."""
+        other = Golden(self.config, convention, self.x, self.parameters, self.exact_statistics)
+        other._training = self._batch()
+        return other
+
+    def training(self, dy: Quad | None) -> dict[str, Expected]:
+        """y, and with dy the gradients dx, dgamma and dbeta, of a training step."""
+        nodes, bounds = self._batch()
+        if bounds.count == 0:
+            return _empty(nodes.y, dy)
+        expected = {"y": Expected(nodes.y, bounds.y)}
+        if dy is not None:
+            grads = graph.backward(dy, nodes, self.parameters.gamma)
+            expected |= {
+                "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, grads, grade)),
+                "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(dy, grads, grade)),
+                "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(dy, grads, grade)),
+            }
+        return expected
+
+    def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
+        """y, and with dy the gradients, of an inference step with the given running statistics."""
+        eps = self.eps if self.convention.eps_in_inference else to_quad(0.0)
+        gamma, beta = self.parameters.gamma, self.parameters.beta
+        nodes = graph.inference(self.x, statistics.mean, statistics.variance, gamma, beta, eps)
+        bounds = InferenceBounds(
+            x=self.x,
+            nodes=nodes,
+            gamma=gamma,
+            beta=beta,
+            eps=eps,
+            mean_error=statistics.mean_error,
+            variance_error=statistics.variance_error,
+            compute=self.formats.compute,
+            storage=self.formats.storage,
+            parameters=self.formats.parameters,
+        )
+        expected = {"y": Expected(nodes.y, bounds.y)}
+        if dy is not None:
+            grads = graph.inference_backward(dy, nodes, gamma)
+            expected |= {
+                "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, grads, grade)),
+                "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(dy, grads, grade)),
+                "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(dy, grads, grade)),
+            }
+        return expected
+
+    def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
+        """The running statistics after this training batch, with the errors that the grade lets them have.
+
+        Returns:
+            The new state, whose errors are carried into what follows, and running_mean and running_var to judge.
+        """
+        nodes, bounds = self._batch()
+        count = bounds.count
+        weights = weights_of(self.config, self.convention, statistics.updates)
+        variance = batch_variance(nodes.variance, count, self.eps, self.convention)
+        running = RunningBounds(
+            old_mean=statistics.mean,
+            old_variance=statistics.variance,
+            batch_mean=nodes.mean,
+            batch_variance=variance,
+            mean=update(statistics.mean, nodes.mean, weights),
+            variance=update(statistics.variance, variance, weights),
+            weights=weights,
+            batch=bounds.statistics,
+            bessel=bessel(count)[0] / bessel(count)[1] if self.convention.running_variance == "unbiased" else 1.0,
+            old_mean_error=statistics.mean_error,
+            old_variance_error=statistics.variance_error,
+            compute=self.formats.compute,
+            storage=self.formats.statistics,
+        )
+        after = Statistics(
+            running.mean,
+            running.variance,
+            running.running_mean(grade).allowed,
+            running.running_variance(grade).allowed,
+            statistics.updates + 1,
+        )
+        return after, {
+            "running_mean": Expected(running.mean, running.running_mean),
+            "running_var": Expected(running.variance, running.running_variance),
+        }
+
+
+def _empty(y: Quad, dy: Quad | None) -> dict[str, Expected]:
+    """Of an empty batch: outputs without values, and gradients of parameters that are exactly 0."""
+    channels = y.shape[0]
+    zeros, everywhere = np.zeros(channels, QUAD), np.ones(channels, np.bool_)
+
+    def nothing(grade: Grade) -> Bound:
+        return Bound(y, everywhere)
+
+    def zero(grade: Grade) -> Bound:
+        return Bound(zeros, everywhere)
+
+    expected = {"y": Expected(y, nothing)}
+    if dy is not None:
+        expected |= {
+            "dx": Expected(y, nothing),
+            "dgamma": Expected(zeros, zero),
+            "dbeta": Expected(zeros, zero),
+        }
+    return expected

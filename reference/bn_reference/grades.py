@@ -1,0 +1,50 @@
+"""The grades that an error can have, from best to worst, each named by the algorithm that explains it (BOUNDS.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SAFETY = 4.0
+"""C of BOUNDS.md: bounds are evaluated at C times the unit roundoff."""
+
+VACUOUS = 0.1
+"""A grade exists for a channel only where its relative variance error and its h * u are at most this."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A class of algorithms and what it may do.
+
+    Attributes:
+        level: what a verdict says of an error that this grade explains.
+        raw_moments: the variance may come from E[x^2] - E[x]^2.
+        sequential: sums may be one running sum, h = n.
+        folded: y may come from y = a x + b, and gradients from its derivative.
+        composite: each path may be rounded to the storage format.
+        storage_precision: all arithmetic may be in the storage format.
+    """
+
+    level: str
+    raw_moments: bool = False
+    sequential: bool = False
+    folded: bool = False
+    composite: bool = False
+    storage_precision: bool = False
+
+
+TIGHT = Grade("tight")
+STABLE = Grade("stable", folded=True, composite=True)
+DEGRADED = (
+    Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
+    Grade("degraded(raw-moments)", folded=True, composite=True, raw_moments=True),
+    Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True),
+)
+GRADES = (TIGHT, STABLE, *DEGRADED)
+"""Every grade, best first; what none of them explains is `wrong`."""
+
+
+def path_length(count: int, sequential: bool) -> float:
+    """h: the longest path of additions allowed for a sum of `count` terms; growth like sqrt(count) is required."""
+    if sequential or count <= 1:
+        return float(max(count, 1))
+    return min(count - 1.0, 5.0 * count**0.5) + 1.0

@@ -1,0 +1,139 @@
+"""Batch normalisation as the computational graph of its paper, step by step, and the same steps back.
+
+Every function works on rows of shape (C, n), a row per channel (`bn_reference.channels`), in whatever dtype the rows
+have: the same lines run in float64 and in binary128. gamma and beta are vectors of shape (C,) or None.
+
+Source: S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithm 1 and the gradients of section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[Any]
+Vector = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forward:
+    """Every node of the training forward pass: rows of shape (C, n), vectors of shape (C,)."""
+
+    mean: Vector
+    centred: Rows
+    variance: Vector
+    standard_deviation: Vector
+    inverse_deviation: Vector
+    normalised: Rows
+    y: Rows
+
+
+class RowGradients(NamedTuple):
+    """dx of shape (C, n); dgamma and dbeta of shape (C,)."""
+
+    dx: Rows
+    dgamma: Vector
+    dbeta: Vector
+
+
+def column(vector: Vector) -> Rows:
+    """A vector of shape (C,) as a column of shape (C, 1)."""
+    return vector[:, None]
+
+
+def sum_of(rows: Rows) -> Vector:
+    """Sum of each row; 0 for rows without values (binary128 has no empty sum of its own)."""
+    if rows.size == 0:
+        return np.zeros(rows.shape[0], rows.dtype)
+    return np.asarray(rows.sum(axis=1))
+
+
+def mean_of(rows: Rows) -> Vector:
+    """Mean of each row; NaN for rows without values."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(sum_of(rows) / np.float64(rows.shape[1]).astype(rows.dtype))
+
+
+def scale_and_shift(normalised: Rows, gamma: Vector | None, beta: Vector | None) -> Rows:
+    """gamma * normalised + beta, where a missing gamma is 1 and a missing beta 0."""
+    scaled = normalised if gamma is None else column(gamma) * normalised
+    return scaled if beta is None else scaled + column(beta)
+
+
+def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any) -> Forward:
+    """Training forward: normalise each row by its own mean and (biased) variance."""
+    mean = mean_of(x)
+    centred = x - column(mean)
+    square = centred * centred
+    variance = mean_of(square)
+    standard_deviation = np.sqrt(variance + eps)
+    with np.errstate(divide="ignore"):
+        inverse_deviation = 1 / standard_deviation
+    with np.errstate(invalid="ignore"):
+        normalised = centred * column(inverse_deviation)
+    return Forward(
+        mean=mean,
+        centred=centred,
+        variance=variance,
+        standard_deviation=standard_deviation,
+        inverse_deviation=inverse_deviation,
+        normalised=normalised,
+        y=scale_and_shift(normalised, gamma, beta),
+    )
+
+
+def backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
+    """Gradients of sum(y * dy), node by node in the opposite order of `forward`."""
+    dbeta = sum_of(dy)
+    dgamma = sum_of(dy * nodes.normalised)
+    d_normalised = dy if gamma is None else dy * column(gamma)
+    d_inverse = sum_of(d_normalised * nodes.centred)
+    d_deviation = -d_inverse * nodes.inverse_deviation * nodes.inverse_deviation
+    d_variance = d_deviation * nodes.inverse_deviation / 2
+    count = np.float64(dy.shape[1]).astype(dy.dtype)
+    d_square = column(d_variance / count)
+    d_centred = d_normalised * column(nodes.inverse_deviation) + 2 * d_square * nodes.centred
+    dx = d_centred - column(mean_of(d_centred))
+    return RowGradients(dx, dgamma, dbeta)
+
+
+def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
+    """The same gradients in closed form: dx = gamma / sigma * (dy - mean(dy) - normalised * mean(dy * normalised))."""
+    dbeta = sum_of(dy)
+    dgamma = sum_of(dy * nodes.normalised)
+    count = np.float64(dy.shape[1]).astype(dy.dtype)
+    inner = dy - column(dbeta / count) - nodes.normalised * column(dgamma / count)
+    factor = nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation
+    return RowGradients(column(factor) * inner, dgamma, dbeta)
+
+
+def inference(
+    x: Rows, mean: Vector, variance: Vector, gamma: Vector | None, beta: Vector | None, eps: Any
+) -> Forward:
+    """Forward with given statistics, which are constants; with eps 0 a variance of 0 divides by zero, as it must."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        standard_deviation = np.sqrt(variance + eps)
+        inverse_deviation = 1 / standard_deviation
+        centred = x - column(mean)
+        normalised = centred * column(inverse_deviation)
+        y = scale_and_shift(normalised, gamma, beta)
+    return Forward(
+        mean=mean,
+        centred=centred,
+        variance=variance,
+        standard_deviation=standard_deviation,
+        inverse_deviation=inverse_deviation,
+        normalised=normalised,
+        y=y,
+    )
+
+
+def inference_backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
+    """Gradients of sum(y * dy) in inference: the statistics are constants, so dx has no mean terms."""
+    dbeta = sum_of(dy)
+    dgamma = sum_of(dy * nodes.normalised)
+    factor = nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation
+    return RowGradients(dy * column(factor), dgamma, dbeta)

@@ -1,0 +1,231 @@
+"""The textbook adapter, and what every test of an adapter measures: agreement with plain float64 NumPy.
+
+`check_agreement` and `check_defaults` are used by the other tests in this folder. They are a sanity check of adapters
+with tolerances by dtype, not the judge: that is the matrix, whose tolerances are derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from bn_adapters.textbook import TextbookNumpy
+from bn_conformance.adapter import Adapter, Array, Capabilities, Convention, LayerConfig
+
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 1e-2, "bfloat16": 6e-2}
+CHANNELS = 3
+
+
+class Plain(NamedTuple):
+    """Batch normalisation of one batch in float64, and the statistics that it divided by."""
+
+    y: Array
+    dx: Array
+    dgamma: Array
+    dbeta: Array
+    mean: Array
+    variance: Array
+
+
+def plain(
+    x: Array, dy: Array, gamma: Array, beta: Array, eps: float, axis: int, statistics: tuple[Array, Array] | None
+) -> Plain:
+    """y and gradients; statistics are constants where they are given, those of the batch where they are None."""
+    x, dy = np.moveaxis(x, axis, -1).astype(np.float64), np.moveaxis(dy, axis, -1).astype(np.float64)
+    rows = tuple(range(x.ndim - 1))
+    mean, variance = (x.mean(rows), x.var(rows)) if statistics is None else statistics
+    scale = gamma / np.sqrt(variance + eps)
+    normalised = (x - mean) / np.sqrt(variance + eps)
+    dbeta, dgamma = dy.sum(rows), (dy * normalised).sum(rows)
+    dx = scale * dy
+    if statistics is None:
+        dx = scale * (dy - dy.mean(rows) - normalised * (dy * normalised).mean(rows))
+    y = gamma * normalised + beta
+    return Plain(np.moveaxis(y, -1, axis), np.moveaxis(dx, -1, axis), dgamma, dbeta, mean, variance)
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+
+
+def configurations(capabilities: Capabilities, thin: bool = False) -> Iterator[LayerConfig]:
+    """Every declared combination of dtypes, rank, channel axis and parameters; thin: every value of each once."""
+    pairs = [(dtype, dtype) for dtype in sorted(capabilities.dtypes)] + sorted(capabilities.mixed)
+    places = [(rank, axis) for rank in sorted(capabilities.ranks) for axis in range(1, rank)]
+    for index, (pair, (rank, axis), affine) in enumerate(product(pairs, places, sorted(capabilities.affine))):
+        config = LayerConfig(
+            num_channels=CHANNELS,
+            rank=rank,
+            channel_axis=axis,
+            dtype=pair[0],
+            parameter_dtype=pair[1],
+            gamma=affine in ("both", "gamma"),
+            beta=affine in ("both", "beta"),
+        )
+        unusual = (pair != ("float32", "float32")) + ((rank, axis) != places[0]) + (affine != "both")
+        if config.layout in capabilities.layouts and (not thin or unusual <= 1 or index == 0):
+            yield config
+
+
+def name_of(config: LayerConfig) -> str:
+    """A test id that spells the axes."""
+    parameters = {(1, 1): "both", (1, 0): "gamma", (0, 1): "beta", (0, 0): "none"}[config.gamma, config.beta]
+    return f"rank{config.rank}-axis{config.channel_axis}-{config.dtype}-{config.parameter_dtype}-{parameters}"
+
+
+def assert_close(got: Array | None, expected: Array, dtype: str, tolerance: float, what: str) -> None:
+    assert got is not None, f"{what} is missing"
+    assert got.dtype == numpy_dtype(dtype), f"{what} has dtype {got.dtype}"
+    assert got.shape == expected.shape, f"{what} has shape {got.shape}"
+    error = np.abs(got.astype(np.float64) - expected).max() / (1 + np.abs(expected).max())
+    assert error <= tolerance, f"{what} is off by {error}"
+
+
+def check_agreement(adapter: Adapter, config: LayerConfig, tolerance: float | None = None) -> None:
+    """A training and an inference step, their gradients, the running statistics, state and freezing."""
+    convention, capabilities = adapter.convention, adapter.capabilities
+    tolerance = TOLERANCE[config.dtype] if tolerance is None else tolerance
+    generator = np.random.default_rng(7)
+
+    def draw(shape: tuple[int, ...], dtype: str, centre: float = 0.0) -> Array:
+        return generator.normal(centre, 1.0, shape).astype(numpy_dtype(dtype))
+
+    shape = tuple(4 if a == 0 else CHANNELS if a == config.channel_axis else 2 for a in range(config.rank))
+    count = int(np.prod(shape)) // CHANNELS
+    layer = adapter.build(config)
+    gamma, beta = draw((CHANNELS,), config.parameter_dtype, 1.0), draw((CHANNELS,), config.parameter_dtype)
+    layer.set_parameters(gamma if config.gamma else None, beta if config.beta else None)
+    gamma64 = gamma.astype(np.float64) if config.gamma else np.ones(CHANNELS)
+    beta64 = beta.astype(np.float64) if config.beta else np.zeros(CHANNELS)
+    eps, momentum = config.eps, config.momentum
+    assert eps is not None
+    assert isinstance(momentum, float)
+
+    before = layer.running_statistics()
+    assert np.all(before.mean.astype(np.float64) == 0)
+    assert np.all(before.variance.astype(np.float64) == convention.initial_running_variance)
+
+    x, dy = draw(shape, config.dtype, 0.5), draw(shape, config.dtype)
+    for training in (True, False):
+        mode = "training" if training else "inference"
+        if not training:
+            given = draw((CHANNELS,), config.parameter_dtype), np.abs(draw((CHANNELS,), config.parameter_dtype, 2.0))
+            layer.set_running_statistics(*given)
+        statistics = None if training else (given[0].astype(np.float64), given[1].astype(np.float64))
+        mode_eps = eps if training or convention.eps_in_inference else 0.0
+        expected = plain(x, dy, gamma64, beta64, mode_eps, config.channel_axis, statistics)
+        y = layer.forward(x, training)
+        assert_close(y, expected.y, config.dtype, tolerance, f"y in {mode}")
+        if mode in capabilities.gradients:
+            found = layer.backward(dy)
+            assert_close(found.dx, expected.dx, config.dtype, tolerance, f"dx in {mode}")
+            for name, present in (("dgamma", config.gamma), ("dbeta", config.beta)):
+                if present:
+                    wanted = getattr(expected, name)
+                    assert_close(getattr(found, name), wanted, config.parameter_dtype, tolerance, f"{name} in {mode}")
+                else:
+                    assert getattr(found, name) is None
+        after = layer.running_statistics()
+        if training:
+            entering = expected.variance * (count / (count - 1) if convention.running_variance == "unbiased" else 1.0)
+            entering = entering + (eps if convention.eps_in_running_variance else 0.0)
+            mean = momentum * expected.mean
+            variance = (1 - momentum) * convention.initial_running_variance + momentum * entering
+            assert_close(after.mean, mean, config.parameter_dtype, tolerance, "running mean")
+            assert_close(after.variance, variance, config.parameter_dtype, tolerance, "running variance")
+        else:
+            assert np.array_equal(after.mean, given[0])
+            assert np.array_equal(after.variance, given[1])
+
+    if capabilities.state:
+        other = adapter.build(config)
+        other.load_state(layer.state())
+        assert np.array_equal(other.forward(x, False), y)
+    if capabilities.freeze:
+        layer.freeze()
+        assert np.array_equal(layer.forward(x, True), y)
+        frozen = layer.backward(dy)
+        for one, another in zip(frozen, found, strict=True):
+            assert (one is None) == (another is None)
+            assert one is None or another is None or np.array_equal(one, another)
+        assert np.array_equal(layer.running_statistics().variance, given[1])
+
+
+def check_defaults(adapter: Adapter, rank: int = 4) -> None:
+    """The default eps and momentum and the weight that momentum is, measured from a layer built without them."""
+    convention: Convention = adapter.convention
+    config = LayerConfig(num_channels=1, rank=rank, channel_axis=1, eps=None, momentum=None)
+    spread = 2.0**-8
+    x = np.where(np.arange(8) % 2, 1 + spread, 1 - spread).astype(np.float32).reshape((8, *[1] * (rank - 1)))
+    layer = adapter.build(config)
+    y = float(np.abs(layer.forward(x, True)).mean())
+    assert spread**2 * (y**-2 - 1) == pytest.approx(convention.default_eps, rel=1e-3)
+    new = float(layer.running_statistics().mean[0])  # it started at 0, and the mean of x is 1
+    default = new if convention.momentum_weighs == "new" else 1 - new
+    assert default == pytest.approx(convention.default_momentum, rel=1e-6)
+
+
+def check_hyperparameters_in_float64(adapter: Adapter, rank: int = 4) -> None:
+    """An eps and a momentum that float32 would round are used unrounded."""
+    config = LayerConfig(num_channels=1, rank=rank, dtype="float64", parameter_dtype="float64", eps=0.1, momentum=0.3)
+    x = np.array([-1.0, 1.0] * 4).reshape((8, *[1] * (rank - 1)))
+    layer = adapter.build(config)
+    assert np.abs(layer.forward(x, True)) == pytest.approx(1 / np.sqrt(1.1), rel=1e-14)
+    layer.forward(x + 1, True)
+    assert layer.running_statistics().mean == pytest.approx(0.3, rel=1e-14)
+
+
+@pytest.mark.parametrize("config", configurations(TextbookNumpy.capabilities), ids=name_of)
+def test_agrees_with_plain_numpy(config: LayerConfig) -> None:
+    check_agreement(TextbookNumpy(), config)
+
+
+def test_declared_defaults_are_measured() -> None:
+    check_defaults(TextbookNumpy())
+    check_hyperparameters_in_float64(TextbookNumpy())
+
+
+@pytest.mark.parametrize(("rank", "axis"), [(3, 2), (4, 1), (4, 2), (5, 3)])
+def test_other_ranks_give_the_numbers_of_the_folded_rank_2_problem(rank: int, axis: int) -> None:
+    generator = np.random.default_rng(1)
+    rows, dy_rows = generator.normal(size=(24, CHANNELS)), generator.normal(size=(24, CHANNELS))
+    folded = {2: (24,), 3: (6, 4), 4: (3, 4, 2), 5: (3, 2, 2, 2)}[rank]
+
+    def unfold(values: Array) -> Array:
+        return np.moveaxis(values.reshape((*folded, CHANNELS)), -1, axis)
+
+    options: dict[str, Any] = {"num_channels": CHANNELS, "dtype": "float64", "parameter_dtype": "float64"}
+    flat = TextbookNumpy().build(LayerConfig(rank=2, **options))
+    layer = TextbookNumpy().build(LayerConfig(rank=rank, channel_axis=axis, **options))
+    assert np.array_equal(layer.forward(unfold(rows), True), unfold(flat.forward(rows, True)))
+    assert np.array_equal(layer.backward(unfold(dy_rows)).dx, unfold(flat.backward(dy_rows).dx))
+    assert np.array_equal(layer.running_statistics().variance, flat.running_statistics().variance)
+
+
+def test_inference_right_after_building_divides_by_zero_as_the_textbook_does() -> None:
+    layer = TextbookNumpy().build(LayerConfig(num_channels=1, rank=2))
+    with np.errstate(divide="ignore"):
+        assert np.isinf(layer.forward(np.ones((2, 1), np.float32), False)).all()
+
+
+def test_there_is_no_gradient_of_inference() -> None:
+    layer = TextbookNumpy().build(LayerConfig(num_channels=1, rank=2))
+    x = np.array([[1.0], [2.0]], np.float32)
+    layer.forward(x, True)
+    layer.forward(x, False)
+    with pytest.raises(RuntimeError, match="training forward only"):
+        layer.backward(x)
+
+
+def test_arrays_handed_over_are_copied_where_they_are_kept() -> None:
+    layer = TextbookNumpy().build(LayerConfig(num_channels=1, rank=2))
+    mean, variance = np.ones(1, np.float32), np.ones(1, np.float32)
+    layer.set_running_statistics(mean, variance)
+    mean[0] = 9
+    layer.running_statistics().variance[0] = 9
+    assert layer.running_statistics() == (1.0, 1.0)
