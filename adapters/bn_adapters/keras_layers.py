@@ -161,7 +161,7 @@ class TensorflowKerasLayer(KerasLayer):
 
 
 class JaxKerasLayer(KerasLayer):
-    """Gradients by `jax.vjp` of the same call, made a pure function of x and the parameters by `keras.StatelessScope`."""
+    """Gradients by `jax.vjp` of the same call, which `keras.StatelessScope` makes a pure function of its inputs."""
 
     latest: tuple[Any, list[Any], list[Any], bool] | None = None
 
@@ -231,9 +231,9 @@ class KerasAdapter(Adapter):
     layer_class: ClassVar[type[KerasLayer]]
     distributions: ClassVar[tuple[str, ...]]
 
-    # Defaults: BatchNormalization.__init__ in keras/src/layers/normalization/batch_normalization.py. The statistics have
-    # the dtype of the variables (its build). moments() divides by n on every backend (keras/src/backend/*/nn.py); there
-    # is no fused kernel as in Keras 2, whose running variance was unbiased for some ranks and layouts.
+    # Defaults: BatchNormalization.__init__ in keras/src/layers/normalization/batch_normalization.py. Its build() gives
+    # the statistics the dtype of the variables. moments() divides by n on every backend (keras/src/backend/*/nn.py);
+    # there is no fused kernel as in Keras 2, whose running variance was unbiased for some ranks and layouts.
     convention = Convention(
         running_variance="biased",
         momentum_weighs="old",

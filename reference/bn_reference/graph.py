@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Rows = NDArray[Any]
 Vector = NDArray[Any]
 
+quietly = np.errstate(divide="ignore", invalid="ignore", over="ignore")
+"""NaN and infinities are values like others here: they come from the data, or from a deviation of 0."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Forward:
@@ -44,6 +47,7 @@ def column(vector: Vector) -> Rows:
     return vector[:, None]
 
 
+@quietly
 def sum_of(rows: Rows) -> Vector:
     """Sum of each row; 0 for rows without values (binary128 has no empty sum of its own)."""
     if rows.size == 0:
@@ -51,10 +55,10 @@ def sum_of(rows: Rows) -> Vector:
     return np.asarray(rows.sum(axis=1))
 
 
+@quietly
 def mean_of(rows: Rows) -> Vector:
     """Mean of each row; NaN for rows without values."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sum_of(rows) / np.float64(rows.shape[1]).astype(rows.dtype))
+    return np.asarray(sum_of(rows) / np.float64(rows.shape[1]).astype(rows.dtype))
 
 
 def scale_and_shift(normalised: Rows, gamma: Vector | None, beta: Vector | None) -> Rows:
@@ -63,6 +67,7 @@ def scale_and_shift(normalised: Rows, gamma: Vector | None, beta: Vector | None)
     return scaled if beta is None else scaled + column(beta)
 
 
+@quietly
 def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any) -> Forward:
     """Training forward: normalise each row by its own mean and (biased) variance."""
     mean = mean_of(x)
@@ -70,10 +75,8 @@ def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any) -> For
     square = centred * centred
     variance = mean_of(square)
     standard_deviation = np.sqrt(variance + eps)
-    with np.errstate(divide="ignore"):
-        inverse_deviation = 1 / standard_deviation
-    with np.errstate(invalid="ignore"):
-        normalised = centred * column(inverse_deviation)
+    inverse_deviation = 1 / standard_deviation
+    normalised = centred * column(inverse_deviation)
     return Forward(
         mean=mean,
         centred=centred,
@@ -85,6 +88,7 @@ def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any) -> For
     )
 
 
+@quietly
 def backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
     """Gradients of sum(y * dy), node by node in the opposite order of `forward`."""
     dbeta = sum_of(dy)
@@ -100,6 +104,7 @@ def backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
     return RowGradients(dx, dgamma, dbeta)
 
 
+@quietly
 def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
     """The same gradients in closed form: dx = gamma / sigma * (dy - mean(dy) - normalised * mean(dy * normalised))."""
     dbeta = sum_of(dy)
@@ -110,16 +115,15 @@ def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowG
     return RowGradients(column(factor) * inner, dgamma, dbeta)
 
 
+@quietly
 def inference(
     x: Rows, mean: Vector, variance: Vector, gamma: Vector | None, beta: Vector | None, eps: Any
 ) -> Forward:
     """Forward with given statistics, which are constants; with eps 0 a variance of 0 divides by zero, as it must."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        standard_deviation = np.sqrt(variance + eps)
-        inverse_deviation = 1 / standard_deviation
-        centred = x - column(mean)
-        normalised = centred * column(inverse_deviation)
-        y = scale_and_shift(normalised, gamma, beta)
+    standard_deviation = np.sqrt(variance + eps)
+    inverse_deviation = 1 / standard_deviation
+    centred = x - column(mean)
+    normalised = centred * column(inverse_deviation)
     return Forward(
         mean=mean,
         centred=centred,
@@ -127,10 +131,11 @@ def inference(
         standard_deviation=standard_deviation,
         inverse_deviation=inverse_deviation,
         normalised=normalised,
-        y=y,
+        y=scale_and_shift(normalised, gamma, beta),
     )
 
 
+@quietly
 def inference_backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
     """Gradients of sum(y * dy) in inference: the statistics are constants, so dx has no mean terms."""
     dbeta = sum_of(dy)

@@ -1,4 +1,7 @@
-"""The TensorFlow operations against plain float64 NumPy, in a process of their own."""
+"""The TensorFlow operations against plain float64 NumPy, in a process of their own.
+
+The checks that take an adapter serve the tests of the other TensorFlow adapters and of Flax as well.
+"""
 
 from __future__ import annotations
 
@@ -85,14 +88,14 @@ def close(got: Any, expected: Any, dtype: str) -> None:
     np.testing.assert_allclose(np.asarray(got, np.float64), expected, rtol=0, atol=RELATIVE_ERROR[dtype] * scale)
 
 
-def check_numbers(name: str, config: LayerConfig) -> None:
+def check_numbers(adapter: type[Adapter], config: LayerConfig, statistics_dtype: str) -> None:
     """Inference and two training steps, forward and backward, are what plain NumPy gives."""
-    convention = ADAPTERS[name].convention
+    convention = adapter.convention
     generator = np.random.default_rng(2)
-    gamma, beta, mean = (generator.normal(2.0, 1.0, CHANNELS).astype(config.parameter_dtype) for _ in range(3))
-    variance = generator.uniform(0.5, 2.0, CHANNELS).astype(config.parameter_dtype)
+    gamma, beta = (generator.normal(2.0, 1.0, CHANNELS).astype(config.parameter_dtype) for _ in range(2))
+    mean, variance = (np.array(values, statistics_dtype) for values in ([-0.5, 1.0, 3.0], [0.5, 1.25, 2.0]))
     x, dy = draw(config), draw(config, offset=0.0)[::-1]
-    layer = ADAPTERS[name]().build(config)
+    layer = adapter().build(config)
     layer.set_parameters(gamma if config.gamma else None, beta if config.beta else None)
     layer.set_running_statistics(mean, variance)
     scale = gamma.astype(np.float64) if config.gamma else np.ones(CHANNELS)
@@ -103,6 +106,8 @@ def check_numbers(name: str, config: LayerConfig) -> None:
         y = layer.forward(x, training)
         gradients = layer.backward(dy)
         if training:
+            if convention.statistics_move == "explicit":
+                layer.update_statistics()
             x_rows = rows(x, config)
             correction = count / (count - 1) if convention.running_variance == "unbiased" else 1.0
             for index, batch in enumerate((x_rows.mean(0), x_rows.var(0) * correction)):
@@ -118,8 +123,8 @@ def check_numbers(name: str, config: LayerConfig) -> None:
                 assert gradient.dtype == config.parameter_dtype
                 close(gradient, expected[value], config.dtype)
         for got, expected_statistic in zip(layer.running_statistics(), running, strict=True):
-            assert got.dtype == config.parameter_dtype
-            close(got, expected_statistic, config.parameter_dtype)
+            assert got.dtype == statistics_dtype
+            close(got, expected_statistic, statistics_dtype)
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -127,7 +132,7 @@ def test_every_declared_combination(run: Run, name: str) -> None:
     configs = list(configurations(ADAPTERS[name]))
     assert len(configs) == {"tf.nn.fused": 12, "tf.nn.moments": 160}[name]
     for config in configs:
-        run(check_numbers, name, config)
+        run(check_numbers, ADAPTERS[name], config, config.parameter_dtype)
 
 
 def check_fused_defaults() -> None:
@@ -153,8 +158,8 @@ def test_moments_has_no_defaults() -> None:
     assert "momentum" in str(adapter.supports(LayerConfig(num_channels=1, momentum=None)))
 
 
-def check_refused(name: str, config: LayerConfig) -> str:
-    layer = ADAPTERS[name]().build(config)
+def check_refused(adapter: type[Adapter], config: LayerConfig) -> str:
+    layer = adapter().build(config)
     try:
         layer.forward(draw(config), training=True)
     except Exception as error:
@@ -175,12 +180,12 @@ def check_refused(name: str, config: LayerConfig) -> str:
 )
 def test_what_is_not_declared_raises(run: Run, name: str, dtype: str, parameter_dtype: str) -> None:
     config = LayerConfig(num_channels=CHANNELS, channel_axis=3, dtype=dtype, parameter_dtype=parameter_dtype)
-    assert run(check_refused, name, config) == "InvalidArgumentError"
+    assert run(check_refused, ADAPTERS[name], config) == "InvalidArgumentError"
 
 
-def check_layers_are_separate(name: str) -> None:
+def check_layers_are_separate(adapter: type[Adapter]) -> None:
     config = LayerConfig(num_channels=CHANNELS, channel_axis=3)
-    first, second = (ADAPTERS[name]().build(config) for _ in range(2))
+    first, second = (adapter().build(config) for _ in range(2))
     x = draw(config)
     first.set_parameters(np.full(CHANNELS, 2.0, np.float32), np.ones(CHANNELS, np.float32))
     first.forward(x, training=True)
@@ -189,9 +194,9 @@ def check_layers_are_separate(name: str) -> None:
     np.testing.assert_array_equal(first.forward(x, training=False), second.forward(x, training=False))
 
 
-def check_backward_is_of_the_latest_forward(name: str) -> None:
+def check_backward_is_of_the_latest_forward(adapter: type[Adapter]) -> None:
     config = LayerConfig(num_channels=CHANNELS, channel_axis=3)
-    once, twice = (ADAPTERS[name]().build(config) for _ in range(2))
+    once, twice = (adapter().build(config) for _ in range(2))
     x, dy = draw(config), draw(config, offset=0.0)[::-1]
     twice.forward(x[:4], training=False)
     for layer in (once, twice):
@@ -200,14 +205,14 @@ def check_backward_is_of_the_latest_forward(name: str) -> None:
         np.testing.assert_array_equal(once.backward(dy).dx, twice.backward(dy).dx)
 
 
-def check_views(name: str) -> None:
+def check_views(adapter: type[Adapter]) -> None:
     config = LayerConfig(num_channels=CHANNELS, channel_axis=3)
     wide = np.random.default_rng(3).normal(size=(8, 2, 2, 2 * CHANNELS)).astype(np.float32)
     repeated = np.broadcast_to(wide[:1, ..., :CHANNELS], (4, 2, 2, CHANNELS))
     for view in (wide[::-2, ..., ::2], wide.transpose(0, 2, 1, 3)[1:, ..., CHANNELS:], repeated):
         copy = view.copy()
         view.flags.writeable = False
-        layers = [ADAPTERS[name]().build(config) for _ in range(2)]
+        layers = [adapter().build(config) for _ in range(2)]
         results = [layer.forward(x, True) for layer, x in zip(layers, (view, copy), strict=True)]
         np.testing.assert_array_equal(*results)
         np.testing.assert_array_equal(layers[0].backward(view).dx, layers[1].backward(copy).dx)
@@ -216,8 +221,8 @@ def check_views(name: str) -> None:
 
 @pytest.mark.parametrize("name", ADAPTERS)
 @pytest.mark.parametrize("check", [check_layers_are_separate, check_backward_is_of_the_latest_forward, check_views])
-def test_layers(run: Run, name: str, check: Callable[[str], None]) -> None:
-    run(check, name)
+def test_layers(run: Run, name: str, check: Callable[[type[Adapter]], None]) -> None:
+    run(check, ADAPTERS[name])
 
 
 def test_importing_the_adapter_imports_no_framework() -> None:

@@ -32,7 +32,7 @@ KINDS = (
     Kind("degraded", "D", "▲", "explained only by an unstable algorithm, which is named"),
     Kind("wrong", "W", "✕", "explained by no known algorithm"),
     Kind("errored", "X", "✕", "raised where it should not have"),
-    Kind("timed-out", "O", "✕", "did not finish in time"),
+    Kind("timed-out", "H", "✕", "did not finish in time"),
     Kind("crashed", "C", "✕", "ended its process"),
     Kind("missing", "M", "✕", "planned, but never reported: an error of the run"),
     Kind("not-judged", "N", "?", "no bound means anything for these numbers"),

@@ -87,8 +87,9 @@ class Tally:
 
     @property
     def counts(self) -> list[tuple[Kind, int]]:
-        """Kinds that occur, worst first, with their counts."""
-        return [(kind, self.kinds[kind.name]) for kind in reversed(KINDS) if self.kinds[kind.name]]
+        """Kinds that occur, worst first, with their counts; what was not judged or is not supported comes last."""
+        order = (*reversed(KINDS[:-2]), *KINDS[-2:])
+        return [(kind, self.kinds[kind.name]) for kind in order if self.kinds[kind.name]]
 
 
 @dataclass(frozen=True)

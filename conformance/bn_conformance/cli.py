@@ -1,0 +1,132 @@
+"""The command `bnconform`. Imports click alone; each command imports its work when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+EPILOG = "Exit codes: 0 all conform, 1 something does not, 2 usage, 3 nothing or too little was judged."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(package_name="bnconform")
+def main() -> None:
+    """Judge batch-normalisation implementations by an exact reference and derived error bounds."""
+
+
+class Lazy(click.Command):
+    """A command whose callback is imported when it is called, so that `--help` starts at once."""
+
+    def __init__(self, *args: object, implementation: str, **more: object) -> None:
+        module, _, function = implementation.partition(":")
+
+        def call(**arguments: object) -> None:
+            import importlib
+
+            sys.exit(getattr(importlib.import_module(module), function)(**arguments))
+
+        super().__init__(*args, callback=call, **more)  # type: ignore[arg-type]
+
+
+_RUN_OPTIONS = [
+    click.Option(["--clause", "clauses"], multiple=True, metavar="ID", help="Cases of a clause (STAT-3) or family (STAT)."),
+    click.Option(["--case", "cases"], multiple=True, metavar="PATTERN", help="Case id, or a pattern of * and ?."),
+    click.Option(["-n", "processes"], default="auto", show_default=True, help="Processes; 0 runs in this one."),
+    click.Option(
+        ["--level"], type=click.Choice(["tight", "stable", "degraded"]), default="degraded", show_default=True,
+        help="Worst level that passes.",
+    ),
+    click.Option(
+        ["--profile"], type=click.Choice(["default", "standard"]), default="default", show_default=True,
+        help="`standard` fails nonstandard conventions.",
+    ),
+    click.Option(["--results"], default="", metavar="FILE", help="Results file  [default: reports/TIME.jsonl]"),
+    click.Option(["--device"], default="cpu", show_default=True, help="Device to run on."),
+    click.Option(["--known-faults"], multiple=True, metavar="FILE", help="Your own known faults, a TOML file."),
+    click.Option(["--timeout"], type=float, default=120.0, show_default=True, help="Seconds that one call may take."),
+    click.Option(["--in-process"], is_flag=True, help="Run layers in pytest's process, for debuggers (needs -n 0)."),
+]  # fmt: skip
+
+main.add_command(
+    Lazy(
+        "run",
+        implementation="bn_conformance.commands.run:run",
+        help="Run the matrix and write a results file.",
+        epilog=EPILOG + " Arguments after -- go to pytest.",
+        params=[
+            click.Option(
+                ["-i", "--implementation", "implementations"], multiple=True, metavar="NAME",
+                help="Implementation, pattern, module:Class or file.py:Class; all of the default group without.",
+            ),
+            *_RUN_OPTIONS,
+            click.Argument(["pytest_arguments"], nargs=-1, type=click.UNPROCESSED),
+        ],
+    )  # fmt: skip
+)
+main.add_command(
+    Lazy(
+        "check",
+        implementation="bn_conformance.commands.run:check",
+        help="Judge one implementation of your own: path/to/file.py:Class or module:Class.",
+        epilog=EPILOG,
+        params=[click.Argument(["target"]), *_RUN_OPTIONS],
+    )
+)
+main.add_command(
+    Lazy(
+        "list",
+        implementation="bn_conformance.commands.inspect:list_",
+        help="List implementations, cases or clauses.",
+        params=[
+            click.Option(["--cases"], is_flag=True, help="Cases instead of implementations."),
+            click.Option(["--clauses"], is_flag=True, help="Clauses instead of implementations."),
+            click.Option(["--clause", "clause"], multiple=True, metavar="ID", help="With --cases: those of a clause."),
+        ],
+    )
+)
+main.add_command(
+    Lazy(
+        "show",
+        implementation="bn_conformance.commands.inspect:show",
+        help="Show a case: what it tests, its data, and code to reproduce it.",
+        params=[
+            click.Argument(["case"]),
+            click.Option(["-i", "--implementation"], default="", metavar="NAME", help="With goldens of its convention."),
+        ],
+    )
+)
+main.add_command(
+    Lazy(
+        "report",
+        implementation="bn_conformance.commands.results:report",
+        help="Make a report of a results file.",
+        params=[
+            click.Argument(["results"]),
+            click.Option(
+                ["--format", "format_"], type=click.Choice(["html", "markdown", "terminal"]), default="html", show_default=True
+            ),
+            click.Option(["-o", "--output"], default="", metavar="FILE", help="Output  [default: beside the results; - is stdout]"),
+            click.Option(["--baseline"], default=None, metavar="NAME", help="Implementation that conventions are compared to."),
+        ],
+    )
+)
+main.add_command(
+    Lazy(
+        "compare",
+        implementation="bn_conformance.commands.results:compare",
+        help="Compare two results files: new failures, fixed, changed. Exits with 1 if the new one is worse.",
+        params=[click.Argument(["old"]), click.Argument(["new"])],
+    )
+)
+main.add_command(
+    Lazy(
+        "merge",
+        implementation="bn_conformance.commands.results:merge",
+        help="Merge results files into one.",
+        params=[
+            click.Argument(["results"], nargs=-1, required=True),
+            click.Option(["-o", "--output"], required=True, metavar="FILE", help="Results file to write."),
+        ],
+    )
+)

@@ -1,0 +1,1 @@
+"""What the commands of `bnconform` do, a module per group of them."""

@@ -1,0 +1,1 @@
+"""The matrix as a pytest suite: one item per implementation and case (`pytest --pyargs bn_conformance`)."""

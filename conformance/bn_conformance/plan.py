@@ -1,0 +1,164 @@
+"""The plan of a run: which implementations and cases, under which policy. Made once by the controlling process."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bn_conformance.case import Case, unsupported_reason
+from bn_conformance.cases import all_cases
+from bn_conformance.implementations import OK, Implementation, find, matches_pattern
+from bn_conformance.known_faults import KnownFault
+from bn_reference.clauses import clauses
+
+
+class PlanError(Exception):
+    """The options of a run contradict each other or select nothing that exists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a run was asked to do, as plain data."""
+
+    implementations: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    level: str = "degraded"
+    profile: str = "default"
+    results: str = ""
+    device: str = "cpu"
+    known_faults: tuple[str, ...] = ()
+    timeout: float = 120.0
+    in_process: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Options, implementations, the ids of the selected cases, and the known faults."""
+
+    options: Options
+    implementations: tuple[Implementation, ...]
+    cases: tuple[str, ...]
+    faults: tuple[KnownFault, ...]
+
+    @property
+    def runnable(self) -> tuple[Implementation, ...]:
+        """Implementations that can be judged here."""
+        return tuple(entry for entry in self.implementations if entry.status == OK)
+
+    def items(self) -> dict[str, tuple[Implementation, Case]]:
+        """What is to be run, by id, in the order in which it is best run: by implementation, then by signature."""
+        found = {}
+        for implementation in self.runnable:
+            cases = [case for case in self._selected() if not unsupported_reason(case, implementation.capabilities)]
+            order = _first_use(case.signature for case in cases)
+            for case in sorted(cases, key=lambda case: order[case.signature]):
+                found[f"{implementation.name}::{case.id}"] = implementation, case
+        return found
+
+    def unsupported(self) -> list[tuple[Implementation, Case, str]]:
+        """What the implementations declare not to support, with why."""
+        return [
+            (implementation, case, reason)
+            for implementation in self.runnable
+            for case in self._selected()
+            if (reason := unsupported_reason(case, implementation.capabilities))
+        ]
+
+    def _selected(self) -> list[Case]:
+        known = all_cases()
+        return [known[case_id] for case_id in self.cases]
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain data, for the processes that run it."""
+        return {
+            "options": asdict(self.options),
+            "implementations": [entry.to_json() for entry in self.implementations],
+            "cases": list(self.cases),
+            "faults": [fault.to_json() for fault in self.faults],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """The inverse of `to_json`."""
+        options = {key: tuple(value) if isinstance(value, list) else value for key, value in data["options"].items()}
+        return cls(
+            Options(**options),
+            tuple(Implementation.from_json(entry) for entry in data["implementations"]),
+            tuple(data["cases"]),
+            tuple(KnownFault(**fault) for fault in data["faults"]),
+        )
+
+
+def _first_use(signatures: Iterable[str]) -> dict[str, int]:
+    order: dict[str, int] = {}
+    for signature in signatures:
+        order.setdefault(signature, len(order))
+    return order
+
+
+def make(options: Options) -> Plan:
+    """Resolve options into a plan.
+
+    Raises:
+        PlanError: a clause or case pattern matches nothing.
+        UnknownImplementation, TargetError, KnownFaultsError: as they say.
+    """
+    from bn_conformance.known_faults import load, shipped
+
+    faults = [*shipped(), *(fault for path in options.known_faults for fault in load(path))]
+    cases = select_cases(options.clauses, options.cases)
+    return Plan(options, tuple(find(options.implementations, options.device)), tuple(cases), tuple(faults))
+
+
+def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Ids of the cases that test any of the clauses (`STAT-3`, or a family) and match any of the patterns.
+
+    Raises:
+        PlanError: a clause does not exist, a pattern matches nothing, or both together leave nothing.
+    """
+    known = all_cases()
+    for clause in wanted_clauses:
+        if not any(clause in (existing.id, existing.family) for existing in clauses().values()):
+            raise PlanError(f"there is no clause {clause!r}; bnconform list --clauses shows them")
+    for pattern in patterns:
+        if not any(_case_matches(case_id, pattern) for case_id in known):
+            raise PlanError(f"no case matches {pattern!r}; bnconform list --cases shows them")
+    selected = [
+        case.id
+        for case in known.values()
+        if (not wanted_clauses or any(clause in case.clauses or clause == case.family for clause in wanted_clauses))
+        and (not patterns or any(_case_matches(case.id, pattern) for pattern in patterns))
+    ]
+    if not selected:
+        raise PlanError("no case matches both the clauses and the case patterns; drop one of them")
+    return selected
+
+
+def _case_matches(case_id: str, pattern: str) -> bool:
+    return case_id == pattern or matches_pattern(case_id, pattern)
+
+
+def blocks(plan: Plan, count: int) -> dict[str, str]:
+    """A block for each item: items of one implementation in `count` blocks of about equal size, signatures together.
+
+    A block is what a process works on at a time, so that each signature is compiled in one process alone and one
+    implementation still keeps every core busy.
+    """
+    sizes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    items = plan.items()
+    for implementation, case in items.values():
+        sizes[implementation.name][case.signature] += 1
+    place: dict[tuple[str, str], int] = {}
+    for name, signatures in sizes.items():
+        loads = [0] * max(count, 1)
+        for signature, size in sorted(signatures.items(), key=lambda entry: -entry[1]):
+            lightest = loads.index(min(loads))
+            loads[lightest] += size + 10
+            place[name, signature] = lightest
+    return {
+        item_id: f"{implementation.name}#{place[implementation.name, case.signature]}"
+        for item_id, (implementation, case) in items.items()
+    }

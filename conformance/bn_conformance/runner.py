@@ -1,0 +1,94 @@
+"""Runs the items of a plan in one pytest process: hosts kept while their implementation has work, then ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bn_conformance import outcomes
+from bn_conformance.case import Case
+from bn_conformance.goldens import Goldens
+from bn_conformance.host import Host, HostLost, LayerError, LocalHost
+from bn_conformance.implementations import Implementation
+from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.known_faults import matching
+from bn_conformance.outcomes import Threshold, Verdict
+from bn_conformance.plan import Plan
+from bn_conformance.results import Item
+from bn_conformance.run_case import Policy, lost_item, run_case
+from bn_conformance.targets import load_adapter
+from bn_reference.clauses import clauses
+
+PATIENCE = 3
+"""Losses in a row after which an implementation is given up: every case would crash or hang it again."""
+
+
+class Runner:
+    """Runs items one after the other; `close` ends what still runs."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._goldens = Goldens()
+        self._policy = Policy(
+            Threshold(plan.options.level), {clause.id: clause.requirement for clause in clauses().values()}
+        )
+        self._process: Process | None = None
+        self._key: object = None
+        self._hosts: dict[str, Host] = {}
+        self._losses: dict[str, list[HostLost]] = {}
+
+    def run(self, implementation: Implementation, case: Case) -> Item:
+        """Judge a case on an implementation, and see whether its failure is a known fault."""
+        item = self._run(implementation, case)
+        if item.verdict == Verdict.FAIL.value:
+            fault = matching(self._plan.faults, implementation, case)
+            if fault is not None:
+                return replace(item, verdict=Verdict.KNOWN.value, known_fault=fault.title)
+        return item
+
+    def _run(self, implementation: Implementation, case: Case) -> Item:
+        losses = self._losses.setdefault(implementation.name, [])
+        if len(losses) >= PATIENCE:
+            message = f"not tried: given up after {PATIENCE} losses in a row, the last: {losses[-1].message}"
+            return lost_item(implementation.name, case, losses[-1].outcome, message)
+        try:
+            host = self._host(implementation)
+        except LayerError as error:
+            return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
+        except HostLost as lost:
+            return self._lost(implementation, case, lost)
+        item = run_case(implementation.name, case, host, implementation.convention, self._goldens, self._policy)
+        if item.outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
+            return self._lost(implementation, case, HostLost(item.outcome, item.message))
+        losses.clear()
+        return item
+
+    def _lost(self, implementation: Implementation, case: Case, lost: HostLost) -> Item:
+        self._losses[implementation.name].append(lost)
+        self.close()
+        return lost_item(implementation.name, case, lost.outcome, lost.message)
+
+    def _host(self, implementation: Implementation) -> Host:
+        if implementation.process_key != self._key:
+            self.close()
+            self._key = implementation.process_key
+        if implementation.name not in self._hosts:
+            self._hosts[implementation.name] = self._open(implementation)
+        return self._hosts[implementation.name]
+
+    def _open(self, implementation: Implementation) -> Host:
+        self._hosts.clear()
+        if self._plan.options.in_process:
+            return LocalHost(load_adapter(implementation.target)(device=implementation.device))
+        if self._process is None:
+            self._process = Process(implementation.environment)
+        return IsolatedHost(
+            self._process, implementation.target, implementation.device, self._plan.options.timeout
+        )
+
+    def close(self) -> None:
+        """End the process of the current implementation."""
+        self._hosts.clear()
+        self._key = None
+        if self._process is not None:
+            self._process.close()
+            self._process = None

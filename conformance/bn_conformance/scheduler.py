@@ -1,0 +1,32 @@
+"""How pytest-xdist hands out the matrix: by implementation and block of signatures, in the order of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+
+class BlockScheduling(LoadScopeScheduling):
+    """Load scheduling whose scope is a block of `bn_conformance.plan.blocks`.
+
+    Args:
+        config: of the session.
+        log: xdist's log.
+        block_of: item id to block.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any, block_of: Mapping[str, str]) -> None:
+        super().__init__(config, log)
+        self._block_of = block_of
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._block_of.get(item_id(nodeid), nodeid)
+
+
+def item_id(nodeid: str) -> str:
+    """The id `implementation::case` in a pytest node id `path::test_case[implementation::case]`."""
+    return nodeid.partition("::test_case[")[2].removesuffix("]")
