@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(VENV)/.installed
-SHORT := --implementation textbook.numpy --implementation torch.nn --case '*/float32/*'
+SHORT := --implementation textbook.numpy --implementation torch.nn --case 'fwd/*/float32/*' --case 'stat/*/float32/*'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

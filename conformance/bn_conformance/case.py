@@ -89,6 +89,7 @@ class Case:
         exact_statistics: mean and variance are exact in any order of summation.
         exact: every result is exact; no unit in the last place is allowed.
         finite_statistics: running statistics are judged for being finite alone.
+        nonfinite_alike: where the golden is NaN or infinite any NaN or infinity is right.
         repeat: the whole sequence runs twice, on two fresh layers, and must give the same bits.
         band: output statistics that are judged in a derived band (the two-layer network), else None.
         sweep: one of many sizes, left out for implementations that compile for each shape.
@@ -107,6 +108,7 @@ class Case:
     exact_statistics: bool = False
     exact: bool = False
     finite_statistics: bool = False
+    nonfinite_alike: bool = False
     repeat: bool = False
     band: bool = False
     sweep: bool = False

@@ -61,6 +61,7 @@ def judge(
     channel_axis: int,
     clauses: tuple[str, ...],
     must_be_exact: bool = False,
+    nonfinite_alike: bool = False,
 ) -> Quantity:
     """Judge one array of the right shape and dtype.
 
@@ -71,6 +72,7 @@ def judge(
         channel_axis: axis of the channels in `got`.
         clauses: ids that the quantity is judged under.
         must_be_exact: no unit in the last place is allowed.
+        nonfinite_alike: where the golden is NaN or infinite, any NaN or infinity is right.
 
     Returns:
         The record; its worst element is the one with the largest error / bound at grade `tight`.
@@ -82,6 +84,10 @@ def judge(
     rows = channels_first(got, channel_axis)
     golden = expected.values if expected.values.ndim == 2 else expected.values[:, None]
     rounded = expected.rounded(rows.dtype).reshape(golden.shape)
+    if nonfinite_alike:
+        alike = ~np.isfinite(golden) & ~np.isfinite(np.asarray(rows, np.float64))
+        rows, rounded = np.where(alike, np.inf, rows).astype(rows.dtype), np.where(alike, np.inf, rounded).astype(rows.dtype)
+        golden = np.where(alike, to_quad(np.inf), golden)
     outcome, errors, tight, mask = _level(name, expected, golden, rows, rounded)
     if must_be_exact and outcome not in (EXACT, NOT_JUDGED):
         outcome = WRONG
@@ -90,7 +96,7 @@ def judge(
         return Quantity(name=name, outcome=EXACT, clauses=clauses)
     ratios = _ratios(errors, tight)
     row, column = (int(part) for part in np.unravel_index(int(np.argmax(_sortable(ratios, mask))), rows.shape))
-    got_value, expected_value = float(rows[row, column]), float(round_to(golden[row, column], np.float64))
+    got_value, expected_value = float(rows[row, column]), float(golden[row, column])
     return Quantity(
         name=name,
         outcome=outcome,
@@ -114,7 +120,7 @@ def _level(
     errors = _errors(golden, rows, rounded)
     tight, mask = _allowed(name, expected, TIGHT, rows.shape)
     mask = mask | ~np.isfinite(golden)
-    if rows.size == 0 or _same(rows, rounded) or _same_but_midpoints(golden, rows, rounded, tight):
+    if rows.size == 0 or _same(rows, rounded) or _same_but_midpoints(golden, rows, rounded, errors, tight):
         return EXACT, errors, tight, mask
     if not mask.any():
         return NOT_JUDGED, errors, tight, mask
@@ -133,14 +139,19 @@ def _same(rows: Array, rounded: Array) -> bool:
     return bool(np.all((rows == rounded) | (np.isnan(rows) & np.isnan(rounded))))
 
 
-def _same_but_midpoints(golden: Quad, rows: Array, rounded: Array, tight: Quad) -> bool:
+def _same_but_midpoints(golden: Quad, rows: Array, rounded: Array, errors: Quad, tight: Quad) -> bool:
     """Whether what differs are neighbours between which the golden's own error does not decide.
 
     The golden is computed like anything else, at u = 2**-113, so that its error is at most the tight bound times
     2**-113 over the unit roundoff of that bound, which is at least 2**-53.
     """
     differs = ~((rows == rounded) | (np.isnan(rows) & np.isnan(rounded)))
-    values, slack, got = golden[differs], tight[differs] * GOLDEN_SHARE, rows[differs]
+    format_ = format_of(rows.dtype)
+    values = golden[differs]
+    half_ulp = 2.0 * format_.unit_roundoff * np.maximum(np.abs(values), to_quad(format_.smallest_normal))
+    if bool(np.any(errors[differs] > half_ulp)):
+        return False
+    slack, got = tight[differs] * GOLDEN_SHARE, rows[differs]
     if not bool(np.all(np.isfinite(slack))):
         return False
     low, high = round_to(values - slack, rows.dtype), round_to(values + slack, rows.dtype)

@@ -81,17 +81,17 @@ def _judged(
     dtype: str,
     axis: int,
     clauses: tuple[str, ...],
-    exact: bool,
+    case: Case,
 ) -> Quantity:
     fault = shape_and_dtype_fault(name, got, shape, dtype_of(dtype))
     if fault or not isinstance(got, np.ndarray):
         return _fault(name, fault, (*clauses, "DTYPE-1"))
-    return judge(name, expected, got, axis, clauses, exact)
+    return judge(name, expected, got, axis, clauses, case.exact, case.nonfinite_alike)
 
 
 def _vector(judgement: Judgement, name: str, expected: Expected, got: Returned, clauses: tuple[str, ...]) -> Quantity:
     shape = (judgement.case.config.num_channels,)
-    return _judged(name, expected, got, shape, judgement.formats.statistics.name, 0, clauses, judgement.case.exact)
+    return _judged(name, expected, got, shape, judgement.formats.statistics.name, 0, clauses, judgement.case)
 
 
 def _initial(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
@@ -201,7 +201,7 @@ class _Step:
             dtype = storage if name in ("y", "dx") else parameters
             clauses = _clauses(case, BASE_CLAUSES[name, self.training])
             yield _judged(
-                f"step{self.position}.{name}", expected[name], got, shape, dtype, axis, clauses, case.exact
+                f"step{self.position}.{name}", expected[name], got, shape, dtype, axis, clauses, case
             )
 
     def _returned(self) -> dict[str, Returned]:
@@ -275,7 +275,7 @@ class _Step:
                 expected = golden.inference(state, None)["y"]
                 axis, dtype = case.config.channel_axis, case.config.dtype
                 judged.append(
-                    _judged(f"{name}.y", expected, self.seen.forward.y, self.step.shape, dtype, axis, clauses, False)
+                    _judged(f"{name}.y", expected, self.seen.forward.y, self.step.shape, dtype, axis, clauses, case)
                 )
             return state, judged
         after, expected_statistics = golden.update(state, STABLE)

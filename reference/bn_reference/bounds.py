@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_reference.formats import Format
-from bn_reference.graph import Forward, RowGradients, column, mean_of, sum_of
 from bn_reference.grades import SAFETY, VACUOUS, Grade, path_length
+from bn_reference.graph import Forward, RowGradients, column, mean_of, quietly, sum_of
 from bn_reference.quad import QUAD, Quad, to_quad
 
 ROOT = 4.0
@@ -31,36 +31,52 @@ class Bound(NamedTuple):
 
 @dataclass(frozen=True)
 class Precision:
-    """Roundoffs of one computation: `u` of the arithmetic (times SAFETY), `u_s` of storing a result, and underflow.
+    """Roundoffs of one computation, each a binary128 number.
 
-    `eta` is the smallest normal number of the arithmetic, since implementations flush subnormals; `eta_s` is half the
-    spacing of the storage format's subnormals where that is another format.
+    Attributes:
+        u: of the arithmetic, times C.
+        sum_u: of the additions in a sum, times C.
+        u_s: of storing a result; 0 where the storage format is that of the arithmetic.
+        eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
+            subnormals (float16 aside, whose subnormals hardware keeps).
+        eta_s: the same for storing: half the spacing of the storage format's subnormals.
     """
 
     u: Any
+    sum_u: Any
     u_s: Any
     eta: Any
     eta_s: Any
 
     @classmethod
-    def of(cls, compute: Format, storage: Format, grade: Grade) -> Precision:
-        """Precision of a grade that computes in one format and stores in another."""
+    def of(cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None) -> Precision:
+        """Precision of a grade that computes in one format and stores in another.
+
+        Args:
+            compute: format of sound arithmetic.
+            storage: format of the result.
+            grade: whose C it is, and whether arithmetic is in `storage`.
+            safety: another C.
+        """
+        factor = grade.safety if safety is None else safety
         narrower = storage.precision < compute.precision
         arithmetic = storage if narrower and grade.storage_precision else compute
+        sum_u = SAFETY * compute.unit_roundoff if grade.wide_sums else factor * arithmetic.unit_roundoff
         u_s = storage.unit_roundoff if narrower else 0.0
         eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
-        numbers = (SAFETY * arithmetic.unit_roundoff, u_s, arithmetic.smallest_normal, eta_s)
+        eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
+        numbers = (factor * arithmetic.unit_roundoff, sum_u, u_s, factor * eta, eta_s)
         return cls(*(to_quad(np.float64(number)) for number in numbers))
 
     def stored(self, values: Quad, paths: Quad | None) -> Quad:
         """What storing adds: once to the result, or, where `paths` (sums of absolute terms) is given, to each path."""
         rounding = self.u_s * np.abs(values) + self.eta_s
-        return rounding if paths is None else rounding + 3 * self.u_s * paths
+        return np.asarray(rounding if paths is None else rounding + 3 * self.u_s * paths)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Statistics:
-    """Errors of the statistics of a batch (or of given ones): of mean, variance and, relative, the inverse root."""
+    """Errors of the statistics of a batch: of mean, variance and, relative, the inverse root."""
 
     mean: Quad
     variance: Quad
@@ -104,93 +120,114 @@ class BatchBounds:
     @cached_property
     def _scale(self) -> Quad:
         """|gamma| / sqrt(variance + eps)."""
-        inverse = self.nodes.inverse_deviation
-        return inverse if self.gamma is None else np.abs(self.gamma) * inverse
+        return self._gamma * self.nodes.inverse_deviation
+
+    @cached_property
+    def _gamma(self) -> Quad:
+        return np.ones(self.x.shape[0], QUAD) if self.gamma is None else np.abs(self.gamma)
 
     @cached_property
     def _beta(self) -> Quad:
         return np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta)
 
+    def _precision(self, grade: Grade) -> Precision:
+        """Where the statistics are exact the roundings are few and counted, and C is 1."""
+        return Precision.of(self.compute, self.storage, grade, safety=1.0 if self.exact_statistics else None)
+
+    @quietly
     def statistics(self, grade: Grade) -> Statistics:
         """Items 1 to 3 of BOUNDS.md."""
-        precision = Precision.of(self.compute, self.storage, grade)
-        u, eta = precision.u, precision.eta
-        h = path_length(self.count, grade.sequential)
-        sigma2, mean = self.nodes.variance, self.nodes.mean
+        p, h = self._precision(grade), path_length(self.count, grade.sequential)
+        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], QUAD)
         if self.exact_statistics:
-            mean_error = variance_error = np.zeros(self.x.shape[0], QUAD)
-        else:
-            mean_error = (h + 1) * u * mean_of(np.abs(self.x)) + eta
-            kappa = np.sqrt(1 + mean * mean / np.where(sigma2 > 0, sigma2, to_quad(1.0)))
-            variance_error = (h + 4) * u * sigma2 * (1 + kappa) + (1 + (h + 4) * u) * mean_error * mean_error
-            if grade.raw_moments:
-                variance_error = variance_error + 3 * (h + 4) * u * (sigma2 + mean * mean)
-            variance_error = variance_error + eta * (1 + 2 * np.sqrt(sigma2) + eta)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = variance_error / (sigma2 + self.eps)
-        sums = np.broadcast_to(np.asarray(h * float(u) <= VACUOUS), mean.shape) & np.isfinite(mean_error)
-        return Statistics(
-            mean=mean_error,
-            variance=variance_error,
-            root=relative / 2 * (1 + relative) + ROOT * u,
-            sums=sums,
-            meaningful=sums & (relative <= VACUOUS),
-        )
+            return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
+        terms = h * p.sum_u + 4 * p.u
+        mean_error = (h * p.sum_u + p.u) * mean_of(np.abs(self.x)) + 3 * p.eta
+        variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
+        if grade.raw_moments:
+            variance_error = variance_error + 3 * terms / to_quad(grade.safety) * (sigma2 + mean * mean)
+        variance_error = variance_error + p.eta * (3 + 2 * np.sqrt(sigma2) + p.eta)
+        sums = np.broadcast_to(np.asarray(h * p.sum_u <= VACUOUS), mean.shape) & np.isfinite(mean_error)
+        meaningful = sums & (variance_error <= VACUOUS * (sigma2 + self.eps))
+        updating = terms * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
+        variance_error = variance_error + updating
+        root = root_error(variance_error / (sigma2 + self.eps)) + ROOT * p.u
+        return Statistics(mean_error, variance_error, root, sums, meaningful)
 
+    @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4, training."""
-        p = Precision.of(self.compute, self.storage, grade)
-        errors = self.statistics(grade)
-        scaled = np.abs(self.nodes.normalised) if self.gamma is None else np.abs(
-            column(self.gamma) * self.nodes.normalised
+        p, errors, gamma = self._precision(grade), self.statistics(grade), column(self._gamma)
+        normalised, beta, y = np.abs(self.nodes.normalised), column(self._beta), self.nodes.y
+        scaled = gamma * normalised
+        allowed = column(self._scale * errors.mean) + scaled * column(errors.root + 3 * p.u) + p.u * (beta + np.abs(y))
+        if grade.folded:
+            allowed = allowed + p.u * column(self._scale) * (np.abs(self.x) + 2 * column(np.abs(self.nodes.mean)))
+        underflow = 3 + gamma + normalised + np.abs(self.nodes.centred) + column(self._scale)
+        return Bound(
+            allowed + p.eta * underflow + p.stored(y, scaled + beta if grade.composite else None), errors.meaningful
         )
-        beta, y = column(self._beta), self.nodes.y
-        centring = column(errors.mean + 3 * p.u * np.abs(self.nodes.mean)) + 2 * p.u * np.abs(self.x)
-        allowed = column(self._scale) * centring + scaled * column(errors.root + 3 * p.u) + p.u * (beta + np.abs(y))
-        allowed = allowed + p.eta * (1 + np.abs(self.nodes.centred) + column(self._scale))
-        allowed = allowed + p.stored(y, scaled + beta if grade.composite else None)
-        return Bound(allowed, errors.meaningful)
 
+    @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        p, h = Precision.of(self.compute, self.parameters, grade), path_length(self.count, grade.sequential)
-        magnitude = sum_of(np.abs(dy))
-        allowed = h * p.u * magnitude + self.count * p.eta
-        allowed = allowed + p.stored(grads.dbeta, magnitude if grade.composite else None)
-        return Bound(allowed, self.statistics(grade).sums)
+        allowed = dbeta_error(dy, grads, grade, self._precision(grade))
+        stored = Precision.of(self.compute, self.parameters, grade)
+        paths = sum_of(np.abs(dy)) if grade.composite else None
+        return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
 
-    def _dgamma(self, dy: Quad, grads: RowGradients, grade: Grade, errors: Statistics, u: Any, eta: Any) -> Quad:
-        h = path_length(self.count, grade.sequential)
-        inverse = self.nodes.inverse_deviation
+    def _dgamma(self, dy: Quad, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
+        p, h = self._precision(grade), path_length(self.count, grade.sequential)
+        inverse, magnitude = self.nodes.inverse_deviation, sum_of(np.abs(dy))
+        terms = h * p.sum_u + 4 * p.u
         allowed = inverse * errors.mean * np.abs(grads.dbeta) + errors.root * np.abs(grads.dgamma)
-        allowed = allowed + (h + 4) * u * sum_of(np.abs(dy * self.nodes.normalised))
+        allowed = allowed + terms * sum_of(np.abs(dy * self.nodes.normalised))
         if grade.folded:
-            magnitudes = sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * sum_of(np.abs(dy))
-            allowed = allowed + inverse * (h + 4) * u * magnitudes
-        return allowed + eta * (self.count + inverse * sum_of(np.abs(dy)))
+            allowed = allowed + inverse * terms * (sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * magnitude)
+        underflow = 2 * self.count + (1 + inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
+        return np.asarray(allowed + p.eta * underflow)
 
+    @quietly
     def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7."""
-        p = Precision.of(self.compute, self.parameters, grade)
-        arithmetic = Precision.of(self.compute, self.storage, grade)
         errors = self.statistics(grade)
-        allowed = self._dgamma(dy, grads, grade, errors, arithmetic.u, arithmetic.eta)
+        stored = Precision.of(self.compute, self.parameters, grade)
         paths = sum_of(np.abs(dy * self.nodes.normalised)) if grade.composite else None
-        return Bound(allowed + p.stored(grads.dgamma, paths), errors.meaningful)
+        allowed = self._dgamma(dy, grads, grade, errors) + stored.stored(grads.dgamma, paths)
+        return Bound(allowed, errors.meaningful)
 
+    @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, training."""
-        p, h = Precision.of(self.compute, self.storage, grade), path_length(self.count, grade.sequential)
-        errors = self.statistics(grade)
+        p, h = self._precision(grade), path_length(self.count, grade.sequential)
+        errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
         count = to_quad(float(max(self.count, 1)))
         normalised = np.abs(self.nodes.normalised)
-        mean_dy, mean_product = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
-        normalised_error = column(self.nodes.inverse_deviation * errors.mean) + normalised * column(errors.root + 2 * p.u)
-        dgamma_error = self._dgamma(dy, grads, grade, errors, p.u, p.eta) / count
-        terms = np.abs(dy) + column(mean_dy) + normalised * column(mean_product)
-        inner = column((h + 1) * p.u * mean_of(np.abs(dy))) + normalised * column(dgamma_error + p.u * mean_product)
-        inner = inner + column(mean_product) * normalised_error + 4 * p.u * terms
-        allowed = column(self._scale) * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
-        allowed = allowed + p.eta * (1 + 4 * column(self._scale) + np.abs(dy))
-        paths = column(self._scale) * terms if grade.composite else None
+        m1, m2 = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
+        mean_dy, mean_product = mean_of(np.abs(dy)), mean_of(np.abs(dy * self.nodes.normalised))
+        normalised_error = column(inverse * errors.mean) + normalised * column(errors.root + 2 * p.u)
+        if grade.folded:
+            magnitudes = np.abs(self.x) + 2 * column(np.abs(self.nodes.mean))
+            normalised_error = normalised_error + p.u * column(inverse) * magnitudes
+        dgamma_error = self._dgamma(dy, grads, grade, errors) / count
+        terms = np.abs(dy) + column(m1) + normalised * column(m2)
+        inner = column((h * p.sum_u + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
+        inner = inner + column(m2) * normalised_error + 4 * p.u * terms
+        allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
+        underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
+        allowed = allowed + p.eta * underflow
+        paths = scale * (np.abs(dy) + column(mean_dy) + normalised * column(mean_product)) if grade.composite else None
         return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful)
+
+
+def root_error(relative: Quad) -> Quad:
+    """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1."""
+    root = np.sqrt(1 - relative)
+    return np.asarray(relative / (root * (1 + root)))
+
+
+def dbeta_error(dy: Quad, grads: RowGradients, grade: Grade, p: Precision) -> Quad:
+    """Error of a sum of dy before it is stored (item 6); the same in training and in inference."""
+    h = path_length(int(dy.shape[1]), grade.sequential)
+    allowed = h * p.sum_u * sum_of(np.abs(dy)) + p.u * np.abs(grads.dbeta)
+    return np.asarray(allowed + 2 * dy.shape[1] * p.eta)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.bounds import ROOT, Bound, Precision, Statistics
+from bn_reference.bounds import ROOT, Bound, Precision, Statistics, dbeta_error, root_error
 from bn_reference.formats import Format
-from bn_reference.graph import Forward, RowGradients, column, sum_of
 from bn_reference.grades import VACUOUS, Grade, path_length
+from bn_reference.graph import Forward, RowGradients, column, quietly, sum_of
 from bn_reference.quad import QUAD, Quad, to_quad
 from bn_reference.running import Weights
 
@@ -43,69 +43,86 @@ class InferenceBounds:
     parameters: Format
 
     @cached_property
-    def _scale(self) -> Quad:
-        inverse = np.abs(self.nodes.inverse_deviation)
-        return inverse if self.gamma is None else np.abs(self.gamma) * inverse
+    def _gamma(self) -> Quad:
+        return np.ones(self.x.shape[0], QUAD) if self.gamma is None else np.abs(self.gamma)
 
     @cached_property
-    def _root_error(self) -> Quad:
-        """Relative error of the inverse root that the variance's own error makes."""
+    def _scale(self) -> Quad:
+        return self._gamma * np.abs(self.nodes.inverse_deviation)
+
+    @cached_property
+    def _relative(self) -> Quad:
+        """Relative error of variance + eps that the variance's own error makes."""
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = self.variance_error / (self.nodes.variance + self.eps)
-        relative = np.where(self.variance_error == 0, to_quad(0.0), relative)
-        return relative / 2 * (1 + relative)
+        return np.asarray(np.where(self.variance_error == 0, to_quad(0.0), relative))
+
+    @cached_property
+    @quietly
+    def _root_error(self) -> Quad:
+        """Relative error of the inverse root that the variance's own error makes."""
+        return root_error(self._relative)
 
     @property
     def _meaningful(self) -> Any:
-        return 2 * self._root_error <= VACUOUS
+        return self._relative <= VACUOUS
 
+    def _precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.storage, grade)
+
+    @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4, inference: direct, or also folded."""
-        p = Precision.of(self.compute, self.storage, grade)
+        p = self._precision(grade)
         beta = column(np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta))
-        scaled = column(self._scale) * np.abs(self.nodes.centred)
+        scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
+        scaled = column(self._gamma) * normalised
         allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
         allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self._root_error)
         if grade.folded:
-            magnitudes = column(self._scale) * (np.abs(self.x) + column(np.abs(self.nodes.mean))) + beta
-            allowed = allowed + (ROOT + 3) * p.u * magnitudes
-        allowed = allowed + p.eta * (1 + np.abs(self.nodes.centred) + column(self._scale))
+            allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
+        underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
+        allowed = allowed + p.eta * underflow
         return Bound(allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful)
 
+    @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, inference."""
-        p = Precision.of(self.compute, self.storage, grade)
-        size = np.abs(grads.dx)
-        allowed = size * ((ROOT + 3) * p.u + column(self._root_error)) + p.eta * (1 + np.abs(dy))
+        p, size = self._precision(grade), np.abs(grads.dx)
+        allowed = size * ((ROOT + 3) * p.u + column(self._root_error))
+        allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale))
         return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self._meaningful)
 
+    @quietly
     def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7, inference: a sum over the batch, direct or folded."""
-        p = Precision.of(self.compute, self.parameters, grade)
-        arithmetic = Precision.of(self.compute, self.storage, grade)
-        h = path_length(int(dy.shape[1]), grade.sequential)
-        inverse = self.nodes.inverse_deviation
-        products = sum_of(np.abs(dy * self.nodes.normalised))
-        allowed = (self._root_error + ROOT * arithmetic.u) * np.abs(grads.dgamma) + (h + 4) * arithmetic.u * products
+        p, h, inverse = self._precision(grade), path_length(int(dy.shape[1]), grade.sequential), self._inverse
+        stored, magnitude = Precision.of(self.compute, self.parameters, grade), sum_of(np.abs(dy))
+        products, terms = sum_of(np.abs(dy * self.nodes.normalised)), h * p.sum_u + 4 * p.u
+        allowed = (self._root_error + ROOT * p.u) * np.abs(grads.dgamma) + terms * products
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
         if grade.folded:
-            magnitudes = sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * sum_of(np.abs(dy))
-            allowed = allowed + inverse * (h + 4) * arithmetic.u * magnitudes
-        allowed = allowed + arithmetic.eta * (dy.shape[1] + inverse * sum_of(np.abs(dy)))
-        paths = products if grade.composite else None
-        return Bound(allowed + p.stored(grads.dgamma, paths), self._meaningful & self._sums(grade))
+            magnitudes = sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * magnitude
+            allowed = allowed + inverse * terms * magnitudes
+        underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
+        allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, products if grade.composite else None)
+        return Bound(allowed, self._meaningful & self._sums(grade))
 
+    @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        p, h = Precision.of(self.compute, self.parameters, grade), path_length(int(dy.shape[1]), grade.sequential)
-        magnitude = sum_of(np.abs(dy))
-        allowed = h * p.u * magnitude + dy.shape[1] * p.eta
-        return Bound(allowed + p.stored(grads.dbeta, magnitude if grade.composite else None), self._sums(grade))
+        allowed = dbeta_error(dy, grads, grade, self._precision(grade))
+        stored = Precision.of(self.compute, self.parameters, grade)
+        paths = sum_of(np.abs(dy)) if grade.composite else None
+        return Bound(allowed + stored.stored(grads.dbeta, paths), self._sums(grade))
+
+    @property
+    def _inverse(self) -> Quad:
+        return np.abs(self.nodes.inverse_deviation)
 
     def _sums(self, grade: Grade) -> Any:
-        u = float(Precision.of(self.compute, self.storage, grade).u)
         h = path_length(int(self.x.shape[1]), grade.sequential)
-        return np.broadcast_to(np.asarray(h * u <= VACUOUS), (self.x.shape[0],))
+        return np.broadcast_to(np.asarray(h * self._precision(grade).sum_u <= VACUOUS), (self.x.shape[0],))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +154,7 @@ class RunningBounds:
     compute: Format
     storage: Format
 
+    @quietly
     def running_mean(self, grade: Grade) -> Bound:
         """Item 5, E_m."""
         errors = self.batch(grade)
@@ -145,6 +163,7 @@ class RunningBounds:
         )
         return Bound(allowed, errors.sums & np.isfinite(allowed))
 
+    @quietly
     def running_variance(self, grade: Grade) -> Bound:
         """Item 5, E_v."""
         p = Precision.of(self.compute, self.storage, grade)
@@ -161,4 +180,4 @@ class RunningBounds:
         size, step = np.abs(old), np.abs(batch)
         allowed = new_weight * batch_error + 4 * p.u * (size + new_weight * (step + size)) + p.u * (step + size)
         paths = size + new_weight * (step + size) if grade.composite else None
-        return allowed + p.eta + p.stored(result, paths)
+        return np.asarray(allowed + p.eta + p.stored(result, paths))

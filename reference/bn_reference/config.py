@@ -48,7 +48,8 @@ class LayerConfig:
         if not 2 <= self.rank <= 5:
             raise ValueError(f"rank is {self.rank}; allowed are 2 to 5")
         if not 1 <= self.channel_axis < self.rank:
-            raise ValueError(f"channel_axis is {self.channel_axis}; allowed are 1 to {self.rank - 1} at rank {self.rank}")
+            allowed = f"1 to {self.rank - 1} at rank {self.rank}"
+            raise ValueError(f"channel_axis is {self.channel_axis}; allowed are {allowed}")
         storage, parameters = format_of(self.dtype), format_of(self.parameter_dtype)
         if parameters.precision < storage.precision:
             wider = [name for name, known in FORMATS.items() if known.precision >= storage.precision]

@@ -107,7 +107,7 @@ class Convention:
         if self.default_momentum is not None and not 0.0 <= self.default_momentum <= 1.0:
             raise ValueError(f"default_momentum is {self.default_momentum!r}; declarable are 0 to 1, or None")
         if self.default_eps is not None and not (isfinite(self.default_eps) and 0.0 < self.default_eps < 1.0):
-            raise ValueError(f"default_eps is {self.default_eps!r}; declarable are numbers above 0 and below 1, or None")
+            raise ValueError(f"default_eps is {self.default_eps!r}; declarable are above 0 and below 1, or None")
         if not self.eps_in_inference and not self.eps_in_running_variance:
             raise ValueError(
                 "eps_in_inference is False; declarable only with eps_in_running_variance=True, "

@@ -6,7 +6,9 @@ bfloat16, from the format's definition (the upper half of a float32).
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ FORMATS = {
 }
 
 
-def format_of(dtype: object) -> Format:
+@cache
+def format_of(dtype: Hashable) -> Format:
     """The format of a dtype, given as its name, a NumPy dtype or a scalar type.
 
     Raises:

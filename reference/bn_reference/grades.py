@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 SAFETY = 4.0
@@ -16,12 +17,14 @@ class Grade:
     """A class of algorithms and what it may do.
 
     Attributes:
-        level: what a verdict says of an error that this grade explains.
+        level: what a verdict says of an error that this grade explains; several grades may share a level.
         raw_moments: the variance may come from E[x^2] - E[x]^2.
         sequential: sums may be one running sum, h = n.
         folded: y may come from y = a x + b, and gradients from its derivative.
         composite: each path may be rounded to the storage format.
-        storage_precision: all arithmetic may be in the storage format.
+        storage_precision: all arithmetic may be in the storage format; sums too, unless `wide_sums`.
+        wide_sums: sums are accumulated in the wider format even so.
+        safety: C of this grade.
     """
 
     level: str
@@ -30,6 +33,8 @@ class Grade:
     folded: bool = False
     composite: bool = False
     storage_precision: bool = False
+    wide_sums: bool = False
+    safety: float = SAFETY
 
 
 TIGHT = Grade("tight")
@@ -37,7 +42,8 @@ STABLE = Grade("stable", folded=True, composite=True)
 DEGRADED = (
     Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
     Grade("degraded(raw-moments)", folded=True, composite=True, raw_moments=True),
-    Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True),
+    Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, wide_sums=True, safety=1),
+    Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, safety=1),
 )
 GRADES = (TIGHT, STABLE, *DEGRADED)
 """Every grade, best first; what none of them explains is `wrong`."""
@@ -47,4 +53,4 @@ def path_length(count: int, sequential: bool) -> float:
     """h: the longest path of additions allowed for a sum of `count` terms; growth like sqrt(count) is required."""
     if sequential or count <= 1:
         return float(max(count, 1))
-    return min(count - 1.0, 5.0 * count**0.5) + 1.0
+    return min(count - 1.0, 5.0 * math.sqrt(count)) + 1.0

@@ -22,7 +22,6 @@ QUAD: np.dtype[Any] = QuadPrecDType()
 
 UNIT_ROUNDOFF = 2.0**-113
 
-_EXACT_IN_FLOAT32 = ("bfloat16", "float16")
 _SIGNIFICAND_BITS = 62
 
 
@@ -31,10 +30,10 @@ def to_quad(values: Any) -> Quad:
     array = np.asarray(values)
     if array.dtype == QUAD:
         return array
-    if array.dtype.name in _EXACT_IN_FLOAT32:
-        array = array.astype(np.float32)
     if array.dtype.kind in "iub":
         array = array.astype(np.float64)
+    elif array.dtype.itemsize == 2:  # float16 and bfloat16, exact in float32
+        array = array.astype(np.float32)
     return array.astype(QUAD)
 
 

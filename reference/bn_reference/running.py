@@ -79,4 +79,4 @@ def batch_variance(variance: Vector, count: int, eps: Any, convention: Conventio
 
 def update(running: Vector, batch: Vector, weights: Weights) -> Vector:
     """old weight * running + new weight * batch, in the dtype of the arguments."""
-    return weights.old * running + weights.new * batch
+    return np.asarray(weights.old * running + weights.new * batch)

@@ -14,9 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from bn_adapters.flax_modules import JAX_ENVIRONMENT, FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
-from bn_conformance.adapter import Adapter, LayerConfig
 from tests.adapters.test_tensorflow_ops import (
     CHANNELS,
     check_backward_is_of_the_latest_forward,
@@ -27,6 +24,9 @@ from tests.adapters.test_tensorflow_ops import (
     draw,
     rows,
 )
+
+from bn_adapters.flax_modules import JAX_ENVIRONMENT, FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
+from bn_conformance.adapter import Adapter, LayerConfig
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("flax") is None, reason="flax is not installed")
 

@@ -11,14 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from bn_adapters.tensorflow_layers_v1 import (
-    LAYERS_V1_ENVIRONMENT,
-    TensorflowLayersV1,
-    TensorflowLayersV1Forgotten,
-    TensorflowLayersV1Fused,
-)
-from bn_conformance.adapter import Adapter, LayerConfig
 from tests.adapters.test_tensorflow_ops import (
     CHANNELS,
     check_backward_is_of_the_latest_forward,
@@ -29,6 +21,14 @@ from tests.adapters.test_tensorflow_ops import (
     draw,
     rows,
 )
+
+from bn_adapters.tensorflow_layers_v1 import (
+    LAYERS_V1_ENVIRONMENT,
+    TensorflowLayersV1,
+    TensorflowLayersV1Forgotten,
+    TensorflowLayersV1Fused,
+)
+from bn_conformance.adapter import Adapter, LayerConfig
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in TensorflowLayersV1.requires),
@@ -74,7 +74,7 @@ def check_unfused_is_the_default_at_rank_2() -> None:
     for layer in layers:
         layer.forward(draw(config), training=True)
         layer.update_statistics()
-    np.testing.assert_array_equal(*(layer.running_statistics() for layer in layers))
+    np.testing.assert_array_equal(layers[0].running_statistics(), layers[1].running_statistics())
 
 
 def check_updates_are_explicit() -> None:

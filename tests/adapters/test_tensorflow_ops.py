@@ -111,7 +111,7 @@ def check_numbers(adapter: type[Adapter], config: LayerConfig, statistics_dtype:
             x_rows = rows(x, config)
             correction = count / (count - 1) if convention.running_variance == "unbiased" else 1.0
             for index, batch in enumerate((x_rows.mean(0), x_rows.var(0) * correction)):
-                running[index] += config.momentum * (batch - running[index])  # type: ignore[operator]
+                running[index] += config.momentum * (batch - running[index])
         statistics = None if training else running
         expected = plain(rows(x, config), rows(dy, config), scale, shift, 2.0**-10, statistics)
         assert (y.dtype, y.shape) == (gradients.dx.dtype, gradients.dx.shape) == (x.dtype, x.shape)
@@ -213,8 +213,7 @@ def check_views(adapter: type[Adapter]) -> None:
         copy = view.copy()
         view.flags.writeable = False
         layers = [adapter().build(config) for _ in range(2)]
-        results = [layer.forward(x, True) for layer, x in zip(layers, (view, copy), strict=True)]
-        np.testing.assert_array_equal(*results)
+        np.testing.assert_array_equal(layers[0].forward(view, True), layers[1].forward(copy, True))
         np.testing.assert_array_equal(layers[0].backward(view).dx, layers[1].backward(copy).dx)
         np.testing.assert_array_equal(view, copy)
 

@@ -10,6 +10,7 @@ import numpy as np
 from bn_conformance.recipes import Recipe, Rows, dtype_of, seed_of
 from bn_reference.config import LayerConfig
 from bn_reference.convention import Convention
+from bn_reference.formats import FORMATS
 from bn_reference.golden import Golden, Parameters, Statistics
 from bn_reference.quad import Quad, to_quad
 
@@ -86,12 +87,12 @@ def sample(
         return values
 
     data = rows(replace(x, seed=seed), count, dtype)
-    low = np.float64(np.finfo(np.float64).tiny) if parameters == "float64" else 2.0**-126
+    known = FORMATS[parameters]
     with np.errstate(over="ignore"):
-        spread = np.clip(data.var(axis=1), low, 2.0**120)
+        spread = np.clip(data.var(axis=1), known.smallest_normal, known.largest / 4)
     noise = Recipe(kind="positive", seed=seed + 3).rows(channels, 1)[:, 0]
-    mean = (data.mean(axis=1) * noise).astype(dtype_of(parameters)).astype(np.float64)
-    variance = (np.clip(spread * noise, low, 2.0**15 if parameters == "float16" else None)).astype(dtype_of(parameters))
+    mean = (0.25 * data[:, 0] * noise).astype(dtype_of(parameters)).astype(np.float64)
+    variance = (spread * noise).astype(dtype_of(parameters))
     return Sample(
         name=name,
         dtype=dtype,

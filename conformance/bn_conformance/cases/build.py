@@ -78,8 +78,8 @@ def normal(role: str, offset: float = 0.0, scale: float = 1.0) -> Recipe:
 X = normal("x", offset=0.5)
 DY = normal("dy")
 PARAMETERS = Parameters(
-    gamma=Recipe(kind="centred", seed=seed_of("gamma"), offset=0.25),
-    beta=Recipe(kind="centred", seed=seed_of("beta"), offset=-0.5),
+    gamma=Recipe(kind="centred", seed=65, offset=0.25),
+    beta=Recipe(kind="centred", seed=53, offset=-0.5),
 )
 MEAN = Recipe(kind="centred", seed=seed_of("running mean"), offset=0.25)
 VARIANCE = Recipe(kind="positive", seed=seed_of("running variance"))

@@ -67,12 +67,12 @@ def _special(layout: Layout, slug: str, value: float, formats: tuple[str, str] =
     x = Recipe(kind="special", seed=seed_of("x"), channel=1, special=value)
     title = f"{value} among the values of one channel"
     steps = (train(layout, x, DY), evaluate(layout))
-    judges = EVERYTHING if slug == "nan" else OUTPUTS | GRADIENTS | {"running_mean"}
-    yield make("EDGE", layout, formats, f"{slug}-in-training", title, ("EDGE-4",), steps, judges=judges)
+    judges = EVERYTHING
+    yield make("EDGE", layout, formats, f"{slug}-in-training", title, ("EDGE-4",), steps, judges=judges, nonfinite_alike=True)
     steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, x))
-    yield make("EDGE", layout, formats, f"{slug}-in-inference", title, ("EDGE-4",), steps, judges=OUTPUTS)
+    yield make("EDGE", layout, formats, f"{slug}-in-inference", title, ("EDGE-4",), steps, judges=OUTPUTS, nonfinite_alike=True)
     special = Recipe(kind="special", seed=seed_of("dy"), channel=1, special=value)
     title = f"{value} among the values of dy of one channel"
     judges = GRADIENTS
     steps = (train(layout, normal("x"), special),)
-    yield make("EDGE", layout, formats, f"{slug}-in-dy", title, ("EDGE-4",), steps, judges=judges)
+    yield make("EDGE", layout, formats, f"{slug}-in-dy", title, ("EDGE-4",), steps, judges=judges, nonfinite_alike=True)

@@ -201,7 +201,7 @@ def _default_eps(baseline: _Convention, changed: _Convention, other: _Convention
     if other["default_eps"] is None or baseline["default_eps"] is None:
         return "One of the two has no default: eps has to be given there.", ""
     ours, theirs = _eps(baseline), _eps(changed)
-    changes = [f"{_change(sqrt((v + ours) / (v + theirs)))} at variance {v:g}" for v in (1.0, 0.01, 1e-4)]
+    changes = [f"{_change(sqrt((v + ours) / (v + theirs)))} at variance {number(v)}" for v in (1.0, 0.01, 1e-4)]
     return f"By default outputs change: {', '.join(changes)}.", ""
 
 
@@ -219,7 +219,8 @@ def _moves(_baseline: _Convention, changed: _Convention, _: _Convention) -> tupl
 def _eps_inside(baseline: _Convention, changed: _Convention, _: _Convention) -> tuple[str, str]:
     sign, word = ("+", "doubled") if changed["eps_in_running_variance"] is True else ("-", "halved")
     return (
-        f"The running variance ends {sign}{_eps(baseline):g} away; that of a channel whose variance is eps is {word}.",
+        f"The running variance ends {sign}{number(_eps(baseline))} away; that of a channel whose variance is eps "
+        f"is {word}.",
         "running variance",
     )
 
@@ -237,8 +238,8 @@ def _hyperparameters(_baseline: _Convention, _changed: _Convention, other: _Conv
     eps, weight = _eps(other), _new_weight(other)
     off = [number(abs(_over(_float32(value), value) - 1.0), 1) for value in (eps, weight)]
     return (
-        f"In float32 eps = {eps:g} is off by {off[0]} and the weight {weight:.3g} by {off[1]}, relatively: float64 "
-        "results then agree to about 8 digits only.",
+        f"In float32 eps = {number(eps)} is off by {off[0]} and the weight {weight:.3g} by {off[1]}, relatively: "
+        "float64 results then agree to about 8 digits only.",
         "",
     )
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import ceil, inf, isfinite, isnan, log10
 from statistics import median
 
+from bn_conformance.report.entries import Entry
 from bn_conformance.report.levels import KINDS, Kind
-from bn_conformance.report.summary import Entry
 from bn_conformance.report.text import number
 
 LOWEST = -4

@@ -3,111 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
-from math import inf, isnan
 
-from bn_conformance.outcomes import MISSING, Verdict, outcome_rank
-from bn_conformance.report.levels import KINDS, Kind, kind_of, worst
-from bn_conformance.report.text import counted, one_line
-from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Quantity, Results, split_id
-
-
-def badness(quantity: Quantity) -> tuple[int, float]:
-    """A key that orders quantities from good to bad."""
-    ratio = quantity.ratio
-    return outcome_rank(quantity.outcome), -1.0 if ratio is None else inf if isnan(ratio) else ratio
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An item beside its case and its worst quantity, if it has any."""
-
-    item: Item
-    case: CaseInfo
-    worst: Quantity | None
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the item's outcome."""
-        return kind_of(self.item.outcome)
-
-    @property
-    def clause(self) -> str:
-        """The id of the clause that decides: that of the worst quantity, else the first of the case."""
-        clauses = (self.worst.clauses if self.worst else ()) or self.case.clauses
-        return clauses[0] if clauses else ""
-
-    @property
-    def why(self) -> str:
-        """What is to be said of it in a sentence, which may be nothing."""
-        return self.item.message or (self.worst.message if self.worst else "")
-
-    @property
-    def badness(self) -> tuple[int, float]:
-        """A key that orders entries from good to bad."""
-        return outcome_rank(self.item.outcome), badness(self.worst)[1] if self.worst else -1.0
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Counts of entries by verdict and by kind of outcome, and the worst of them."""
-
-    verdicts: Counter[str]
-    kinds: Counter[str]
-    worst: str | None
-    """Gravest outcome."""
-    known: bool
-    """Whether all entries with the gravest outcome are known faults."""
-
-    @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Tally:
-        """The tally of entries."""
-        items = [entry.item for entry in entries]
-        gravest = worst([item.outcome for item in items])
-        at_worst = [item.verdict for item in items if item.outcome == gravest]
-        return cls(
-            Counter(item.verdict for item in items),
-            Counter(kind_of(item.outcome).name for item in items),
-            gravest,
-            bool(at_worst) and all(verdict == Verdict.KNOWN for verdict in at_worst),
-        )
-
-    @property
-    def total(self) -> int:
-        """Number of entries."""
-        return self.verdicts.total()
-
-    @property
-    def kind(self) -> Kind | None:
-        """Kind of the gravest outcome."""
-        return kind_of(self.worst) if self.worst else None
-
-    @property
-    def counts(self) -> list[tuple[Kind, int]]:
-        """Kinds that occur, worst first, with their counts; what was not judged or is not supported comes last."""
-        order = (*reversed(KINDS[:-2]), *KINDS[-2:])
-        return [(kind, self.kinds[kind.name]) for kind in order if self.kinds[kind.name]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Entries of one implementation that have the same verdict for what seems the same reason, the worst first."""
-
-    implementation: str
-    verdict: str
-    outcome: str
-    clause: str
-    what: str
-    """Name of the quantity, or the message where there is none."""
-    entries: tuple[Entry, ...]
-
-    @property
-    def example(self) -> Entry:
-        """The worst entry."""
-        return self.entries[0]
+from bn_conformance.outcomes import MISSING, Verdict
+from bn_conformance.report.entries import Entry, Group, Tally, badness, grouped
+from bn_conformance.report.text import counted
+from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
 
 
 @dataclass(frozen=True)
@@ -117,7 +21,10 @@ class Implementation:
     name: str
     environment: Environment
     entries: tuple[Entry, ...]
+    by_family: Mapping[str, tuple[Entry, ...]]
+    """Entries of each family that has any, in the order of the families."""
     families: Mapping[str, Tally]
+    """Their tallies."""
     tally: Tally
 
     @property
@@ -149,14 +56,6 @@ class Implementation:
         but = [counted(known, "known fault")] * bool(known) + [counted(warned, "warning")] * bool(warned)
         return f"conforms, with {' and '.join(but)}" if but else "conforms"
 
-    @cached_property
-    def by_family(self) -> dict[str, list[Entry]]:
-        """Entries by family, in the order of `families`."""
-        found: dict[str, list[Entry]] = {family: [] for family in self.families}
-        for entry in self.entries:
-            found[entry.case.family].append(entry)
-        return found
-
     @property
     def worst_passing(self) -> list[Entry]:
         """The five passing entries with the largest ratios."""
@@ -171,31 +70,8 @@ class Implementation:
         return Counter(one.why for one in self.entries if one.item.verdict == Verdict.UNSUPPORTED).most_common()
 
     def groups(self, verdict: str) -> list[Group]:
-        """Entries of a verdict in groups, the gravest first, then the largest."""
-        found: dict[tuple[str, str, str], list[Entry]] = {}
-        for entry in self.entries:
-            if entry.item.verdict == verdict:
-                reason = entry.item.known_fault or (
-                    quantity_kind(entry.worst.name) if entry.worst else one_line(entry.why)
-                )
-                found.setdefault((entry.item.outcome, entry.clause, reason), []).append(entry)
-        groups = [
-            Group(
-                self.name,
-                verdict,
-                outcome,
-                clause,
-                what,
-                tuple(sorted(entries, key=lambda one: one.badness, reverse=True)),
-            )
-            for (outcome, clause, what), entries in found.items()
-        ]
-        return sorted(groups, key=lambda group: (-outcome_rank(group.outcome), -len(group.entries)))
-
-
-def quantity_kind(name: str) -> str:
-    """What a quantity is, without the step that gave it: `running_var` of `step3.running_var`."""
-    return name.rpartition(".")[2] or name
+        """Entries of a verdict in groups."""
+        return grouped(self.name, verdict, self.entries)
 
 
 @dataclass(frozen=True)
@@ -253,19 +129,29 @@ class Summary:
                 f"{counted(missing, 'planned item')} never reported. A worker may have crashed; run these again."
             )
         if results.stale_faults:
-            stale = counted(len(results.stale_faults), "known-fault entry is", "known-fault entries are")
-            notes.append(
-                f"{stale} stale: what they excuse no longer happens, and the run fails until they are deleted."
-            )
+            stale = counted(len(results.stale_faults), "known-fault entry", "known-fault entries")
+            notes.append(f"{stale} no longer needed: the fault is gone, and the run fails until the entry is deleted.")
         if not self.tally.total - self.tally.verdicts[Verdict.UNSUPPORTED]:
             notes.append("Nothing was judged.")
         return notes
 
     @property
-    def ok(self) -> bool:
-        """Whether a run with these results is a success."""
-        failed = self.tally.verdicts[Verdict.FAIL] or self.results.stale_faults or self.results.end is None
-        return not failed and self.results.end is not None and self.results.end.exit_code == 0
+    def state(self) -> str:
+        """`fail` if any implementation fails, `ok` if none of those that were judged does, else `absent`."""
+        states = {one.state for one in self.implementations}
+        return "fail" if "fail" in states else "ok" if states - {"absent"} else "absent"
+
+    @property
+    def headline(self) -> str:
+        """The verdict on the whole matrix, with its symbol."""
+        states = [one.state for one in self.implementations if one.state != "absent"]
+        failing = states.count("fail")
+        if failing:
+            verb = "does" if failing == 1 else "do"
+            return f"✕ {failing} of {counted(len(states), 'implementation')} {verb} not conform"
+        if not states:
+            return "– Nothing was judged"
+        return "✓ The implementation conforms" if len(states) == 1 else f"✓ All {len(states)} implementations conform"
 
     def groups(self, verdict: str) -> list[Group]:
         """Groups of all implementations."""
@@ -301,7 +187,8 @@ def summarise(results: Results) -> Summary:
     return Summary(
         results=results,
         implementations=tuple(
-            _implementation(name, environments.get(name), entries) for name, entries in by_implementation.items()
+            _implementation(name, environments.get(name), entries, families)
+            for name, entries in by_implementation.items()
         ),
         families=families,
         cases=by_case,
@@ -313,15 +200,18 @@ def summarise(results: Results) -> Summary:
     )
 
 
-def _implementation(name: str, environment: Environment | None, entries: list[Entry]) -> Implementation:
-    by_family: dict[str, list[Entry]] = {}
+def _implementation(
+    name: str, environment: Environment | None, entries: list[Entry], families: tuple[str, ...]
+) -> Implementation:
+    by_family: dict[str, list[Entry]] = {family: [] for family in families}
     for entry in entries:
-        by_family.setdefault(entry.case.family, []).append(entry)
+        by_family[entry.case.family].append(entry)
     unknown = Environment(implementation=name, status="broken", message="it never said where it runs")
     return Implementation(
         name=name,
         environment=environment or unknown,
         entries=tuple(entries),
-        families={family: Tally.of(members) for family, members in by_family.items()},
+        by_family={family: tuple(members) for family, members in by_family.items() if members},
+        families={family: Tally.of(members) for family, members in by_family.items() if members},
         tally=Tally.of(entries),
     )

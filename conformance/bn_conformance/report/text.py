@@ -74,7 +74,7 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        return number(value, 6)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plain(entry)}" for key, entry in value.items()) or "none"
     if isinstance(value, list | tuple):

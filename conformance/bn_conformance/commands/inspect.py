@@ -1,0 +1,65 @@
+"""`bnconform list` and `bnconform show`: what there is to judge, and by what."""
+
+from __future__ import annotations
+
+import click
+
+from bn_conformance.cases import all_cases
+from bn_reference.clauses import clauses as all_clauses
+
+
+def list_(cases: bool, clauses: bool, clause: tuple[str, ...]) -> int:
+    """Print implementations, cases or clauses."""
+    if cases and clauses:
+        raise click.UsageError("--cases and --clauses contradict each other; give one")
+    if clause and not cases:
+        raise click.UsageError("--clause goes with --cases")
+    if clauses:
+        for entry in all_clauses().values():
+            click.echo(f"{entry.id:10} {entry.requirement:7} {entry.text}")
+    elif cases:
+        _list_cases(clause)
+    else:
+        _list_implementations()
+    return 0
+
+
+def _list_cases(clause: tuple[str, ...]) -> None:
+    from bn_conformance.plan import PlanError, select_cases
+
+    try:
+        selected = select_cases(clause, ())
+    except PlanError as error:
+        raise click.UsageError(str(error)) from None
+    for case_id in selected:
+        case = all_cases()[case_id]
+        click.echo(f"{case.id:52} {' '.join(case.clauses):24} {case.title}")
+    click.echo(f"{len(selected)} cases")
+
+
+def _list_implementations() -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from bn_conformance.implementations import registered
+
+    table = Table("implementation", "status", "versions", "group", box=box.SIMPLE_HEAD, pad_edge=False)
+    for entry in registered().values():
+        versions = ", ".join(f"{name} {version}" for name, version in entry.versions.items())
+        table.add_row(*(Text(part) for part in (entry.name, entry.status, versions or entry.message, entry.group)))
+    Console().print(table)
+
+
+def show(case: str, implementation: str) -> int:
+    """Print a case: what it tests, its data, and code to paste."""
+    from bn_conformance.show import describe
+
+    known = all_cases()
+    if case not in known:
+        near = [case_id for case_id in known if case in case_id][:5]
+        hint = f"; did you mean {', '.join(near)}?" if near else "; bnconform list --cases shows them"
+        raise click.UsageError(f"there is no case {case!r}{hint}")
+    click.echo(describe(known[case], implementation))
+    return 0

@@ -1,0 +1,156 @@
+"""The report as GitHub Markdown, compact enough for the summary of a CI job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from bn_conformance.outcomes import Verdict
+from bn_conformance.report.conventions import conventions
+from bn_conformance.report.entries import Group, Tally
+from bn_conformance.report.levels import readable
+from bn_conformance.report.summary import Summary, summarise
+from bn_conformance.report.text import counted, number, one_line
+from bn_conformance.results import Results
+
+MOST_ROWS = 50
+"""Groups of failures that are listed; GitHub refuses a summary of more than a mebibyte."""
+
+_MARKUP = re.compile(r"([\\`*_\[\]~|$#!{}])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
+
+
+def escape(text: str, limit: int = 200) -> str:
+    """Text of results on one line, as Markdown that shows just that text, within a table too."""
+    safe = "".join(_ENTITIES.get(character, character) for character in one_line(text, limit))
+    return _MARKUP.sub(r"\\\1", safe.replace("&#64;", "\0")).replace("\0", "&#64;")
+
+
+def render(results: Results, baseline: str | None = None) -> str:
+    """The report as Markdown.
+
+    Args:
+        results: what a run wrote.
+        baseline: implementation that the conventions of the others are set beside; the first judged one by default.
+
+    Raises:
+        ResultsError: there is no such baseline.
+    """
+    summary = summarise(results)
+    blocks = [
+        f"### Batch normalisation conformance: {escape(summary.headline)}",
+        *(f"> **Note:** {escape(note)}" for note in summary.notes),
+        _numbers(summary),
+        _matrix(summary),
+        *_groups(summary, Verdict.FAIL, "Failures", folded=False),
+        *_groups(summary, Verdict.KNOWN, "Known faults", folded=True),
+        *_groups(summary, Verdict.WARN, "Warnings", folded=True),
+        *_not_judged(summary),
+        *_stale(summary),
+        *_conventions(summary, baseline),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _numbers(summary: Summary) -> str:
+    header, verdicts = summary.results.header, summary.tally.verdicts
+    counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+    return (
+        f"bnconform {escape(header.suite)}, {escape(header.created)}: {counted(len(summary.cases), 'case')}, "
+        f"{counted(summary.tally.total, 'item')}: {counts}."
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
+    """A table; `align` has an `r` for each column from the left that is aligned to the right, else a dot."""
+    rules = ["--:" if align[place : place + 1] == "r" else "---" for place in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rules, *rows))
+
+
+def _cell(tally: Tally | None) -> str:
+    """Symbol, kind and, where it is not good, how many cases are as bad."""
+    if tally is None or tally.kind is None:
+        return ""
+    kind, count = tally.kind, tally.kinds[tally.kind.name]
+    symbol = "◆" if tally.known else kind.symbol
+    return f"{symbol} {kind.name}" if kind.symbol == "✓" else f"{symbol} {kind.name} {count}"
+
+
+def _matrix(summary: Summary) -> str:
+    head = ["Implementation", "Verdict", *map(escape, summary.families)]
+    rows = (
+        [
+            escape(one.name),
+            f"{one.symbol} {escape(one.headline)}",
+            *(_cell(one.families.get(family)) for family in summary.families),
+        ]
+        for one in summary.implementations
+    )
+    return _table(head, rows)
+
+
+def _row(group: Group) -> list[str]:
+    example, worst = group.example, group.example.worst
+    reason = example.item.known_fault or (worst.diagnosis if worst else "")
+    what = ": ".join(escape(part) for part in (group.what, reason) if part)
+    return [
+        escape(group.implementation),
+        f"{example.kind.symbol} {escape(readable(group.outcome))}",
+        escape(group.clause),
+        what,
+        str(len(group.entries)),
+        number(worst.ratio) if worst else "",
+        escape(example.case.id),
+    ]
+
+
+def _groups(summary: Summary, verdict: Verdict, title: str, folded: bool) -> Iterator[str]:
+    groups = summary.groups(verdict)
+    if not groups:
+        return
+    head = ["Implementation", "Outcome", "Clause", "What", "Cases", "Worst ratio", "Worst case"]
+    table = _table(head, map(_row, groups[:MOST_ROWS]), align="....rr.")
+    if len(groups) > MOST_ROWS:
+        table += f"\n\nand {len(groups) - MOST_ROWS} more, in the HTML report"
+    yield from _block(f"{title} ({summary.tally.verdicts[verdict]:,})", table, folded)
+
+
+def _block(title: str, body: str, folded: bool) -> Iterator[str]:
+    if folded:
+        yield f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+    else:
+        yield from (f"#### {title}", body)
+
+
+def _not_judged(summary: Summary) -> Iterator[str]:
+    absent = [one for one in summary.implementations if one.environment.message]
+    if absent:
+        yield "\n".join(f"- {escape(one.name)}: {escape(one.environment.message, 300)}" for one in absent)
+
+
+def _stale(summary: Summary) -> Iterator[str]:
+    stale = summary.results.stale_faults
+    if stale:
+        entries = (f"- {escape(f'{one.file}:{one.line}')} {escape(one.entry)}: {escape(one.message)}" for one in stale)
+        yield from _block("Stale known-fault entries", "\n".join(entries), folded=False)
+
+
+def _conventions(summary: Summary, baseline: str | None) -> Iterator[str]:
+    declared = conventions(summary, baseline)
+    if declared.baseline is None:
+        return
+    lines = [
+        f"- {', '.join(map(escape, difference.implementations))}: "
+        + "; ".join(
+            f"{effect.choice.replace('_', ' ')} {escape(effect.value)}, not {escape(effect.baseline)}"
+            for effect in difference.effects
+            if effect.value
+        )
+        for difference in declared.differences
+    ]
+    lines += [
+        f"- nonstandard {escape(choice.replace('_', ' '))}: {escape(meaning)} ({', '.join(map(escape, names))})"
+        for (choice, meaning), names in declared.nonstandard.items()
+    ]
+    if lines:
+        yield from _block(f"Conventions beside {escape(declared.baseline)}", "\n".join(lines), folded=True)

@@ -1,0 +1,220 @@
+"""The summary that a terminal shows after a run. It needs no colour, and fits itself to the width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bn_conformance.outcomes import MISSING, Verdict
+from bn_conformance.report.entries import Group, Tally
+from bn_conformance.report.levels import KINDS, readable
+from bn_conformance.report.summary import Implementation, Summary, summarise
+from bn_conformance.report.text import counted, element, exact_number, number, one_line, plain
+from bn_conformance.results import Results
+
+MOST_GROUPS = 20
+"""Groups of faults that are shown of each verdict; the reports have all."""
+
+FEWEST = 14
+"""Columns that a name must have at least; a longer one goes on in the next line."""
+
+_STYLES = {"ok": "green", "warn": "yellow", "known": "magenta", "fail": "bold red", "absent": "dim"}
+_KIND_STYLES = {"✓": "green", "▲": "yellow", "✕": "bold red", "?": "dim", "–": "dim"}
+_ASCII = str.maketrans({"✓": "+", "▲": "!", "✕": "x", "◆": "*", "–": "-", "…": "."})
+
+
+def print_summary(results: Results, console: Console) -> None:
+    """Print what a run found: the matrix, then faults in groups, then what else a person should know."""
+    _Printer(summarise(results), console).print()
+
+
+class _Printer:
+    def __init__(self, summary: Summary, console: Console) -> None:
+        self.summary, self.console = summary, console
+        self.ascii_only = console.options.ascii_only
+
+    def print(self) -> None:
+        summary = self.summary
+        self._matrix()
+        self._groups(Verdict.FAIL, "Failures")
+        self._groups(Verdict.KNOWN, "Known faults")
+        self._groups(Verdict.WARN, "Warnings")
+        self._conventions()
+        absent = [one for one in summary.implementations if one.environment.message]
+        self._section(
+            "Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent)
+        )
+        stale = summary.results.stale_faults
+        self._section(
+            "Stale known-fault entries",
+            (f"{one.file}:{one.line} {one.entry}: {one_line(one.message)}" for one in stale),
+        )
+        self._missing()
+        self._closing()
+
+    def _line(self, text: str, style: str = "", indent: int = 0) -> None:
+        """One line of text, wrapped with its indent; text of results is never taken as markup."""
+        shown = self._plain(one_line(text, 1000))
+        self.console.print(
+            Padding(Text(shown, style=style, overflow="fold"), (0, 0, 0, indent), expand=False), highlight=False
+        )
+
+    def _plain(self, text: str) -> str:
+        """The text as the terminal's encoding can show it."""
+        return text.translate(_ASCII).encode("ascii", "replace").decode() if self.ascii_only else text
+
+    def _title(self, text: str) -> None:
+        self.console.print()
+        self._line(text, "bold")
+
+    def _section(self, title: str, lines: Iterator[str]) -> None:
+        for place, line in enumerate(lines):
+            if place == 0:
+                self._title(title)
+            self._line(line, indent=2)
+
+    def _matrix(self) -> None:
+        """The matrix in words where the width allows, in letters where not, as a list where even that is too wide."""
+        for words in (True, False):
+            rows = [self._row(one, words) for one in self.summary.implementations]
+            head = ["", "implementation", *map(self._plain, self.summary.families)]
+            widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+            gap = 2 if words else 1
+            room = self.console.width - sum(widths[2:]) - widths[0] - gap * (len(widths) - 1)
+            if room >= (widths[1] if words else min(widths[1], FEWEST)):
+                break
+        else:
+            self._list()
+            return
+        table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
+        for place, title in enumerate(head):
+            folds = place == 1 and room < widths[1]
+            table.add_column(Text(title), no_wrap=not folds, overflow="fold", width=room if folds else None)
+        for row, one in zip(rows, self.summary.implementations, strict=True):
+            styles = [_STYLES[one.state], "", *(self._style(one.families.get(name)) for name in self.summary.families)]
+            table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
+        self.console.print(table)
+        if not words:
+            used = {kind for one in self.summary.implementations for kind in one.tally.kinds}
+            self._line(", ".join(f"{kind.letter} {kind.name}" for kind in KINDS if kind.name in used), "dim")
+
+    def _row(self, one: Implementation, words: bool) -> list[str]:
+        cells = [self._cell(one.families.get(family), words) for family in self.summary.families]
+        return [self._plain(one.symbol), self._plain(one_line(one.name)), *map(self._plain, cells)]
+
+    @staticmethod
+    def _cell(tally: Tally | None, words: bool) -> str:
+        """The worst kind, and where it is not good how many cases are as bad."""
+        if tally is None or tally.kind is None:
+            return ""
+        kind = tally.kind
+        count = str(tally.kinds[kind.name]) if kind.symbol in "▲✕" else ""
+        star = "◆" if tally.known else ""
+        name = {"degraded": "degr.", "unsupported": "unsup.", "not-judged": "n/j"}.get(kind.name, kind.name)
+        return f"{star}{name} {count}".strip() if words else f"{star}{kind.letter}{count}"
+
+    @staticmethod
+    def _style(tally: Tally | None) -> str:
+        if tally is None or tally.kind is None:
+            return ""
+        return _STYLES["known"] if tally.known else _KIND_STYLES[tally.kind.symbol]
+
+    def _list(self) -> None:
+        for one in self.summary.implementations:
+            self._line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state])
+            bad = [(name, tally) for name, tally in one.families.items() if tally.kind and tally.kind.symbol in "▲✕"]
+            if bad:
+                self._line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
+
+    def _groups(self, verdict: Verdict, title: str) -> None:
+        """Groups of a verdict, the gravest first; what is missing has a part of its own."""
+        groups = [group for group in self.summary.groups(verdict) if group.outcome != MISSING]
+        if groups:
+            self._title(f"{title} ({counted(sum(len(group.entries) for group in groups), 'case')})")
+        explained: set[str] = set()
+        for group in groups[:MOST_GROUPS]:
+            if verdict is Verdict.FAIL:
+                self._failure(group, explain=group.clause not in explained)
+                explained.add(group.clause)
+            else:
+                self._brief(group)
+        if len(groups) > MOST_GROUPS:
+            self._line(f"and {len(groups) - MOST_GROUPS} more groups; bnconform report shows all", "dim", indent=2)
+
+    def _brief(self, group: Group) -> None:
+        symbol = "◆" if group.verdict == Verdict.KNOWN else group.example.kind.symbol
+        worst = group.example.worst
+        ratio = f", ratio up to {number(worst.ratio)}" if worst and worst.ratio is not None else ""
+        reason = f": {group.example.item.known_fault}" if group.example.item.known_fault else ""
+        self._line(
+            f"{symbol} {group.implementation} {readable(group.outcome)} {group.clause} {group.what}, "
+            f"{counted(len(group.entries), 'case')}{ratio}{reason}",
+            indent=2,
+        )
+
+    def _failure(self, group: Group, explain: bool) -> None:
+        entry, worst = group.example, group.example.worst
+        self._line(
+            f"{entry.kind.symbol} {group.implementation} {readable(group.outcome)} {group.clause} {group.what}, "
+            f"{counted(len(group.entries), 'case')}",
+            "red",
+            indent=2,
+        )
+        if explain and group.clause in self.summary.clauses:
+            self._line(self.summary.clauses[group.clause].text, "dim", indent=6)
+        self._line(f"{'worst' if len(group.entries) > 1 else 'in'} {entry.case.id}", indent=6)
+        if worst and worst.error is not None:
+            self._line(
+                f"{worst.name}{element(worst.index)}: expected {exact_number(worst.expected)}, got "
+                f"{exact_number(worst.got)}, error {number(worst.error)}, allowed {number(worst.bound)}, "
+                f"ratio {number(worst.ratio)}",
+                indent=6,
+            )
+        if worst and worst.diagnosis:
+            self._line(worst.diagnosis, indent=6)
+        if entry.why and entry.why != group.what:
+            self._line(entry.why, indent=6)
+        if entry.item.reproduce:
+            command = self._plain(one_line(entry.item.reproduce, 1000))
+            self.console.print(Text(f"      {command}", style="cyan"), highlight=False, soft_wrap=True)
+
+    def _conventions(self) -> None:
+        """Choices that differ within the matrix, and nonstandard ones with what they mean."""
+        choices: dict[str, dict[str, list[str]]] = {}
+        nonstandard: dict[tuple[str, str], list[str]] = {}
+        for one in self.summary.implementations:
+            for name, value in one.environment.convention.items():
+                choices.setdefault(name, {}).setdefault(plain(value), []).append(one.name)
+            for name, meaning in one.environment.nonstandard.items():
+                nonstandard.setdefault((name, meaning), []).append(one.name)
+        differing = {name: values for name, values in choices.items() if len(values) > 1}
+        self._section("Conventions that differ", (_differing(name, values) for name, values in differing.items()))
+        self._section(
+            "Nonstandard conventions",
+            (f"{', '.join(names)}: {name}: {meaning}" for (name, meaning), names in nonstandard.items()),
+        )
+
+    def _missing(self) -> None:
+        missing = self.summary.results.missing()
+        more = [f"and {len(missing) - 10} more"] if len(missing) > 10 else []
+        self._section(f"{MISSING.title()}: planned, but never reported", iter([*missing[:10], *more]))
+
+    def _closing(self) -> None:
+        summary, verdicts = self.summary, self.summary.tally.verdicts
+        self.console.print()
+        for note in summary.notes:
+            self._line(f"Note: {note}", "yellow")
+        counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict])
+        self._line(f"{counted(summary.tally.total, 'item')}{': ' * bool(counts)}{counts}")
+        self._line(summary.headline, "bold")
+
+
+def _differing(name: str, values: dict[str, list[str]]) -> str:
+    """A choice with its most frequent value, and who makes another."""
+    usual = max(values, key=lambda value: len(values[value]))
+    others = (f"{value} in {', '.join(names)}" for value, names in values.items() if value != usual)
+    return f"{name}: {usual}, but {'; '.join(others)}"

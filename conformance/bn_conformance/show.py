@@ -1,0 +1,137 @@
+"""A case in words and in code: what `bnconform show` prints."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bn_conformance.adapter import Convention
+from bn_conformance.case import Batch, Case, Freeze, Reload, SetStatistics, Step
+from bn_conformance.goldens import Goldens
+from bn_conformance.implementations import UnknownImplementation, find
+from bn_conformance.observe import data_of
+from bn_conformance.recipes import Recipe
+from bn_reference.clauses import clauses
+from bn_reference.golden import Statistics
+from bn_reference.grades import STABLE, TIGHT
+from bn_reference.quad import round_to, to_float64
+
+
+def describe(case: Case, implementation: str = "") -> str:
+    """The case: clauses, layer, steps with their data, goldens under a convention, and code to reproduce it.
+
+    Args:
+        case: the case.
+        implementation: whose convention the goldens are under; PyTorch's where it is empty.
+
+    Raises:
+        UnknownImplementation: there is none of that name.
+    """
+    convention = _convention(implementation)
+    lines = [case.id, f"  {case.title}", ""]
+    lines += [f"  {id_} {clauses()[id_].requirement}: {clauses()[id_].text}" for id_ in case.clauses]
+    lines += ["", "Layer"]
+    lines += [f"  {name} = {value!r}" for name, value in case.config.to_json().items()]
+    lines += ["", "Steps"]
+    lines += [f"  {index}. {_step(step)}" for index, step in enumerate(case.steps)][:12]
+    lines += [f"  ... {len(case.steps) - 12} more"] if len(case.steps) > 12 else []
+    lines += ["", "Data"]
+    lines += _data(case)
+    if case.expects != "refusal":
+        with np.errstate(all="ignore"):
+            lines += ["", f"Goldens of the first step ({implementation or 'convention of torch.nn'})", *_goldens(case, convention)]
+    lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
+    lines += [f"    {line}" for line in reproduction(case)]
+    lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'"]
+    return "\n".join(lines)
+
+
+def _convention(implementation: str) -> Convention:
+    if not implementation:
+        return Convention()
+    try:
+        return find([implementation])[0].convention
+    except UnknownImplementation as error:
+        import click
+
+        raise click.UsageError(str(error)) from None
+
+
+def _recipe(recipe: Recipe) -> str:
+    parts = [recipe.kind]
+    parts += [f"offset {recipe.offset:g}"] if recipe.offset else []
+    parts += [f"scale {recipe.scale:g}"] if recipe.scale != 1.0 else []
+    parts += [f"one {recipe.special} in channel {recipe.channel}"] if recipe.kind == "special" else []
+    return " ".join(parts)
+
+
+def _step(step: Step) -> str:
+    if isinstance(step, Batch):
+        mode = "train" if step.training else "evaluate"
+        text = f"{mode} x {step.shape} ({_recipe(step.x)})"
+        text += f", backward with dy ({_recipe(step.dy)})" if step.dy else ""
+        return text + (f", memory {step.view}" if step.view != "contiguous" else "")
+    if isinstance(step, SetStatistics):
+        return f"set running mean ({_recipe(step.mean)}) and running variance ({_recipe(step.variance)})"
+    return {Reload: "save, build a fresh layer, load", Freeze: "freeze"}[type(step)]
+
+
+def _data(case: Case) -> list[str]:
+    lines = []
+    data = data_of(case)
+    for index, batch in enumerate(data.batches[:3]):
+        values = batch.x.astype(np.float64)
+        if values.size:
+            with np.errstate(all="ignore"):
+                lines.append(
+                    f"  x of step with data {index}: {batch.x.dtype} {batch.x.shape}, "
+                    f"from {values.min():.6g} to {values.max():.6g}, mean {values.mean():.6g}"
+                )
+    for name, vector in (("gamma", data.gamma), ("beta", data.beta)):
+        lines.append(f"  {name} = {'the default' if vector is None else vector.tolist()}")
+    return lines
+
+
+def _goldens(case: Case, convention: Convention) -> list[str]:
+    first = Goldens().steps(case, convention)[0]
+    batch = case.batches[0]
+    expected = first.training
+    if expected is None:
+        if any(isinstance(step, SetStatistics) for step in case.steps):
+            return ["  (inference from statistics that the case sets)"]
+        expected = first.golden.inference(Statistics.initial(case.config.num_channels, convention), first.dy)
+    lines = []
+    for name, golden in expected.items():
+        if golden.values.size:
+            dtype = np.float64
+            values, allowed = round_to(golden.values, dtype).ravel(), to_float64(golden.bound(TIGHT).allowed).ravel()
+            loose = to_float64(golden.bound(STABLE).allowed).ravel()
+            lines.append(
+                f"  {name:7} first value {values[0]:.17g}, allowed error {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
+            )
+    return lines or [f"  nothing: x has shape {batch.shape}"]
+
+
+def reproduction(case: Case) -> list[str]:
+    """Ten lines or so of Python that make the data of the first step with data and run the definition on them."""
+    batch, config = case.batches[0], case.config
+    axes = config.reduced_axes
+    shape = [1] * config.rank
+    shape[config.channel_axis] = -1
+    lines = [
+        "import numpy as np",
+        "from bn_conformance.cases import all_cases",
+        "from bn_conformance.observe import data_of",
+        f"data = data_of(all_cases()[{case.id!r}])",
+        "x, dy, gamma, beta = data.batches[0].x, data.batches[0].dy, data.gamma, data.beta",
+    ]
+    if len(batch.shape) == config.rank and batch.training:
+        eps = repr(config.eps) if config.eps is not None else "1e-5  # the implementation's default"
+        lines += [
+            "xd = x.astype(np.float64)",
+            f"mean, var = xd.mean(axis={axes}, keepdims=True), xd.var(axis={axes}, keepdims=True)",
+            f"eps = {eps}",
+            "y = (xd - mean) / np.sqrt(var + eps)",
+            f"y = y * (1 if gamma is None else gamma.astype(np.float64).reshape({shape}))",
+            f"y = y + (0 if beta is None else beta.astype(np.float64).reshape({shape}))",
+        ]
+    return lines
