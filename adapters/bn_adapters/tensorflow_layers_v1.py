@@ -175,7 +175,7 @@ class TensorflowLayersV1(Adapter):
         default_eps=1e-3,
         statistics_move="explicit",
         # _assign_moving_average makes a float32 tensor of 1 - momentum, also for float64; eps stays a Python float.
-        hyperparameter_dtype="float32",
+        momentum_dtype="float32-new",
         statistics_dtype="float32",  # _param_dtype: "Raise parameters of fp16 batch norm to fp32", bfloat16 as well.
     )
     capabilities = Capabilities(
@@ -212,7 +212,7 @@ class TensorflowLayersV1Fused(TensorflowLayersV1):
         default_momentum=0.99,
         default_eps=1e-3,
         statistics_move="explicit",
-        hyperparameter_dtype="float32",
+        momentum_dtype="float32-new",
         statistics_dtype="float32",
     )
     capabilities = Capabilities(

@@ -216,7 +216,8 @@ class TensorflowFused(_TensorflowOperations):
         momentum_weighs="new",
         default_momentum=1.0,  # exponential_avg_factor: "If set to 1.0, the current batch average is returned".
         default_eps=1e-3,
-        hyperparameter_dtype="float32",  # Attributes "epsilon: float" and "exponential_avg_factor: float" of the op.
+        eps_dtype="float32",
+        momentum_dtype="float32",  # Attributes "epsilon: float" and "exponential_avg_factor: float" of the op.
         statistics_dtype="float32",
     )
     capabilities = Capabilities(

@@ -17,6 +17,7 @@ from bn_conformance.judge import judge, shape_and_dtype_fault
 from bn_conformance.observe import CaseData, Observation, Pair, StepObservation
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
+from bn_reference.bounds import Bound
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import GRADES, STABLE
 
@@ -105,12 +106,15 @@ def _initial(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
         ("initial.running_var", initial.variance, seen.initial[1]),
     ):
         exactly = Expected(values, lambda grade: _nothing_allowed(initial))
+        got = _in_format(got, judgement.formats.statistics.name)  # a fresh layer's 0 and 1 are exact in any format
         yield _vector(judgement, name, exactly, got, _clauses(case, "STAT-3"))
 
 
-def _nothing_allowed(statistics: Statistics):  # type: ignore[no-untyped-def]
-    from bn_reference.bounds import Bound
+def _in_format(got: Returned, dtype: str) -> Returned:
+    return got.astype(dtype_of(dtype)) if isinstance(got, np.ndarray) else got
 
+
+def _nothing_allowed(statistics: Statistics) -> Bound:
     return Bound(statistics.mean_error, np.ones(statistics.mean.shape, np.bool_))
 
 

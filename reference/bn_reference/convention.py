@@ -56,9 +56,14 @@ CHOICES: dict[str, dict[Any, Choice]] = {
         True: Choice(_S, "inference divides by sqrt(running variance + eps)"),
         False: Choice(_N, "inference divides by sqrt(running variance): eps is inside the running variance already"),
     },
-    "hyperparameter_dtype": {
-        "float64": Choice(_S, "eps and momentum are kept in float64"),
-        "float32": Choice(_S, "eps and momentum are kept in float32, also for float64 tensors"),
+    "eps_dtype": {
+        "float64": Choice(_S, "eps is kept in float64"),
+        "float32": Choice(_S, "eps is kept in float32, also for float64 tensors"),
+    },
+    "momentum_dtype": {
+        "float64": Choice(_S, "momentum is kept in float64"),
+        "float32": Choice(_S, "momentum is kept in float32, also for float64 tensors"),
+        "float32-new": Choice(_S, "the weight of the new statistic is kept in float32, whichever momentum weighs"),
     },
     "statistics_dtype": {
         "parameter": Choice(_S, "running statistics are kept in the dtype of the parameters"),
@@ -81,7 +86,8 @@ class Convention:
         statistics_move: when the running statistics move.
         eps_in_running_variance: whether eps enters the running variance.
         eps_in_inference: whether inference adds eps to the running variance.
-        hyperparameter_dtype: the format in which eps and momentum are kept.
+        eps_dtype: the format in which eps is kept.
+        momentum_dtype: the format in which momentum (or the weight of the new statistic) is kept.
         statistics_dtype: the format of the running statistics.
 
     Raises:
@@ -96,7 +102,8 @@ class Convention:
     statistics_move: Literal["forward", "backward", "explicit"] = "forward"
     eps_in_running_variance: bool = False
     eps_in_inference: bool = True
-    hyperparameter_dtype: Literal["float64", "float32"] = "float64"
+    eps_dtype: Literal["float64", "float32"] = "float64"
+    momentum_dtype: Literal["float64", "float32", "float32-new"] = "float64"
     statistics_dtype: Literal["parameter", "float32"] = "parameter"
 
     def __post_init__(self) -> None:

@@ -23,9 +23,9 @@ class Weights:
     new: Any
 
 
-def stored(value: float, convention: Convention) -> Any:
-    """A hyper-parameter in binary128, as the implementation stores it."""
-    kept = np.float32(value) if convention.hyperparameter_dtype == "float32" else np.float64(value)
+def stored(value: float, dtype: str) -> Any:
+    """A hyper-parameter in binary128, as kept in float64 or float32."""
+    kept = np.float32(value) if dtype == "float32" else np.float64(value)
     return np.float64(kept).astype(QUAD)
 
 
@@ -38,7 +38,7 @@ def eps_of(config: LayerConfig, convention: Convention) -> Any:
     eps = convention.default_eps if config.eps is None else config.eps
     if eps is None:
         raise ValueError("eps is None and the convention has no default_eps; set one of them")
-    return stored(eps, convention)
+    return stored(eps, convention.eps_dtype)
 
 
 def weights_of(config: LayerConfig, convention: Convention, updates_before: int) -> Weights:
@@ -60,8 +60,11 @@ def weights_of(config: LayerConfig, convention: Convention, updates_before: int)
         own = convention.default_momentum
     else:
         raise ValueError("momentum is None and the convention has no default_momentum; set one of them")
-    weight = stored(own, convention)
-    return Weights(one - weight, weight) if convention.momentum_weighs == "new" else Weights(weight, one - weight)
+    weighs_old, kept = convention.momentum_weighs == "old", convention.momentum_dtype
+    if kept == "float32-new":
+        own, weighs_old, kept = (1.0 - own if weighs_old else own), False, "float32"
+    weight = stored(own, kept)
+    return Weights(weight, one - weight) if weighs_old else Weights(one - weight, weight)
 
 
 def bessel(count: int) -> tuple[int, int]:

@@ -40,7 +40,8 @@ TORCH = {
     "statistics_move": "forward",
     "eps_in_running_variance": False,
     "eps_in_inference": True,
-    "hyperparameter_dtype": "float64",
+    "eps_dtype": "float64",
+    "momentum_dtype": "float64",
     "statistics_dtype": "parameter",
 }
 TENSORFLOW = TORCH | {
@@ -48,7 +49,8 @@ TENSORFLOW = TORCH | {
     "momentum_weighs": "old",
     "default_momentum": 0.99,
     "default_eps": 1e-3,
-    "hyperparameter_dtype": "float32",
+    "eps_dtype": "float32",
+    "momentum_dtype": "float32",
     "statistics_dtype": "float32",
 }
 FLAX = TENSORFLOW | {"default_eps": 1e-5}

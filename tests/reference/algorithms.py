@@ -240,7 +240,7 @@ class Algorithm:
         folded: y = a x + b, in training and in inference, and the gradient of inference from that.
         rounds: `result` computes in float32 at least and rounds results to the storage format once; `paths` rounds
             every term of the result to it, with statistics and sums kept; `everything` computes in it.
-        root_error: relative error that the reciprocal root is given besides (a fast instruction).
+        root_roundings: error that the reciprocal root is given besides, in roundings (a fast instruction).
         flush: subnormal numbers are 0, going in and coming out of every part.
         incremental: running statistics by m - momentum * (m - batch).
     """
@@ -251,7 +251,7 @@ class Algorithm:
     backward: Backward = closed_form
     folded: bool = False
     rounds: Literal["result", "paths", "everything"] = "result"
-    root_error: float = 0.0
+    root_roundings: float = 0.0
     flush: bool = False
     incremental: bool = False
 
@@ -269,12 +269,12 @@ ALGORITHMS: dict[str, Algorithm] = {
     "Welford": Algorithm(moments=welford, add=lanes(8)),
     "Welford merged in a tree": Algorithm(moments=merged, add=pairwise, backward=staged),
     "sums in float64": Algorithm(add=in_float64, backward=multiplied_out),
-    "fast reciprocal root": Algorithm(root_error=2.0**-23, backward=staged),
+    "fast reciprocal root": Algorithm(root_roundings=2.0, backward=staged),
     "flush to zero": Algorithm(flush=True),
     "folded": Algorithm(grade="stable", folded=True),
     "folded, its derivative": Algorithm(grade="stable", folded=True, backward=folded_derivative, add=pairwise),
     "each path rounded": Algorithm(grade="stable", rounds="paths"),
-    "each path rounded, staged": Algorithm(grade="stable", rounds="paths", backward=staged, add=lanes(8)),
+    "each path rounded, 8 lanes": Algorithm(grade="stable", rounds="paths", add=lanes(8)),
 }
 """Algorithms that must stay within their grade on all data."""
 

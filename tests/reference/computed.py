@@ -50,9 +50,10 @@ class _Layer:
         kept = values.astype(self.compute)
         return kept.view(Flushing) if self.algorithm.flush else kept
 
-    def _round(self, values: Rows) -> Rows:
-        """A path: rounded to storage where the algorithm rounds paths."""
-        return values.astype(self.storage).astype(self.compute) if self.algorithm.rounds == "paths" else values
+    def _round(self, values: Rows, vector: bool = False) -> Rows:
+        """A path: rounded to what it is stored in where the algorithm rounds paths (parameters can be wider than x)."""
+        kept = self.parameters if vector else self.storage
+        return values.astype(kept).astype(self.compute) if self.algorithm.rounds == "paths" else values
 
     def _store(self, **values: Rows) -> Outputs:
         kept = {name: self.storage if name.endswith(("y", "dx")) else self.parameters for name in values}
@@ -78,7 +79,7 @@ class _Layer:
 
     def _pass(self, mean: Vector, variance: Vector) -> Pass:
         inverse = self.compute.type(1) / np.sqrt(variance + self.eps)
-        inverse = inverse * self.compute.type(1 + self.algorithm.root_error)
+        inverse = inverse * (1 + self.compute.type(self.algorithm.root_roundings * np.finfo(self.compute).eps / 2))
         return Pass(self.x, mean, inverse, self.gamma, self.beta, self.algorithm.add)
 
     def _y(self, seen: Pass) -> Rows:
@@ -94,7 +95,8 @@ class _Layer:
             return backward(self.dy, seen)
         normalised = self._round(seen.normalised)
         d_normalised = self._round(self.dy * seen.gamma[:, None])
-        dbeta, dgamma = seen.add(self.dy), seen.add(self._round(self.dy * normalised))
+        dbeta = seen.add(self.dy)
+        dgamma = seen.add(self._round(self.dy * self._round(seen.normalised, vector=True), vector=True))
         m1, m2 = seen.add(d_normalised) / seen.count, seen.add(self._round(d_normalised * normalised)) / seen.count
         first = self._round(d_normalised * seen.inverse[:, None])
         second = self._round(m1 * seen.inverse)[:, None]
@@ -106,11 +108,12 @@ class _Layer:
         if self.algorithm.backward is folded_derivative:
             dgamma = (seen.add(self.dy * self.x) - seen.mean * dbeta) * seen.inverse
         else:
-            dgamma = seen.add(self._round(self.dy * self._round(seen.normalised)))
+            dgamma = seen.add(self._round(self.dy * self._round(seen.normalised, vector=True), vector=True))
         return self.dy * (seen.gamma * seen.inverse)[:, None], dgamma, dbeta
 
     def _moved(self, old: Vector, batch: Vector, momentum: float) -> Vector:
         new = self.compute.type(momentum)
         if self.algorithm.incremental:
             return np.asarray(old - new * (old - batch))
-        return np.asarray(self._round((self.compute.type(1) - new) * old) + self._round(new * batch))
+        kept = self._round((self.compute.type(1) - new) * old, vector=True)
+        return np.asarray(kept + self._round(new * batch, vector=True))

@@ -144,7 +144,7 @@ def test_training_and_inference_agree_with_the_oracle(family: str, figures: Figu
 
 
 CONVENTIONS = [
-    (Convention(running_variance=estimator, momentum_weighs=weighs, hyperparameter_dtype=kept, eps_in_running_variance=inside),
+    (Convention(running_variance=estimator, momentum_weighs=weighs, eps_dtype=kept, momentum_dtype=kept, eps_in_running_variance=inside),
      Running(unbiased=estimator == "unbiased", weighs_old=weighs == "old", hyperparameters=kept, with_eps=inside))
     for estimator, weighs, kept, inside in product(
         ("biased", "unbiased"), ("new", "old"), ("float64", "float32"), (False, True)
@@ -182,8 +182,8 @@ def test_running_statistics_agree_with_the_oracle(family: str, figures: Figures)
 def test_eps_is_what_the_convention_keeps() -> None:
     sample = FAMILIES["offset-0"][0]
     changed = Sample(**(vars(sample) | {"eps": 1e-5}))
-    kept32 = changed.golden(Convention(hyperparameter_dtype="float32")).eps
-    kept64 = changed.golden(Convention(hyperparameter_dtype="float64")).eps
+    kept32 = changed.golden(Convention(eps_dtype="float32")).eps
+    kept64 = changed.golden(Convention(eps_dtype="float64")).eps
     assert decoded(np.asarray(kept32)) == [stored(1e-5, "float32")]
     assert decoded(np.asarray(kept64)) == [stored(1e-5, "float64")]
     assert kept32 != kept64

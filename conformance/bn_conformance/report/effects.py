@@ -234,13 +234,19 @@ def _eps_inference(baseline: _Convention, changed: _Convention, _: _Convention) 
     )
 
 
-def _hyperparameters(_baseline: _Convention, _changed: _Convention, other: _Convention) -> tuple[str, str]:
-    eps, weight = _eps(other), _new_weight(other)
-    off = [number(abs(_over(_float32(value), value) - 1.0), 1) for value in (eps, weight)]
+def _eps_dtype(_baseline: _Convention, _changed: _Convention, other: _Convention) -> tuple[str, str]:
+    return _in_float32("eps", _eps(other)), ""
+
+
+def _momentum_dtype(_baseline: _Convention, _changed: _Convention, other: _Convention) -> tuple[str, str]:
+    return _in_float32("the weight", _new_weight(other)), ""
+
+
+def _in_float32(name: str, value: float) -> str:
+    off = number(abs(_over(_float32(value), value) - 1.0), 1)
     return (
-        f"In float32 eps = {number(eps)} is off by {off[0]} and the weight {weight:.3g} by {off[1]}, relatively: "
-        "float64 results then agree to about 8 digits only.",
-        "",
+        f"In float32 {name} {number(value)} is off by {off}, relatively: float64 results then agree to about 8 digits "
+        "only."
     )
 
 
@@ -267,6 +273,7 @@ _DESCRIBE = {
     "statistics_move": _moves,
     "eps_in_running_variance": _eps_inside,
     "eps_in_inference": _eps_inference,
-    "hyperparameter_dtype": _hyperparameters,
+    "eps_dtype": _eps_dtype,
+    "momentum_dtype": _momentum_dtype,
     "statistics_dtype": _statistics_dtype,
 }
