@@ -160,7 +160,9 @@ class IsolatedHost:
         return answer.get("ok")
 
     def supports(self, config: LayerConfig) -> str | None:
-        """See `Adapter.supports`."""
+        """See `Adapter.supports`; an adapter that sets no limits of its own is not asked."""
+        if not self.description["limits"]:
+            return None
         reason = self._ask("supports", config=config.to_json())
         return None if reason is None else str(reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,13 +90,29 @@ def _outcome(
 ) -> tuple[str, str, tuple[Quantity, ...]]:
     """Outcome, message, and the quantities judged."""
     if seen.error is not None:
-        return (*_of_error(case, seen), ())
+        outcome, message = _of_error(case, seen)
+        seen = replace(seen, steps=[step for step in seen.steps if step.forward is not None])
+        if outcome != outcomes.REFUSED or case.expects == "refusal" or not seen.steps:
+            return outcome, message, ()
+        # What it gave before it refused is judged all the same: a late refusal excuses nothing.
+        wrong = [quantity for quantity in _quantities(case, convention, goldens, seen, None) if _is_wrong(quantity)]
+        return (*_worst(tuple(wrong)), tuple(wrong)) if wrong else (outcome, message, ())
     if case.expects == "refusal":
         return outcomes.WRONG, f"it was accepted without an error: {case.title}", ()
+    quantities = _quantities(case, convention, goldens, seen, again)
+    return *_worst(quantities), quantities
+
+
+def _quantities(
+    case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
+) -> tuple[Quantity, ...]:
     with np.errstate(all="ignore"):  # NaN and infinities are data here
         judgement = Judgement(case, goldens.data(case), goldens.steps(case, convention), convention)
-        quantities = quantities_of(judgement, seen, again)
-    return *_worst(quantities), quantities
+        return quantities_of(judgement, seen, again)
+
+
+def _is_wrong(quantity: Quantity) -> bool:
+    return quantity.outcome == outcomes.WRONG
 
 
 def _of_error(case: Case, seen: Observation) -> tuple[str, str]:

@@ -118,6 +118,7 @@ def describe(adapter: type[Adapter]) -> dict[str, Any]:
         "requires": list(adapter.requires),
         "install": adapter.install,
         "group": adapter.group,
+        "limits": adapter.supports is not Adapter.supports,
     }
 
 

@@ -17,6 +17,7 @@ from bn_conformance.judge import judge, shape_and_dtype_fault
 from bn_conformance.observe import CaseData, Observation, Pair, StepObservation
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
+from bn_conformance.wire import describe_foreign
 from bn_reference.bounds import Bound
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import GRADES, STABLE
@@ -131,6 +132,8 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
         elif isinstance(step, Reload):
             yield from _reloaded(judgement, seen, position)
         elif isinstance(step, Batch):
+            if position == len(seen.steps):  # it refused here
+                return
             walker = _Step(judgement, step, position, seen.steps[position], frozen, updates)
             yield from walker.quantities()
             if trajectory is not None:
@@ -214,10 +217,11 @@ class _Step:
             found["y"] = self.seen.forward.y
         if self.seen.backward is not None:
             found["dx"] = self.seen.backward.dx
-            if config.gamma and self.seen.backward.dgamma is not None:
-                found["dgamma"] = self.seen.backward.dgamma
-            if config.beta and self.seen.backward.dbeta is not None:
-                found["dbeta"] = self.seen.backward.dbeta
+            # A gradient of a parameter that the layer has is owed; one of a parameter that it lacks is not looked at.
+            if config.gamma:
+                found["dgamma"] = _owed(self.seen.backward.dgamma)
+            if config.beta:
+                found["dbeta"] = _owed(self.seen.backward.dbeta)
         return found
 
     def _statistics(self) -> Iterator[Quantity]:
@@ -299,6 +303,10 @@ def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) ->
         if bool(np.any(apart)):
             return False
     return True
+
+
+def _owed(gradient: Returned | None) -> Returned:
+    return describe_foreign(None) if gradient is None else gradient
 
 
 def _arrays(pair: Pair | None) -> Pair | None:

@@ -212,7 +212,7 @@ class BatchBounds:
         dgamma_error = self._dgamma(dy, grads, grade, errors) / count
         terms = np.abs(dy) + column(m1) + normalised * column(m2)
         inner = column((h * p.sum_u + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
-        inner = inner + column(m2) * normalised_error + 4 * p.u * terms
+        inner = inner + normalised_error * column(m2 + dgamma_error) + 4 * p.u * terms
         allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
         underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
         allowed = allowed + p.eta * underflow

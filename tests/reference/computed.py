@@ -40,8 +40,10 @@ class _Layer:
     def __init__(self, algorithm: Algorithm, sample: Sample) -> None:
         self.algorithm, self.sample = algorithm, sample
         self.storage, self.parameters = dtype_of(sample.dtype), dtype_of(sample.parameter_dtype)
-        narrow = self.storage.itemsize < 4 and algorithm.rounds != "everything"
-        self.compute = np.dtype(np.float32) if narrow else self.storage
+        if algorithm.rounds == "everything":
+            self.compute = self.storage
+        else:
+            self.compute = np.dtype(np.float64 if "float64" in (sample.dtype, sample.parameter_dtype) else np.float32)
         self.x, self.dy = self._in(sample.x), self._in(sample.dy)
         self.gamma, self.beta = self._in(sample.gamma), self._in(sample.beta)
         self.eps = self.compute.type(sample.eps)

@@ -40,7 +40,8 @@ def ratio(expected: Expected, got: NDArray[Any], grade: Grade = TIGHT) -> float:
     mask = np.isfinite(expected.values) & np.isfinite(allowed)
     mask = mask & (meaningful[:, None] if expected.values.ndim == 2 else meaningful)
     mask = mask & (np.abs(expected.values) < format_of(got.dtype).largest / 2)
-    errors = np.abs(to_quad(got) - expected.values)[mask]
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(to_quad(got) - expected.values)[mask]
     if not errors.size:
         return 0.0
     assert np.all(allowed[mask] > 0) or np.all(errors[allowed[mask] == 0] == 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.case import EVERYTHING, OUTPUTS, STATISTICS, Case, Parameters, Quantities
+from bn_conformance.case import EVERYTHING, GRADIENTS, OUTPUTS, STATISTICS, Case, Parameters, Quantities
 from bn_conformance.cases.build import (
     BF16,
     DY,
@@ -37,6 +37,8 @@ SCALES = {
     F16: (1e-3, 100.0),
     BF16: (1e-12, 1e-3, 1e3, 1e12),
 }
+EXTREME = {F32: 1e-12, F64: 1e-100, F16: 1e-4, BF16: 1e-12}
+"""Scales from here outwards make the third power of the inverse deviation overflow or underflow."""
 OVERFLOWING = {F32: (1e25, 1e36), F64: (1e200, 1e305), F16: (1e3, 1e4), BF16: (1e25, 1e36)}
 SUBNORMAL = {F32: (1e-25, 1e-40), F64: (1e-200, 1e-310), F16: (1e-5, 1e-6), BF16: (1e-25, 1e-39)}
 CONSTANTS = (0.0, 1.0, -3.0, 0.1, 1e4 / 3.0, 1e8)
@@ -57,7 +59,7 @@ def cases() -> Iterator[Case]:
             ("subnormal", "NUM-5", SUBNORMAL[formats]),
         ):
             for scale in scales:
-                yield _scaled(NCHW, formats, kind, clause, scale)
+                yield from _scaled(NCHW, formats, kind, clause, scale)
         if formats in (F32, F64):
             yield _mixed(NCHW, formats)
         yield from _constants(formats)
@@ -71,7 +73,7 @@ def _offset(layout: Layout, formats: Formats, offset: float) -> Case:
     return _case(layout, formats, f"offset-{offset:g}", title, ("NUM-1",), x, axes={"offset": offset})
 
 
-def _scaled(layout: Layout, formats: Formats, kind: str, clause: str, scale: float) -> Case:
+def _scaled(layout: Layout, formats: Formats, kind: str, clause: str, scale: float) -> Iterator[Case]:
     title = {
         "scale": f"data of scale {scale:g}, with eps scaled to match",
         "overflow": f"data of scale {scale:g}, finite but with squares that overflow",
@@ -81,10 +83,14 @@ def _scaled(layout: Layout, formats: Formats, kind: str, clause: str, scale: flo
     if kind == "scale" and scale < 1e-3:
         eps = scale * scale
     x = Recipe(kind="centred", seed=21, scale=scale)
-    judges = EVERYTHING if kind == "scale" else OUTPUTS
-    return _case(
-        layout, formats, f"{kind}-{scale:g}", title, (clause,), x, config={"eps": eps}, axes={"scale": scale}, judges=judges
-    )
+    extreme = kind == "scale" and not EXTREME[formats] < scale < 1.0 / EXTREME[formats]
+    judges = (OUTPUTS | STATISTICS if extreme else EVERYTHING) if kind == "scale" else OUTPUTS
+    more: dict[str, Any] = {"config": {"eps": eps}, "axes": {"scale": scale}}
+    yield _case(layout, formats, f"{kind}-{scale:g}", title, (clause,), x, judges=judges, **more)
+    if extreme:
+        title = f"gradients of data of scale {scale:g}, where powers of the deviation leave the range of the format"
+        variant = f"gradient-scale-{scale:g}"
+        yield _case(layout, formats, variant, title, ("NUM-9",), x, dy=DY, judges=GRADIENTS, **more)
 
 
 def _mixed(layout: Layout, formats: Formats) -> Case:
@@ -146,7 +152,7 @@ def _case(
     judges: Quantities = EVERYTHING,
     **more: Any,
 ) -> Case:
-    step = train(layout, x, dy if judges == EVERYTHING else None)
+    step = train(layout, x, dy if judges & GRADIENTS else None)
     return make(
         "NUM", layout, formats, variant, title, clauses, (step,), config, axes, parameters=parameters, judges=judges, **more
     )

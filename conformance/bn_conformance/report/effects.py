@@ -234,20 +234,35 @@ def _eps_inference(baseline: _Convention, changed: _Convention, _: _Convention) 
     )
 
 
-def _eps_dtype(_baseline: _Convention, _changed: _Convention, other: _Convention) -> tuple[str, str]:
-    return _in_float32("eps", _eps(other)), ""
+def _eps_dtype(baseline: _Convention, changed: _Convention, other: _Convention) -> tuple[str, str]:
+    eps = _eps(other)
+    return _kept(f"eps = {number(eps)}", "eps_dtype", baseline, changed, lambda kept: _rounded(eps, kept) / eps), ""
 
 
-def _momentum_dtype(_baseline: _Convention, _changed: _Convention, other: _Convention) -> tuple[str, str]:
-    return _in_float32("the weight", _new_weight(other)), ""
+def _momentum_dtype(baseline: _Convention, changed: _Convention, other: _Convention) -> tuple[str, str]:
+    """Rounding 0.99 and subtracting it from 1 costs two digits more than rounding 0.01."""
+    weight = _new_weight(other)
+    complement = other.get("momentum_weighs") == "old"
+
+    def stored(kept: str) -> float:
+        if complement and kept != "float32-new":
+            return _over(1.0 - _rounded(1.0 - weight, kept), weight)
+        return _over(_rounded(weight, kept), weight)
+
+    return _kept(f"the weight {number(weight)} of the new statistic", "momentum_dtype", baseline, changed, stored), ""
 
 
-def _in_float32(name: str, value: float) -> str:
-    off = number(abs(_over(_float32(value), value) - 1.0), 1)
-    return (
-        f"In float32 {name} {number(value)} is off by {off}, relatively: float64 results then agree to about 8 digits "
-        "only."
-    )
+def _rounded(value: float, kept: str) -> float:
+    return _float32(value) if kept.startswith("float32") else value
+
+
+def _kept(what: str, choice: str, baseline: _Convention, changed: _Convention, factor: Callable[[str], float]) -> str:
+    """How far a hyper-parameter is off, by the format that keeps it."""
+    parts = []
+    for convention in (changed, baseline):
+        error = abs(factor(str(convention[choice])) - 1.0)
+        parts.append(f"as {convention[choice]} {'exact' if error < 1e-15 else f'off by {number(error, 1)}'}")
+    return f"Relative error of {what}: kept {', '.join(parts)}. Matters for float64 results alone."
 
 
 def _statistics_dtype(baseline: _Convention, _changed: _Convention, _: _Convention) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.padding import Padding
@@ -32,10 +32,44 @@ def print_summary(results: Results, console: Console) -> None:
     _Printer(summarise(results), console).print()
 
 
-class _Printer:
-    def __init__(self, summary: Summary, console: Console) -> None:
-        self.summary, self.console = summary, console
+class Lines:
+    """Lines of text of results, as any terminal can show them."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.ascii_only = console.options.ascii_only
+
+    def line(self, text: str, style: str = "", indent: int = 0) -> None:
+        """One line of text, wrapped with its indent; text of results is never taken as markup."""
+        shown = Text(self.plain(one_line(text, 1000)), style=style, overflow="fold")
+        self.console.print(Padding(shown, (0, 0, 0, indent), expand=False), highlight=False)
+
+    def command(self, text: str, indent: int = 0) -> None:
+        """A command to copy: never broken into lines."""
+        shown = Text(" " * indent + self.plain(one_line(text, 1000)), style="cyan")
+        self.console.print(shown, highlight=False, soft_wrap=True)
+
+    def title(self, text: str, style: str = "bold") -> None:
+        """An empty line and a title."""
+        self.console.print()
+        self.line(text, style or "bold")
+
+    def section(self, title: str, lines: Iterable[str]) -> None:
+        """A title and lines under it; nothing where there are no lines."""
+        for place, line in enumerate(lines):
+            if place == 0:
+                self.title(title)
+            self.line(line, indent=2)
+
+    def plain(self, text: str) -> str:
+        """The text as the terminal's encoding can show it."""
+        return text.translate(_ASCII).encode("ascii", "replace").decode() if self.ascii_only else text
+
+
+class _Printer(Lines):
+    def __init__(self, summary: Summary, console: Console) -> None:
+        super().__init__(console)
+        self.summary = summary
 
     def print(self) -> None:
         summary = self.summary
@@ -45,43 +79,20 @@ class _Printer:
         self._groups(Verdict.WARN, "Warnings")
         self._conventions()
         absent = [one for one in summary.implementations if one.environment.message]
-        self._section(
-            "Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent)
-        )
+        self.section("Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent))
         stale = summary.results.stale_faults
-        self._section(
+        self.section(
             "Stale known-fault entries",
             (f"{one.file}:{one.line} {one.entry}: {one_line(one.message)}" for one in stale),
         )
         self._missing()
         self._closing()
 
-    def _line(self, text: str, style: str = "", indent: int = 0) -> None:
-        """One line of text, wrapped with its indent; text of results is never taken as markup."""
-        shown = self._plain(one_line(text, 1000))
-        self.console.print(
-            Padding(Text(shown, style=style, overflow="fold"), (0, 0, 0, indent), expand=False), highlight=False
-        )
-
-    def _plain(self, text: str) -> str:
-        """The text as the terminal's encoding can show it."""
-        return text.translate(_ASCII).encode("ascii", "replace").decode() if self.ascii_only else text
-
-    def _title(self, text: str) -> None:
-        self.console.print()
-        self._line(text, "bold")
-
-    def _section(self, title: str, lines: Iterator[str]) -> None:
-        for place, line in enumerate(lines):
-            if place == 0:
-                self._title(title)
-            self._line(line, indent=2)
-
     def _matrix(self) -> None:
         """The matrix in words where the width allows, in letters where not, as a list where even that is too wide."""
         for words in (True, False):
             rows = [self._row(one, words) for one in self.summary.implementations]
-            head = ["", "implementation", *map(self._plain, self.summary.families)]
+            head = ["", "implementation", *map(self.plain, self.summary.families)]
             widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
             gap = 2 if words else 1
             room = self.console.width - sum(widths[2:]) - widths[0] - gap * (len(widths) - 1)
@@ -96,15 +107,17 @@ class _Printer:
             table.add_column(Text(title), no_wrap=not folds, overflow="fold", width=room if folds else None)
         for row, one in zip(rows, self.summary.implementations, strict=True):
             styles = [_STYLES[one.state], "", *(self._style(one.families.get(name)) for name in self.summary.families)]
+            if len(row[1]) > room:
+                row[1] = row[1].replace("[", "\n  [", 1)
             table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
         self.console.print(table)
         if not words:
-            used = {kind for one in self.summary.implementations for kind in one.tally.kinds}
-            self._line(", ".join(f"{kind.letter} {kind.name}" for kind in KINDS if kind.name in used), "dim")
+            used = {tally.kind for one in self.summary.implementations for tally in one.families.values()}
+            self.line(", ".join(f"{kind.letter} {kind.name}" for kind in KINDS if kind in used), "dim")
 
     def _row(self, one: Implementation, words: bool) -> list[str]:
         cells = [self._cell(one.families.get(family), words) for family in self.summary.families]
-        return [self._plain(one.symbol), self._plain(one_line(one.name)), *map(self._plain, cells)]
+        return [self.plain(one.symbol), self.plain(one_line(one.name)), *map(self.plain, cells)]
 
     @staticmethod
     def _cell(tally: Tally | None, words: bool) -> str:
@@ -125,16 +138,16 @@ class _Printer:
 
     def _list(self) -> None:
         for one in self.summary.implementations:
-            self._line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state])
+            self.line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state])
             bad = [(name, tally) for name, tally in one.families.items() if tally.kind and tally.kind.symbol in "▲✕"]
             if bad:
-                self._line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
+                self.line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
 
     def _groups(self, verdict: Verdict, title: str) -> None:
         """Groups of a verdict, the gravest first; what is missing has a part of its own."""
         groups = [group for group in self.summary.groups(verdict) if group.outcome != MISSING]
         if groups:
-            self._title(f"{title} ({counted(sum(len(group.entries) for group in groups), 'case')})")
+            self.title(f"{title} ({counted(sum(len(group.entries) for group in groups), 'case')})")
         explained: set[str] = set()
         for group in groups[:MOST_GROUPS]:
             if verdict is Verdict.FAIL:
@@ -143,14 +156,14 @@ class _Printer:
             else:
                 self._brief(group)
         if len(groups) > MOST_GROUPS:
-            self._line(f"and {len(groups) - MOST_GROUPS} more groups; bnconform report shows all", "dim", indent=2)
+            self.line(f"and {len(groups) - MOST_GROUPS} more groups; bnconform report shows all", "dim", indent=2)
 
     def _brief(self, group: Group) -> None:
         symbol = "◆" if group.verdict == Verdict.KNOWN else group.example.kind.symbol
         worst = group.example.worst
         ratio = f", ratio up to {number(worst.ratio)}" if worst and worst.ratio is not None else ""
         reason = f": {group.example.item.known_fault}" if group.example.item.known_fault else ""
-        self._line(
+        self.line(
             f"{symbol} {group.implementation} {readable(group.outcome)} {group.clause} {group.what}, "
             f"{counted(len(group.entries), 'case')}{ratio}{reason}",
             indent=2,
@@ -158,29 +171,28 @@ class _Printer:
 
     def _failure(self, group: Group, explain: bool) -> None:
         entry, worst = group.example, group.example.worst
-        self._line(
+        self.line(
             f"{entry.kind.symbol} {group.implementation} {readable(group.outcome)} {group.clause} {group.what}, "
             f"{counted(len(group.entries), 'case')}",
             "red",
             indent=2,
         )
         if explain and group.clause in self.summary.clauses:
-            self._line(self.summary.clauses[group.clause].text, "dim", indent=6)
-        self._line(f"{'worst' if len(group.entries) > 1 else 'in'} {entry.case.id}", indent=6)
+            self.line(self.summary.clauses[group.clause].text, "dim", indent=6)
+        self.line(f"{'worst' if len(group.entries) > 1 else 'in'} {entry.case.id}", indent=6)
         if worst and worst.error is not None:
-            self._line(
+            self.line(
                 f"{worst.name}{element(worst.index)}: expected {exact_number(worst.expected)}, got "
                 f"{exact_number(worst.got)}, error {number(worst.error)}, allowed {number(worst.bound)}, "
                 f"ratio {number(worst.ratio)}",
                 indent=6,
             )
         if worst and worst.diagnosis:
-            self._line(worst.diagnosis, indent=6)
+            self.line(worst.diagnosis, indent=6)
         if entry.why and entry.why != group.what:
-            self._line(entry.why, indent=6)
+            self.line(entry.why, indent=6)
         if entry.item.reproduce:
-            command = self._plain(one_line(entry.item.reproduce, 1000))
-            self.console.print(Text(f"      {command}", style="cyan"), highlight=False, soft_wrap=True)
+            self.command(entry.item.reproduce, indent=6)
 
     def _conventions(self) -> None:
         """Choices that differ within the matrix, and nonstandard ones with what they mean."""
@@ -192,8 +204,8 @@ class _Printer:
             for name, meaning in one.environment.nonstandard.items():
                 nonstandard.setdefault((name, meaning), []).append(one.name)
         differing = {name: values for name, values in choices.items() if len(values) > 1}
-        self._section("Conventions that differ", (_differing(name, values) for name, values in differing.items()))
-        self._section(
+        self.section("Conventions that differ", (_differing(name, values) for name, values in differing.items()))
+        self.section(
             "Nonstandard conventions",
             (f"{', '.join(names)}: {name}: {meaning}" for (name, meaning), names in nonstandard.items()),
         )
@@ -201,16 +213,16 @@ class _Printer:
     def _missing(self) -> None:
         missing = self.summary.results.missing()
         more = [f"and {len(missing) - 10} more"] if len(missing) > 10 else []
-        self._section(f"{MISSING.title()}: planned, but never reported", iter([*missing[:10], *more]))
+        self.section(f"{MISSING.title()}: planned, but never reported", iter([*missing[:10], *more]))
 
     def _closing(self) -> None:
         summary, verdicts = self.summary, self.summary.tally.verdicts
         self.console.print()
         for note in summary.notes:
-            self._line(f"Note: {note}", "yellow")
+            self.line(f"Note: {note}", "yellow")
         counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict])
-        self._line(f"{counted(summary.tally.total, 'item')}{': ' * bool(counts)}{counts}")
-        self._line(summary.headline, "bold")
+        self.line(f"{counted(summary.tally.total, 'item')}{': ' * bool(counts)}{counts}")
+        self.line(summary.headline, "bold")
 
 
 def _differing(name: str, values: dict[str, list[str]]) -> str:

@@ -1,0 +1,155 @@
+"""Benchmarks of the suite: `make bench`, or `python tests/bench.py [NAME ...]`.
+
+Figures are ratios wherever a machine's noise would drown seconds; each is the median of several runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "bn_conformance"]
+TORCH_MODULE = '''
+from bn_adapters.torch_modules import TorchModuleLayer, hyperparameters
+from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
+
+
+class Mine(Adapter):
+    name = "my.torch"
+    convention = Convention()
+    capabilities = Capabilities(ranks=frozenset({4}), dtypes=frozenset({"float32"}), affine=frozenset({"both"}), state=False)
+
+    def build(self, config: LayerConfig) -> Layer:
+        import torch
+
+        return TorchModuleLayer(torch.nn.BatchNorm2d(config.num_channels, **hyperparameters(config)))
+'''
+
+
+def seconds(command: list[str], folder: str | None = None) -> float:
+    """Wall time of a command; its exit code is not looked at."""
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, capture_output=True, check=False, env=os.environ | {"COLUMNS": "100"})
+    return time.perf_counter() - start
+
+
+def median_seconds(command: list[str], runs: int = 5, folder: str | None = None) -> float:
+    """Median wall time of a command, after one run that warms caches."""
+    seconds(command, folder)
+    return statistics.median(seconds(command, folder) for _ in range(runs))
+
+
+def bench_help() -> str:
+    """`bnconform --help` against starting Python and importing click."""
+    ours = median_seconds([*COMMAND, "--help"])
+    bare = median_seconds([sys.executable, "-c", "import click"])
+    return f"bnconform --help: {ours:.3f} s, {ours / bare:.2f} times starting Python with click (goal: under 0.3 s)"
+
+
+def bench_collection() -> str:
+    """Collecting 20,000 items against pytest's 20,000 trivial parameterised ones, side by side."""
+    count = 20_000
+    with tempfile.TemporaryDirectory() as folder:
+        trivial = Path(folder) / "test_trivial.py"
+        trivial.write_text(
+            "import pytest\n\n\n"
+            f"@pytest.mark.parametrize('item', IDS := [f'implementation-{{n % 14}}::family/layout/float32/case-{{n}}' "
+            f"for n in range({count})], ids=IDS)\ndef test_case(item):\n    pass\n"
+        )
+        ours = Path(folder) / "ours.py"
+        ours.write_text(
+            "import sys, pytest\n"
+            "from bn_conformance import plan, cases\n"
+            "from dataclasses import replace\n"
+            "known = dict(cases.all_cases())\n"
+            "copies = iter(range(10**9))\n"
+            f"each = {count} // 14 + 1\n"
+            "base = list(known.values())\n"
+            "many = [replace(base[n % len(base)], id=f'{base[n % len(base)].id}-copy{n}') for n in range(each)]\n"
+            "cases.all_cases.cache_clear()\n"
+            "plan.all_cases = lambda: {case.id: case for case in many}\n"
+            "plan.unsupported_reason = lambda case, can: None\n"
+            "from importlib.resources import files\n"
+            "matrix = str(files('bn_conformance').joinpath('matrix'))\n"
+            "frameworks = {'torch', 'tensorflow', 'jax', 'keras', 'flax'}\n"
+            "code = pytest.main(['-c', f'{matrix}/pytest.ini', '--rootdir', matrix, f'{matrix}/test_matrix.py',\n"
+            "                    '--collect-only', '-qq', '-p', 'no:cacheprovider'])\n"
+            "assert not frameworks & set(sys.modules), frameworks & set(sys.modules)\n"
+            "sys.exit(code)\n"
+        )
+        theirs = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", str(trivial)]
+        check = subprocess.run([sys.executable, str(ours)], capture_output=True, text=True, check=False)
+        collected = sum("::" in line for line in check.stdout.splitlines()) or check.stdout[-300:]
+        if check.returncode:
+            return f"collection failed: {check.stdout[-300:]} {check.stderr[-500:]}"
+        mine, other = median_seconds([sys.executable, str(ours)], 3), median_seconds(theirs, 3)
+    return f"collection: {mine:.2f} s against {other:.2f} s for {count} trivial items, {mine / other:.2f} times (goal: 2); {collected}"
+
+
+def bench_harness() -> str:
+    """Harness time of a verdict beyond the framework's own calls, from a run of torch.nn and textbook.numpy."""
+    from bn_conformance.results import read
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/results.jsonl"
+        command = [*COMMAND, "run", "-i", "torch.nn", "-i", "textbook.numpy", "-n", "0", "--results", path]
+        seconds(command)
+        times = [1e3 * item.harness_seconds for item in read(path).items if item.quantities]
+    return f"harness per verdict: median {statistics.median(times):.2f} ms, mean {statistics.mean(times):.2f} ms (goal: median under 3)"
+
+
+def bench_check() -> str:
+    """`bnconform check` on a small torch module, start to verdict."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "mine.py").write_text(TORCH_MODULE)
+        command = [*COMMAND, "check", "mine.py", "--results", "r.jsonl"]
+        taken = median_seconds(command, 3, folder)
+        end = json.loads(Path(folder, "r.jsonl").read_text().splitlines()[-1])
+    return f"bnconform check of a torch module: {taken:.1f} s, exit code {end['exit_code']} (goal: under 15 s)"
+
+
+def bench_matrix() -> str:
+    """The default matrix over every installed implementation."""
+    from bn_conformance.results import read
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/results.jsonl"
+        taken = seconds([*COMMAND, "run", "--results", path])
+        items = [item for item in read(path).items if item.outcome != "unsupported"]
+        start = time.perf_counter()
+        subprocess.run([*COMMAND, "report", path], capture_output=True, check=True)
+        report = time.perf_counter() - start
+        size = Path(path).with_suffix(".html").stat().st_size / 1e6
+    return f"default matrix: {taken:.0f} s for {len(items)} items (goal: under 240 s); report {report:.1f} s, {size:.1f} MB"
+
+
+BENCHMARKS: dict[str, Callable[[], str]] = {
+    "help": bench_help,
+    "collection": bench_collection,
+    "harness": bench_harness,
+    "check": bench_check,
+    "matrix": bench_matrix,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, or all."""
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        sys.stderr.write(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}\n")
+        return 2
+    for name in names or BENCHMARKS:
+        sys.stdout.write(BENCHMARKS[name]() + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
