@@ -1,0 +1,1 @@
+"""Adapters of the frameworks, a small module each; importing one imports no framework."""

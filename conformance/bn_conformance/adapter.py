@@ -96,7 +96,11 @@ class Layer(ABC):
 
     @abstractmethod
     def backward(self, dy: Array) -> Gradients:
-        """Gradients of sum(y * dy) for the latest `forward`, in the mode which that had; dy is like y."""
+        """Gradients of sum(y * dy) for the latest `forward`, in the mode which that had; dy is like y.
+
+        x is not changed by the caller between the forward and its backward. Parameters have gradients in a frozen
+        layer too.
+        """
 
     @abstractmethod
     def running_statistics(self) -> RunningStatistics:
@@ -122,9 +126,11 @@ class Layer(ABC):
         """Use the running statistics from now on, in training too, and never move them."""
         raise NotImplementedError("this adapter has no freeze(); declare Capabilities(freeze=False)")
 
-    def update_statistics(self) -> None:
-        """Run the update of the running statistics; called after each training forward where the convention's
-        `statistics_move` is "explicit", and never otherwise."""
+    def update_statistics(self) -> None:  # noqa: B027 - most layers have nothing to run
+        """Run the explicit update of the running statistics.
+
+        Called after each training forward where the convention's `statistics_move` is "explicit", and never otherwise.
+        """
 
 
 class Adapter(ABC):

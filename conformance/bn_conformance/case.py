@@ -134,7 +134,10 @@ def unsupported_reason(case: Case, can: Capabilities) -> str | None:
     formats = (config.dtype, config.parameter_dtype)
     layout_known = config.layout in can.layouts or (config.rank == 2 and can.layouts)
     lacking = (
-        (config.dtype not in can.dtypes if formats[0] == formats[1] else formats not in can.mixed, f"{'/'.join(formats)}"),
+        (
+            config.dtype not in can.dtypes if formats[0] == formats[1] else formats not in can.mixed,
+            f"{'/'.join(formats)}",
+        ),
         (config.rank not in can.ranks, f"rank {config.rank}"),
         (not layout_known, f"channels {config.layout}"),
         (affine[config.gamma, config.beta] not in can.affine, f"affine {affine[config.gamma, config.beta]}"),

@@ -15,22 +15,22 @@ def main() -> None:
     """Judge batch-normalisation implementations by an exact reference and derived error bounds."""
 
 
-class Lazy(click.Command):
+def _lazy(
+    name: str, implementation: str, summary: str, params: list[click.Parameter], epilog: str = ""
+) -> click.Command:
     """A command whose callback is imported when it is called, so that `--help` starts at once."""
+    module, _, function = implementation.partition(":")
 
-    def __init__(self, *args: object, implementation: str, **more: object) -> None:
-        module, _, function = implementation.partition(":")
+    def call(**arguments: object) -> None:
+        import importlib
 
-        def call(**arguments: object) -> None:
-            import importlib
+        sys.exit(getattr(importlib.import_module(module), function)(**arguments))
 
-            sys.exit(getattr(importlib.import_module(module), function)(**arguments))
-
-        super().__init__(*args, callback=call, **more)  # type: ignore[arg-type]
+    return click.Command(name, callback=call, params=params, help=summary, epilog=epilog or None)
 
 
-_RUN_OPTIONS = [
-    click.Option(["--clause", "clauses"], multiple=True, metavar="ID", help="Cases of a clause (STAT-3) or family (STAT)."),
+_RUN_OPTIONS: list[click.Parameter] = [
+    click.Option(["--clause", "clauses"], multiple=True, metavar="ID", help="Cases of a clause or family (STAT-3, STAT)."),
     click.Option(["--case", "cases"], multiple=True, metavar="PATTERN", help="Case id, or a pattern of * and ?."),
     click.Option(["-n", "processes"], default="auto", show_default=True, help="Processes; 0 runs in this one."),
     click.Option(
@@ -49,35 +49,37 @@ _RUN_OPTIONS = [
 ]  # fmt: skip
 
 main.add_command(
-    Lazy(
+    _lazy(
         "run",
         implementation="bn_conformance.commands.run:run",
-        help="Run the matrix and write a results file.",
+        summary="Run the matrix and write a results file.",
         epilog=EPILOG + " Arguments after -- go to pytest.",
         params=[
             click.Option(
-                ["-i", "--implementation", "implementations"], multiple=True, metavar="NAME",
+                ["-i", "--implementation", "implementations"],
+                multiple=True,
+                metavar="NAME",
                 help="Implementation, pattern, module:Class or file.py:Class; all of the default group without.",
             ),
             *_RUN_OPTIONS,
             click.Argument(["pytest_arguments"], nargs=-1, type=click.UNPROCESSED),
         ],
-    )  # fmt: skip
+    )
 )
 main.add_command(
-    Lazy(
+    _lazy(
         "check",
         implementation="bn_conformance.commands.run:check",
-        help="Judge one implementation of your own: path/to/file.py:Class or module:Class.",
+        summary="Judge one implementation of your own: path/to/file.py:Class or module:Class.",
         epilog=EPILOG,
         params=[click.Argument(["target"]), *_RUN_OPTIONS],
     )
 )
 main.add_command(
-    Lazy(
+    _lazy(
         "list",
         implementation="bn_conformance.commands.inspect:list_",
-        help="List implementations, cases or clauses.",
+        summary="List implementations, cases or clauses.",
         params=[
             click.Option(["--cases"], is_flag=True, help="Cases instead of implementations."),
             click.Option(["--clauses"], is_flag=True, help="Clauses instead of implementations."),
@@ -86,44 +88,56 @@ main.add_command(
     )
 )
 main.add_command(
-    Lazy(
+    _lazy(
         "show",
         implementation="bn_conformance.commands.inspect:show",
-        help="Show a case: what it tests, its data, and code to reproduce it.",
+        summary="Show a case: what it tests, its data, and code to reproduce it.",
         params=[
             click.Argument(["case"]),
-            click.Option(["-i", "--implementation"], default="", metavar="NAME", help="With goldens of its convention."),
+            click.Option(
+                ["-i", "--implementation"], default="", metavar="NAME", help="With goldens of its convention."
+            ),
         ],
     )
 )
 main.add_command(
-    Lazy(
+    _lazy(
         "report",
         implementation="bn_conformance.commands.results:report",
-        help="Make a report of a results file.",
+        summary="Make a report of a results file.",
         params=[
             click.Argument(["results"]),
             click.Option(
-                ["--format", "format_"], type=click.Choice(["html", "markdown", "terminal"]), default="html", show_default=True
+                ["--format", "format_"],
+                type=click.Choice(["html", "markdown", "terminal"]),
+                default="html",
+                show_default=True,
             ),
-            click.Option(["-o", "--output"], default="", metavar="FILE", help="Output  [default: beside the results; - is stdout]"),
-            click.Option(["--baseline"], default=None, metavar="NAME", help="Implementation that conventions are compared to."),
+            click.Option(
+                ["-o", "--output"],
+                default="",
+                metavar="FILE",
+                help="Output  [default: beside the results; - is stdout]",
+            ),
+            click.Option(
+                ["--baseline"], default=None, metavar="NAME", help="Implementation that conventions are compared to."
+            ),
         ],
     )
 )
 main.add_command(
-    Lazy(
+    _lazy(
         "compare",
         implementation="bn_conformance.commands.results:compare",
-        help="Compare two results files: new failures, fixed, changed. Exits with 1 if the new one is worse.",
+        summary="Compare two results files: new failures, fixed, changed. Exits with 1 if the new one is worse.",
         params=[click.Argument(["old"]), click.Argument(["new"])],
     )
 )
 main.add_command(
-    Lazy(
+    _lazy(
         "merge",
         implementation="bn_conformance.commands.results:merge",
-        help="Merge results files into one.",
+        summary="Merge results files into one.",
         params=[
             click.Argument(["results"], nargs=-1, required=True),
             click.Option(["-o", "--output"], required=True, metavar="FILE", help="Results file to write."),

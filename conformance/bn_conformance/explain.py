@@ -25,16 +25,16 @@ def explain(item: Item, case: Case) -> str:
 def _quantity(quantity: Quantity) -> list[str]:
     lines = [f"  {quantity.name}: {quantity.message}" if quantity.message else f"  {quantity.name}:"]
     if quantity.expected is not None and quantity.got is not None:
-        lines.append(
-            f"    at {list(quantity.index or ())}: expected {quantity.expected!r}, got {quantity.got!r}"
-        )
+        lines.append(f"    at {list(quantity.index or ())}: expected {quantity.expected!r}, got {quantity.got!r}")
     if quantity.error is not None:
         ulp = "" if quantity.ulp is None else f", {quantity.ulp:.3g} ulp"
         lines.append(
             f"    error {quantity.error:.3g}{ulp}; allowed {quantity.bound:.3g}; error / allowed = {quantity.ratio:.3g}"
         )
     if quantity.judged < quantity.total:
-        lines.append(f"    {quantity.total - quantity.judged} of {quantity.total} elements not judged: their bound is vacuous")
+        lines.append(
+            f"    {quantity.total - quantity.judged} of {quantity.total} elements not judged: their bound is vacuous"
+        )
     return lines
 
 
@@ -43,5 +43,3 @@ def one_line(item: Item) -> str:
     worst = next((quantity for quantity in item.quantities if quantity.outcome == item.outcome), None)
     what = f" ({worst.name}, ratio {worst.ratio:.3g})" if worst and worst.ratio is not None else ""
     return f"{item.implementation} {item.case}: {item.outcome}{what} {item.message}".rstrip()
-
-

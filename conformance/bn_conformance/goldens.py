@@ -54,9 +54,7 @@ class Goldens:
         """The steps of another convention, rebound, where batch results cannot differ: the same eps and formats."""
         for (case_id, _), steps in self._steps.items():
             if case_id == case.id and steps and eps_of(case.config, convention) == steps[0].golden.eps:
-                return tuple(
-                    StepGolden(step.golden.under(convention), step.dy, step.training) for step in steps
-                )
+                return tuple(StepGolden(step.golden.under(convention), step.dy, step.training) for step in steps)
         return None
 
     def _compute(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:

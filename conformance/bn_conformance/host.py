@@ -176,7 +176,15 @@ class LocalHost:
 
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Running mean and variance, copied."""
-        mean, variance = self._call("running_statistics", lambda: tuple(self._layers[layer].running_statistics()))
+        return self._call("running_statistics", lambda: self._pair(self._layers[layer].running_statistics()))
+
+    @staticmethod
+    def _pair(statistics: Any) -> tuple[Returned, Returned]:
+        try:
+            mean, variance = statistics
+        except (TypeError, ValueError):
+            found = describe_foreign(statistics).description
+            raise TypeError(f"running_statistics returned {found}; expected a mean and a variance") from None
         return tuple(np.array(part) if is_numeric(part) else describe_foreign(part) for part in (mean, variance))  # type: ignore[return-value]
 
     def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:

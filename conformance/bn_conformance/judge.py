@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from bn_conformance.adapter import Array
 from bn_conformance.outcomes import EXACT, NOT_JUDGED, WRONG
 from bn_conformance.results import Quantity
+from bn_conformance.wire import NotAnArray
 from bn_reference.channels import channels_first
 from bn_reference.formats import Format, format_of
 from bn_reference.golden import Expected
 from bn_reference.grades import GRADES, TIGHT, Grade
 from bn_reference.quad import Quad, round_to, to_quad
-
 
 GOLDEN_SHARE = 2.0**-60
 """Largest share of a bound that the golden's own error can be: 2**-113 / 2**-53."""
@@ -46,7 +46,8 @@ class Place:
 def shape_and_dtype_fault(name: str, got: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     """Empty, or what is wrong with the kind, shape or dtype of a returned array."""
     if not isinstance(got, np.ndarray):
-        return f"{name} is {type(got).__name__}; expected an array of shape {shape} and dtype {dtype.name}"
+        kind = got.description if isinstance(got, NotAnArray) else f"an object of type {type(got).__name__}"
+        return f"{name} is {kind}; expected an array of shape {shape} and dtype {dtype.name}"
     if got.shape != shape:
         return f"{name} has shape {got.shape}; expected {shape}"
     if got.dtype != dtype:
@@ -86,7 +87,10 @@ def judge(
     rounded = expected.rounded(rows.dtype).reshape(golden.shape)
     if nonfinite_alike:
         alike = ~np.isfinite(golden) & ~np.isfinite(np.asarray(rows, np.float64))
-        rows, rounded = np.where(alike, np.inf, rows).astype(rows.dtype), np.where(alike, np.inf, rounded).astype(rows.dtype)
+        rows, rounded = (
+            np.where(alike, np.inf, rows).astype(rows.dtype),
+            np.where(alike, np.inf, rounded).astype(rows.dtype),
+        )
         golden = np.where(alike, to_quad(np.inf), golden)
     outcome, errors, tight, mask = _level(name, expected, golden, rows, rounded)
     if must_be_exact and outcome not in (EXACT, NOT_JUDGED):
@@ -179,9 +183,7 @@ def _kinds_agree(golden: Quad, rows: Array, rounded: Array, allowed: Quad) -> ND
     return np.asarray((finite & np.isfinite(got)) | infinite_right | special_right)
 
 
-def _allowed(
-    name: str, expected: Expected, grade: Grade, shape: tuple[int, ...]
-) -> tuple[Quad, NDArray[np.bool_]]:
+def _allowed(name: str, expected: Expected, grade: Grade, shape: tuple[int, ...]) -> tuple[Quad, NDArray[np.bool_]]:
     bound = expected.bound(grade)
     allowed = bound.allowed if bound.allowed.ndim == 2 else bound.allowed[:, None]
     mask = np.broadcast_to(bound.meaningful[:, None] & np.isfinite(allowed), shape)

@@ -61,7 +61,9 @@ class KnownFault:
     @property
     def title(self) -> str:
         """The entry in a line."""
-        return f"{self.implementation}: {self.case or self.clause}: {self.reason}" + (f" ({self.link})" if self.link else "")
+        return f"{self.implementation}: {self.case or self.clause}: {self.reason}" + (
+            f" ({self.link})" if self.link else ""
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The entry as plain data."""

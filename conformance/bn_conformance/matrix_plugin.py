@@ -55,6 +55,7 @@ class MatrixPlugin:
         self.items = self.plan.items()
         self._front = bool(config.getoption("--bn-front"))
         self._runner: Runner | None = None
+        self._last: Item | None = None
         self.recorder: Recorder | None = None
         if shipped is None:
             front = self._front and not config.option.collectonly
@@ -89,7 +90,7 @@ class MatrixPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Attach the record to the report, which carries it to the controlling process."""
-        self._last: Item | None = None
+        self._last = None
         try:
             return (yield)
         finally:

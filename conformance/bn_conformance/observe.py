@@ -97,9 +97,7 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
     return seen
 
 
-def _run(
-    case: Case, data: CaseData, host: Host, explicit_update: bool, seen: Observation, layers: list[int]
-) -> None:
+def _run(case: Case, data: CaseData, host: Host, explicit_update: bool, seen: Observation, layers: list[int]) -> None:
     layers.append(host.build(case.config))
     if case.parameters is not None and (case.config.gamma or case.config.beta):
         host.set_parameters(layers[-1], data.gamma, data.beta)
@@ -114,7 +112,9 @@ def _run(
             _run_batch(step, next(batches), host, layer, explicit_update, observed)
             statistics = observed.after or statistics
         elif isinstance(step, SetStatistics):
-            vectors = (recipe.vector(case.config.num_channels, _dtype(statistics)) for recipe in (step.mean, step.variance))
+            vectors = (
+                recipe.vector(case.config.num_channels, _dtype(statistics)) for recipe in (step.mean, step.variance)
+            )
             host.set_running_statistics(layer, *vectors)
             statistics = host.running_statistics(layer)
         elif isinstance(step, Reload):

@@ -83,7 +83,9 @@ class Plan:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
         """The inverse of `to_json`."""
-        options = {key: tuple(value) if isinstance(value, list) else value for key, value in data["options"].items()}
+        options: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data["options"].items()
+        }
         return cls(
             Options(**options),
             tuple(Implementation.from_json(entry) for entry in data["implementations"]),

@@ -129,9 +129,13 @@ class Recorder:
         for fault in self._plan.faults:
             applying = [entry.name for entry in self._plan.runnable if fault.applies_to(entry)]
             covered = [
-                item for item in self._items.values() if item.implementation in applying and fault.covers(known[item.case])
+                item
+                for item in self._items.values()
+                if item.implementation in applying and fault.covers(known[item.case])
             ]
-            failing = [item for item in covered if item.verdict == Verdict.KNOWN.value and item.known_fault == fault.title]
+            failing = [
+                item for item in covered if item.verdict == Verdict.KNOWN.value and item.known_fault == fault.title
+            ]
             if covered and not failing and _whole(fault, self._plan):
                 message = f"no longer fails: delete the entry at {fault.file}, line {fault.line} ({fault.title})"
                 found.append(StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message))

@@ -81,9 +81,7 @@ class Runner:
             return LocalHost(load_adapter(implementation.target)(device=implementation.device))
         if self._process is None:
             self._process = Process(implementation.environment)
-        return IsolatedHost(
-            self._process, implementation.target, implementation.device, self._plan.options.timeout
-        )
+        return IsolatedHost(self._process, implementation.target, implementation.device, self._plan.options.timeout)
 
     def close(self) -> None:
         """End the process of the current implementation."""

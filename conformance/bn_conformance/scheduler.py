@@ -9,7 +9,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 
-class BlockScheduling(LoadScopeScheduling):
+class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is untyped
     """Load scheduling whose scope is a block of `bn_conformance.plan.blocks`.
 
     Args:

@@ -38,7 +38,11 @@ def describe(case: Case, implementation: str = "") -> str:
     lines += _data(case)
     if case.expects != "refusal":
         with np.errstate(all="ignore"):
-            lines += ["", f"Goldens of the first step ({implementation or 'convention of torch.nn'})", *_goldens(case, convention)]
+            lines += [
+                "",
+                f"Goldens of the first step ({implementation or 'convention of torch.nn'})",
+                *_goldens(case, convention),
+            ]
     lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
     lines += [f"    {line}" for line in reproduction(case)]
     lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'"]
@@ -106,7 +110,7 @@ def _goldens(case: Case, convention: Convention) -> list[str]:
             values, allowed = round_to(golden.values, dtype).ravel(), to_float64(golden.bound(TIGHT).allowed).ravel()
             loose = to_float64(golden.bound(STABLE).allowed).ravel()
             lines.append(
-                f"  {name:7} first value {values[0]:.17g}, allowed error {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
+                f"  {name:7} first value {values[0]:.17g}, allowed {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
             )
     return lines or [f"  nothing: x has shape {batch.shape}"]
 

@@ -89,7 +89,9 @@ def _only_adapter(module: ModuleType, target: str) -> str:
     found = [
         name
         for name, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, Adapter) and value.__module__ == module.__name__
+        if inspect.isclass(value)
+        and issubclass(value, Adapter)
+        and value.__module__ == module.__name__
         and not inspect.isabstract(value)
     ]
     if len(found) != 1:

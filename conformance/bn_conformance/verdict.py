@@ -207,9 +207,7 @@ class _Step:
             shape = self.step.shape if name in ("y", "dx") else (case.config.num_channels,)
             dtype = storage if name in ("y", "dx") else parameters
             clauses = _clauses(case, BASE_CLAUSES[name, self.training])
-            yield _judged(
-                f"step{self.position}.{name}", expected[name], got, shape, dtype, axis, clauses, case
-            )
+            yield _judged(f"step{self.position}.{name}", expected[name], got, shape, dtype, axis, clauses, case)
 
     def _returned(self) -> dict[str, Returned]:
         config, found = self.judgement.case.config, {}
@@ -246,14 +244,16 @@ class _Step:
             message = "running statistics never move: they are what they were before the training step"
             yield _fault(f"{name}.statistics", message, _clauses(case, "STAT-4"))
         for key, got in (("running_mean", after[0]), ("running_var", after[1])):
-            yield _vector(
-                self.judgement, f"{name}.{key}", expected[key], got, _clauses(case, BASE_CLAUSES[key, True])
-            )
+            yield _vector(self.judgement, f"{name}.{key}", expected[key], got, _clauses(case, BASE_CLAUSES[key, True]))
 
     def _timing(self, before: Pair) -> Iterator[Quantity]:
         """Statistics move when the convention says, and at no other time."""
         move = self.judgement.convention.statistics_move
-        moments = [("forward", self.seen.after_forward), ("explicit", self.seen.after_update), ("backward", self.seen.after)]
+        moments = [
+            ("forward", self.seen.after_forward),
+            ("explicit", self.seen.after_update),
+            ("backward", self.seen.after),
+        ]
         last = before
         for moment, state in moments:
             if state is None:
@@ -330,17 +330,21 @@ def _same_returned(one: Returned | None, other: Returned | None) -> bool:
 def _same_bits(seen: Observation, again: Observation, clauses: tuple[str, ...]) -> Quantity:
     """Two runs on fresh layers give the same bits."""
     for index, (one, other) in enumerate(zip(seen.steps, again.steps, strict=False)):
-        results = [
-            ("y", one.forward and one.forward.y, other.forward and other.forward.y),
-            ("dx", one.backward and one.backward.dx, other.backward and other.backward.dx),
-            ("dgamma", one.backward and one.backward.dgamma, other.backward and other.backward.dgamma),
-            ("dbeta", one.backward and one.backward.dbeta, other.backward and other.backward.dbeta),
-        ]
-        for name, first, second in results:
-            if not _same_returned(first, second):
+        theirs = _results(other)
+        for name, first in _results(one).items():
+            if not _same_returned(first, theirs[name]):
                 return _fault("repeat", f"step{index}.{name} differs between two equal runs", clauses)
         if not _same_pair(one.after, other.after):
             return _fault("repeat", f"the running statistics of step{index} differ between two equal runs", clauses)
     return Quantity(name="repeat", outcome=outcomes.EXACT, clauses=clauses)
 
 
+def _results(step: StepObservation) -> dict[str, Returned | None]:
+    """Every array that a step gave."""
+    forward, backward = step.forward, step.backward
+    return {
+        "y": None if forward is None else forward.y,
+        "dx": None if backward is None else backward.dx,
+        "dgamma": None if backward is None else backward.dgamma,
+        "dbeta": None if backward is None else backward.dbeta,
+    }

@@ -21,7 +21,8 @@ from bn_conformance.recipes import dtype_of
 PROTOCOL = 1
 
 _NUMERIC = frozenset(
-    {"float16", "bfloat16", "float32", "float64", "bool"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+    {"float16", "bfloat16", "float32", "float64", "bool"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
 
 

@@ -1,0 +1,1 @@
+"""The reference: batch normalisation in binary128, its conventions, clauses and error bounds."""

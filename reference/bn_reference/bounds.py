@@ -38,7 +38,7 @@ class Precision:
         sum_u: of the additions in a sum, times C.
         u_s: of storing a result; 0 where the storage format is that of the arithmetic.
         eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
-            subnormals (float16 aside, whose subnormals hardware keeps).
+            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades its result is stored, too.
         eta_s: the same for storing: half the spacing of the storage format's subnormals.
     """
 
@@ -65,7 +65,8 @@ class Precision:
         u_s = storage.unit_roundoff if narrower else 0.0
         eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
         eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
-        numbers = (factor * arithmetic.unit_roundoff, sum_u, u_s, factor * eta, eta_s)
+        eta = factor * eta + (eta_s if grade.composite else 0.0)
+        numbers = (factor * arithmetic.unit_roundoff, sum_u, u_s, eta, eta_s)
         return cls(*(to_quad(np.float64(number)) for number in numbers))
 
     def stored(self, values: Quad, paths: Quad | None) -> Quad:

@@ -50,22 +50,19 @@ class InferenceBounds:
     def _scale(self) -> Quad:
         return self._gamma * np.abs(self.nodes.inverse_deviation)
 
-    @cached_property
-    def _relative(self) -> Quad:
-        """Relative error of variance + eps that the variance's own error makes."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = self.variance_error / (self.nodes.variance + self.eps)
-        return np.asarray(np.where(self.variance_error == 0, to_quad(0.0), relative))
-
-    @cached_property
     @quietly
-    def _root_error(self) -> Quad:
-        """Relative error of the inverse root that the variance's own error makes."""
-        return root_error(self._relative)
+    def _relative(self, grade: Grade) -> Quad:
+        """Relative error of variance + eps: the variance's own error, and what flushing subnormals makes of it."""
+        error = self.variance_error + 2 * self._precision(grade).eta
+        return np.asarray(error / (self.nodes.variance + self.eps))
 
-    @property
-    def _meaningful(self) -> Any:
-        return self._relative <= VACUOUS
+    def _root_error(self, grade: Grade) -> Quad:
+        """Relative error of the inverse root that comes from there."""
+        return root_error(self._relative(grade))
+
+    @quietly
+    def _meaningful(self, grade: Grade) -> Any:
+        return self._relative(grade) <= VACUOUS
 
     def _precision(self, grade: Grade) -> Precision:
         return Precision.of(self.compute, self.storage, grade)
@@ -78,20 +75,20 @@ class InferenceBounds:
         scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
         scaled = column(self._gamma) * normalised
         allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
-        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self._root_error)
+        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self._root_error(grade))
         if grade.folded:
             allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
-        return Bound(allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful)
+        return Bound(allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful(grade))
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, inference."""
         p, size = self._precision(grade), np.abs(grads.dx)
-        allowed = size * ((ROOT + 3) * p.u + column(self._root_error))
+        allowed = size * ((ROOT + 3) * p.u + column(self._root_error(grade)))
         allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale))
-        return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self._meaningful)
+        return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self._meaningful(grade))
 
     @quietly
     def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
@@ -99,14 +96,14 @@ class InferenceBounds:
         p, h, inverse = self._precision(grade), path_length(int(dy.shape[1]), grade.sequential), self._inverse
         stored, magnitude = Precision.of(self.compute, self.parameters, grade), sum_of(np.abs(dy))
         products, terms = sum_of(np.abs(dy * self.nodes.normalised)), h * p.sum_u + 4 * p.u
-        allowed = (self._root_error + ROOT * p.u) * np.abs(grads.dgamma) + terms * products
+        allowed = (self._root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma) + terms * products
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
         if grade.folded:
             magnitudes = sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * magnitude
             allowed = allowed + inverse * terms * magnitudes
         underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
         allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, products if grade.composite else None)
-        return Bound(allowed, self._meaningful & self._sums(grade))
+        return Bound(allowed, self._meaningful(grade) & self._sums(grade))
 
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:

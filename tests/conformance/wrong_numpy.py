@@ -160,12 +160,9 @@ class DoubleThroughSingle(GoodLayer):
 
 
 @caught_by("DTYPE-4")
-class ParametersRoundedToHalf(GoodLayer):
-    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        def half(vector: Array | None) -> Array | None:
-            return None if vector is None else vector.astype(self.storage).astype(self.wide)
-
-        super().set_parameters(half(gamma), half(beta))
+class StatisticsRoundedToHalf(GoodLayer):
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        super().set_running_statistics(mean.astype(self.storage), variance.astype(self.storage))
 
 
 @caught_by("EDGE-4")
@@ -379,6 +376,12 @@ class InferenceGradientThroughTheBatch(GoodLayer):
     def dx_in_inference(self, dy: Array, inverse: Array) -> Array:
         inner = dy - dy.mean(axis=1)[:, None]
         return np.asarray(self._column(self.gamma) * inverse[:, None] * inner)
+
+
+@caught_by("GRAD-2")
+class NoDgamma(GoodLayer):
+    def backward(self, dy: Array) -> Gradients:
+        return super().backward(dy)._replace(dgamma=None)
 
 
 @caught_by("GRAD-2")

@@ -14,11 +14,12 @@ def all_cases() -> dict[str, Case]:
     Raises:
         ValueError: two cases have one id.
     """
-    from bn_conformance.cases import edge, err, eval, fwd, grad, layout, num, pure, stat, state
     from bn_conformance.cases import dtype as dtypes
+    from bn_conformance.cases import edge, err, fwd, grad, layout, num, pure, stat, state
+    from bn_conformance.cases import eval as inference
 
     found: dict[str, Case] = {}
-    for module in (fwd, stat, eval, grad, num, dtypes, layout, edge, state, pure, err):
+    for module in (fwd, stat, inference, grad, num, dtypes, layout, edge, state, pure, err):
         for case in module.cases():
             if case.id in found:
                 raise ValueError(f"two cases have the id {case.id}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.case import Case, Parameters, SetStatistics
+from bn_conformance.case import Case, Parameters, SetStatistics, Step
 from bn_conformance.cases.build import (
     BF16,
     BF16_WIDE,
@@ -28,7 +28,7 @@ def cases() -> Iterator[Case]:
     """Every case of the family."""
     for formats in FORMATS:
         for layout in IMAGES:
-            steps = (train(layout, dy=DY), evaluate(layout, normal("other")))
+            steps: tuple[Step, ...] = (train(layout, dy=DY), evaluate(layout, normal("other")))
             title = "shapes and formats of everything, in training and in inference"
             yield make("DTYPE", layout, formats, "formats", title, ("DTYPE-1",), steps)
             clause = {F64: "DTYPE-3", F16: "DTYPE-2", BF16: "DTYPE-2", F16_WIDE: "DTYPE-2", BF16_WIDE: "DTYPE-2"}
@@ -56,6 +56,4 @@ def cases() -> Iterator[Case]:
             variance = Recipe(kind="fill", offset=2.0**-14)
             title = "running statistics whose last digits fit only the wider format"
             steps = (SetStatistics(mean, variance), evaluate(layout, near))
-            yield make(
-                "DTYPE", layout, formats, "wide-statistics", title, ("DTYPE-4",), steps, {"eps": 2.0**-16}
-            )
+            yield make("DTYPE", layout, formats, "wide-statistics", title, ("DTYPE-4",), steps, {"eps": 2.0**-16})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, nan
 
-from bn_conformance.case import EVERYTHING, GRADIENTS, OUTPUTS, Case, SetStatistics
+from bn_conformance.case import EVERYTHING, GRADIENTS, OUTPUTS, Case, SetStatistics, Step
 from bn_conformance.cases.build import (
     DY,
     F32,
@@ -37,7 +37,7 @@ def cases() -> Iterator[Case]:
             expects="numbers-or-refusal", finite_statistics=True,
         )  # fmt: skip
         title = "one value a channel in inference"
-        steps = (SetStatistics(MEAN, VARIANCE), evaluate(one))
+        steps: tuple[Step, ...] = (SetStatistics(MEAN, VARIANCE), evaluate(one))
         yield make("EDGE", one, F32, "one-value-inference", title, ("EDGE-5",), steps, expects="numbers-or-refusal")
     yield from _empty()
     for layout in (NC, NCHW, NHWC):
@@ -50,7 +50,7 @@ def _empty() -> Iterator[Case]:
     for layout, shape in ((NC, (0, 5)), (NCHW, (0, 3, 5, 5)), (NHWC, (0, 5, 5, 3))):
         empty = resized(layout, shape)
         title = "an empty batch in training, then an ordinary one in inference"
-        steps = (SetStatistics(MEAN, VARIANCE), train(empty), evaluate(layout))
+        steps: tuple[Step, ...] = (SetStatistics(MEAN, VARIANCE), train(empty), evaluate(layout))
         yield make("EDGE", empty, F32, "empty-batch", title, ("EDGE-2",), steps, expects="numbers-or-refusal")
         title = "an empty batch in inference"
         steps = (SetStatistics(MEAN, VARIANCE), evaluate(empty))
@@ -59,18 +59,29 @@ def _empty() -> Iterator[Case]:
         none = resized(layout, shape)
         title = "a layer without channels"
         yield make(
-            "EDGE", none, F32, "no-channels", title, ("EDGE-3",), (train(none), evaluate(none)), expects="numbers-or-refusal"
+            "EDGE",
+            none,
+            F32,
+            "no-channels",
+            title,
+            ("EDGE-3",),
+            (train(none), evaluate(none)),
+            expects="numbers-or-refusal",
         )
 
 
 def _special(layout: Layout, slug: str, value: float, formats: tuple[str, str] = F32) -> Iterator[Case]:
     x = Recipe(kind="special", seed=seed_of("x"), channel=1, special=value)
     title = f"{value} among the values of one channel"
-    steps = (train(layout, x, DY), evaluate(layout))
+    steps: tuple[Step, ...] = (train(layout, x, DY), evaluate(layout))
     judges = EVERYTHING
-    yield make("EDGE", layout, formats, f"{slug}-in-training", title, ("EDGE-4",), steps, judges=judges, nonfinite_alike=True)
+    yield make(
+        "EDGE", layout, formats, f"{slug}-in-training", title, ("EDGE-4",), steps, judges=judges, nonfinite_alike=True
+    )
     steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, x))
-    yield make("EDGE", layout, formats, f"{slug}-in-inference", title, ("EDGE-4",), steps, judges=OUTPUTS, nonfinite_alike=True)
+    yield make(
+        "EDGE", layout, formats, f"{slug}-in-inference", title, ("EDGE-4",), steps, judges=OUTPUTS, nonfinite_alike=True
+    )
     special = Recipe(kind="special", seed=seed_of("dy"), channel=1, special=value)
     title = f"{value} among the values of dy of one channel"
     judges = GRADIENTS

@@ -27,7 +27,9 @@ def cases() -> Iterator[Case]:
             integers = Recipe(kind="integers", seed=7)
             batch = Batch(training=training, shape=layout.shape, x=integers, dtype="int32")
             yield _case(layout, f"integers-{mode}", f"x is an array of int32, in {mode}", "ERR-3", batch)
-        batch = Batch(training=True, shape=layout.shape, x=normal("x"), dy=normal("dy"), dy_shape=WRONG_CHANNELS[layout.slug])
+        batch = Batch(
+            training=True, shape=layout.shape, x=normal("x"), dy=normal("dy"), dy_shape=WRONG_CHANNELS[layout.slug]
+        )
         yield _case(layout, "dy-shape", "dy has other channels than y", "ERR-4", batch)
 
 

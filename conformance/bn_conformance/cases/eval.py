@@ -62,7 +62,14 @@ def _eps(layout: Layout, formats: Formats) -> Iterator[Case]:
         variance = Recipe(kind="positive", seed=seed_of("small variance"), scale=eps)
         title = f"eps = {eps:g} beside a running variance of the same size"
         yield _case(
-            layout, formats, f"eps-{eps:g}", title, ("EVAL-2",), variance=variance, config={"eps": eps}, axes={"eps": eps}
+            layout,
+            formats,
+            f"eps-{eps:g}",
+            title,
+            ("EVAL-2",),
+            variance=variance,
+            config={"eps": eps},
+            axes={"eps": eps},
         )
     variance = Recipe(kind="positive", seed=seed_of("small variance"), scale=1e-4)
     title = "the implementation's own eps"

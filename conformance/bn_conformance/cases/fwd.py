@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bn_conformance.case import OUTPUTS, Case, Parameters
-from bn_conformance.cases.build import FORMATS, IMAGES, NC, NCHW, PARAMETERS, WIDE, Formats, Layout, make, normal, places, train
+from bn_conformance.cases.build import (
+    FORMATS,
+    IMAGES,
+    NC,
+    NCHW,
+    PARAMETERS,
+    WIDE,
+    Formats,
+    Layout,
+    make,
+    normal,
+    places,
+    train,
+)
 from bn_conformance.recipes import Recipe
 
 AFFINE = {"gamma-only": (True, False), "beta-only": (False, True), "no-affine": (False, False)}
@@ -49,7 +62,9 @@ def cases() -> Iterator[Case]:
         for slug, (gamma, beta) in AFFINE.items():
             title = f"a layer built with gamma={gamma}, beta={beta}"
             yield _case(layout, WIDE[0], slug, title, ("FWD-4",), config={"gamma": gamma, "beta": beta})
-    yield _case(NCHW, WIDE[1], "no-affine", "neither gamma nor beta", ("FWD-4",), config={"gamma": False, "beta": False})
+    yield _case(
+        NCHW, WIDE[1], "no-affine", "neither gamma nor beta", ("FWD-4",), config={"gamma": False, "beta": False}
+    )
 
 
 def _eps(layout: Layout, formats: Formats) -> Iterator[Case]:

@@ -123,9 +123,7 @@ def _exact(formats: Formats) -> Iterator[Case]:
     )  # fmt: skip
     x = Recipe(kind="plus-minus-fan", offset=2.0, scale=0.25)
     title = "mean and variance are exact and every channel has a root of its own"
-    yield _case(
-        pair, formats, "exact-statistics", title, ("NUM-7",), x, config={"eps": 2.0**-8}, exact_statistics=True
-    )
+    yield _case(pair, formats, "exact-statistics", title, ("NUM-7",), x, config={"eps": 2.0**-8}, exact_statistics=True)
 
 
 def _long(count: int) -> Iterator[Case]:
@@ -154,5 +152,16 @@ def _case(
 ) -> Case:
     step = train(layout, x, dy if judges & GRADIENTS else None)
     return make(
-        "NUM", layout, formats, variant, title, clauses, (step,), config, axes, parameters=parameters, judges=judges, **more
+        "NUM",
+        layout,
+        formats,
+        variant,
+        title,
+        clauses,
+        (step,),
+        config,
+        axes,
+        parameters=parameters,
+        judges=judges,
+        **more,
     )

@@ -32,7 +32,14 @@ def cases() -> Iterator[Case]:
     for formats in FORMATS:
         for layout in places(formats):
             steps = (train(layout, normal("x", offset=0.5)),)
-            yield _case(layout, formats, "first-step", "statistics before and after one step", ("STAT-2", "STAT-1", "STAT-3"), steps)
+            yield _case(
+                layout,
+                formats,
+                "first-step",
+                "statistics before and after one step",
+                ("STAT-2", "STAT-1", "STAT-3"),
+                steps,
+            )
     for formats in WIDE:
         for layout in (NC, *IMAGES) if formats == F32 else (NCHW,):
             yield from _momenta(layout, formats)
@@ -40,7 +47,9 @@ def cases() -> Iterator[Case]:
 
 
 def _batches(layout: Layout, count: int) -> tuple[Step, ...]:
-    return tuple(train(layout, normal(f"batch {index}", offset=0.5 * index, scale=1.0 + 0.5 * index)) for index in range(count))
+    return tuple(
+        train(layout, normal(f"batch {index}", offset=0.5 * index, scale=1.0 + 0.5 * index)) for index in range(count)
+    )
 
 
 def _momenta(layout: Layout, formats: Formats) -> Iterator[Case]:
@@ -60,9 +69,7 @@ def _momenta(layout: Layout, formats: Formats) -> Iterator[Case]:
     title = "two steps with the implementation's own momentum"
     yield _case(layout, formats, "momentum-default", title, ("STAT-6",), _batches(layout, 2), {"momentum": None})
     title = "four steps of a cumulative average"
-    yield _case(
-        layout, formats, "cumulative", title, ("STAT-8",), _batches(layout, 4), {"momentum": "cumulative"}
-    )
+    yield _case(layout, formats, "cumulative", title, ("STAT-8",), _batches(layout, 4), {"momentum": "cumulative"})
 
 
 def _sequences(layout: Layout, formats: Formats) -> Iterator[Case]:

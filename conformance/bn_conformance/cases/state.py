@@ -104,5 +104,3 @@ def _case(
     **more: Any,
 ) -> Case:
     return make("STATE", layout, formats, variant, title, (clause,), steps, config, judges=JUDGED, **more)
-
-

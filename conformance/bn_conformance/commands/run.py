@@ -39,7 +39,16 @@ def run(
         raise click.UsageError(f"--results {results} is a folder; name a file")
     matrix = str(files("bn_conformance").joinpath("matrix"))
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", matrix, f"{matrix}/test_matrix.py"]
-    arguments += ["-p", "no:cacheprovider", "--noconftest", "-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front"]
+    arguments += [
+        "-p",
+        "no:cacheprovider",
+        "--noconftest",
+        "-qq",
+        "--no-header",
+        "--no-summary",
+        "--tb=no",
+        "--bn-front",
+    ]
     arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", "1000"] if count else []
     for option, values in (
         ("--bn-implementation", implementations),
@@ -72,5 +81,3 @@ def _processes(text: str) -> int:
     if count < 0:
         raise click.UsageError(f"-n is {text!r}; allowed are auto and numbers from 0")
     return count
-
-

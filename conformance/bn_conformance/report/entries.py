@@ -1,19 +1,15 @@
-"""Items beside their cases, counted and put in groups."""
+"""Items beside their cases, and counted."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.outcomes import Verdict, outcome_rank
-from bn_conformance.report.levels import KINDS, Kind, kind_of, worst
-from bn_conformance.report.text import one_line
+from bn_conformance.outcomes import UNSUPPORTED, Verdict, outcome_rank
+from bn_conformance.report.levels import KINDS, Kind, Mark, gravity, kind_of, mark
 from bn_conformance.results import CaseInfo, Item, Quantity
-
-_DIGITS = re.compile(r"\d+")
 
 
 def badness(quantity: Quantity) -> tuple[int, float]:
@@ -36,6 +32,11 @@ class Entry:
         return kind_of(self.item.outcome)
 
     @property
+    def mark(self) -> Mark:
+        """How the outcome is shown."""
+        return mark(self.item.outcome, self.item.verdict)
+
+    @property
     def clause(self) -> str:
         """The id of the clause that decides: that of the worst quantity, else the first of the case."""
         clauses = (self.worst.clauses if self.worst else ()) or self.case.clauses
@@ -54,27 +55,28 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of entries by verdict and by kind of outcome, and the worst of them."""
+    """Counts of entries by verdict and by kind of outcome, and the gravest of them.
+
+    Attributes:
+        verdicts: entries by verdict.
+        kinds: entries by kind of outcome.
+        worst: gravest outcome among those with the gravest verdict.
+        verdict: gravest verdict.
+    """
 
     verdicts: Counter[str]
     kinds: Counter[str]
-    worst: str | None
-    """Gravest outcome."""
-    known: bool
-    """Whether all entries with the gravest outcome are known faults."""
+    worst: str
+    verdict: str
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Tally:
         """The tally of entries."""
         items = [entry.item for entry in entries]
-        gravest = worst([item.outcome for item in items])
-        at_worst = [item.verdict for item in items if item.outcome == gravest]
-        return cls(
-            Counter(item.verdict for item in items),
-            Counter(kind_of(item.outcome).name for item in items),
-            gravest,
-            bool(at_worst) and all(verdict == Verdict.KNOWN for verdict in at_worst),
-        )
+        pairs = ((item.outcome, item.verdict) for item in items)
+        outcome, verdict = max(pairs, key=lambda pair: gravity(*pair), default=(UNSUPPORTED, Verdict.UNSUPPORTED))
+        kinds = Counter(kind_of(item.outcome).name for item in items)
+        return cls(Counter(item.verdict for item in items), kinds, outcome, verdict)
 
     @property
     def total(self) -> int:
@@ -82,59 +84,22 @@ class Tally:
         return self.verdicts.total()
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> Kind:
         """Kind of the gravest outcome."""
-        return kind_of(self.worst) if self.worst else None
+        return kind_of(self.worst)
+
+    @property
+    def mark(self) -> Mark:
+        """How the gravest outcome is shown."""
+        return mark(self.worst, self.verdict)
+
+    @property
+    def at_worst(self) -> int | None:
+        """How many entries have the gravest verdict; None where that is nothing to count."""
+        return None if self.verdict in (Verdict.PASS, Verdict.UNSUPPORTED) else self.verdicts[self.verdict]
 
     @property
     def counts(self) -> list[tuple[Kind, int]]:
         """Kinds that occur, worst first, with their counts; what was not judged or is not supported comes last."""
         order = (*reversed(KINDS[:-2]), *KINDS[-2:])
         return [(kind, self.kinds[kind.name]) for kind in order if self.kinds[kind.name]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Entries of one implementation that have the same verdict for what seems the same reason, the worst first."""
-
-    implementation: str
-    verdict: str
-    outcome: str
-    clause: str
-    what: str
-    """Names of the quantities, or the message where there are none."""
-    entries: tuple[Entry, ...]
-
-    @property
-    def example(self) -> Entry:
-        """The worst entry."""
-        return self.entries[0]
-
-
-def quantity_kind(name: str) -> str:
-    """What a quantity is, without the step that gave it: `running_var` of `step3.running_var`."""
-    return name.rpartition(".")[2] or name
-
-
-def grouped(implementation: str, verdict: str, entries: Iterable[Entry]) -> list[Group]:
-    """Entries of a verdict in groups, the gravest first, then the largest.
-
-    One group has the same outcome, clause and reason: a known fault's reason, a diagnosis, or a message, where numbers
-    within it do not count. Which of the quantities is worst does not count either: an unstable variance shows in all.
-    """
-    found: dict[tuple[str, str, str], list[Entry]] = {}
-    for entry in entries:
-        if entry.item.verdict == verdict:
-            reason = entry.worst.diagnosis if entry.worst else _DIGITS.sub("#", one_line(entry.why))
-            found.setdefault((entry.item.outcome, entry.clause, entry.item.known_fault or reason), []).append(entry)
-    groups = []
-    for (outcome, clause, _), members in found.items():
-        members.sort(key=lambda one: one.badness, reverse=True)
-        groups.append(Group(implementation, verdict, outcome, clause, _what(members), tuple(members)))
-    return sorted(groups, key=lambda group: (-outcome_rank(group.outcome), -len(group.entries)))
-
-
-def _what(entries: list[Entry]) -> str:
-    """The quantities that are worst in the entries, the most frequent first; else the message of the first."""
-    names = Counter(quantity_kind(entry.worst.name) for entry in entries if entry.worst)
-    return ", ".join(name for name, _ in names.most_common()) or one_line(entries[0].why)

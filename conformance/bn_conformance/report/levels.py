@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bn_conformance.outcomes import NOT_JUDGED, UNSUPPORTED, outcome_rank
+from bn_conformance.outcomes import NOT_JUDGED, Verdict, outcome_rank
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,39 @@ def readable(outcome: str) -> str:
     return f"{name}: {detail}" if detail else name.replace("-", " ")
 
 
-def worst(outcomes: list[str]) -> str | None:
-    """The gravest outcome; what was not judged or is not supported counts only where there is nothing else."""
-    judged = [outcome for outcome in outcomes if outcome not in (NOT_JUDGED, UNSUPPORTED)]
-    return max(judged or outcomes, key=outcome_rank, default=None)
+@dataclass(frozen=True)
+class Mark:
+    """How an outcome with its verdict is shown: the verdict gives symbol and colour, the outcome gives word and letter.
+
+    Attributes:
+        style: class in style sheets.
+        symbol: says good, doubtful or bad without colour.
+        letter: upper case, but lower case for what only warns.
+    """
+
+    style: str
+    symbol: str
+    letter: str
+
+
+_MARKS = {Verdict.FAIL: ("fail", "✕"), Verdict.KNOWN: ("known", "◆"), Verdict.WARN: ("warn", "▲")}
+
+
+def mark(outcome: str, verdict: str) -> Mark:
+    """The mark of an outcome under a verdict."""
+    kind = kind_of(outcome)
+    if verdict in _MARKS:
+        style, symbol = _MARKS[Verdict(verdict)]
+        return Mark(style, symbol, kind.letter.lower() if verdict == Verdict.WARN else kind.letter)
+    return Mark("stable", "✓", kind.letter) if kind.symbol in "▲✕" else Mark(kind.name, kind.symbol, kind.letter)
+
+
+_GRAVITY = (Verdict.UNSUPPORTED, Verdict.PASS, Verdict.WARN, Verdict.KNOWN, Verdict.FAIL)
+
+
+def gravity(outcome: str, verdict: str) -> tuple[int, int]:
+    """A key that orders outcomes with their verdicts from harmless to grave.
+
+    What was not judged says nothing, so it is better than anything that was.
+    """
+    return _GRAVITY.index(Verdict(verdict)), -1 if outcome == NOT_JUDGED else outcome_rank(outcome)

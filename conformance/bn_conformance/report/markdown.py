@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bn_conformance.outcomes import Verdict
 from bn_conformance.report.conventions import conventions
-from bn_conformance.report.entries import Group, Tally
+from bn_conformance.report.entries import Tally
+from bn_conformance.report.faults import Fault
 from bn_conformance.report.levels import readable
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.report.text import counted, number, one_line
 from bn_conformance.results import Results
 
 MOST_ROWS = 50
-"""Groups of failures that are listed; GitHub refuses a summary of more than a mebibyte."""
+"""Rows of failures that are listed; GitHub refuses a summary of more than a mebibyte."""
 
 _MARKUP = re.compile(r"([\\`*_\[\]~|$#!{}])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
@@ -42,9 +43,9 @@ def render(results: Results, baseline: str | None = None) -> str:
         *(f"> **Note:** {escape(note)}" for note in summary.notes),
         _numbers(summary),
         _matrix(summary),
-        *_groups(summary, Verdict.FAIL, "Failures", folded=False),
-        *_groups(summary, Verdict.KNOWN, "Known faults", folded=True),
-        *_groups(summary, Verdict.WARN, "Warnings", folded=True),
+        *_faults(summary, Verdict.FAIL, "Failures", folded=False),
+        *_faults(summary, Verdict.KNOWN, "Known faults", folded=True),
+        *_faults(summary, Verdict.WARN, "Warnings", folded=True),
         *_not_judged(summary),
         *_stale(summary),
         *_conventions(summary, baseline),
@@ -69,11 +70,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") 
 
 def _cell(tally: Tally | None) -> str:
     """Symbol, kind and, where it is not good, how many cases are as bad."""
-    if tally is None or tally.kind is None:
-        return ""
-    kind, count = tally.kind, tally.kinds[tally.kind.name]
-    symbol = "◆" if tally.known else kind.symbol
-    return f"{symbol} {kind.name}" if kind.symbol == "✓" else f"{symbol} {kind.name} {count}"
+    return f"{tally.mark.symbol} {tally.kind.name} {tally.at_worst or ''}".strip() if tally else ""
 
 
 def _matrix(summary: Summary) -> str:
@@ -89,29 +86,27 @@ def _matrix(summary: Summary) -> str:
     return _table(head, rows)
 
 
-def _row(group: Group) -> list[str]:
-    example, worst = group.example, group.example.worst
+def _row(fault: Fault) -> list[str]:
+    example, worst = fault.example, fault.example.worst
     reason = example.item.known_fault or (worst.diagnosis if worst else "")
-    what = ": ".join(escape(part) for part in (group.what, reason) if part)
     return [
-        escape(group.implementation),
-        f"{example.kind.symbol} {escape(readable(group.outcome))}",
-        escape(group.clause),
-        what,
-        str(len(group.entries)),
+        f"{example.mark.symbol} {escape(readable(fault.outcome))}",
+        escape(fault.clause),
+        ": ".join(escape(part) for part in (fault.what, reason) if part),
+        ", ".join(f"{escape(group.implementation)} ({len(group.entries)})" for group in fault.groups),
         number(worst.ratio) if worst else "",
         escape(example.case.id),
     ]
 
 
-def _groups(summary: Summary, verdict: Verdict, title: str, folded: bool) -> Iterator[str]:
-    groups = summary.groups(verdict)
-    if not groups:
+def _faults(summary: Summary, verdict: Verdict, title: str, folded: bool) -> Iterator[str]:
+    faults = summary.faults(verdict)
+    if not faults:
         return
-    head = ["Implementation", "Outcome", "Clause", "What", "Cases", "Worst ratio", "Worst case"]
-    table = _table(head, map(_row, groups[:MOST_ROWS]), align="....rr.")
-    if len(groups) > MOST_ROWS:
-        table += f"\n\nand {len(groups) - MOST_ROWS} more, in the HTML report"
+    head = ["Outcome", "Clause", "What", "Implementations (cases)", "Worst ratio", "Worst case"]
+    table = _table(head, map(_row, faults[:MOST_ROWS]), align="....r.")
+    if len(faults) > MOST_ROWS:
+        table += f"\n\nand {len(faults) - MOST_ROWS} more, in the HTML report"
     yield from _block(f"{title} ({summary.tally.verdicts[verdict]:,})", table, folded)
 
 

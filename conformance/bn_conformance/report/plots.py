@@ -12,7 +12,6 @@ from math import ceil, inf, isfinite, isnan, log10
 from statistics import median
 
 from bn_conformance.report.entries import Entry
-from bn_conformance.report.levels import KINDS, Kind
 from bn_conformance.report.text import number
 
 LOWEST = -4
@@ -72,7 +71,8 @@ class Strip:
     count: int
     middle: str
     worst: str
-    paths: tuple[tuple[Kind, str], ...]
+    paths: tuple[tuple[str, str], ...]
+    """Style and SVG path of each kind of dots."""
 
 
 def ratio_of(entry: Entry) -> float | None:
@@ -83,16 +83,16 @@ def ratio_of(entry: Entry) -> float | None:
 
 def strip(entries: Iterable[Entry], axis: Axis) -> Strip:
     """The strip of entries; those without a ratio are left out."""
-    by_kind: dict[str, list[float]] = {}
+    by_style: dict[str, list[float]] = {}
     for entry in entries:
         ratio = ratio_of(entry)
         if ratio is not None:
-            by_kind.setdefault(entry.kind.name, []).append(ratio)
-    ratios = [ratio for members in by_kind.values() for ratio in members]
+            by_style.setdefault(entry.mark.style, []).append(ratio)
+    ratios = [ratio for members in by_style.values() for ratio in members]
     if not ratios:
         return Strip(0, "", "", ())
     bins: dict[int, int] = {}
-    paths = [(kind, _dots(by_kind[kind.name], axis, bins)) for kind in KINDS if kind.name in by_kind]
+    paths = [(style, _dots(members, axis, bins)) for style, members in sorted(by_style.items())]
     top = max(ratios, key=lambda ratio: inf if isnan(ratio) else ratio)
     return Strip(len(ratios), number(median(ratios)), number(top), tuple(paths))
 

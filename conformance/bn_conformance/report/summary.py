@@ -9,7 +9,8 @@ from functools import cached_property
 from heapq import nlargest
 
 from bn_conformance.outcomes import MISSING, Verdict
-from bn_conformance.report.entries import Entry, Group, Tally, badness, grouped
+from bn_conformance.report.entries import Entry, Tally, badness
+from bn_conformance.report.faults import Fault, Group, faults, grouped
 from bn_conformance.report.text import counted
 from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
 
@@ -111,6 +112,14 @@ class Summary:
         """How many cases test each clause."""
         return Counter(clause for case in self.infos.values() for clause in case.clauses)
 
+    def unsupported(self, case: str) -> dict[str, list[str]]:
+        """Implementations that do not support a case, by the reason."""
+        found: dict[str, list[str]] = {}
+        for name, entry in self.cases[case].items():
+            if entry.item.verdict == Verdict.UNSUPPORTED:
+                found.setdefault(entry.why, []).append(name)
+        return found
+
     def case_tally(self, case: str) -> Tally:
         """The tally of a case over all implementations."""
         return Tally.of(self.cases[case].values())
@@ -122,8 +131,6 @@ class Summary:
         results = self.results
         if results.end is None:
             notes.append("The run did not come to its end: the results file was cut off. What it holds is shown.")
-        elif results.end.message:
-            notes.append(results.end.message)
         if missing := self.tally.kinds[MISSING]:
             notes.append(
                 f"{counted(missing, 'planned item')} never reported. A worker may have crashed; run these again."
@@ -153,9 +160,9 @@ class Summary:
             return "– Nothing was judged"
         return "✓ The implementation conforms" if len(states) == 1 else f"✓ All {len(states)} implementations conform"
 
-    def groups(self, verdict: str) -> list[Group]:
-        """Groups of all implementations."""
-        return [group for implementation in self.implementations for group in implementation.groups(verdict)]
+    def faults(self, verdict: str) -> list[Fault]:
+        """What has a verdict, over all implementations."""
+        return faults(verdict, (group for one in self.implementations for group in one.groups(verdict)))
 
 
 def summarise(results: Results) -> Summary:

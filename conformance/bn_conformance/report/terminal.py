@@ -10,20 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from bn_conformance.outcomes import MISSING, Verdict
-from bn_conformance.report.entries import Group, Tally
+from bn_conformance.report.entries import Tally
+from bn_conformance.report.faults import Fault
 from bn_conformance.report.levels import KINDS, readable
 from bn_conformance.report.summary import Implementation, Summary, summarise
 from bn_conformance.report.text import counted, element, exact_number, number, one_line, plain
 from bn_conformance.results import Results
 
-MOST_GROUPS = 20
-"""Groups of faults that are shown of each verdict; the reports have all."""
+MOST_FAULTS = 20
+"""Faults that are shown of each verdict; the reports have all."""
 
 FEWEST = 14
 """Columns that a name must have at least; a longer one goes on in the next line."""
 
 _STYLES = {"ok": "green", "warn": "yellow", "known": "magenta", "fail": "bold red", "absent": "dim"}
-_KIND_STYLES = {"✓": "green", "▲": "yellow", "✕": "bold red", "?": "dim", "–": "dim"}
+_SYMBOL_STYLES = {"✓": "green", "▲": "yellow", "◆": "magenta", "✕": "bold red", "?": "dim", "–": "dim"}
 _ASCII = str.maketrans({"✓": "+", "▲": "!", "✕": "x", "◆": "*", "–": "-", "…": "."})
 
 
@@ -74,9 +75,9 @@ class _Printer(Lines):
     def print(self) -> None:
         summary = self.summary
         self._matrix()
-        self._groups(Verdict.FAIL, "Failures")
-        self._groups(Verdict.KNOWN, "Known faults")
-        self._groups(Verdict.WARN, "Warnings")
+        self._faults(Verdict.FAIL, "Failures")
+        self._faults(Verdict.KNOWN, "Known faults")
+        self._faults(Verdict.WARN, "Warnings")
         self._conventions()
         absent = [one for one in summary.implementations if one.environment.message]
         self.section("Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent))
@@ -113,7 +114,8 @@ class _Printer(Lines):
         self.console.print(table)
         if not words:
             used = {tally.kind for one in self.summary.implementations for tally in one.families.values()}
-            self.line(", ".join(f"{kind.letter} {kind.name}" for kind in KINDS if kind in used), "dim")
+            legend = ", ".join(f"{kind.letter} {kind.name}" for kind in KINDS if kind in used)
+            self.line(f"{legend}; with how many cases fail, or only warn (lower case)", "dim")
 
     def _row(self, one: Implementation, words: bool) -> list[str]:
         cells = [self._cell(one.families.get(family), words) for family in self.summary.families]
@@ -121,65 +123,55 @@ class _Printer(Lines):
 
     @staticmethod
     def _cell(tally: Tally | None, words: bool) -> str:
-        """The worst kind, and where it is not good how many cases are as bad."""
-        if tally is None or tally.kind is None:
+        """The gravest outcome, and how many cases fail or warn; in words those that warn have a symbol."""
+        if tally is None:
             return ""
-        kind = tally.kind
-        count = str(tally.kinds[kind.name]) if kind.symbol in "▲✕" else ""
-        star = "◆" if tally.known else ""
-        name = {"degraded": "degr.", "unsupported": "unsup.", "not-judged": "n/j"}.get(kind.name, kind.name)
-        return f"{star}{name} {count}".strip() if words else f"{star}{kind.letter}{count}"
+        mark, count = tally.mark, str(tally.at_worst or "")
+        known = "◆" if tally.verdict == Verdict.KNOWN else ""
+        if not words:
+            return f"{known}{mark.letter}{count}"
+        name = {"degraded": "degr.", "unsupported": "unsup.", "not-judged": "n/j"}.get(tally.kind.name, tally.kind.name)
+        return f"{mark.symbol if count else ''}{name} {count}".strip()
 
     @staticmethod
     def _style(tally: Tally | None) -> str:
-        if tally is None or tally.kind is None:
-            return ""
-        return _STYLES["known"] if tally.known else _KIND_STYLES[tally.kind.symbol]
+        return _SYMBOL_STYLES[tally.mark.symbol] if tally else ""
 
     def _list(self) -> None:
         for one in self.summary.implementations:
             self.line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state])
-            bad = [(name, tally) for name, tally in one.families.items() if tally.kind and tally.kind.symbol in "▲✕"]
+            bad = [(name, tally) for name, tally in one.families.items() if tally.at_worst]
             if bad:
                 self.line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
 
-    def _groups(self, verdict: Verdict, title: str) -> None:
-        """Groups of a verdict, the gravest first; what is missing has a part of its own."""
-        groups = [group for group in self.summary.groups(verdict) if group.outcome != MISSING]
-        if groups:
-            self.title(f"{title} ({counted(sum(len(group.entries) for group in groups), 'case')})")
+    def _faults(self, verdict: Verdict, title: str) -> None:
+        """What has a verdict, the gravest first; what is missing has a part of its own."""
+        faults = [fault for fault in self.summary.faults(verdict) if fault.outcome != MISSING]
+        if faults:
+            self.title(f"{title} ({counted(sum(fault.count for fault in faults), 'case')})")
         explained: set[str] = set()
-        for group in groups[:MOST_GROUPS]:
+        for fault in faults[:MOST_FAULTS]:
+            self._fault(fault)
             if verdict is Verdict.FAIL:
-                self._failure(group, explain=group.clause not in explained)
-                explained.add(group.clause)
-            else:
-                self._brief(group)
-        if len(groups) > MOST_GROUPS:
-            self.line(f"and {len(groups) - MOST_GROUPS} more groups; bnconform report shows all", "dim", indent=2)
+                self._details(fault, explain=fault.clause not in explained)
+                explained.add(fault.clause)
+        if len(faults) > MOST_FAULTS:
+            self.line(f"and {len(faults) - MOST_FAULTS} more; bnconform report shows all", "dim", indent=2)
 
-    def _brief(self, group: Group) -> None:
-        symbol = "◆" if group.verdict == Verdict.KNOWN else group.example.kind.symbol
-        worst = group.example.worst
-        ratio = f", ratio up to {number(worst.ratio)}" if worst and worst.ratio is not None else ""
-        reason = f": {group.example.item.known_fault}" if group.example.item.known_fault else ""
-        self.line(
-            f"{symbol} {group.implementation} {readable(group.outcome)} {group.clause} {group.what}, "
-            f"{counted(len(group.entries), 'case')}{ratio}{reason}",
-            indent=2,
-        )
+    def _fault(self, fault: Fault) -> None:
+        example = fault.example
+        who = ", ".join(f"{group.implementation} ({len(group.entries)})" for group in fault.groups)
+        ratio = example.worst.ratio if example.worst else None
+        up_to = "" if ratio is None or fault.verdict == Verdict.FAIL else f", ratio up to {number(ratio)}"
+        reason = f", {example.item.known_fault}" if example.item.known_fault else ""
+        line = f"{example.mark.symbol} {readable(fault.outcome)} {fault.clause} {fault.what}{up_to}{reason}: {who}"
+        self.line(line, _SYMBOL_STYLES[example.mark.symbol], indent=2)
 
-    def _failure(self, group: Group, explain: bool) -> None:
-        entry, worst = group.example, group.example.worst
-        self.line(
-            f"{entry.kind.symbol} {group.implementation} {readable(group.outcome)} {group.clause} {group.what}, "
-            f"{counted(len(group.entries), 'case')}",
-            "red",
-            indent=2,
-        )
-        if explain and group.clause in self.summary.clauses:
-            self.line(self.summary.clauses[group.clause].text, "dim", indent=6)
-        self.line(f"{'worst' if len(group.entries) > 1 else 'in'} {entry.case.id}", indent=6)
+    def _details(self, fault: Fault, explain: bool) -> None:
+        entry, worst = fault.example, fault.example.worst
+        if explain and fault.clause in self.summary.clauses:
+            self.line(self.summary.clauses[fault.clause].text, "dim", indent=6)
+        self.line(f"{'worst' if fault.count > 1 else 'in'} {entry.item.id}", indent=6)
         if worst and worst.error is not None:
             self.line(
                 f"{worst.name}{element(worst.index)}: expected {exact_number(worst.expected)}, got "
@@ -189,7 +181,7 @@ class _Printer(Lines):
             )
         if worst and worst.diagnosis:
             self.line(worst.diagnosis, indent=6)
-        if entry.why and entry.why != group.what:
+        if entry.why and one_line(entry.why) != fault.what:
             self.line(entry.why, indent=6)
         if entry.item.reproduce:
             self.command(entry.item.reproduce, indent=6)

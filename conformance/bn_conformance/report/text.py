@@ -78,7 +78,8 @@ def plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plain(entry)}" for key, entry in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ", ".join("/".join(map(plain, one)) if isinstance(one, list | tuple) else plain(one) for one in value)
+        parts = ("/".join(map(plain, one)) if isinstance(one, list | tuple) else plain(one) for one in value)
+        return ", ".join(parts) or "none"
     return str(value)
 
 

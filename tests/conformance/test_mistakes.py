@@ -1,0 +1,118 @@
+"""Right implementations pass, however they compute; wrong ones fail, and where the specification says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bn_conformance.adapter import Array, Capabilities
+from bn_conformance.case import Case
+from bn_conformance.outcomes import Threshold
+from tests.conformance.good_numpy import EVERYTHING, GoodLayer
+from tests.conformance.judged import adapter_of, failing, judge_all, lines, supported
+from tests.conformance.wrong_numpy import MISTAKES, AllOnes, AllZeros, GivesItsInput, Mistake
+
+SINGLE = Capabilities(
+    dtypes=frozenset({"float32"}),
+    layouts=EVERYTHING.layouts,
+    affine=EVERYTHING.affine,
+    cumulative=True,
+    freeze=True,
+)
+
+
+class TwoPassInSingle(GoodLayer):
+    work = np.dtype(np.float32)
+
+
+class WelfordInSingle(GoodLayer):
+    work = np.dtype(np.float32)
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        mean = np.zeros(rows.shape[0], rows.dtype)
+        squares = np.zeros_like(mean)
+        for index, column in enumerate(rows.T, 1):
+            off = column - mean
+            mean = mean + off / np.float32(index)
+            squares = squares + off * (column - mean)
+        return mean, squares / np.float32(rows.shape[1])
+
+
+class FoldedInSingle(GoodLayer):
+    """y = a * x + b in inference, as a fused kernel has it."""
+
+    work = np.dtype(np.float32)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if self.uses_batch(training):
+            return y
+        scale = self._wide(self.gamma) * self.inverse_in_inference(self._wide(self.running_var))
+        shift = self._wide(self.beta) - self._wide(self.running_mean) * scale
+        return self.finish(self._rows(x) * scale[:, None] + shift[:, None], x.shape)
+
+
+class RawMomentsInSingle(GoodLayer):
+    """Unstable: E[x^2] - E[x]^2."""
+
+    work = np.dtype(np.float32)
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        mean = rows.mean(axis=1)
+        return mean, np.maximum(np.square(rows).mean(axis=1) - np.square(mean), np.float32(0))
+
+
+def _not_good_enough(layer: type[GoodLayer], cases: tuple[Case, ...]) -> str:
+    with np.errstate(all="ignore"):
+        return lines(failing(judge_all(adapter_of(layer), cases, Threshold.STABLE)))
+
+
+@pytest.mark.slow
+def test_arithmetic_in_double_is_stable_everywhere() -> None:
+    assert not _not_good_enough(GoodLayer, supported())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [TwoPassInSingle, FoldedInSingle, WelfordInSingle])
+def test_right_algorithms_in_single_are_stable_in_single(layer: type[GoodLayer]) -> None:
+    cases = tuple(
+        case for case in supported(SINGLE) if not (layer is WelfordInSingle and case.clauses[0] == "NUM-8")
+    )  # that it sums one after the other shows in long sums, and is what `degraded(sequential-sum)` names
+    assert not _not_good_enough(layer, cases)
+
+
+def test_raw_moments_are_named() -> None:
+    cases = tuple(case for case in supported(SINGLE) if case.family == "NUM" and "/nchw/" in case.id)
+    with np.errstate(all="ignore"):
+        items = {item.case: item for item in judge_all(adapter_of(RawMomentsInSingle), cases)}
+    assert items["num/nchw/float32/offset-100"].outcome == "degraded(raw-moments)"
+    assert items["num/nchw/float32/offset-100"].verdict == "warn"
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_fails_a_case_of_its_clause(mistake: Mistake) -> None:
+    cases = [case for case in supported() if mistake.clause in case.clauses and not case.sweep]
+    adapter = adapter_of(mistake.layer, mistake.convention)
+    with np.errstate(all="ignore"):
+        items = judge_all(adapter, cases)
+    assert [item for item in failing(items) if item.outcome == "wrong"], lines(items)
+
+
+FINE_WITHOUT_VALUES = ("no-channels", "empty-batch-inference")
+"""Variants whose y has no elements: nothing can be wrong in it but its shape and format."""
+
+INPUT_IS_RIGHT: tuple[str, ...] = ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [AllZeros, AllOnes, GivesItsInput])
+def test_no_answer_at_all_is_wrong_wherever_numbers_are_judged(layer: type[GoodLayer]) -> None:
+    cases = [
+        case
+        for case in supported()
+        if "y" in case.judges and case.expects != "refusal" and not case.id.endswith(FINE_WITHOUT_VALUES)
+    ]
+    with np.errstate(all="ignore"):
+        items = judge_all(adapter_of(layer), cases)
+    survived = [item for item in items if item.outcome not in ("wrong", "refused")]
+    assert not survived, lines(survived)
