@@ -30,7 +30,7 @@ def _lazy(
 
 
 _RUN_OPTIONS: list[click.Parameter] = [
-    click.Option(["--clause", "clauses"], multiple=True, metavar="ID", help="Cases of a clause or family (STAT-3, STAT)."),
+    click.Option(["--clause", "clauses"], multiple=True, metavar="ID", help="A clause or family (STAT-3, STAT)."),
     click.Option(["--case", "cases"], multiple=True, metavar="PATTERN", help="Case id, or a pattern of * and ?."),
     click.Option(["-n", "processes"], default="auto", show_default=True, help="Processes; 0 runs in this one."),
     click.Option(

@@ -15,7 +15,7 @@ import numpy as np
 
 from bn_conformance.adapter import Adapter, Array, Layer, LayerConfig
 from bn_conformance.views import realise
-from bn_conformance.wire import NotAnArray, describe_foreign, is_numeric
+from bn_conformance.wire import NotAnArray, describe_foreign, is_numeric, native
 
 Returned = Array | NotAnArray
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class Host(Protocol):
 
 def returned(value: Any) -> Returned:
     """An implementation's result as data: the array itself, or a description of what it is instead."""
-    return value if is_numeric(value) else describe_foreign(value)
+    return native(value) if is_numeric(value) else describe_foreign(value)
 
 
 class LocalHost:
@@ -127,7 +127,7 @@ class LocalHost:
         try:
             return function()
         except Exception as error:
-            text = str(error).strip()[:MESSAGE_LIMIT]
+            text = " ".join(str(error).split())[:MESSAGE_LIMIT]
             raise LayerError(operation, type(error).__name__, text) from error
         finally:
             self.seconds += time.perf_counter() - start
@@ -185,7 +185,9 @@ class LocalHost:
         except (TypeError, ValueError):
             found = describe_foreign(statistics).description
             raise TypeError(f"running_statistics returned {found}; expected a mean and a variance") from None
-        return tuple(np.array(part) if is_numeric(part) else describe_foreign(part) for part in (mean, variance))  # type: ignore[return-value]
+        return tuple(
+            np.array(native(part)) if is_numeric(part) else describe_foreign(part) for part in (mean, variance)
+        )  # type: ignore[return-value]
 
     def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
         """Set the running statistics."""
@@ -198,7 +200,9 @@ class LocalHost:
     def state(self, layer: int) -> Mapping[str, Returned]:
         """The layer's state, copied."""
         state = self._call("state", lambda: dict(self._layers[layer].state()))
-        return {str(key): np.array(value) if is_numeric(value) else returned(value) for key, value in state.items()}
+        return {
+            str(key): np.array(native(value)) if is_numeric(value) else returned(value) for key, value in state.items()
+        }
 
     def load_state(self, layer: int, state: Mapping[str, Array]) -> None:
         """Load a state."""

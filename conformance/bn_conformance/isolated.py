@@ -92,14 +92,14 @@ class Process:
             code = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             code = None
-        self.close()
         how = "ended" if code is None else f"exited with status {code}"
         if code is not None and code < 0:
             try:
                 how = f"was killed by {signal.Signals(-code).name}"
             except ValueError:
                 how = f"was killed by signal {-code}"
-        tail = self.error_tail()
+        tail = " ".join(self.error_tail().split())
+        self.close()
         return HostLost(CRASHED, f"the process {how}" + (f"; it last wrote: {tail}" if tail else ""))
 
     def error_tail(self) -> str:
@@ -124,7 +124,7 @@ class Process:
             except (ProcessLookupError, PermissionError):
                 self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
                 try:
                     stream.close()

@@ -13,7 +13,8 @@ from typing import Any
 
 from bn_conformance import outcomes
 from bn_conformance.cases import all_cases
-from bn_conformance.implementations import OK, Implementation
+from bn_conformance.implementations import OK, Implementation, matches_pattern, registered
+from bn_conformance.known_faults import KnownFault
 from bn_conformance.outcomes import Verdict
 from bn_conformance.plan import Plan
 from bn_conformance.results import (
@@ -127,6 +128,8 @@ class Recorder:
         known = all_cases()
         found = []
         for fault in self._plan.faults:
+            if not _whole(fault, self._plan):
+                continue
             applying = [entry.name for entry in self._plan.runnable if fault.applies_to(entry)]
             covered = [
                 item
@@ -136,7 +139,7 @@ class Recorder:
             failing = [
                 item for item in covered if item.verdict == Verdict.KNOWN.value and item.known_fault == fault.title
             ]
-            if covered and not failing and _whole(fault, self._plan):
+            if covered and not failing:
                 message = f"no longer fails: delete the entry at {fault.file}, line {fault.line} ({fault.title})"
                 found.append(StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message))
         return found
@@ -150,10 +153,19 @@ class Recorder:
         print_summary(read(self.path), Console())
 
 
-def _whole(fault: Any, plan: Plan) -> bool:
-    """Whether the run covered every case that the entry speaks of, so that the entry can be called stale."""
-    selected = set(plan.cases)
-    return all(case.id in selected for case in all_cases().values() if fault.covers(case))
+def _whole(fault: KnownFault, plan: Plan) -> bool:
+    """Whether the run covered all that the entry speaks of, so that the entry can be called stale.
+
+    All its cases must have been selected, and every registered implementation of the default group that its pattern
+    matches must have been run.
+    """
+    names, selected = {entry.name for entry in plan.runnable}, set(plan.cases)
+    own = [
+        entry.name
+        for entry in registered(plan.options.device).values()
+        if entry.group == "default" and matches_pattern(entry.name, fault.implementation)
+    ]
+    return set(own) <= names and all(case.id in selected for case in all_cases().values() if fault.covers(case))
 
 
 def _was_judged(item: Item) -> bool:

@@ -12,7 +12,7 @@ from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
 from bn_conformance.goldens import Goldens
-from bn_conformance.host import Host, HostLost
+from bn_conformance.host import Host, HostLost, LayerError
 from bn_conformance.observe import Observation, observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item, Quantity
@@ -52,6 +52,8 @@ def run_case(
         again = observe(case, data, host, explicit) if case.repeat and seen.error is None else None
     except HostLost as lost:
         return lost_item(implementation, case, lost.outcome, lost.message)
+    except LayerError as error:  # of supports(); what a layer raises is part of its observation
+        return lost_item(implementation, case, outcomes.ERRORED, str(error))
     in_calls = host.seconds - before
     outcome, message, quantities = _outcome(case, convention, goldens, seen, again)
     verdict = _verdict(outcome, policy.requirement(case), policy.threshold)
@@ -74,7 +76,7 @@ def reproduce(implementation: str, case_id: str) -> str:
 
 
 def lost_item(implementation: str, case: Case, outcome: str, message: str) -> Item:
-    """The record of an item whose process was lost."""
+    """The record of an item that came to no observation."""
     return Item(
         implementation=implementation,
         case=case.id,

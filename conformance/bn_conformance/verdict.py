@@ -193,8 +193,9 @@ class _Step:
         if self.training:
             expected: Mapping[str, Expected] = self._golden.training or {}
         else:
-            before = _arrays(self.seen.before)
+            before = self._arrays(self.seen.before)
             if before is None:
+                yield self._statistics_fault(self.seen.before)
                 return
             expected = self._golden.golden.inference(Statistics.known(*before), self._golden.dy)
         if case.band and not self.step.training:
@@ -224,9 +225,9 @@ class _Step:
 
     def _statistics(self) -> Iterator[Quantity]:
         case, name = self.judgement.case, f"step{self.position}"
-        before, after = _arrays(self.seen.before), _arrays(self.seen.after)
+        before, after = self._arrays(self.seen.before), self._arrays(self.seen.after)
         if before is None or after is None:
-            yield _fault(f"{name}.running_mean", "running statistics are not arrays", _clauses(case, "STAT-1"))
+            yield self._statistics_fault(self.seen.after if after is None else self.seen.before)
             return
         if not self.moves:
             if not _same_pair(before, after):
@@ -245,6 +246,20 @@ class _Step:
             yield _fault(f"{name}.statistics", message, _clauses(case, "STAT-4"))
         for key, got in (("running_mean", after[0]), ("running_var", after[1])):
             yield _vector(self.judgement, f"{name}.{key}", expected[key], got, _clauses(case, BASE_CLAUSES[key, True]))
+
+    def _arrays(self, pair: Pair | None) -> Pair | None:
+        """The pair, where both are vectors of floating-point numbers, one a channel."""
+        return None if pair is None or any(self._vector_faults(pair)) else pair
+
+    def _vector_faults(self, pair: Pair) -> Iterator[str]:
+        shape, wanted = (self.judgement.case.config.num_channels,), dtype_of(self.judgement.formats.statistics.name)
+        for key, part in zip(("running_mean", "running_var"), pair, strict=True):
+            floating = isinstance(part, np.ndarray) and "float" in part.dtype.name
+            yield shape_and_dtype_fault(key, part, shape, part.dtype if floating else wanted)
+
+    def _statistics_fault(self, pair: Pair | None) -> Quantity:
+        message = next(filter(None, self._vector_faults(pair))) if pair else "there are no running statistics"
+        return _fault(f"step{self.position}.statistics", message, _clauses(self.judgement.case, "DTYPE-1"))
 
     def _timing(self, before: Pair) -> Iterator[Quantity]:
         """Statistics move when the convention says, and at no other time."""
@@ -307,12 +322,6 @@ def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) ->
 
 def _owed(gradient: Returned | None) -> Returned:
     return describe_foreign(None) if gradient is None else gradient
-
-
-def _arrays(pair: Pair | None) -> Pair | None:
-    if pair is None or not all(isinstance(part, np.ndarray) for part in pair):
-        return None
-    return pair
 
 
 def _same_pair(first: Pair | None, second: Pair | None) -> bool:

@@ -49,10 +49,15 @@ def is_numeric(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.name in _NUMERIC
 
 
+def native(value: Array) -> Array:
+    """The array in this machine's byte order, which is no part of a format: the same array where it has that already."""
+    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+
+
 def encode(value: Any) -> Any:
     """Arrays and containers of them as JSON types; anything else that is no JSON is described."""
     if is_numeric(value):
-        little = np.ascontiguousarray(value)
+        little = np.ascontiguousarray(native(value))
         if sys.byteorder == "big":
             little = little.byteswap()
         data = base64.b64encode(little.tobytes()).decode("ascii")

@@ -54,7 +54,7 @@ def cases() -> Iterator[Case]:
             yield _case(layout, F32, slug, title, ("EVAL-1", "FWD-4"), config={"gamma": gamma, "beta": beta})
     for layout, shape in ((NCHW, (1, 3, 5, 5)), (IMAGES[1], (1, 5, 5, 3))):
         title = "a batch of one: inference depends on nothing of its batch"
-        yield _case(resized(layout, shape), F32, "single", title, ("EVAL-3",))
+        yield _case(resized(layout, shape), F32, "single", title, ("EVAL-3",), sweep=layout is not NCHW)
 
 
 def _eps(layout: Layout, formats: Formats) -> Iterator[Case]:
@@ -87,9 +87,11 @@ def _case(
     variance: Recipe = VARIANCE,
     config: dict[str, Any] | None = None,
     axes: dict[str, Any] | None = None,
+    sweep: bool = False,
 ) -> Case:
     steps = (SetStatistics(mean, variance), evaluate(layout, x or normal("x", offset=0.5)))
     judges = OUTPUTS | STATISTICS - {"running_var"}
     return make(
-        "EVAL", layout, formats, variant, title, clauses, steps, config, axes, parameters=PARAMETERS, judges=judges
-    )
+        "EVAL", layout, formats, variant, title, clauses, steps, config, axes,
+        parameters=PARAMETERS, judges=judges, sweep=sweep,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from bn_conformance.cases.build import (
     IMAGES,
     MEAN,
     NC,
+    NCHW,
     VARIANCE,
     Formats,
     Layout,
@@ -51,9 +52,9 @@ def cases() -> Iterator[Case]:
         yield _case(layout, F32, "defaults", title, steps, "STATE-1", config, parameters=None)
         steps = (SetStatistics(MEAN, VARIANCE), train(layout, normal("x", offset=2.0)), evaluate(layout))
         yield _case(layout, F32, "from-set-statistics", "training from set statistics", steps, "STATE-1")
-    for formats in (F32, F64):
-        steps = (*_train(NC, 100, judge=False), evaluate(NC))
-        yield _case(NC, formats, "after-100", "inference after 100 training steps", steps, "STATE-1")
+    for layout, formats in ((NC, F32), (NCHW, F64)):
+        steps = (*_train(layout, 100, judge=False), evaluate(layout))
+        yield _case(layout, formats, "after-100", "inference after 100 training steps", steps, "STATE-1")
     yield _sizes()
     yield _textbook()
 

@@ -21,33 +21,21 @@ Key = tuple[str, str, str]
 
 
 def key(entry: Entry) -> Key:
-    """Outcome, clause and reason of an entry.
+    """Outcome, clause and reason of an entry; of a known fault its reason alone, which is that of its entry.
 
-    The reason is that of a known fault, a diagnosis, or a message, in which numbers do not count. Which of the
-    quantities is worst does not count either: an unstable variance shows in all of them.
+    The reason is a diagnosis, or a message, in which numbers do not count. Which of the quantities is worst does not
+    count either: an unstable variance shows in all of them.
     """
+    if entry.item.known_fault:
+        return "", "", entry.item.known_fault
     reason = entry.worst.diagnosis if entry.worst else _DIGITS.sub("#", one_line(entry.why))
-    return entry.item.outcome, entry.clause, entry.item.known_fault or reason
+    return entry.item.outcome, entry.clause, reason
 
 
-@dataclass(frozen=True)
-class Group:
-    """Entries of one implementation that have the same verdict and key, the worst first."""
+class _Alike:
+    """What can be said of entries with the same key, the worst first."""
 
-    implementation: str
-    verdict: str
-    key: Key
     entries: tuple[Entry, ...]
-
-    @property
-    def outcome(self) -> str:
-        """The outcome of all entries."""
-        return self.key[0]
-
-    @property
-    def clause(self) -> str:
-        """The clause that decides for all entries."""
-        return self.key[1]
 
     @property
     def example(self) -> Entry:
@@ -55,50 +43,43 @@ class Group:
         return self.entries[0]
 
     @property
+    def outcome(self) -> str:
+        """The outcome of the worst entry."""
+        return self.example.item.outcome
+
+    @property
+    def clauses(self) -> list[str]:
+        """The clauses that decide, the most frequent first."""
+        return [clause for clause, _ in Counter(entry.clause for entry in self.entries if entry.clause).most_common()]
+
+    @property
     def what(self) -> str:
-        """What went wrong, see `what`."""
-        return what(self.entries)
+        """The quantities that are worst, the most frequent first; else the message of the worst entry."""
+        names = Counter(quantity_kind(entry.worst.name) for entry in self.entries if entry.worst)
+        return ", ".join(name for name, _ in names.most_common()) or one_line(self.example.why)
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Groups of several implementations with the same verdict and key."""
+class Group(_Alike):
+    """Entries of one implementation that have the same verdict and key, the worst first."""
 
+    implementation: str
     verdict: str
     key: Key
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Fault(_Alike):
+    """Groups of several implementations with the same verdict and key, and all their entries, the worst first."""
+
+    verdict: str
     groups: tuple[Group, ...]
-
-    @property
-    def outcome(self) -> str:
-        """The outcome of all entries."""
-        return self.key[0]
-
-    @property
-    def clause(self) -> str:
-        """The clause that decides for all entries."""
-        return self.key[1]
-
-    @property
-    def count(self) -> int:
-        """Number of entries."""
-        return sum(len(group.entries) for group in self.groups)
-
-    @property
-    def example(self) -> Entry:
-        """The worst entry of all."""
-        return max((group.example for group in self.groups), key=lambda entry: entry.badness)
-
-    @property
-    def what(self) -> str:
-        """What went wrong, see `what`."""
-        return what(entry for group in self.groups for entry in group.entries)
+    entries: tuple[Entry, ...]
 
 
-def what(entries: Iterable[Entry]) -> str:
-    """The quantities that are worst in the entries, the most frequent first; else the message of the first."""
-    entries = tuple(entries)
-    names = Counter(quantity_kind(entry.worst.name) for entry in entries if entry.worst)
-    return ", ".join(name for name, _ in names.most_common()) or one_line(entries[0].why)
+def _worst_first(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.badness, reverse=True))
 
 
 def quantity_kind(name: str) -> str:
@@ -112,10 +93,7 @@ def grouped(implementation: str, verdict: str, entries: Iterable[Entry]) -> list
     for entry in entries:
         if entry.item.verdict == verdict:
             found.setdefault(key(entry), []).append(entry)
-    groups = [
-        Group(implementation, verdict, same, tuple(sorted(members, key=lambda one: one.badness, reverse=True)))
-        for same, members in found.items()
-    ]
+    groups = [Group(implementation, verdict, same, _worst_first(members)) for same, members in found.items()]
     return sorted(groups, key=lambda group: (-outcome_rank(group.outcome), -len(group.entries)))
 
 
@@ -124,5 +102,8 @@ def faults(verdict: str, groups: Iterable[Group]) -> list[Fault]:
     found: dict[Key, list[Group]] = {}
     for group in groups:
         found.setdefault(group.key, []).append(group)
-    together = [Fault(verdict, same, tuple(members)) for same, members in found.items()]
-    return sorted(together, key=lambda fault: (-outcome_rank(fault.outcome), -fault.count))
+    together = [
+        Fault(verdict, tuple(members), _worst_first(entry for group in members for entry in group.entries))
+        for members in found.values()
+    ]
+    return sorted(together, key=lambda fault: (-outcome_rank(fault.outcome), -len(fault.entries)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -50,6 +51,11 @@ class Anchors:
         return f"{self.implementations[implementation]}.{self.families[family]}"
 
 
+def _breakable(name: str) -> Markup:
+    """A name or id, escaped, with places between its parts where a line may break."""
+    return Markup("<wbr>").join(re.split(r"(?<=[./])|(?=\[)", text.printable(name)))
+
+
 def _displayed(value: Any) -> Any:
     """What an expression of a template shows: text without characters that disturb, as anything else is."""
     return text.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -73,6 +79,7 @@ def _environment() -> Environment:
         one_line=text.one_line,
         counted=text.counted,
         readable=readable,
+        breakable=_breakable,
     )
     environment.globals.update(
         KINDS=KINDS, STRIP_WIDTH=STRIP_WIDTH, METHOD=METHOD, strip=strip, by_dtype=by_dtype, percent=text.percent

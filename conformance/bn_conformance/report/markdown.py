@@ -91,7 +91,7 @@ def _row(fault: Fault) -> list[str]:
     reason = example.item.known_fault or (worst.diagnosis if worst else "")
     return [
         f"{example.mark.symbol} {escape(readable(fault.outcome))}",
-        escape(fault.clause),
+        escape(", ".join(fault.clauses)),
         ": ".join(escape(part) for part in (fault.what, reason) if part),
         ", ".join(f"{escape(group.implementation)} ({len(group.entries)})" for group in fault.groups),
         number(worst.ratio) if worst else "",

@@ -14,6 +14,15 @@ from bn_conformance.report.faults import Fault, Group, faults, grouped
 from bn_conformance.report.text import counted
 from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
 
+_FULL = {"ok": "conforms", "warn": "conforms", "known": "fails only as known"}
+
+
+def _but(verdicts: Counter[str]) -> str:
+    """What a verdict that is not a failure has to admit: known faults and warnings."""
+    known, warned = verdicts[Verdict.KNOWN], verdicts[Verdict.WARN]
+    but = [counted(known, "known fault")] * bool(known) + [counted(warned, "warning")] * bool(warned)
+    return f", with {' and '.join(but)}" if but else ""
+
 
 @dataclass(frozen=True)
 class Implementation:
@@ -53,9 +62,7 @@ class Implementation:
             return f"does not conform: {counted(verdicts[Verdict.FAIL], 'case')} of {self.tally.total:,} fail"
         if self.state in ("absent", "fail"):
             return "broken" if status == "broken" else "nothing was judged"
-        known, warned = verdicts[Verdict.KNOWN], verdicts[Verdict.WARN]
-        but = [counted(known, "known fault")] * bool(known) + [counted(warned, "warning")] * bool(warned)
-        return f"conforms, with {' and '.join(but)}" if but else "conforms"
+        return f"{_FULL[self.state]}{_but(verdicts)}"
 
     @property
     def worst_passing(self) -> list[Entry]:
@@ -144,21 +151,24 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """`fail` if any implementation fails, `ok` if none of those that were judged does, else `absent`."""
+        """The gravest state of any implementation."""
         states = {one.state for one in self.implementations}
-        return "fail" if "fail" in states else "ok" if states - {"absent"} else "absent"
+        return next((state for state in ("fail", "known", "warn", "ok") if state in states), "absent")
 
     @property
     def headline(self) -> str:
         """The verdict on the whole matrix, with its symbol."""
         states = [one.state for one in self.implementations if one.state != "absent"]
-        failing = states.count("fail")
+        failing, known = states.count("fail"), states.count("known")
+        count = counted(len(states), "implementation")
         if failing:
-            verb = "does" if failing == 1 else "do"
-            return f"✕ {failing} of {counted(len(states), 'implementation')} {verb} not conform"
+            return f"✕ {failing} of {count} {'does' if failing == 1 else 'do'} not conform"
         if not states:
             return "– Nothing was judged"
-        return "✓ The implementation conforms" if len(states) == 1 else f"✓ All {len(states)} implementations conform"
+        verdicts = self.tally.verdicts
+        if known:
+            return f"◆ No new failures in {count}{_but(verdicts)}"
+        return f"✓ {count} conform{'s' if len(states) == 1 else ''}{_but(verdicts)}"
 
     def faults(self, verdict: str) -> list[Fault]:
         """What has a verdict, over all implementations."""

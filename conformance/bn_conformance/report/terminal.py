@@ -148,13 +148,13 @@ class _Printer(Lines):
         """What has a verdict, the gravest first; what is missing has a part of its own."""
         faults = [fault for fault in self.summary.faults(verdict) if fault.outcome != MISSING]
         if faults:
-            self.title(f"{title} ({counted(sum(fault.count for fault in faults), 'case')})")
+            self.title(f"{title} ({counted(sum(len(fault.entries) for fault in faults), 'case')})")
         explained: set[str] = set()
         for fault in faults[:MOST_FAULTS]:
             self._fault(fault)
             if verdict is Verdict.FAIL:
-                self._details(fault, explain=fault.clause not in explained)
-                explained.add(fault.clause)
+                self._details(fault, explain=fault.example.clause not in explained)
+                explained.add(fault.example.clause)
         if len(faults) > MOST_FAULTS:
             self.line(f"and {len(faults) - MOST_FAULTS} more; bnconform report shows all", "dim", indent=2)
 
@@ -163,15 +163,15 @@ class _Printer(Lines):
         who = ", ".join(f"{group.implementation} ({len(group.entries)})" for group in fault.groups)
         ratio = example.worst.ratio if example.worst else None
         up_to = "" if ratio is None or fault.verdict == Verdict.FAIL else f", ratio up to {number(ratio)}"
-        reason = f", {example.item.known_fault}" if example.item.known_fault else ""
-        line = f"{example.mark.symbol} {readable(fault.outcome)} {fault.clause} {fault.what}{up_to}{reason}: {who}"
-        self.line(line, _SYMBOL_STYLES[example.mark.symbol], indent=2)
+        what = f"{readable(fault.outcome)} {', '.join(fault.clauses)} {fault.what}{up_to}"
+        said = example.item.known_fault or what
+        self.line(f"{example.mark.symbol} {said}: {who}", _SYMBOL_STYLES[example.mark.symbol], indent=2)
 
     def _details(self, fault: Fault, explain: bool) -> None:
         entry, worst = fault.example, fault.example.worst
-        if explain and fault.clause in self.summary.clauses:
-            self.line(self.summary.clauses[fault.clause].text, "dim", indent=6)
-        self.line(f"{'worst' if fault.count > 1 else 'in'} {entry.item.id}", indent=6)
+        if explain and entry.clause in self.summary.clauses:
+            self.line(self.summary.clauses[entry.clause].text, "dim", indent=6)
+        self.line(f"{'worst' if len(fault.entries) > 1 else 'in'} {entry.item.id}", indent=6)
         if worst and worst.error is not None:
             self.line(
                 f"{worst.name}{element(worst.index)}: expected {exact_number(worst.expected)}, got "
