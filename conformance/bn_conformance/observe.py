@@ -69,6 +69,8 @@ class Observation:
 
     steps: list[StepObservation] = field(default_factory=list)
     initial: Pair | None = None
+    kept: bool = True
+    """Whether running statistics that were set were read back, number by number."""
     error: LayerError | None = None
     error_step: int = -1
     """Index (among all steps) of the step that raised; -1 for building the layer."""
@@ -112,11 +114,12 @@ def _run(case: Case, data: CaseData, host: Host, explicit_update: bool, seen: Ob
             _run_batch(step, next(batches), host, layer, explicit_update, observed)
             statistics = observed.after or statistics
         elif isinstance(step, SetStatistics):
-            vectors = (
+            mean, variance = (
                 recipe.vector(case.config.num_channels, _dtype(statistics)) for recipe in (step.mean, step.variance)
             )
-            host.set_running_statistics(layer, *vectors)
+            host.set_running_statistics(layer, mean, variance)
             statistics = host.running_statistics(layer)
+            seen.kept = seen.kept and all(map(_holds, statistics, (mean, variance)))
         elif isinstance(step, Reload):
             layers.append(_reload(host, layer, case))
             statistics = host.running_statistics(layers[-1])
@@ -148,6 +151,11 @@ def _reload(host: Host, layer: int, case: Case) -> int:
     fresh = host.build(case.config)
     host.load_state(fresh, {key: value for key, value in state.items() if not isinstance(value, NotAnArray)})
     return fresh
+
+
+def _holds(got: Returned, given: Array) -> bool:
+    """Whether a statistic is what was set; one that is no vector at all is judged elsewhere."""
+    return not isinstance(got, np.ndarray) or got.shape != given.shape or bool(np.all(got == given))
 
 
 def _dtype(statistics: Pair) -> str:

@@ -81,10 +81,9 @@ def seed_of(text: str) -> int:
 def uniform(seed: int, shape: tuple[int, ...]) -> Rows:
     """Numbers uniform in [0, 1), multiples of 2**-53, from raw 64-bit words of PCG64."""
     size = int(np.prod(shape, dtype=np.int64))
-    words = np.random.PCG64(seed).random_raw(size)
-    numbers: Rows = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    shaped: Rows = numbers.reshape(shape)
-    return shaped
+    words = np.asarray(np.random.PCG64(seed).random_raw(size), np.uint64)
+    numbers: Rows = (words >> np.uint64(11)).astype(np.float64)
+    return np.multiply(numbers, 2.0**-53).reshape(shape)
 
 
 def bell(seed: int, shape: tuple[int, ...]) -> Rows:

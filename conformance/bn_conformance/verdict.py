@@ -61,6 +61,8 @@ def quantities_of(judgement: Judgement, seen: Observation, again: Observation | 
         again: a second one on a fresh layer, which must agree bit for bit.
     """
     found = list(_initial(judgement, seen))
+    if not seen.kept:
+        found.append(_fault("set.statistics", "running statistics are not what they were set to", ("DTYPE-4",)))
     found += _steps(judgement, seen)
     if again is not None:
         found.append(_same_bits(seen, again, judgement.case.clauses))
@@ -254,8 +256,8 @@ class _Step:
     def _vector_faults(self, pair: Pair) -> Iterator[str]:
         shape, wanted = (self.judgement.case.config.num_channels,), dtype_of(self.judgement.formats.statistics.name)
         for key, part in zip(("running_mean", "running_var"), pair, strict=True):
-            floating = isinstance(part, np.ndarray) and "float" in part.dtype.name
-            yield shape_and_dtype_fault(key, part, shape, part.dtype if floating else wanted)
+            own = part.dtype if isinstance(part, np.ndarray) and "float" in part.dtype.name else wanted
+            yield shape_and_dtype_fault(key, part, shape, own)
 
     def _statistics_fault(self, pair: Pair | None) -> Quantity:
         message = next(filter(None, self._vector_faults(pair))) if pair else "there are no running statistics"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bn_reference import graph
 from bn_reference.bounds import BatchBounds, Bound
+from bn_reference.bounds import Statistics as BatchErrors
 from bn_reference.bounds_inference import InferenceBounds, RunningBounds
 from bn_reference.config import LayerConfig
 from bn_reference.convention import Convention
@@ -116,6 +117,13 @@ class Golden:
         self.eps = eps_of(config, convention)
         self.formats = Formats.of(config, convention)
         self._training: tuple[graph.Forward, BatchBounds] | None = None
+        self._errors: dict[Grade, BatchErrors] = {}
+
+    def _statistics(self, grade: Grade) -> BatchErrors:
+        """Errors of the batch statistics, computed once for all conventions and states."""
+        if grade not in self._errors:
+            self._errors[grade] = self._batch()[1].statistics(grade)
+        return self._errors[grade]
 
     def _batch(self) -> tuple[graph.Forward, BatchBounds]:
         if self._training is None:
@@ -138,7 +146,7 @@ class Golden:
     def under(self, convention: Convention) -> Golden:
         """The same batch under a convention with the same eps: what was computed of the batch is shared."""
         other = Golden(self.config, convention, self.x, self.parameters, self.exact_statistics)
-        other._training = self._batch()
+        other._training, other._errors = self._batch(), self._errors
         return other
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:
@@ -201,7 +209,7 @@ class Golden:
             mean=update(statistics.mean, nodes.mean, weights),
             variance=update(statistics.variance, variance, weights),
             weights=weights,
-            batch=bounds.statistics,
+            batch=self._statistics,
             bessel=bessel(count)[0] / bessel(count)[1] if self.convention.running_variance == "unbiased" else 1.0,
             old_mean_error=statistics.mean_error,
             old_variance_error=statistics.variance_error,

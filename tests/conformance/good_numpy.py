@@ -176,7 +176,7 @@ class GoodLayer(Layer):
     def _rows(self, x: Array) -> Array:
         moved = np.moveaxis(x, self.axis(x), 0)
         count = int(np.prod(moved.shape[1:], dtype=np.int64))
-        return moved.reshape(moved.shape[0], count).astype(self.work)
+        return moved.reshape(moved.shape[0], count).astype(self.work, order="C")  # in rows NumPy sums pairwise
 
     def _back(self, rows: Array, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
         axis = self.axis(np.empty(shape, np.bool_))

@@ -92,6 +92,12 @@ class GivesNone(Own):
             return cast(Array, None)
 
 
+class AcceptsAnything(Own):
+    class Layer(GoodLayer):
+        def forward(self, x: Array, training: bool) -> Array:
+            return x.copy()
+
+
 class GivesAList(Own):
     class Layer(GoodLayer):
         def forward(self, x: Array, training: bool) -> Array:

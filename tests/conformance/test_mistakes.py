@@ -81,12 +81,14 @@ def test_right_algorithms_in_single_are_stable_in_single(layer: type[GoodLayer])
     assert not _not_good_enough(layer, cases)
 
 
-def test_raw_moments_are_named() -> None:
-    cases = tuple(case for case in supported(SINGLE) if case.family == "NUM" and "/nchw/" in case.id)
+def test_raw_moments_are_degraded_at_a_small_offset_and_wrong_at_a_large_one() -> None:
+    cases = [case for case in supported(SINGLE) if case.id.startswith("num/nchw/float32/offset-")]
     with np.errstate(all="ignore"):
-        items = {item.case: item for item in judge_all(adapter_of(RawMomentsInSingle), cases)}
-    assert items["num/nchw/float32/offset-100"].outcome == "degraded(raw-moments)"
-    assert items["num/nchw/float32/offset-100"].verdict == "warn"
+        items = {item.case.rpartition("-")[2]: item for item in judge_all(adapter_of(RawMomentsInSingle), cases)}
+    assert items["1"].outcome == "tight"
+    assert items["100"].outcome.startswith("degraded(")
+    assert items["100"].verdict == "warn"
+    assert (items["1000"].outcome, items["1000"].verdict) == ("wrong", "fail")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
@@ -98,10 +100,22 @@ def test_a_mistake_fails_a_case_of_its_clause(mistake: Mistake) -> None:
     assert [item for item in failing(items) if item.outcome == "wrong"], lines(items)
 
 
-FINE_WITHOUT_VALUES = ("no-channels", "empty-batch-inference")
+WITHOUT_VALUES = ("no-channels", "empty-batch-inference")
 """Variants whose y has no elements: nothing can be wrong in it but its shape and format."""
 
-INPUT_IS_RIGHT: tuple[str, ...] = ()
+CANNOT_TELL = {
+    "num/nchw/float32/offset-100000",
+    "num/nchw/float32/offset-1e+06",
+    "num/nc/float32/offset-1e+06",
+    "num/nhwc/float32/offset-1e+06",
+    "num/nchw/float32/offset-1e+08",
+    "num/nchw/float32/constant-3333.33",
+    "num/nchw/float32/constant-1e+08",
+    "num/nchw/float16/constant-3333.33",
+    "num/nchw/bfloat16/constant-3333.33",
+    "num/nchw/bfloat16/constant-1e+08",
+}
+"""Cases whose y no bound speaks of: in float32 even a right mean may be off by more than the root of variance + eps."""
 
 
 @pytest.mark.slow
@@ -110,9 +124,11 @@ def test_no_answer_at_all_is_wrong_wherever_numbers_are_judged(layer: type[GoodL
     cases = [
         case
         for case in supported()
-        if "y" in case.judges and case.expects != "refusal" and not case.id.endswith(FINE_WITHOUT_VALUES)
+        if "y" in case.judges and case.expects != "refusal" and not case.id.endswith(WITHOUT_VALUES)
     ]
     with np.errstate(all="ignore"):
         items = judge_all(adapter_of(layer), cases)
-    survived = [item for item in items if item.outcome not in ("wrong", "refused")]
-    assert not survived, lines(survived)
+    survived = {item.case: item for item in items if item.outcome not in ("wrong", "refused")}
+    assert survived.keys() <= CANNOT_TELL, lines(survived.values())
+    levels = {quantity.outcome for item in survived.values() for quantity in item.quantities if quantity.name == "step0.y"}
+    assert levels == {"not-judged"}, "nothing vacuous is awarded"

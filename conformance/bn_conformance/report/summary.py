@@ -14,14 +14,11 @@ from bn_conformance.report.faults import Fault, Group, faults, grouped
 from bn_conformance.report.text import counted
 from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
 
-_FULL = {"ok": "conforms", "warn": "conforms", "known": "fails only as known"}
-
-
 def _but(verdicts: Counter[str]) -> str:
     """What a verdict that is not a failure has to admit: known faults and warnings."""
     known, warned = verdicts[Verdict.KNOWN], verdicts[Verdict.WARN]
     but = [counted(known, "known fault")] * bool(known) + [counted(warned, "warning")] * bool(warned)
-    return f", with {' and '.join(but)}" if but else ""
+    return " and ".join(but)
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,8 @@ class Implementation:
             return f"does not conform: {counted(verdicts[Verdict.FAIL], 'case')} of {self.tally.total:,} fail"
         if self.state in ("absent", "fail"):
             return "broken" if status == "broken" else "nothing was judged"
-        return f"{_FULL[self.state]}{_but(verdicts)}"
+        but = _but(verdicts)
+        return but if self.state == "known" else f"conforms, with {but}" if but else "conforms"
 
     @property
     def worst_passing(self) -> list[Entry]:
@@ -165,10 +163,10 @@ class Summary:
             return f"✕ {failing} of {count} {'does' if failing == 1 else 'do'} not conform"
         if not states:
             return "– Nothing was judged"
-        verdicts = self.tally.verdicts
+        but = _but(self.tally.verdicts)
         if known:
-            return f"◆ No new failures in {count}{_but(verdicts)}"
-        return f"✓ {count} conform{'s' if len(states) == 1 else ''}{_but(verdicts)}"
+            return f"◆ No new failures in {count}: {but}"
+        return f"✓ {count} conform{'s' if len(states) == 1 else ''}{f', with {but}' if but else ''}"
 
     def faults(self, verdict: str) -> list[Fault]:
         """What has a verdict, over all implementations."""
