@@ -14,6 +14,7 @@ fails the run, so that the list never outlives what it lists. The file is TOML, 
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ from typing import Any
 
 from bn_conformance.case import Case
 from bn_conformance.implementations import Implementation, matches_pattern
+
+
+_HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")
 
 
 class KnownFaultsError(Exception):
@@ -102,10 +106,13 @@ def parse(text: str, file: str) -> list[KnownFault]:
         KnownFaultsError: the text is not TOML, or an entry is not allowed.
     """
     try:
-        entries = tomllib.loads(text).get("fault", [])
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise KnownFaultsError(f"{file}: is not TOML ({error})") from None
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == "[[fault]]"]
+    entries = tables.get("fault", [])
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEAD.match(line)]
+    if tables.keys() - {"fault"} or not isinstance(entries, list) or len(entries) != len(lines):
+        raise KnownFaultsError(f"{file}: holds something other than tables [[fault]]; write each entry as one")
     return [_entry(entry, file, line) for entry, line in zip(entries, lines, strict=True)]
 
 
@@ -117,7 +124,12 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
         for wanted in fault.versions.values():
             SpecifierSet(wanted)
     except (TypeError, InvalidSpecifier, AttributeError) as error:
-        raise KnownFaultsError(f"{file}, line {line}: {error}") from None
+        message = str(error).removeprefix("KnownFault.__init__() ")
+        raise KnownFaultsError(f"{file}, line {line}: {message}") from None
+    texts = ("implementation", "reason", "case", "clause", "platform", "link")
+    wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
+    if wrong:
+        raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")
     if bool(fault.case) == bool(fault.clause):
         raise KnownFaultsError(f"{file}, line {line}: give either case or clause")
     return fault

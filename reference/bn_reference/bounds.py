@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bn_reference.formats import Format
 from bn_reference.grades import SAFETY, VACUOUS, Grade, path_length
-from bn_reference.graph import Forward, RowGradients, column, mean_of, quietly, sum_of
-from bn_reference.quad import QUAD, Quad, to_quad
+from bn_reference.graph import Forward, RowGradients, column, mean_of, sum_of
+from bn_reference.quad import QUAD, Quad, quietly, to_quad
 
 ROOT = 4.0
 """a of BOUNDS.md: roundings allowed to adding eps, the root and the division together."""

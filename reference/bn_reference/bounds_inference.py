@@ -12,8 +12,8 @@ import numpy as np
 from bn_reference.bounds import ROOT, Bound, Precision, Statistics, dbeta_error, root_error
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade, path_length
-from bn_reference.graph import Forward, RowGradients, column, quietly, sum_of
-from bn_reference.quad import QUAD, Quad, to_quad
+from bn_reference.graph import Forward, RowGradients, column, sum_of
+from bn_reference.quad import QUAD, Quad, quietly, to_quad
 from bn_reference.running import Weights
 
 
@@ -80,7 +80,9 @@ class InferenceBounds:
             allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
-        return Bound(allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful(grade))
+        return Bound(
+            allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful(grade)
+        )
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:

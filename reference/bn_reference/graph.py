@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bn_reference.quad import quietly
+
 Rows = NDArray[Any]
 Vector = NDArray[Any]
-
-quietly = np.errstate(divide="ignore", invalid="ignore", over="ignore")
-"""NaN and infinities are values like others here: they come from the data, or from a deviation of 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +115,7 @@ def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowG
 
 
 @quietly
-def inference(
-    x: Rows, mean: Vector, variance: Vector, gamma: Vector | None, beta: Vector | None, eps: Any
-) -> Forward:
+def inference(x: Rows, mean: Vector, variance: Vector, gamma: Vector | None, beta: Vector | None, eps: Any) -> Forward:
     """Forward with given statistics, which are constants; with eps 0 a variance of 0 divides by zero, as it must."""
     standard_deviation = np.sqrt(variance + eps)
     inverse_deviation = 1 / standard_deviation

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bn_reference.config import CUMULATIVE, LayerConfig
 from bn_reference.convention import Convention
-from bn_reference.quad import QUAD
+from bn_reference.quad import QUAD, quietly
 
 Vector = NDArray[Any]
 
@@ -41,6 +41,7 @@ def eps_of(config: LayerConfig, convention: Convention) -> Any:
     return stored(eps, convention.eps_dtype)
 
 
+@quietly
 def weights_of(config: LayerConfig, convention: Convention, updates_before: int) -> Weights:
     """The weights of the next update, after `updates_before` others.
 
@@ -72,6 +73,7 @@ def bessel(count: int) -> tuple[int, int]:
     return (count, count - 1) if count > 1 else (1, 1)
 
 
+@quietly
 def batch_variance(variance: Vector, count: int, eps: Any, convention: Convention) -> Vector:
     """What the running variance takes in for a batch of `count` values a channel with the given biased variance."""
     if convention.running_variance == "unbiased":
@@ -80,6 +82,7 @@ def batch_variance(variance: Vector, count: int, eps: Any, convention: Conventio
     return variance + eps if convention.eps_in_running_variance else variance
 
 
+@quietly
 def update(running: Vector, batch: Vector, weights: Weights) -> Vector:
     """old weight * running + new weight * batch, in the dtype of the arguments."""
     return np.asarray(weights.old * running + weights.new * batch)

@@ -81,6 +81,23 @@ def test_right_algorithms_in_single_are_stable_in_single(layer: type[GoodLayer])
     assert not _not_good_enough(layer, cases)
 
 
+class StatisticsUsedInHalf(GoodLayer):
+    def forward(self, x: Array, training: bool) -> Array:
+        kept = self.running_mean
+        if not training:
+            self.running_mean = kept.astype(self.storage).astype(self.wide)
+        y = super().forward(x, training)
+        if not training:
+            self.running_mean = kept
+        return y
+
+
+def test_statistics_rounded_to_the_format_of_x_are_named() -> None:
+    cases = [case for case in supported() if case.id.endswith("/wide-statistics")]
+    items = judge_all(adapter_of(StatisticsUsedInHalf), cases)
+    assert {item.outcome for item in items} == {"degraded(storage-precision)"}, lines(items)
+
+
 def test_raw_moments_are_degraded_at_a_small_offset_and_wrong_at_a_large_one() -> None:
     cases = [case for case in supported(SINGLE) if case.id.startswith("num/nchw/float32/offset-")]
     with np.errstate(all="ignore"):

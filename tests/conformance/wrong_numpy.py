@@ -165,18 +165,6 @@ class StatisticsRoundedToHalf(GoodLayer):
         super().set_running_statistics(mean.astype(self.storage), variance.astype(self.storage))
 
 
-@caught_by("DTYPE-4")
-class StatisticsUsedInHalf(GoodLayer):
-    def forward(self, x: Array, training: bool) -> Array:
-        kept = self.running_mean
-        if not training:
-            self.running_mean = kept.astype(self.storage).astype(self.wide)
-        y = super().forward(x, training)
-        if not training:
-            self.running_mean = kept
-        return y
-
-
 @caught_by("EDGE-4")
 class NanBecomesZero(GoodLayer):
     def finish(self, rows: Array, shape: tuple[int, ...]) -> Array:

@@ -76,7 +76,9 @@ class _Layer:
         )
         given = self._pass(*old)
         dx, dgamma, dbeta = self._inference_backward(given)
-        found |= self._store(inference_y=self._y(given), inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta)
+        found |= self._store(
+            inference_y=self._y(given), inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta
+        )
         return found
 
     def _pass(self, mean: Vector, variance: Vector) -> Pass:

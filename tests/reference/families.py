@@ -131,7 +131,12 @@ def _kinds(name: str, *recipes: Recipe, count: int = 16) -> Iterator[Sample]:
 
 
 def _wider_parameters() -> Iterator[Sample]:
-    for dtype, parameters in (("float16", "float32"), ("bfloat16", "float32"), ("float16", "float64"), ("float32", "float64")):
+    for dtype, parameters in (
+        ("float16", "float32"),
+        ("bfloat16", "float32"),
+        ("float16", "float64"),
+        ("float32", "float64"),
+    ):
         yield sample("wider-parameters", Recipe(offset=3.0), dtype=dtype, parameter_dtype=parameters)
 
 
@@ -150,7 +155,9 @@ def _small_and_large_dy() -> Iterator[Sample]:
 FAMILIES: dict[str, tuple[Sample, ...]] = {
     **{f"offset-{offset:g}": tuple(_offsets(offset)) for offset in (0.0, 1.0, 1e2, 1e4, 1e6, 1e8)},
     "scale-subnormal": tuple(
-        _scales("scale-subnormal", {"float16": 2.0**-20, "bfloat16": 2.0**-129, "float32": 2.0**-140, "float64": 2.0**-1060})
+        _scales(
+            "scale-subnormal", {"float16": 2.0**-20, "bfloat16": 2.0**-129, "float32": 2.0**-140, "float64": 2.0**-1060}
+        )
     ),
     "scale-tiny": tuple(
         _scales("scale-tiny", {"float16": 2.0**-10, "bfloat16": 2.0**-60, "float32": 2.0**-60, "float64": 2.0**-500})
@@ -168,7 +175,9 @@ FAMILIES: dict[str, tuple[Sample, ...]] = {
     ),
     "one-value": tuple(_kinds("one-value", Recipe(), Recipe(offset=1e3), count=1)),
     "mixed-scales": tuple(_kinds("mixed-scales", Recipe(kind="mixed-scales", scale=2.0), count=12)),
-    "outlier": tuple(_kinds("outlier", Recipe(kind="outlier", offset=1.0, scale=1e4), Recipe(kind="outlier"), count=24)),
+    "outlier": tuple(
+        _kinds("outlier", Recipe(kind="outlier", offset=1.0, scale=1e4), Recipe(kind="outlier"), count=24)
+    ),
     "integers": tuple(_kinds("integers", Recipe(kind="integers", offset=7.0))),
     "plus-minus": tuple(_kinds("plus-minus", Recipe(kind="plus-minus", scale=2.0), Recipe(kind="plus-minus-fan"))),
     "positive": tuple(_kinds("positive", Recipe(kind="positive"))),

@@ -226,7 +226,9 @@ def test_gradients_agree_with_central_differences(family: str, figures: Figures)
                     channel.count * U * total(absolutes(dy)),
                 ]
                 quotients = [*apart.dx, apart.dgamma, apart.dbeta]
-                worst.take(f"{sample.name}/{sample.dtype}", got, quotients, [limit * fmpq(101, 100) for limit in allowed])
+                worst.take(
+                    f"{sample.name}/{sample.dtype}", got, quotients, [limit * fmpq(101, 100) for limit in allowed]
+                )
                 for quotient, right, limit in zip(quotients, own, allowed, strict=True):
                     if upper(limit):
                         jacobian = max(jacobian, float(upper(quotient - right) / upper(limit)))

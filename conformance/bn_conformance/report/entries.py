@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.outcomes import UNSUPPORTED, Verdict, outcome_rank
+from bn_conformance.outcomes import NOT_JUDGED, UNSUPPORTED, Verdict, outcome_rank
 from bn_conformance.report.levels import KINDS, Kind, Mark, gravity, kind_of, mark
 from bn_conformance.results import CaseInfo, Item, Quantity
 
 
 def badness(quantity: Quantity) -> tuple[int, float]:
-    """A key that orders quantities from good to bad."""
+    """A key that orders quantities from good to bad; what was not judged says nothing, and comes before all."""
     ratio = quantity.ratio
+    if quantity.outcome == NOT_JUDGED:
+        return -1, -1.0
     return outcome_rank(quantity.outcome), -1.0 if ratio is None else inf if isnan(ratio) else ratio
 
 

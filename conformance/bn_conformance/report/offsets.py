@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log10
 
+from bn_conformance.outcomes import NOT_JUDGED
 from bn_conformance.report.plots import DTYPES, axis_of, ratio_of
 from bn_conformance.report.summary import Summary
 
@@ -56,6 +57,7 @@ class Panel:
 class OffsetPlot:
     """Panels that share their axes: offset in standard deviations across, worst ratio upwards; ticks in pixels."""
 
+    family: str
     panels: tuple[Panel, ...]
     dtypes: tuple[str, ...]
     offsets: tuple[float, ...]
@@ -76,13 +78,27 @@ def _relative_offset(axes: Mapping[str, object]) -> float | None:
     return relative if isfinite(relative) else None
 
 
-def _worst_ratios(summary: Summary) -> dict[str, dict[str, dict[float, float]]]:
-    """Worst ratio by implementation, dtype and offset."""
+def _family(summary: Summary) -> str | None:
+    """The family that tests the most offsets: other families mix in what has nothing to do with the offset."""
+    offsets: dict[str, set[float]] = {}
+    for case in summary.infos.values():
+        offset = _relative_offset(case.axes)
+        if offset is not None:
+            offsets.setdefault(case.family, set()).add(offset)
+    return max(offsets, key=lambda family: len(offsets[family]), default=None)
+
+
+def _worst_ratios(summary: Summary, family: str) -> dict[str, dict[str, dict[float, float]]]:
+    """Worst ratio by implementation, dtype and offset, of cases of which every quantity was judged.
+
+    Where the variance cannot be judged any more, what is left (dbeta, say) would make the line fall.
+    """
     worst: dict[str, dict[str, dict[float, float]]] = {}
     for implementation in summary.implementations:
-        for entry in implementation.entries:
+        for entry in implementation.by_family.get(family, ()):
             offset, ratio, dtype = _relative_offset(entry.case.axes), ratio_of(entry), entry.case.axes.get("dtype")
-            if offset is not None and ratio is not None and isinstance(dtype, str):
+            judged = all(quantity.outcome != NOT_JUDGED for quantity in entry.item.quantities)
+            if offset is not None and ratio is not None and isinstance(dtype, str) and judged:
                 of_dtype = worst.setdefault(implementation.name, {}).setdefault(dtype, {})
                 of_dtype[offset] = max(of_dtype.get(offset, 0.0), inf if isnan(ratio) else ratio)
     return worst
@@ -108,7 +124,10 @@ def _across(offset: float, low: float, high: float) -> float:
 
 def offset_plot(summary: Summary) -> OffsetPlot | None:
     """The plot of the error ratio against the offset; None where fewer than two offsets were judged."""
-    worst = _worst_ratios(summary)
+    family = _family(summary)
+    if family is None:
+        return None
+    worst = _worst_ratios(summary, family)
     offsets = sorted({offset for one in worst.values() for members in one.values() for offset in members})
     if not offsets or _decades(offsets[0]) == _decades(offsets[-1]):
         return None
@@ -128,6 +147,7 @@ def offset_plot(summary: Summary) -> OffsetPlot | None:
         )
 
     return OffsetPlot(
+        family=family,
         panels=tuple(
             Panel(name, tuple(series(dtype, of[dtype]) for dtype in dtypes if dtype in of))
             for name, of in worst.items()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil, inf, isfinite, isnan, log10
 from statistics import median
 
+from bn_conformance.outcomes import NOT_JUDGED
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.text import number
 
@@ -76,8 +77,9 @@ class Strip:
 
 
 def ratio_of(entry: Entry) -> float | None:
-    """The worst ratio of an entry, of all its quantities."""
-    ratios = [quantity.ratio for quantity in entry.item.quantities if quantity.ratio is not None]
+    """The worst ratio of an entry, of all its quantities that were judged."""
+    judged = (quantity for quantity in entry.item.quantities if quantity.outcome != NOT_JUDGED)
+    ratios = [quantity.ratio for quantity in judged if quantity.ratio is not None]
     return max(ratios, key=lambda ratio: inf if isnan(ratio) else ratio, default=None)
 
 

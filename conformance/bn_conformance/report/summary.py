@@ -14,6 +14,7 @@ from bn_conformance.report.faults import Fault, Group, faults, grouped
 from bn_conformance.report.text import counted
 from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
 
+
 def _but(verdicts: Counter[str]) -> str:
     """What a verdict that is not a failure has to admit: known faults and warnings."""
     known, warned = verdicts[Verdict.KNOWN], verdicts[Verdict.WARN]

@@ -1,0 +1,150 @@
+"""The wire, the views, and that a process of its own changes no verdict and no number."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bn_conformance.adapter import Array, Convention
+from bn_conformance.cases import all_cases
+from bn_conformance.host import LocalHost
+from bn_conformance.implementations import registered
+from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.outcomes import Threshold
+from bn_conformance.run_case import Policy, run_case
+from bn_conformance.serving import Server
+from bn_conformance.targets import load_adapter
+from bn_conformance.views import VIEWS, realise
+from bn_conformance.wire import NotAnArray, WireError, from_line, is_numeric, to_line
+from bn_reference.clauses import clauses
+from tests.conformance.judged import goldens
+
+DTYPES = [np.dtype(name) for name in ("float16", "float32", "float64", "int32", "uint8", "bool")]
+DTYPES.append(np.dtype(ml_dtypes.bfloat16))
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> Array:
+    shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
+    dtype = draw(st.sampled_from(DTYPES))
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    raw = draw(st.binary(min_size=size, max_size=size))
+    if dtype == np.bool_:
+        raw = bytes(byte & 1 for byte in raw)
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+@given(arrays())
+@settings(max_examples=200, deadline=None)
+def test_an_array_crosses_bit_for_bit(array: Array) -> None:
+    back = from_line(to_line({"x": array}))["x"]
+    assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
+    assert back.flags.writeable
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda some: st.lists(some), max_leaves=8))
+def test_plain_values_cross(value: Any) -> None:
+    assert from_line(to_line({"value": value})) == {"value": value}
+
+
+def test_memory_and_byte_order_do_not_cross() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    for sent in (x.T, x[::-1], x[..., ::2], x.astype(">f4")):
+        np.testing.assert_array_equal(from_line(to_line({"x": sent}))["x"], sent)
+
+
+def test_what_is_no_array_of_numbers_is_described() -> None:
+    assert not is_numeric(np.array([object()]))
+    assert from_line(to_line({"y": np.array(["a"])}))["y"] == NotAnArray("an array of dtype <U1")
+    assert from_line(to_line({"y": object()}))["y"] == NotAnArray("an object of type object")
+
+
+def message(**array: Any) -> bytes:
+    return json.dumps({"x": {"dtype": "float32", "shape": [1], "data": "AAAAAA=="} | array}).encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"{", b"[]", b"3", b"\xff\xfe", b"[" * 100000,
+        message(dtype="object"), message(dtype=["float32"]), message(shape=[2]), message(shape=[-5]),
+        message(shape=["a"]), message(shape=None), message(data="AAA"), message(data=None), message(data="!!!!"),
+    ],
+)  # fmt: skip
+def test_a_malformed_message_is_named_and_never_evaluated(line: bytes) -> None:
+    with pytest.raises(WireError):
+        from_line(line)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"{}", b"nonsense", b'{"op": "forward"}', b'{"op": "__init__"}', b'{"op": "load"}', b'{"op": ["load"]}'],
+)
+def test_a_server_answers_any_request(request_: bytes) -> None:
+    answer = from_line(Server().answer(request_))
+    assert answer["error"]["type"] in ("ProtocolError", "WireError")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_holds_the_numbers_of_x_in_memory_of_its_own(view: str) -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    seen = realise(x, view)
+    expected = np.repeat(x[:1], 2, axis=0) if view == "broadcast" else x
+    np.testing.assert_array_equal(seen, expected)
+    assert not np.may_share_memory(seen, x)
+
+
+def test_views_lie_in_memory_as_they_say() -> None:
+    x = np.zeros((2, 3, 4), np.float32)
+    assert realise(x, "contiguous").flags.c_contiguous
+    assert realise(x, "fortran").flags.f_contiguous
+    assert realise(x, "transposed").flags.f_contiguous
+    assert realise(x, "strided").strides[-1] == 2 * x.itemsize
+    assert not realise(x, "readonly").flags.writeable
+    assert realise(x, "broadcast").strides[0] == 0
+    base = realise(x, "offset").base
+    assert isinstance(base, np.ndarray)
+    assert realise(x, "offset").flags.c_contiguous
+
+
+def test_an_unknown_view_is_named() -> None:
+    with pytest.raises(ValueError, match="view is 'upside-down'"):
+        realise(np.zeros((1, 1)), "upside-down")
+
+
+def _strip(item: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(item, seconds=0.0, harness_seconds=0.0)
+
+
+@pytest.mark.parametrize("name", ["textbook.numpy", pytest.param("torch.nn", marks=pytest.mark.slow)])
+def test_a_process_of_its_own_changes_no_verdict_and_no_number(name: str) -> None:
+    implementation = registered()[name]
+    if implementation.status != "ok":
+        pytest.skip(implementation.message)
+    convention: Convention = implementation.convention
+    policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
+    sample = [
+        case
+        for case in all_cases().values()
+        if "/float32/" in case.id and case.id.startswith(("layout/nc/", "edge/nc", "err/nc/", "pure/nc/", "stat/nc/"))
+    ]
+    here = LocalHost(load_adapter(implementation.target)())
+    process = Process(implementation.environment)
+    there = IsolatedHost(process, implementation.target)
+    try:
+        for case in sample:
+            if "cumulative" in case.id:
+                continue
+            one = run_case(name, case, here, convention, goldens(), policy)
+            other = run_case(name, case, there, convention, goldens(), policy)
+            assert repr(_strip(one)) == repr(_strip(other))
+    finally:
+        process.close()

@@ -1,0 +1,92 @@
+"""The set of cases: every clause is tested, ids spell their axes, data are the same bits everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+
+from bn_conformance.cases import all_cases
+from bn_conformance.recipes import KINDS, Recipe
+from bn_reference.clauses import clauses, families, specification
+from bn_reference.convention import CHOICES, Convention, Standing
+from tests.conformance.good_numpy import EVERYTHING
+from tests.conformance.judged import supported
+
+
+def test_every_clause_is_the_deciding_one_or_tested_by_a_case() -> None:
+    tested = {clause for case in all_cases().values() for clause in case.clauses}
+    assert tested == clauses().keys()
+
+
+def test_every_clause_that_must_hold_is_tested_in_a_plain_case() -> None:
+    tested = {clause for case in supported(replace(EVERYTHING, compiles=True)) for clause in case.clauses}
+    assert clauses().keys() - tested <= {"LAYOUT-4", "NUM-8", "STATE-5"}, "sweeps over sizes alone may be left out"
+
+
+def test_ids_spell_family_layout_format_and_variant() -> None:
+    spelled = re.compile(r"[a-z]+/n[a-z0-9-]+/(b?float\d\d)(-p-float32)?/[a-z0-9+.-]+")
+    assert [case_id for case_id in all_cases() if not spelled.fullmatch(case_id)] == []
+
+
+def test_a_case_belongs_to_a_family_of_the_specification() -> None:
+    for case in all_cases().values():
+        assert case.family in families(), case.id
+        assert case.id.startswith(case.family.lower() + "/")
+        assert case.axes["dtype"] == case.id.split("/")[2]
+
+
+def test_a_capable_implementation_gets_several_hundred_cases() -> None:
+    assert len(supported()) == len(all_cases())
+    assert 700 <= len(supported()) <= 1200
+
+
+def test_a_compiling_implementation_gets_few_signatures() -> None:
+    cases = supported(replace(EVERYTHING, compiles=True))
+    assert len(cases) >= 600
+    assert len({case.signature for case in cases}) <= 36
+
+
+PINNED = {
+}
+
+
+def digest(kind: str, dtype: str) -> str:
+    recipe = Recipe(kind=kind, seed=5, offset=0.75, scale=1.5)
+    data = recipe.tensor((4, 3, 5), 1, dtype)
+    return hashlib.sha256(data.tobytes()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recipes_are_the_same_bits_everywhere(kind: str) -> None:
+    assert (digest(kind, "float32"), digest(kind, "bfloat16")) == PINNED[kind]
+
+
+def test_a_recipe_gives_every_layout_the_same_rows() -> None:
+    recipe = Recipe(kind="normal", seed=1)
+    first, last = recipe.tensor((4, 3, 5), 1, "float32"), recipe.tensor((4, 5, 3), 2, "float32")
+    assert first.transpose(0, 2, 1).tobytes() == last.tobytes()
+
+
+def test_the_specification_and_the_code_list_the_same_conventions() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.*?) \| ?(.*?) ?\|$", specification(), re.MULTILINE)
+    written = {
+        name: {Standing.STANDARD: re.findall(r"`(.+?)`", good), Standing.NONSTANDARD: re.findall(r"`(.+?)`", odd)}
+        for name, good, odd in rows
+    }
+    for name, choices in CHOICES.items():
+        for standing in Standing:
+            listed = [str(value) for value, choice in choices.items() if choice.standing is standing]
+            assert sorted(written[name][standing]) == sorted(listed), (name, standing)
+    assert written.keys() == Convention().to_json().keys()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("running_variance", "none"), ("initial_running_variance", 0.5), ("default_eps", 0.0), ("eps_in_inference", False)],
+)
+def test_what_is_not_declarable_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"^{field} is "):
+        Convention(**{field: value})  # type: ignore[arg-type]
