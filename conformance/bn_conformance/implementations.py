@@ -51,6 +51,12 @@ class Implementation:
     message: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    registered: bool = True
+
+    @property
+    def address(self) -> str:
+        """What names it on the command line: its name, or its target where it is not registered."""
+        return self.name if self.registered else self.target
 
     @property
     def process_key(self) -> tuple[Any, ...]:
@@ -148,7 +154,7 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     finally:
         process.close()
     try:
-        return _described(target, description, device)
+        return _replace(_described(target, description, device), registered=False)
     except (TypeError, ValueError, KeyError) as error:
         raise TargetError(f"{target} declares something that is not declarable: {error}") from None
 

@@ -26,7 +26,6 @@ from typing import Any
 from bn_conformance.case import Case
 from bn_conformance.implementations import Implementation, matches_pattern
 
-
 _HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")
 
 

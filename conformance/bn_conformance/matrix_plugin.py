@@ -70,15 +70,13 @@ class MatrixPlugin:
             ids = list(self.items)
             metafunc.parametrize("matrix_item", ids, ids=ids)
 
-    @pytest.fixture(scope="session")
-    def judge_item(self, request: pytest.FixtureRequest) -> Generator[Callable[[str], None]]:
+    @pytest.fixture
+    def judge_item(self) -> Callable[[str], None]:
         """Runs an item and fails or expects the failure as its verdict says."""
-        self._runner = Runner(self.plan)
-        yield self._judge
-        self._runner.close()
+        return self._judge
 
     def _judge(self, item: str) -> None:
-        assert self._runner is not None
+        self._runner = self._runner or Runner(self.plan)
         implementation, case = self.items[item]
         record = self._runner.run(implementation, case)
         self._last = record
@@ -133,6 +131,8 @@ class MatrixPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the results and let what only the whole run shows decide the exit status."""
+        if self._runner is not None:
+            self._runner.close()
         if self.recorder is not None:
             partial = bool(self._config.option.keyword or self._config.option.markexpr)
             session.exitstatus = self.recorder.finish(int(session.exitstatus), partial)

@@ -83,7 +83,8 @@ def uniform(seed: int, shape: tuple[int, ...]) -> Rows:
     size = int(np.prod(shape, dtype=np.int64))
     words = np.asarray(np.random.PCG64(seed).random_raw(size), np.uint64)
     numbers: Rows = (words >> np.uint64(11)).astype(np.float64)
-    return np.multiply(numbers, 2.0**-53).reshape(shape)
+    numbers *= 2.0**-53
+    return np.reshape(numbers, shape)
 
 
 def bell(seed: int, shape: tuple[int, ...]) -> Rows:

@@ -138,7 +138,8 @@ class Recorder:
             failing = [
                 item for item in covered if item.verdict == Verdict.KNOWN.value and item.known_fault == fault.title
             ]
-            if covered and not failing:
+            lost = any(item.verdict == Verdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
+            if covered and not failing and not lost:
                 message = f"no longer fails: delete the entry at {fault.file}, line {fault.line} ({fault.title})"
                 found.append(StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message))
         return found

@@ -14,7 +14,7 @@ from bn_conformance.known_faults import matching
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.plan import Plan
 from bn_conformance.results import Item
-from bn_conformance.run_case import Policy, lost_item, run_case
+from bn_conformance.run_case import Policy, lost_item, reproduce, run_case
 from bn_conformance.targets import load_adapter
 from bn_reference.clauses import clauses
 
@@ -38,7 +38,7 @@ class Runner:
 
     def run(self, implementation: Implementation, case: Case) -> Item:
         """Judge a case on an implementation, and see whether its failure is a known fault."""
-        item = self._run(implementation, case)
+        item = replace(self._run(implementation, case), reproduce=reproduce(implementation.address, case.id))
         if item.verdict == Verdict.FAIL.value:
             fault = matching(self._plan.faults, implementation, case)
             if fault is not None:

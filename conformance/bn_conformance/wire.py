@@ -50,7 +50,7 @@ def is_numeric(value: Any) -> bool:
 
 
 def native(value: Array) -> Array:
-    """The array in this machine's byte order, which is no part of a format: the same array where it has that already."""
+    """The array in this machine's byte order, which is no part of a format."""
     return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
 
 
@@ -94,8 +94,11 @@ def _array(value: dict[str, Any]) -> Array:
     try:
         if value["dtype"] not in _NUMERIC:
             raise WireError(f"dtype {value['dtype']!r} is not of the protocol")
+        shape = [int(size) for size in value["shape"]]
+        if any(size < 0 for size in shape):  # which NumPy would take for "whatever fits"
+            raise WireError(f"shape {shape} is not of the protocol")
         buffer = bytearray(base64.b64decode(value["data"], validate=True))
-        array = np.frombuffer(buffer, dtype_of(value["dtype"])).reshape([int(size) for size in value["shape"]])
+        array = np.frombuffer(buffer, dtype_of(value["dtype"])).reshape(shape)
     except (ValueError, TypeError, binascii.Error) as error:
         raise WireError(f"an array is malformed ({error})") from None
     return array.byteswap() if sys.byteorder == "big" else array

@@ -38,7 +38,7 @@ class Precision:
         sum_u: of the additions in a sum, times C.
         u_s: of storing a result; 0 where the storage format is that of the arithmetic.
         eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
-            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades its result is stored, too.
+            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades results are stored, too.
         eta_s: the same for storing: half the spacing of the storage format's subnormals.
     """
 

@@ -40,8 +40,8 @@ class Grade:
 TIGHT = Grade("tight")
 STABLE = Grade("stable", folded=True, composite=True)
 DEGRADED = (
-    Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
     Grade("degraded(raw-moments)", folded=True, composite=True, raw_moments=True),
+    Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
     Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, wide_sums=True, safety=1),
     Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, safety=1),
 )

@@ -9,9 +9,10 @@ import time
 from typing import Any, cast
 
 import numpy as np
-
-from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, RunningStatistics
 from tests.conformance.good_numpy import GoodLayer, GoodNumpy
+
+from bn_conformance.adapter import Array, Capabilities, Gradients, LayerConfig, RunningStatistics
+from bn_conformance.adapter import Layer as AnyLayer
 
 print("hostile: printed at import, which must not reach the protocol")
 
@@ -21,7 +22,7 @@ class Plain(GoodNumpy):
 
 
 class RaisesInBuild(GoodNumpy):
-    def build(self, config: LayerConfig) -> Layer:
+    def build(self, config: LayerConfig) -> AnyLayer:
         raise RuntimeError("no such kernel")
 
 
@@ -35,7 +36,7 @@ class Own(GoodNumpy):
 
     Layer: type[GoodLayer]
 
-    def build(self, config: LayerConfig) -> Layer:
+    def build(self, config: LayerConfig) -> AnyLayer:
         return self.Layer(config)
 
 
@@ -221,7 +222,7 @@ class Prints(Own):
 class ClaimsFreeze(Own):
     class Layer(GoodLayer):
         def freeze(self) -> None:
-            Layer.freeze(self)
+            AnyLayer.freeze(self)
 
 
 class ClaimsNothing(GoodNumpy):

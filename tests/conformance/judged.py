@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from tests.conformance.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
+
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
@@ -14,7 +16,6 @@ from bn_conformance.outcomes import Threshold
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, run_case
 from bn_reference.clauses import clauses
-from tests.conformance.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
 
 
 @cache

@@ -18,14 +18,19 @@ from bn_conformance.adapter import Adapter, Array, Convention
 from tests.conformance.good_numpy import GoodLayer, GoodNumpy
 """
 GOOD = HEAD + "class Good(GoodNumpy):\n    name = 'good'\n"
-WRONG = HEAD + """
+WRONG = (
+    HEAD
+    + """
 class Layer(GoodLayer):
     def inverse(self, variance):
         return super().inverse(variance * 1.01)
 class Wrong(GoodNumpy):
     name, layer = 'wrong', Layer
 """
-CRASHING = HEAD + """
+)
+CRASHING = (
+    HEAD
+    + """
 import os
 class Layer(GoodLayer):
     def backward(self, dy):
@@ -33,6 +38,7 @@ class Layer(GoodLayer):
 class Crashing(GoodNumpy):
     name, layer = 'crashing', Layer
 """
+)
 
 
 def bnconform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -68,7 +74,9 @@ def test_a_wrong_adapter_gives_1_and_others_keep_their_results(tmp_path: Path) -
     good, wrong = write(tmp_path, "good.py", GOOD), write(tmp_path, "wrong.py", WRONG)
     done, results = run(tmp_path, "-i", wrong, "-i", good, "--case", "fwd/nc/float32/*")
     assert done.returncode == 1
-    verdicts = {name: {item.verdict for item in results.items if item.implementation == name} for name in ("good", "wrong")}
+    verdicts = {
+        name: {item.verdict for item in results.items if item.implementation == name} for name in ("good", "wrong")
+    }
     assert verdicts["good"] == {"pass"}
     assert "fail" in verdicts["wrong"]
     assert "Traceback" not in done.stdout + done.stderr
@@ -76,7 +84,19 @@ def test_a_wrong_adapter_gives_1_and_others_keep_their_results(tmp_path: Path) -
 
 def test_a_crash_costs_its_own_items_alone_in_several_processes(tmp_path: Path) -> None:
     good, crashing = write(tmp_path, "good.py", GOOD), write(tmp_path, "crashing.py", CRASHING)
-    arguments = ("run", "-n", "2", "--results", "out.jsonl", "-i", crashing, "-i", good, "--case", "*/nc/float32/random")
+    arguments = (
+        "run",
+        "-n",
+        "2",
+        "--results",
+        "out.jsonl",
+        "-i",
+        crashing,
+        "-i",
+        good,
+        "--case",
+        "*/nc/float32/random",
+    )
     done = bnconform(tmp_path, *arguments)
     results = read(tmp_path / "out.jsonl")
     assert done.returncode == 1, done.stderr

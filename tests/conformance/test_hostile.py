@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conformance.good_numpy import EVERYTHING
 
 from bn_conformance.cases import all_cases
 from bn_conformance.implementations import Implementation
 from bn_conformance.plan import Options, Plan
 from bn_conformance.results import Item
 from bn_conformance.runner import PATIENCE, Runner
-from tests.conformance.good_numpy import EVERYTHING
 
 ROOT = Path(__file__).parents[2]
 CASE = "layout/nc/float32/all"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.conformance.good_numpy import EVERYTHING, GoodLayer
+from tests.conformance.judged import adapter_of, failing, judge_all, lines, supported
+from tests.conformance.wrong_numpy import MISTAKES, AllOnes, AllZeros, GivesItsInput, Mistake
 
 from bn_conformance.adapter import Array, Capabilities
 from bn_conformance.case import Case
 from bn_conformance.outcomes import Threshold
-from tests.conformance.good_numpy import EVERYTHING, GoodLayer
-from tests.conformance.judged import adapter_of, failing, judge_all, lines, supported
-from tests.conformance.wrong_numpy import MISTAKES, AllOnes, AllZeros, GivesItsInput, Mistake
 
 SINGLE = Capabilities(
     dtypes=frozenset({"float32"}),
@@ -147,5 +147,7 @@ def test_no_answer_at_all_is_wrong_wherever_numbers_are_judged(layer: type[GoodL
         items = judge_all(adapter_of(layer), cases)
     survived = {item.case: item for item in items if item.outcome not in ("wrong", "refused")}
     assert survived.keys() <= CANNOT_TELL, lines(survived.values())
-    levels = {quantity.outcome for item in survived.values() for quantity in item.quantities if quantity.name == "step0.y"}
+    levels = {
+        quantity.outcome for item in survived.values() for quantity in item.quantities if quantity.name == "step0.y"
+    }
     assert levels == {"not-judged"}, "nothing vacuous is awarded"

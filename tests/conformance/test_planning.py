@@ -8,13 +8,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from tests.conformance.good_numpy import EVERYTHING
 
 from bn_conformance.cases import all_cases
 from bn_conformance.implementations import Implementation
 from bn_conformance.known_faults import KnownFault, KnownFaultsError, load, matching, parse, shipped
 from bn_conformance.plan import Options, Plan, PlanError, blocks, select_cases
 from bn_conformance.scheduler import item_id
-from tests.conformance.good_numpy import EVERYTHING
 
 ONE = Implementation(
     name="some[thing]",
@@ -55,7 +55,10 @@ def test_items_come_by_signature() -> None:
 
 
 def test_an_item_is_found_in_a_node_id() -> None:
-    assert item_id("matrix/test_matrix.py::test_case[keras[jax]::fwd/nc/float32/random]") == "keras[jax]::fwd/nc/float32/random"
+    assert (
+        item_id("matrix/test_matrix.py::test_case[keras[jax]::fwd/nc/float32/random]")
+        == "keras[jax]::fwd/nc/float32/random"
+    )
 
 
 def test_clauses_and_patterns_select_together() -> None:
@@ -89,7 +92,7 @@ ENTRY = '\n\n[[fault]]\nimplementation = "a"\nreason = "r"\n'
         (ENTRY, "faults.toml, line 3: give either case or clause"),
         (ENTRY + 'case = "x"\nclause = "y"\n', "line 3: give either case or clause"),
         (ENTRY + 'case = "x"\ncolour = "y"\n', "line 3: got an unexpected keyword argument 'colour'"),
-        (ENTRY + 'case = 3\n', "line 3: case is 3; give a text"),
+        (ENTRY + "case = 3\n", "line 3: case is 3; give a text"),
         (ENTRY + 'case = "x"\nversions = { torch = "two" }\n', "line 3: Invalid specifier"),
         (ENTRY + 'case = "x"\nversions = "2"\n', "line 3: "),
         ('[[fault]]\ncase = "x"\nimplementation = "a"\n', "line 1: missing 1 required keyword-only argument: 'reason'"),

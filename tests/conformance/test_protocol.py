@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conformance.judged import goldens
 
 from bn_conformance.adapter import Array, Convention
 from bn_conformance.cases import all_cases
@@ -23,7 +24,6 @@ from bn_conformance.targets import load_adapter
 from bn_conformance.views import VIEWS, realise
 from bn_conformance.wire import NotAnArray, WireError, from_line, is_numeric, to_line
 from bn_reference.clauses import clauses
-from tests.conformance.judged import goldens
 
 DTYPES = [np.dtype(name) for name in ("float16", "float32", "float64", "int32", "uint8", "bool")]
 DTYPES.append(np.dtype(ml_dtypes.bfloat16))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conformance.sample_results import HOSTILE_TEXT, item, quantity, realistic, records, results
 
 from bn_conformance import results as results_module
 from bn_conformance.results import (
@@ -23,7 +24,6 @@ from bn_conformance.results import (
     to_line,
     write,
 )
-from tests.conformance.sample_results import HOSTILE_TEXT, item, quantity, realistic, records, results
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_default_that_an_implementation_does_not_have_stays_none() -> None:
 
 
 def test_numpy_numbers_are_written_as_numbers_and_sets_in_order() -> None:
-    of_numpy = quantity(error=np.float32(0.5), index=(np.int64(3),))  # type: ignore[arg-type]
+    of_numpy = quantity(error=np.float32(0.5), index=(np.int64(3),))
     assert from_line(to_line(item("i", "c", quantities=(of_numpy,)))) == item(
         "i", "c", quantities=(quantity(error=0.5, index=(3,)),)
     )
@@ -114,7 +114,7 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize("removed", [1, 20, 60])
+@pytest.mark.parametrize("removed", [1, 20, 40])
 def test_a_file_cut_off_in_the_middle_is_read_to_its_last_whole_line(sample: Path, removed: int) -> None:
     sample.write_bytes(sample.read_bytes()[:-removed])
     found = read(sample)

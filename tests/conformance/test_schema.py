@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.sample_results import item, realistic, records, results
 
 from bn_conformance import records as record_types
 from bn_conformance import schema
 from bn_conformance.results import End, Record, ResultsError, to_line, write
-from tests.conformance.sample_results import item, realistic, records, results
 
 
 def whole(count: int = 80) -> list[Record]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from tests.conformance.good_numpy import DEFAULT_EPS, GoodLayer
 
 from bn_conformance.adapter import Array, Convention, Gradients, LayerConfig
-from tests.conformance.good_numpy import DEFAULT_EPS, GoodLayer
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ def run(
         if processes != "auto":
             raise click.UsageError("--in-process needs -n 0")
         count = 0
+    if not timeout > 0.0:
+        raise click.UsageError(f"--timeout is {timeout:g}; allowed are seconds above 0")
     if results and Path(results).is_dir():
         raise click.UsageError(f"--results {results} is a folder; name a file")
     matrix = str(files("bn_conformance").joinpath("matrix"))
