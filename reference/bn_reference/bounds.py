@@ -36,6 +36,7 @@ class Precision:
     Attributes:
         u: of the arithmetic, times C.
         sum_u: of the additions in a sum, times C.
+        sequential_u: of the additions in one running sum; 0 where the grade allows none.
         u_s: of storing a result; 0 where the storage format is that of the arithmetic.
         eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
             subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades results are stored, too.
@@ -44,6 +45,7 @@ class Precision:
 
     u: Any
     sum_u: Any
+    sequential_u: Any
     u_s: Any
     eta: Any
     eta_s: Any
@@ -66,8 +68,13 @@ class Precision:
         eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
         eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
         eta = factor * eta + (eta_s if grade.composite else 0.0)
-        numbers = (factor * arithmetic.unit_roundoff, sum_u, u_s, eta, eta_s)
+        sequential_u = compute.unit_roundoff if grade.sequential else 0.0
+        numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_s)
         return cls(*(to_quad(np.float64(number)) for number in numbers))
+
+    def adding(self, count: int) -> Any:
+        """Error of a sum of `count` terms, relative to the sum of their absolute values."""
+        return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
 
     def stored(self, values: Quad, paths: Quad | None) -> Quad:
         """What storing adds: once to the result, or, where `paths` (sums of absolute terms) is given, to each path."""
@@ -138,20 +145,20 @@ class BatchBounds:
     @quietly
     def statistics(self, grade: Grade) -> Statistics:
         """Items 1 to 3 of BOUNDS.md."""
-        p, h = self._precision(grade), path_length(self.count, grade.sequential)
+        p = self._precision(grade)
         sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], QUAD)
         if self.exact_statistics:
             return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
-        terms = h * p.sum_u + 4 * p.u
-        mean_error = (h * p.sum_u + p.u) * mean_of(np.abs(self.x)) + 3 * p.eta
+        adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
+        terms = adding + 4 * p.u
+        mean_error = (adding + p.u) * mean_of(np.abs(self.x)) + 3 * p.eta
         variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
         if grade.raw_moments:
-            variance_error = variance_error + 3 * terms / to_quad(grade.safety) * (sigma2 + mean * mean)
+            variance_error = variance_error + 2 * terms / to_quad(grade.safety) * (sigma2 + mean * mean)
         variance_error = variance_error + p.eta * (3 + 2 * np.sqrt(sigma2) + p.eta)
-        sums = np.broadcast_to(np.asarray(h * p.sum_u <= VACUOUS), mean.shape) & np.isfinite(mean_error)
+        sums = np.broadcast_to(np.asarray(adding <= VACUOUS), mean.shape) & np.isfinite(mean_error)
         meaningful = sums & (variance_error <= VACUOUS * (sigma2 + self.eps))
-        updating = terms * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
-        variance_error = variance_error + updating
+        variance_error = variance_error + (updating + 4 * p.u) * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
         root = root_error(variance_error / (sigma2 + self.eps)) + ROOT * p.u
         return Statistics(mean_error, variance_error, root, sums, meaningful)
 
@@ -172,15 +179,15 @@ class BatchBounds:
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        allowed = dbeta_error(dy, grads, grade, self._precision(grade))
+        allowed = dbeta_error(dy, grads, self._precision(grade))
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = sum_of(np.abs(dy)) if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
 
     def _dgamma(self, dy: Quad, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
-        p, h = self._precision(grade), path_length(self.count, grade.sequential)
+        p = self._precision(grade)
         inverse, magnitude = self.nodes.inverse_deviation, sum_of(np.abs(dy))
-        terms = h * p.sum_u + 4 * p.u
+        terms = p.adding(self.count) + 4 * p.u
         allowed = inverse * errors.mean * np.abs(grads.dbeta) + errors.root * np.abs(grads.dgamma)
         allowed = allowed + terms * sum_of(np.abs(dy * self.nodes.normalised))
         if grade.folded:
@@ -200,7 +207,7 @@ class BatchBounds:
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, training."""
-        p, h = self._precision(grade), path_length(self.count, grade.sequential)
+        p = self._precision(grade)
         errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
         count = to_quad(float(max(self.count, 1)))
         normalised = np.abs(self.nodes.normalised)
@@ -212,7 +219,7 @@ class BatchBounds:
             normalised_error = normalised_error + p.u * column(inverse) * magnitudes
         dgamma_error = self._dgamma(dy, grads, grade, errors) / count
         terms = np.abs(dy) + column(m1) + normalised * column(m2)
-        inner = column((h * p.sum_u + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
+        inner = column((p.adding(self.count) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
         inner = inner + normalised_error * column(m2 + dgamma_error) + 4 * p.u * terms
         allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
         underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
@@ -227,8 +234,7 @@ def root_error(relative: Quad) -> Quad:
     return np.asarray(relative / (root * (1 + root)))
 
 
-def dbeta_error(dy: Quad, grads: RowGradients, grade: Grade, p: Precision) -> Quad:
+def dbeta_error(dy: Quad, grads: RowGradients, p: Precision) -> Quad:
     """Error of a sum of dy before it is stored (item 6); the same in training and in inference."""
-    h = path_length(int(dy.shape[1]), grade.sequential)
-    allowed = h * p.sum_u * sum_of(np.abs(dy)) + p.u * np.abs(grads.dbeta)
+    allowed = p.adding(dy.shape[1]) * sum_of(np.abs(dy)) + p.u * np.abs(grads.dbeta)
     return np.asarray(allowed + 2 * dy.shape[1] * p.eta)

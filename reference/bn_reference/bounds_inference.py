@@ -11,7 +11,7 @@ import numpy as np
 
 from bn_reference.bounds import ROOT, Bound, Precision, Statistics, dbeta_error, root_error
 from bn_reference.formats import Format
-from bn_reference.grades import VACUOUS, Grade, path_length
+from bn_reference.grades import VACUOUS, Grade
 from bn_reference.graph import Forward, RowGradients, column, sum_of
 from bn_reference.quad import QUAD, Quad, quietly, to_quad
 from bn_reference.running import Weights
@@ -95,9 +95,9 @@ class InferenceBounds:
     @quietly
     def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7, inference: a sum over the batch, direct or folded."""
-        p, h, inverse = self._precision(grade), path_length(int(dy.shape[1]), grade.sequential), self._inverse
+        p, inverse = self._precision(grade), self._inverse
         stored, magnitude = Precision.of(self.compute, self.parameters, grade), sum_of(np.abs(dy))
-        products, terms = sum_of(np.abs(dy * self.nodes.normalised)), h * p.sum_u + 4 * p.u
+        products, terms = sum_of(np.abs(dy * self.nodes.normalised)), p.adding(dy.shape[1]) + 4 * p.u
         allowed = (self._root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma) + terms * products
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
         if grade.folded:
@@ -110,7 +110,7 @@ class InferenceBounds:
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        allowed = dbeta_error(dy, grads, grade, self._precision(grade))
+        allowed = dbeta_error(dy, grads, self._precision(grade))
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = sum_of(np.abs(dy)) if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self._sums(grade))
@@ -120,8 +120,8 @@ class InferenceBounds:
         return np.abs(self.nodes.inverse_deviation)
 
     def _sums(self, grade: Grade) -> Any:
-        h = path_length(int(self.x.shape[1]), grade.sequential)
-        return np.broadcast_to(np.asarray(h * self._precision(grade).sum_u <= VACUOUS), (self.x.shape[0],))
+        adding = self._precision(grade).adding(self.x.shape[1])
+        return np.broadcast_to(np.asarray(adding <= VACUOUS), (self.x.shape[0],))
 
 
 @dataclass(frozen=True, kw_only=True)

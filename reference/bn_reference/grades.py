@@ -19,7 +19,7 @@ class Grade:
     Attributes:
         level: what a verdict says of an error that this grade explains; several grades may share a level.
         raw_moments: the variance may come from E[x^2] - E[x]^2.
-        sequential: sums may be one running sum, h = n.
+        sequential: sums may be one running sum, whose error is at most n * u.
         folded: y may come from y = a x + b, and gradients from its derivative.
         composite: each path may be rounded to the storage format.
         storage_precision: all arithmetic may be in the storage format; sums too, unless `wide_sums`.
@@ -41,16 +41,14 @@ TIGHT = Grade("tight")
 STABLE = Grade("stable", folded=True, composite=True)
 DEGRADED = (
     Grade("degraded(raw-moments)", folded=True, composite=True, raw_moments=True),
-    Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
     Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, wide_sums=True, safety=1),
+    Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
     Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, safety=1),
 )
 GRADES = (TIGHT, STABLE, *DEGRADED)
 """Every grade, best first; what none of them explains is `wrong`."""
 
 
-def path_length(count: int, sequential: bool) -> float:
+def path_length(count: int) -> float:
     """h: the longest path of additions allowed for a sum of `count` terms; growth like sqrt(count) is required."""
-    if sequential or count <= 1:
-        return float(max(count, 1))
-    return min(count - 1.0, 5.0 * math.sqrt(count)) + 1.0
+    return 1.0 if count <= 1 else min(count - 1.0, 5.0 * math.sqrt(count)) + 1.0

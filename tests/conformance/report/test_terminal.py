@@ -1,0 +1,183 @@
+"""The terminal summary: readable at any width, without colour, whatever the results hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from io import BytesIO, StringIO, TextIOWrapper
+
+import pytest
+from rich.console import Console
+from tests.conformance.sample_results import (
+    HOSTILE_NAME,
+    HOSTILE_TEXT,
+    IMPLEMENTATIONS,
+    NONSTANDARD,
+    TEXTBOOK,
+    TORCH,
+    item,
+    quantity,
+    realistic,
+    results,
+)
+
+from bn_conformance.report.terminal import print_summary
+from bn_conformance.results import End, Environment, Results, StaleFault
+
+
+def printed(found: Results, width: int = 100) -> str:
+    stream = StringIO()
+    print_summary(found, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+def ids(number: int) -> list[str]:
+    return [f"c{n}" for n in range(number)]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_the_terminal_but_commands_to_copy(width: int) -> None:
+    lines = printed(realistic(count=120), width).splitlines()
+    assert [line for line in lines if len(line) > width and not line.startswith("      bnconform run")] == []
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_matrix_names_every_implementation_and_every_family(width: int) -> None:
+    lines = printed(realistic(count=120, hostile=False), width).splitlines()
+    assert {"FWD", "STAT", "EVAL", "GRAD", "NUM", "DTYPE", "LAYOUT", "EDGE", "STATE", "PURE", "ERR"} <= set(
+        lines[0].split()
+    )
+    matrix = "".join(line[2:26].strip() for line in lines[1:17])
+    for name in IMPLEMENTATIONS:
+        assert name in matrix
+
+
+def test_a_wide_terminal_has_words_and_a_narrow_one_letters_with_their_meaning() -> None:
+    found = results([item("i", "a", "wrong", "fail"), item("i", "b")])
+    assert "✕wrong 1" in printed(found).splitlines()[1]
+    narrow = printed(realistic(count=120, hostile=False), 80)
+    assert re.search(r"^✕ tf.nn.moments .* W\d", narrow, re.MULTILINE)
+    assert "W wrong" in narrow
+    assert "lower case" in narrow
+
+
+def test_what_only_warns_is_in_lower_case_and_what_is_known_has_a_sign() -> None:
+    names = [f"an-implementation-with-a-name-{n}" for n in range(3)]
+    items = [
+        item(names[0], "a", "wrong", "fail"),
+        item(names[1], "a", "wrong", "warn"),
+        item(names[2], "a", "wrong", "known-fault", known_fault="upstream"),
+    ]
+    rows = [line.split() for line in printed(results(items), 40).splitlines()[1:4]]
+    assert [row[-1] for row in rows] == ["W1", "w1", "◆W1"]
+
+
+def test_a_terminal_too_narrow_for_a_matrix_has_a_list() -> None:
+    text = printed(realistic(count=120, hostile=False), 50)
+    assert text.startswith("✕ textbook.numpy: does not conform") or text.startswith("▲ textbook.numpy: conforms")
+    assert "STAT ✕wrong" in text
+
+
+def test_a_failure_is_told_with_its_numbers_its_clause_and_its_command() -> None:
+    worst = quantity(
+        "step0.running_var", "wrong", 5e4, clauses=("STAT-3",), index=(2,), error=0.03, expected=1.0, got=1.03,
+        diagnosis="the numbers match running-var-unbiased",
+    )  # fmt: skip
+    failing = item(
+        "i", "stat/nc", "wrong", "fail", quantities=(worst,), reproduce="bnconform run -i i --case 'stat/nc'"
+    )
+    text = printed(results([failing]), 200)
+    assert "✕ wrong STAT-3 running_var: i (1)" in text
+    assert "The running variance MUST take in the batch variance by the declared estimator." in text
+    assert "step0.running_var[2]: expected 1.0, got 1.03, error 0.03, allowed 1e-7, ratio 5e4" in text
+    assert "the numbers match running-var-unbiased" in text
+    assert "      bnconform run -i i --case 'stat/nc'" in text.splitlines()
+
+
+def test_the_same_failure_of_many_is_told_once_and_its_clause_once() -> None:
+    items = [item(name, case, "wrong", "fail") for name in ("i", "j") for case in ids(5)]
+    text = printed(results(items), 200)
+    assert text.count("✕ wrong FWD-1 y: i (5), j (5)") == 1
+    assert text.count("In training, y MUST be") == 1
+
+
+def test_a_long_list_of_failures_is_cut_and_says_so() -> None:
+    names = "abcdefghijklmnopqrstuvwxyz"
+    items = [item("i", name, "errored", "fail", message=f"raised {name * 3}") for name in names]
+    text = printed(results(items))
+    assert text.count("✕ errored") == 20
+    assert "and 6 more" in text
+
+
+def test_messages_that_differ_in_numbers_alone_are_one_fault() -> None:
+    items = [item("i", case, "errored", "fail", message=f"shape ({n}, 3)") for n, case in enumerate(ids(30))]
+    assert "(30)" in printed(results(items))
+
+
+def test_known_faults_have_their_reason_and_warnings_their_ratio() -> None:
+    items = [
+        item("i", "a", "wrong", "known-fault", known_fault="NaN for an empty batch, see #12"),
+        item("i", "b", "stable", "warn"),
+    ]
+    text = printed(results(items))
+    assert "◆ NaN for an empty batch, see #12: i (1)" in text
+    assert "▲ stable FWD-1 y, ratio up to 3: i (1)" in text
+
+
+def test_conventions_that_differ_and_nonstandard_ones_are_told() -> None:
+    environments = [Environment(implementation=name, status="ok", convention=TORCH) for name in ("i", "j")]
+    environments.append(Environment(implementation="k", status="ok", convention=TEXTBOOK, nonstandard=NONSTANDARD))
+    text = printed(results([item("i", "a")], environments=environments), 200)
+    assert "running_variance: unbiased, but biased in k" in text
+    assert "k: eps_in_running_variance: the running variance takes in variance + eps" in text
+    assert "statistics_move:" not in text
+
+
+def test_what_is_not_installed_stale_or_missing_is_told_with_what_to_do() -> None:
+    absent = Environment(implementation="keras", status="not-installed", message="pip install 'bnconform[keras]'")
+    stale = StaleFault(entry="torch.nn x", file="known.toml", line=3, message="delete lines 3 to 5")
+    found = results([item("i", "a"), item("i", "b")], stale_faults=[stale])
+    found = replace(found, items=found.items[:1], environments=(*found.environments, absent), end=None)
+    header = replace(found.header, implementations=("i", "keras"))
+    text = printed(replace(found, header=header))
+    assert "keras: pip install 'bnconform[keras]'" in text
+    assert "known.toml:3 torch.nn x: delete lines 3 to 5" in text
+    assert "i::b" in text
+    assert "the results file was cut off" in text
+    assert "1 planned item never reported" in text
+
+
+def test_the_last_line_is_the_verdict() -> None:
+    assert printed(results([item("i", "a")])).rstrip().endswith("✓ 1 implementation conforms")
+    assert (
+        printed(results([item("i", "a", "wrong", "fail")]))
+        .rstrip()
+        .endswith("✕ 1 of 1 implementation does not conform")
+    )
+    empty = results([], end=End(exit_code=3, seconds=0.0))
+    assert printed(empty).rstrip().endswith("– Nothing was judged")
+
+
+def test_hostile_text_reaches_the_terminal_as_text_alone() -> None:
+    text = printed(results([item(f"[red]{HOSTILE_NAME}", "[bold]a", "errored", "fail", message=HOSTILE_TEXT)]), 400)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
+    assert "\\x1b[31m" in text
+    assert f"[red]{HOSTILE_NAME}" in text
+    assert "[bold]a" in text
+
+
+def test_an_ascii_terminal_gets_ascii() -> None:
+    buffer = BytesIO()
+    stream = TextIOWrapper(buffer, encoding="ascii", errors="strict")
+    print_summary(realistic(count=120), Console(file=stream, width=100))
+    stream.flush()
+    assert b"x tf.nn.moments" in buffer.getvalue()
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    stream = StringIO()
+    found = realistic(count=120, hostile=False)
+    print_summary(found, Console(file=stream, width=100, force_terminal=True, color_system="standard"))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert plain != stream.getvalue()
+    assert plain == printed(found, 100)
