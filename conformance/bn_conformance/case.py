@@ -88,6 +88,7 @@ class Case:
         expects: `numbers`; `numbers-or-refusal`, where a clear error is as good; or `refusal`, where nothing else is.
         exact_statistics: mean and variance are exact in any order of summation.
         exact: every result is exact; no unit in the last place is allowed.
+        tight: y must be at level `tight`: a rounding of parameters to the format of x is not allowed.
         finite_statistics: running statistics are judged for being finite alone.
         nonfinite_alike: where the golden is NaN or infinite any NaN or infinity is right.
         repeat: the whole sequence runs twice, on two fresh layers, and must give the same bits.
@@ -107,6 +108,7 @@ class Case:
     expects: Literal["numbers", "numbers-or-refusal", "refusal"] = "numbers"
     exact_statistics: bool = False
     exact: bool = False
+    tight: bool = False
     finite_statistics: bool = False
     nonfinite_alike: bool = False
     repeat: bool = False

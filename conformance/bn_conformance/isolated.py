@@ -67,6 +67,13 @@ class Process:
         Raises:
             HostLost: the process ended or did not answer within `limit` seconds; it is gone then.
         """
+        try:
+            return self._exchange(request, limit)
+        except BaseException:  # an answer that nobody waits for must not become that of the next request
+            self.close()
+            raise
+
+    def _exchange(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(to_line(request))
@@ -76,7 +83,6 @@ class Process:
         try:
             line = self._answers.get(timeout=limit)
         except queue.Empty:
-            self.close()
             message = f"{request['op']} did not answer within {limit:g} s; raise the limit with --timeout"
             raise HostLost(TIMED_OUT, message) from None
         if not line:
@@ -84,7 +90,6 @@ class Process:
         try:
             return from_line(line)
         except WireError as error:
-            self.close()
             raise HostLost(CRASHED, f"the worker broke the protocol: {error}") from None
 
     def _lost(self) -> HostLost:

@@ -63,6 +63,7 @@ def judge(
     clauses: tuple[str, ...],
     must_be_exact: bool = False,
     nonfinite_alike: bool = False,
+    must_be_tight: bool = False,
 ) -> Quantity:
     """Judge one array of the right shape and dtype.
 
@@ -74,6 +75,7 @@ def judge(
         clauses: ids that the quantity is judged under.
         must_be_exact: no unit in the last place is allowed.
         nonfinite_alike: where the golden is NaN or infinite, any NaN or infinity is right.
+        must_be_tight: a level worse than `tight` is wrong.
 
     Returns:
         The record; its worst element is the one with the largest error / bound at grade `tight`.
@@ -94,6 +96,8 @@ def judge(
         golden = np.where(alike, to_quad(np.inf), golden)
     outcome, errors, tight, mask = _level(name, expected, golden, rows, rounded)
     if must_be_exact and outcome not in (EXACT, NOT_JUDGED):
+        outcome = WRONG
+    if must_be_tight and outcome not in (EXACT, TIGHT.level, NOT_JUDGED):
         outcome = WRONG
     total = int(rows.size)
     if total == 0:

@@ -19,6 +19,10 @@ from bn_conformance.results import Item, Quantity
 from bn_conformance.verdict import Judgement, quantities_of
 
 
+SOUND = 2
+"""Rank of the level `stable`, the worst that a sound algorithm has."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """What decides a verdict beside the levels: the threshold, and the requirement of each clause."""
@@ -131,6 +135,9 @@ def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
     if not judged:
         return outcomes.NOT_JUDGED, "no bound means anything for this case"
     worst = max(judged, key=lambda quantity: (outcomes.outcome_rank(quantity.outcome), quantity.ratio or 0.0))
+    vacuous = [quantity.name for quantity in quantities if quantity.outcome == outcomes.NOT_JUDGED]
+    if vacuous and outcomes.is_level(worst.outcome) and outcomes.level_rank(worst.outcome) <= SOUND:
+        return outcomes.NOT_JUDGED, f"no bound means anything for {', '.join(vacuous)}; the rest is {worst.outcome}"
     return worst.outcome, worst.message
 
 
@@ -138,7 +145,7 @@ def _verdict(outcome: str, requirement: str, threshold: Threshold) -> Verdict:
     if outcome == outcomes.REFUSED:
         return Verdict.PASS
     if outcome == outcomes.NOT_JUDGED:
-        return Verdict.WARN
+        return Verdict.PASS
     if outcomes.is_level(outcome) and threshold.tolerates(outcome):
-        return Verdict.WARN if outcomes.level_rank(outcome) > 2 else Verdict.PASS
+        return Verdict.WARN if outcomes.level_rank(outcome) > SOUND else Verdict.PASS
     return Verdict.FAIL if requirement == "MUST" else Verdict.WARN

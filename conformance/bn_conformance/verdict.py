@@ -90,7 +90,7 @@ def _judged(
     fault = shape_and_dtype_fault(name, got, shape, dtype_of(dtype))
     if fault or not isinstance(got, np.ndarray):
         return _fault(name, fault, (*clauses, "DTYPE-1"))
-    return judge(name, expected, got, axis, clauses, case.exact, case.nonfinite_alike)
+    return judge(name, expected, got, axis, clauses, case.exact, case.nonfinite_alike, case.tight)
 
 
 def _vector(judgement: Judgement, name: str, expected: Expected, got: Returned, clauses: tuple[str, ...]) -> Quantity:

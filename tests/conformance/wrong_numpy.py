@@ -165,6 +165,13 @@ class StatisticsRoundedToHalf(GoodLayer):
         super().set_running_statistics(mean.astype(self.storage), variance.astype(self.storage))
 
 
+@caught_by("DTYPE-5")
+class ParametersRoundedToHalf(GoodLayer):
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        rounded = (None if part is None else part.astype(self.storage).astype(part.dtype) for part in (gamma, beta))
+        super().set_parameters(*rounded)
+
+
 @caught_by("EDGE-4")
 class NanBecomesZero(GoodLayer):
     def finish(self, rows: Array, shape: tuple[int, ...]) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_conformance.recipes import dtype_of
+from bn_reference.formats import format_of
 from tests.reference.algorithms import Algorithm, Backward, Gradients, Pass, Rows, Vector, folded_derivative
 from tests.reference.families import Sample
 
@@ -83,7 +84,9 @@ class _Layer:
 
     def _pass(self, mean: Vector, variance: Vector) -> Pass:
         inverse = self.compute.type(1) / np.sqrt(variance + self.eps)
-        inverse = inverse * (1 + self.compute.type(self.algorithm.root_roundings * np.finfo(self.compute).eps / 2))
+        if self.algorithm.root_roundings:
+            off = self.algorithm.root_roundings * format_of(self.compute).unit_roundoff
+            inverse = inverse * self.compute.type(1 + off)
         return Pass(self.x, mean, inverse, self.gamma, self.beta, self.algorithm.add)
 
     def _y(self, seen: Pass) -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.case import Case, Parameters, SetStatistics, Step
+from bn_conformance.case import OUTPUTS, Case, Parameters, SetStatistics, Step
 from bn_conformance.cases.build import (
     BF16,
     BF16_WIDE,
@@ -49,8 +49,8 @@ def cases() -> Iterator[Case]:
             )
             x = Recipe(kind="centred", seed=33, scale=1.0)
             title = "parameters whose last digits fit only the wider format"
-            steps = (SetStatistics(MEAN, VARIANCE), train(layout, x, DY), evaluate(layout, x))
-            yield make("DTYPE", layout, formats, "wide-parameters", title, ("DTYPE-4",), steps, parameters=fine)
+            steps = (SetStatistics(MEAN, VARIANCE), train(layout, x), evaluate(layout, x))
+            yield make("DTYPE", layout, formats, "wide-parameters", title, ("DTYPE-5",), steps, parameters=fine, judges=OUTPUTS, tight=True)
             mean = Recipe(kind="centred", seed=34, offset=4.0, scale=2.0**-10)
             near = Recipe(kind="centred", seed=35, offset=4.0, scale=2.0**-7)
             variance = Recipe(kind="fill", offset=2.0**-14)
