@@ -102,6 +102,8 @@ def judge(
     total = int(rows.size)
     if total == 0:
         return Quantity(name=name, outcome=EXACT, clauses=clauses)
+    if not mask.any():
+        return Quantity(name=name, outcome=outcome, clauses=clauses, total=total)
     ratios = _ratios(errors, tight)
     row, column = (int(part) for part in np.unravel_index(int(np.argmax(_sortable(ratios, mask))), rows.shape))
     got_value, expected_value = float(rows[row, column]), float(golden[row, column])

@@ -82,9 +82,10 @@ def uniform(seed: int, shape: tuple[int, ...]) -> Rows:
     """Numbers uniform in [0, 1), multiples of 2**-53, from raw 64-bit words of PCG64."""
     size = int(np.prod(shape, dtype=np.int64))
     words = np.asarray(np.random.PCG64(seed).random_raw(size), np.uint64)
-    numbers: Rows = (words >> np.uint64(11)).astype(np.float64)
+    numbers = np.empty(shape, np.float64)
+    numbers.reshape(-1)[:] = words >> np.uint64(11)
     numbers *= 2.0**-53
-    return np.reshape(numbers, shape)
+    return numbers
 
 
 def bell(seed: int, shape: tuple[int, ...]) -> Rows:

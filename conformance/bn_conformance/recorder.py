@@ -93,7 +93,11 @@ class Recorder:
         self._writer.write(*stale)
         code, message = self._conclusion(stale, partial, pytest_status)
         self._exit_code = code
-        self._writer.write(End(exit_code=code, seconds=round(time.perf_counter() - self._start, 3), message=message))
+        self._writer.write(
+            End(
+                exit_code=code, seconds=round(time.perf_counter() - self._start, 3), message=message, reason=fault.title
+            )
+        )
         self._writer.close()
         return code
 
@@ -141,7 +145,9 @@ class Recorder:
             lost = any(item.verdict == Verdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
             if covered and not failing and not lost:
                 message = f"no longer fails: delete the entry at {fault.file}, line {fault.line} ({fault.title})"
-                found.append(StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message))
+                found.append(
+                    StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message, reason=fault.title)
+                )
         return found
 
     def print_summary(self) -> None:

@@ -18,7 +18,6 @@ from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item, Quantity
 from bn_conformance.verdict import Judgement, quantities_of
 
-
 SOUND = 2
 """Rank of the level `stable`, the worst that a sound algorithm has."""
 

@@ -28,6 +28,11 @@ class Bound(NamedTuple):
     allowed: Quad
     meaningful: NDArray[np.bool_]
 
+    def below(self, size: Quad) -> Bound:
+        """The same bound, vacuous besides where it (or its mean over a row) is not far below a size of shape (C,)."""
+        allowed = mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
+        return Bound(self.allowed, self.meaningful & ((allowed <= VACUOUS * size) | (size == 0)))
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -202,7 +207,7 @@ class BatchBounds:
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = sum_of(np.abs(dy * self.nodes.normalised)) if grade.composite else None
         allowed = self._dgamma(dy, grads, grade, errors) + stored.stored(grads.dgamma, paths)
-        return Bound(allowed, errors.meaningful)
+        return Bound(allowed, errors.meaningful).below(product_size(dy, self.nodes))
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
@@ -225,11 +230,16 @@ class BatchBounds:
         underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
         allowed = allowed + p.eta * underflow
         paths = scale * (np.abs(dy) + column(mean_dy) + normalised * column(mean_product)) if grade.composite else None
-        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful)
+        size = self._scale * np.sqrt(mean_of(dy * dy))
+        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size)
 
 
 def root_error(relative: Quad) -> Quad:
-    """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1."""
+    """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1.
+
+    No channel with a relative error above a half is judged; it is cut there, so that no bound is NaN.
+    """
+    relative = np.minimum(relative, to_quad(0.5))
     root = np.sqrt(1 - relative)
     return np.asarray(relative / (root * (1 + root)))
 
@@ -238,3 +248,8 @@ def dbeta_error(dy: Quad, grads: RowGradients, p: Precision) -> Quad:
     """Error of a sum of dy before it is stored (item 6); the same in training and in inference."""
     allowed = p.adding(dy.shape[1]) * sum_of(np.abs(dy)) + p.u * np.abs(grads.dbeta)
     return np.asarray(allowed + 2 * dy.shape[1] * p.eta)
+
+
+def product_size(dy: Quad, nodes: Forward) -> Quad:
+    """What sum(dy * normalised) is like for signs at random, with normalised values of 1 at least."""
+    return np.asarray(np.sqrt(sum_of(dy * dy * (1 + nodes.normalised * nodes.normalised))))

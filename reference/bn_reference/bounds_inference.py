@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.bounds import ROOT, Bound, Precision, Statistics, dbeta_error, root_error
+from bn_reference.bounds import ROOT, Bound, Precision, Statistics, dbeta_error, product_size, root_error
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade
-from bn_reference.graph import Forward, RowGradients, column, sum_of
+from bn_reference.graph import Forward, RowGradients, column, mean_of, sum_of
 from bn_reference.quad import QUAD, Quad, quietly, to_quad
 from bn_reference.running import Weights
 
@@ -80,9 +80,8 @@ class InferenceBounds:
             allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
-        return Bound(
-            allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None), self._meaningful(grade)
-        )
+        allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
+        return Bound(allowed, self._meaningful(grade)).below(self._gamma + mean_of(np.abs(self.nodes.y)))
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
@@ -105,7 +104,7 @@ class InferenceBounds:
             allowed = allowed + inverse * terms * magnitudes
         underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
         allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, products if grade.composite else None)
-        return Bound(allowed, self._meaningful(grade) & self._sums(grade))
+        return Bound(allowed, self._meaningful(grade) & self._sums(grade)).below(product_size(dy, self.nodes))
 
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:

@@ -191,3 +191,9 @@ def test_all_records_of_a_matrix_survive_a_merge_of_its_halves() -> None:
     halves = [replace(whole, items=whole.items[place::2], stale_faults=()) for place in range(2)]
     assert {repr(one) for one in merged(*halves).items} == {repr(one) for one in whole.items}
     assert len(records(merged(*halves))) == len(records(whole)) - len(whole.stale_faults) + 1
+
+
+def test_an_implementation_that_ran_but_had_no_case_is_still_judged() -> None:
+    ran = results([], environments=[environment(device="cuda")])
+    absent = results([], environments=[environment("not-installed", message="pip install i")])
+    assert [one.device for one in merged(ran, absent).environments] == ["cuda"]

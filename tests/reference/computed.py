@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.reference.algorithms import Algorithm, Backward, Gradients, Pass, Rows, Vector, folded_derivative
+from tests.reference.families import Sample
 
 from bn_conformance.recipes import dtype_of
 from bn_reference.formats import format_of
-from tests.reference.algorithms import Algorithm, Backward, Gradients, Pass, Rows, Vector, folded_derivative
-from tests.reference.families import Sample
 
 Outputs = dict[str, NDArray[Any]]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.reference.families import Sample
 
 from bn_conformance.judge import judge
 from bn_reference.convention import Convention
@@ -14,7 +15,6 @@ from bn_reference.formats import format_of
 from bn_reference.golden import Expected
 from bn_reference.grades import STABLE, TIGHT, Grade
 from bn_reference.quad import to_quad
-from tests.reference.families import Sample
 
 QUANTITIES = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
 INFERENCE = ("inference_y", "inference_dx", "inference_dgamma", "inference_dbeta")

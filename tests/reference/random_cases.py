@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from tests.reference.families import Sample
 
 from bn_conformance.recipes import Rows, dtype_of
 from bn_reference.formats import FORMATS
-from tests.reference.families import Sample
 
 KINDS = ("normal", "uniform", "lognormal", "outlier", "two-valued", "nearly-constant", "constant", "trend")
 

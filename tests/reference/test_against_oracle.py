@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 from flint import arb, fmpq
+from tests.reference.conftest import Figures
+from tests.reference.families import FAMILIES, Sample
+from tests.reference.oracle import Channel, Exact, Running, decoded, differences, exact, exact_row, stored, upper
 
 from bn_reference.config import CUMULATIVE
 from bn_reference.convention import Convention
 from bn_reference.golden import Statistics
 from bn_reference.grades import STABLE
 from bn_reference.quad import to_quad
-from tests.reference.conftest import Figures
-from tests.reference.families import FAMILIES, Sample
-from tests.reference.oracle import Channel, Exact, Running, decoded, differences, exact, exact_row, stored, upper
 
 U = fmpq(1) / fmpq(2) ** 113
 WANTED = fmpq(1) / fmpq(10) ** 30
@@ -144,12 +144,22 @@ def test_training_and_inference_agree_with_the_oracle(family: str, figures: Figu
 
 
 CONVENTIONS = [
-    (Convention(running_variance=estimator, momentum_weighs=weighs, eps_dtype=kept, momentum_dtype=kept, eps_in_running_variance=inside),
-     Running(unbiased=estimator == "unbiased", weighs_old=weighs == "old", hyperparameters=kept, with_eps=inside))
+    (
+        Convention.from_json(
+            {
+                "running_variance": estimator,
+                "momentum_weighs": weighs,
+                "eps_dtype": kept,
+                "momentum_dtype": kept,
+                "eps_in_running_variance": inside,
+            }
+        ),
+        Running(unbiased=estimator == "unbiased", weighs_old=weighs == "old", hyperparameters=kept, with_eps=inside),
+    )
     for estimator, weighs, kept, inside in product(
         ("biased", "unbiased"), ("new", "old"), ("float64", "float32"), (False, True)
     )
-]  # fmt: skip
+]
 
 
 MOMENTA: tuple[Any, ...] = (0.1, 0.25, 0.01, 0.0, 1.0, CUMULATIVE)

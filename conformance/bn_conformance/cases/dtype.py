@@ -50,7 +50,10 @@ def cases() -> Iterator[Case]:
             x = Recipe(kind="centred", seed=33, scale=1.0)
             title = "parameters whose last digits fit only the wider format"
             steps = (SetStatistics(MEAN, VARIANCE), train(layout, x), evaluate(layout, x))
-            yield make("DTYPE", layout, formats, "wide-parameters", title, ("DTYPE-5",), steps, parameters=fine, judges=OUTPUTS, tight=True)
+            yield make(
+                "DTYPE", layout, formats, "wide-parameters", title, ("DTYPE-5",), steps,
+                parameters=fine, judges=OUTPUTS, tight=True,
+            )  # fmt: skip
             mean = Recipe(kind="centred", seed=34, offset=4.0, scale=2.0**-10)
             near = Recipe(kind="centred", seed=35, offset=4.0, scale=2.0**-7)
             variance = Recipe(kind="fill", offset=2.0**-14)

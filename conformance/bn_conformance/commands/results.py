@@ -36,7 +36,10 @@ def report(results: str, format_: str, output: str, baseline: str | None) -> int
         from bn_conformance.report.html import render
     else:
         from bn_conformance.report.markdown import render
-    text = render(found, baseline)
+    try:
+        text = render(found, baseline)
+    except ResultsError as error:
+        raise click.UsageError(str(error)) from None
     if output == "-":
         sys.stdout.write(text)
         return 0

@@ -93,6 +93,12 @@ def test_a_failure_is_told_with_its_numbers_its_clause_and_its_command() -> None
     assert "      bnconform run -i i --case 'stat/nc'" in text.splitlines()
 
 
+def test_a_command_is_one_line_to_copy_however_narrow_the_terminal_is() -> None:
+    command = f"bnconform run -i i --case '{'long/' * 30}'"
+    text = printed(results([item("i", "a", "wrong", "fail", reproduce=command)]), 60)
+    assert f"      {command}" in text.splitlines()
+
+
 def test_the_same_failure_of_many_is_told_once_and_its_clause_once() -> None:
     items = [item(name, case, "wrong", "fail") for name in ("i", "j") for case in ids(5)]
     text = printed(results(items), 200)
