@@ -93,11 +93,7 @@ class Recorder:
         self._writer.write(*stale)
         code, message = self._conclusion(stale, partial, pytest_status)
         self._exit_code = code
-        self._writer.write(
-            End(
-                exit_code=code, seconds=round(time.perf_counter() - self._start, 3), message=message, reason=fault.title
-            )
-        )
+        self._writer.write(End(exit_code=code, seconds=round(time.perf_counter() - self._start, 3), message=message))
         self._writer.close()
         return code
 

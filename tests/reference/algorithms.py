@@ -19,7 +19,7 @@ Vector = NDArray[Any]
 Sum = Callable[[Rows], Vector]
 
 
-# --- sums --------------------------------------------------------------------------------------------------------------
+# --- sums -----------------------------------------------------------------------------------------------------------
 
 
 def pairwise(rows: Rows) -> Vector:
@@ -84,7 +84,7 @@ def in_float32(rows: Rows) -> Vector:
     return np.asarray(rows.sum(axis=1, dtype=np.float32)).astype(rows.dtype)
 
 
-# --- mean and variance -------------------------------------------------------------------------------------------------
+# --- mean and variance ----------------------------------------------------------------------------------------------
 
 Moments = Callable[[Rows, Sum], tuple[Vector, Vector]]
 
@@ -148,7 +148,7 @@ def raw_moments(x: Rows, add: Sum) -> tuple[Vector, Vector]:
     return mean, np.maximum(mean_by(x * x, add) - mean * mean, x.dtype.type(0))
 
 
-# --- gradients ---------------------------------------------------------------------------------------------------------
+# --- gradients ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def raw_derivative(dy: Rows, seen: Pass) -> Gradients:
     return dx + (d_mean / seen.count)[:, None], dgamma, dbeta
 
 
-# --- whole algorithms --------------------------------------------------------------------------------------------------
+# --- whole algorithms -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)

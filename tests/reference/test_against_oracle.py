@@ -143,25 +143,26 @@ def test_training_and_inference_agree_with_the_oracle(family: str, figures: Figu
         figures(f"{family:20s} {name:7s} {seen}")
 
 
-CONVENTIONS = [
-    (
-        Convention.from_json(
-            {
-                "running_variance": estimator,
-                "momentum_weighs": weighs,
-                "eps_dtype": kept,
-                "momentum_dtype": kept,
-                "eps_in_running_variance": inside,
-            }
-        ),
-        Running(unbiased=estimator == "unbiased", weighs_old=weighs == "old", hyperparameters=kept, with_eps=inside),
-    )
-    for estimator, weighs, kept, inside in product(
-        ("biased", "unbiased"), ("new", "old"), ("float64", "float32"), (False, True)
-    )
-]
+Choices = tuple[Convention, Running]
 
 
+def choices() -> Iterator[Choices]:
+    """Every way to move running statistics, for the reference and for the oracle."""
+    for unbiased, weighs_old, narrow, inside in product((False, True), repeat=4):
+        convention = Convention(
+            running_variance="unbiased" if unbiased else "biased",
+            momentum_weighs="old" if weighs_old else "new",
+            eps_dtype="float32" if narrow else "float64",
+            momentum_dtype="float32" if narrow else "float64",
+            eps_in_running_variance=inside,
+        )
+        kept = "float32" if narrow else "float64"
+        yield convention, Running(unbiased=unbiased, weighs_old=weighs_old, hyperparameters=kept, with_eps=inside)
+    new_weight = Running(weighs_old=False, hyperparameters="float32")
+    yield Convention(momentum_weighs="old", momentum_dtype="float32-new", eps_dtype="float32"), new_weight
+
+
+CONVENTIONS = tuple(choices())
 MOMENTA: tuple[Any, ...] = (0.1, 0.25, 0.01, 0.0, 1.0, CUMULATIVE)
 
 

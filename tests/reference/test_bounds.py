@@ -167,11 +167,11 @@ def conditioned(seed: int, dtype: str, count: int, condition: float) -> Sample:
 
 RAW_RANGES = [
     # format, n, mean / deviation where raw moments do as well as others, where they are named, where they are wrong
-    ("float32", 4, (3,), (100, 250), (1000, 3000)),
-    ("float32", 16, (3, 10), (190,), (1000, 3000)),
-    ("float32", 64, (3, 10, 60), (), (1000, 3000)),
-    ("float64", 4, (3,), (1e3, 1e4, 1e6), (3e7, 1e8)),
-    ("float64", 64, (3, 10), (1e5, 1e6), (3e7, 1e8)),
+    ("float32", 4, (3,), (60, 100, 300), (1000, 3000)),
+    ("float32", 16, (3,), (100, 190), (1000, 3000)),
+    ("float32", 64, (3, 10), (130,), (1000, 3000)),
+    ("float64", 4, (3,), (100, 1e4, 1e6), (3e7, 1e8)),
+    ("float64", 64, (3, 10), (1e3, 1e5, 1e6), (3e7, 1e8)),
 ]
 
 
@@ -196,7 +196,7 @@ def test_raw_moments_are_named(
             assert found["degraded(raw-moments)"] >= 8, (condition, found)
 
 
-@pytest.mark.parametrize("value", [0.1, 0.7, 1.3])
+@pytest.mark.parametrize("value", [0.1, 0.7])
 def test_a_sequential_sum_is_named_where_its_rounding_is_systematic(value: float) -> None:
     """65536 equal values: every addition rounds the same way. At 4096 the error is still like that of other sums."""
     for count, wanted in ((4096, "tight"), (65536, "degraded(sequential-sum)")):
@@ -223,9 +223,9 @@ def storage_samples(dtype: str, count: int) -> list[Sample]:
     ("algorithm", "dtype", "counts"),
     [
         (STORAGE, "float16", (4, 16, 64, 100)),
-        (STORAGE, "bfloat16", (4, 16, 40)),
+        (STORAGE, "bfloat16", (8, 16, 40)),
         (STORAGE_WIDE_SUMS, "float16", (4, 16, 100, 400)),
-        (STORAGE_WIDE_SUMS, "bfloat16", (4, 16, 100, 400, 2000)),
+        (STORAGE_WIDE_SUMS, "bfloat16", (8, 16, 100, 400, 2000)),
     ],
     ids=["float16", "bfloat16", "float16-wide-sums", "bfloat16-wide-sums"],
 )
@@ -253,6 +253,8 @@ def test_zeros_ones_and_the_input_itself_are_wrong(dtype: str) -> None:
         scale, count = 2.0 ** random.uniform(-5.0, 5.0), int(random.integers(4, 100))
         sample = random_sample(seed, dtype, kinds=FAKE_KINDS, scale=scale, count=count, eps=scale**2 * 2.0**-8)
         expected, storage = expected_of(sample), dtype_of(dtype)
+        if not sample.x.std(axis=1).all():  # constant after rounding: then zeros are right
+            continue
         for name in (*QUANTITIES, *INFERENCE):
             values = expected[name].values
             fakes = [np.zeros(values.shape, storage), np.ones(values.shape, storage)]
