@@ -91,7 +91,9 @@ def uniform(seed: int, shape: tuple[int, ...]) -> Rows:
 def bell(seed: int, shape: tuple[int, ...]) -> Rows:
     """Bell-shaped numbers of mean 0 and variance 1: the sum of four uniform ones, centred and scaled."""
     parts = uniform(seed, (4, *shape))
-    return (((parts[0] + parts[1]) + (parts[2] + parts[3])) - 2.0) * SQRT_3
+    centred: Rows = ((parts[0] + parts[1]) + (parts[2] + parts[3])) - 2.0
+    centred *= SQRT_3
+    return centred
 
 
 def _normal(recipe: Recipe, channels: int, count: int) -> Rows:

@@ -6,6 +6,7 @@ vacuous and judges nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -28,10 +29,10 @@ class Bound(NamedTuple):
     allowed: Quad
     meaningful: NDArray[np.bool_]
 
-    def below(self, size: Quad) -> Bound:
-        """The same bound, vacuous besides where it (or its mean over a row) is not far below a size of shape (C,)."""
+    def below(self, size: Quad, share: float = VACUOUS) -> Bound:
+        """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,)."""
         allowed = mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
-        return Bound(self.allowed, self.meaningful & ((allowed <= VACUOUS * size) | (size == 0)))
+        return Bound(self.allowed, self.meaningful & ((allowed <= share * size) | (size == 0)))
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ class BatchBounds:
         allowed = allowed + p.eta * underflow
         paths = scale * (np.abs(dy) + column(mean_dy) + normalised * column(mean_product)) if grade.composite else None
         size = self._scale * np.sqrt(mean_of(dy * dy))
-        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size)
+        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size, math.sqrt(VACUOUS))
 
 
 def root_error(relative: Quad) -> Quad:

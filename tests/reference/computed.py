@@ -119,7 +119,7 @@ class _Layer:
         return self.dy * (seen.gamma * seen.inverse)[:, None], dgamma, dbeta
 
     def _moved(self, old: Vector, batch: Vector, momentum: float) -> Vector:
-        new = self.compute.type(momentum)
+        new: Any = self.compute.type(momentum)
         if self.algorithm.incremental:
             return np.asarray(old - new * (old - batch))
         kept = self._round((self.compute.type(1) - new) * old, vector=True)
