@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.bounds import ROOT, Bound, Precision, Statistics, dbeta_error, product_size, root_error
+from bn_reference.bounds import (
+    ROOT,
+    Bound,
+    Precision,
+    Statistics,
+    dbeta_error,
+    folded_error,
+    product_error,
+    product_size,
+    root_error,
+    rounded_sum,
+)
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade
 from bn_reference.graph import Forward, RowGradients, column, mean_of, sum_of
@@ -96,14 +107,14 @@ class InferenceBounds:
         """Item 7, inference: a sum over the batch, direct or folded."""
         p, inverse = self._precision(grade), self._inverse
         stored, magnitude = Precision.of(self.compute, self.parameters, grade), sum_of(np.abs(dy))
-        products, terms = sum_of(np.abs(dy * self.nodes.normalised)), p.adding(dy.shape[1]) + 4 * p.u
-        allowed = (self._root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma) + terms * products
+        allowed = (self._root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
+        allowed = allowed + product_error(dy, self.nodes.normalised, grade, p)
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
         if grade.folded:
-            magnitudes = sum_of(np.abs(dy * self.x)) + np.abs(self.nodes.mean) * magnitude
-            allowed = allowed + inverse * terms * magnitudes
+            allowed = allowed + inverse * folded_error(dy, self.x, self.nodes.mean, grads.dbeta, grade, p)
+        paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
         underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
-        allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, products if grade.composite else None)
+        allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, paths)
         return Bound(allowed, self._meaningful(grade) & self._sums(grade)).below(product_size(dy, self.nodes))
 
     @quietly

@@ -41,9 +41,9 @@ TIGHT = Grade("tight")
 STABLE = Grade("stable", folded=True, composite=True)
 DEGRADED = (
     Grade("degraded(raw-moments)", folded=True, composite=True, raw_moments=True),
-    Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, wide_sums=True, safety=1),
+    Grade("degraded(storage-precision)", folded=True, storage_precision=True, wide_sums=True, safety=1),
     Grade("degraded(sequential-sum)", folded=True, composite=True, sequential=True),
-    Grade("degraded(storage-precision)", folded=True, composite=True, storage_precision=True, safety=1),
+    Grade("degraded(storage-precision)", folded=True, storage_precision=True, safety=1),
 )
 GRADES = (TIGHT, STABLE, *DEGRADED)
 """Every grade, best first; what none of them explains is `wrong`."""

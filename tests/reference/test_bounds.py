@@ -69,7 +69,7 @@ def test_right_algorithms_stay_within_their_grades_on_thousands_of_cases(formats
     """The calibration of BOUNDS.md: largest error / bound with C = 4, and, for information, with C = 1."""
     tables: dict[tuple[str, float], dict[str, float]] = {}
     cases = 0
-    for sample in random_samples(6000, start=1000):
+    for sample in random_samples(4000, start=1000):
         if (sample.dtype in ("float16", "bfloat16")) != (formats == "float16 and bfloat16"):
             continue
         expected, cases = expected_of(sample), cases + 1
@@ -82,7 +82,7 @@ def test_right_algorithms_stay_within_their_grades_on_thousands_of_cases(formats
                 ratios = {quantity: ratio(expected[quantity], got, grade) for quantity, got in found.items()}
                 worst(tables.setdefault((name, safety), {}), ratios)
                 assert safety == 1.0 or max(ratios.values()) <= 1.0, f"{name}, {sample.name}: {ratios}"
-    assert cases >= 2000
+    assert cases == 2000
     for safety in (4.0, 1.0):
         figures(f"{formats}, {cases} cases, largest error / bound at C = {safety:g}")
         figures(HEADER)
@@ -100,7 +100,10 @@ def test_right_algorithms_stay_within_their_grades_at_large_counts(figures: Figu
         for name, algorithm in ALGORITHMS.items():
             if name != "Welford" and applies(algorithm, sample):
                 found = outputs(algorithm, sample)
-                ratios = {quantity: ratio(expected[quantity], got) for quantity, got in found.items()}
+                ratios = {
+                    quantity: ratio(expected[quantity], got, GRADE_OF[algorithm.grade])
+                    for quantity, got in found.items()
+                }
                 worst(tables.setdefault(name, {}), ratios)
     figures("float32, n = 4096 to 50000, C = 4")
     figures(HEADER)
@@ -214,7 +217,7 @@ def test_a_sequential_sum_is_named_where_its_rounding_is_systematic(value: float
 def storage_samples(dtype: str, count: int) -> list[Sample]:
     kinds = ("normal", "uniform")
     return [
-        random_sample(seed, dtype, count=count, offset=float(seed % 2), scale=1.0, eps=2.0**-10, kinds=kinds)
+        random_sample(seed, dtype, count=count, offset=float(seed % 3), scale=1.0, eps=2.0**-10, kinds=kinds)
         for seed in range(12)
     ]
 
@@ -230,10 +233,12 @@ def storage_samples(dtype: str, count: int) -> list[Sample]:
     ids=["float16", "bfloat16", "float16-wide-sums", "bfloat16-wide-sums"],
 )
 def test_arithmetic_in_the_storage_format_is_named(algorithm: Algorithm, dtype: str, counts: tuple[int, ...]) -> None:
+    """With mean / deviation up to 2. Its grade is vacuous for some of dgamma there, which is `wrong` then."""
     for count in counts:
         found = Counter(worst_level(algorithm, sample) for sample in storage_samples(dtype, count))
-        assert set(found) <= {"stable", "degraded(storage-precision)"}, (count, found)
-        assert found["degraded(storage-precision)"] >= 3, (count, found)
+        assert set(found) <= {"stable", "degraded(storage-precision)", "wrong"}, (count, found)
+        assert found["degraded(storage-precision)"] >= 2, (count, found)
+        assert found["degraded(storage-precision)"] >= found["wrong"], (count, found)
 
 
 def test_unstable_algorithms_fail_where_their_grades_are_vacuous() -> None:
