@@ -23,7 +23,7 @@ from bn_reference.bounds import (
 )
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade
-from bn_reference.graph import Forward, RowGradients, column, mean_of, sum_of
+from bn_reference.graph import Forward, RowGradients, column, sum_of
 from bn_reference.quad import QUAD, Quad, quietly, to_quad
 from bn_reference.running import Weights
 
@@ -92,7 +92,7 @@ class InferenceBounds:
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
         allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
-        return Bound(allowed, self._meaningful(grade)).below(self._gamma + mean_of(np.abs(self.nodes.y)))
+        return Bound(allowed, self._meaningful(grade))
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
