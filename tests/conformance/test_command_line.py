@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bn_conformance import implementations
+from bn_conformance.commands.inspect import list_
+from bn_conformance.implementations import NOT_INSTALLED
 from bn_conformance.results import Results, read
 
 ROOT = Path(__file__).parents[2]
@@ -187,6 +191,20 @@ def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_p
     assert stale.line == 2
     assert "faults.toml, line 2" in stale.message
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
+def test_list_cuts_no_name_short_on_any_terminal(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = {"status": NOT_INSTALLED, "versions": {}, "message": "words " * 30}
+    entries = {name: replace(entry, **absent) for name, entry in implementations.registered().items()}
+    monkeypatch.setattr(implementations, "registered", lambda: entries)
+    monkeypatch.setenv("COLUMNS", columns)
+    list_(cases=False, clauses=False, clause=())
+    rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    for name, described in entries.items():
+        assert [name, NOT_INSTALLED, described.group] in rows
 
 
 def modules_after(code: str) -> set[str]:

@@ -7,6 +7,9 @@ import click
 from bn_conformance.cases import all_cases
 from bn_reference.clauses import clauses as all_clauses
 
+NARROWEST_TABLE = 80
+"""Columns below which a table is not squeezed further: a name cut short is worse than a line that wraps."""
+
 
 def list_(cases: bool, clauses: bool, clause: tuple[str, ...]) -> int:
     """Print implementations, cases or clauses."""
@@ -45,11 +48,16 @@ def _list_implementations() -> None:
 
     from bn_conformance.implementations import registered
 
-    table = Table("implementation", "status", "versions", "group", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("implementation", "status", "group"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("versions", overflow="fold")
     for entry in registered().values():
         versions = ", ".join(f"{name} {version}" for name, version in entry.versions.items())
-        table.add_row(*(Text(part) for part in (entry.name, entry.status, versions or entry.message, entry.group)))
-    Console().print(table)
+        table.add_row(*(Text(part) for part in (entry.name, entry.status, entry.group, versions or entry.message)))
+    console = Console()
+    console.width = max(console.width, NARROWEST_TABLE)
+    console.print(table)
 
 
 def show(case: str, implementation: str) -> int:
