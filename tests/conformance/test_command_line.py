@@ -197,8 +197,10 @@ def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_p
 def test_list_cuts_no_name_short_on_any_terminal(
     columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    absent = {"status": NOT_INSTALLED, "versions": {}, "message": "words " * 30}
-    entries = {name: replace(entry, **absent) for name, entry in implementations.registered().items()}
+    entries = {
+        name: replace(entry, status=NOT_INSTALLED, versions={}, message="words " * 30)
+        for name, entry in implementations.registered().items()
+    }
     monkeypatch.setattr(implementations, "registered", lambda: entries)
     monkeypatch.setenv("COLUMNS", columns)
     list_(cases=False, clauses=False, clause=())
