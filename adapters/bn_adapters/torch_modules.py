@@ -207,13 +207,21 @@ class TorchFunctionalLayer(TorchLayer):
         self._copy_into(**state)
 
 
-class TorchNN(Adapter):
-    """`torch.nn.BatchNorm1d` for ranks 2 and 3, `BatchNorm2d` for 4, `BatchNorm3d` for 5."""
+class TorchAdapter(Adapter):
+    """What the adapters of torch share."""
 
-    name = "torch.nn"
     framework = "torch"
     requires = ("torch",)
     install = INSTALL
+
+    def set_threads(self, count: int) -> None:
+        load_torch().set_num_threads(count)
+
+
+class TorchNN(TorchAdapter):
+    """`torch.nn.BatchNorm1d` for ranks 2 and 3, `BatchNorm2d` for 4, `BatchNorm3d` for 5."""
+
+    name = "torch.nn"
     convention = Convention()  # the default convention is this module's: see the docstring of torch.nn.BatchNorm2d
     capabilities = Capabilities(
         dtypes=ALL_DTYPES,
@@ -221,6 +229,7 @@ class TorchNN(Adapter):
         affine=frozenset({"both", "none", "gamma"}),  # bias=False; there is no argument to drop the weight alone
         cumulative=True,
         freeze=True,
+        threads=True,
     )
 
     def build(self, config: LayerConfig) -> Layer:
@@ -256,7 +265,7 @@ class TorchNNChannelsLast(TorchNN):
         return TorchModuleLayer(self._module(config), self.device, memory_format)
 
 
-class TorchFunctional(Adapter):
+class TorchFunctional(TorchAdapter):
     """`torch.nn.functional.batch_norm`, the caller keeping the tensors.
 
     The initial running statistics are the caller's, not the function's: this adapter starts them as the modules do.
@@ -264,14 +273,12 @@ class TorchFunctional(Adapter):
     """
 
     name = "torch.functional"
-    framework = "torch"
-    requires = ("torch",)
-    install = INSTALL
     convention = Convention()
     capabilities = Capabilities(
         dtypes=ALL_DTYPES,
         mixed=MIXED,
         affine=frozenset({"both", "none", "gamma", "beta"}),
+        threads=True,
     )
 
     def build(self, config: LayerConfig) -> Layer:

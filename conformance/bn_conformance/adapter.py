@@ -67,6 +67,8 @@ class Capabilities:
         state: whether `Layer.state` and `Layer.load_state` work.
         set_statistics: whether `Layer.set_running_statistics` works.
         compiles: each new shape costs a compilation, so that sweeps over sizes are left out.
+        threads: whether `Adapter.set_threads` works.
+        concurrent: whether two layers may run at the same time in two Python threads.
         devices: devices that `Adapter.device` may name.
     """
 
@@ -81,6 +83,8 @@ class Capabilities:
     state: bool = True
     set_statistics: bool = True
     compiles: bool = False
+    threads: bool = False
+    concurrent: bool = True
     devices: tuple[str, ...] = ("cpu",)
 
 
@@ -108,18 +112,24 @@ class Layer(ABC):
 
     @abstractmethod
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """Set both running statistics, each of shape (C,)."""
+        """Set both running statistics, each of shape (C,) and with any strides; the arrays stay the caller's."""
 
     @abstractmethod
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        """Set gamma and beta, each of shape (C,); None for one that the layer does not have."""
+        """Set gamma and beta, each of shape (C,) and with any strides; None for one that the layer does not have.
+
+        May be called at any time; the next forward uses them. The arrays stay the caller's.
+        """
 
     def state(self) -> Mapping[str, Array]:
-        """Everything that a saved model holds of this layer, as the framework itself names it."""
+        """Everything that a saved model holds of this layer, as the framework itself names it; copies, not views.
+
+        Whether a layer is frozen is no part of it.
+        """
         raise NotImplementedError("this adapter has no state(); declare Capabilities(state=False)")
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """Load into this fresh layer what `state` gave of another layer of the same configuration."""
+        """Load what `state` gave of another layer of the same configuration, over whatever this layer holds."""
         raise NotImplementedError("this adapter has no load_state(); declare Capabilities(state=False)")
 
     def freeze(self) -> None:
@@ -166,6 +176,14 @@ class Adapter(ABC):
     def supports(self, config: LayerConfig) -> str | None:
         """None, or in a sentence why this configuration is not supported although each capability is declared."""
         return None
+
+    def set_threads(self, count: int) -> None:
+        """Compute with this many threads from now on, in layers built later; 1 is how a process starts.
+
+        Raises:
+            NotImplementedError: the adapter does not say how; `Capabilities.threads` is False then.
+        """
+        raise NotImplementedError("this adapter has no set_threads(); declare Capabilities(threads=False)")
 
     def versions(self) -> Mapping[str, str]:
         """Versions of what is judged, by distribution name."""

@@ -63,7 +63,7 @@ def bands(
     pooled = np.concatenate(rows, axis=1)
     mean, deviation = pooled.mean(axis=1), pooled.std(axis=1)
     kurtosis = (((pooled - mean[:, None]) / deviation[:, None]) ** 4).mean(axis=1)
-    weight = float(weights_of(case.config, convention, 0).new)
+    weight = float(weights_of(case.config, convention, len(training)).new)
     left = (1.0 - weight) ** len(training)
     factor = np.sqrt((1.0 + weight / (2.0 - weight)) / rows[-1].shape[1])
     mean_band = DEVIATIONS * factor + left * np.abs(mean) / deviation

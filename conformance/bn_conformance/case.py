@@ -27,7 +27,10 @@ class Batch:
         shape: shape of x.
         x: recipe of x.
         dy: recipe of dy; None for no backward.
-        view: how x (and dy) lie in memory, one of `bn_conformance.views.VIEWS`.
+        view: how x lies in memory, one of `bn_conformance.views.VIEWS`.
+        dy_view: how dy lies in memory; None for as x does (read-only where x is broadcast).
+        interrupt: recipe of an x of the same shape, on which another layer of the same configuration is trained
+            between the forward and the backward; None for no such layer.
         judge: whether the step's numbers are judged; a training step in a long sequence may only move statistics.
         dtype: format of x where it is not the configuration's (bad input).
         dy_shape: shape of dy where it is not that of x (bad input).
@@ -38,6 +41,8 @@ class Batch:
     x: Recipe
     dy: Recipe | None = None
     view: View = "contiguous"
+    dy_view: View | None = None
+    interrupt: Recipe | None = None
     judge: bool = True
     dtype: str | None = None
     dy_shape: tuple[int, ...] | None = None
@@ -45,15 +50,37 @@ class Batch:
 
 @dataclass(frozen=True)
 class SetStatistics:
-    """Set the running statistics: recipes of vectors."""
+    """Set the running statistics: recipes of vectors, and how these lie in memory."""
 
     mean: Recipe
     variance: Recipe
+    view: View = "contiguous"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Recipes of gamma and beta, and how these vectors lie in memory."""
+
+    gamma: Recipe
+    beta: Recipe
+    view: View = "contiguous"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetParameters(Parameters):
+    """Set gamma and beta, those of them that the layer has, from here on."""
 
 
 @dataclass(frozen=True)
 class Reload:
-    """Save the layer's state, build a fresh layer and load the state into it."""
+    """Save the layer's state, build another layer, load the state into it and go on with that.
+
+    Attributes:
+        also: a training step that the other layer makes before it loads, and the saved one after that; their numbers
+            are not judged, and neither may leave a trace.
+    """
+
+    also: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +88,7 @@ class Freeze:
     """Freeze the layer."""
 
 
-Step = Batch | SetStatistics | Reload | Freeze
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """Recipes of gamma and beta; a case without leaves the layer's defaults (1 and 0)."""
-
-    gamma: Recipe
-    beta: Recipe
+Step = Batch | SetStatistics | SetParameters | Reload | Freeze
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +102,7 @@ class Case:
         clauses: ids of the clauses it tests, the deciding one first.
         config: the layer.
         steps: what happens to it, in order.
-        parameters: gamma and beta, or None for the layer's defaults.
+        parameters: gamma and beta at the beginning, or None for the layer's defaults (1 and 0).
         judges: kinds of quantities that are judged.
         expects: `numbers`; `numbers-or-refusal`, where a clear error is as good; or `refusal`, where nothing else is.
         exact_statistics: mean and variance are exact in any order of summation.
@@ -93,6 +112,9 @@ class Case:
         nonfinite_alike: where the golden is NaN or infinite any NaN or infinity is right.
         repeat: the whole sequence runs twice, on two fresh layers, and must give the same bits.
         band: output statistics that are judged in a derived band (the two-layer network), else None.
+        threads: how many threads the implementation computes with.
+        concurrent: rounds in which two layers, one on x and one on the `interrupt` of the only step, run forward and
+            backward at the same time; 0 for none.
         sweep: one of many sizes, left out for implementations that compile for each shape.
         axes: what the id spells, for reports.
     """
@@ -113,6 +135,8 @@ class Case:
     nonfinite_alike: bool = False
     repeat: bool = False
     band: bool = False
+    threads: int = 1
+    concurrent: int = 0
     sweep: bool = False
     axes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -151,6 +175,8 @@ def unsupported_reason(case: Case, can: Capabilities) -> str | None:
             any(isinstance(step, SetStatistics) for step in case.steps) and not can.set_statistics,
             "setting running statistics",
         ),
+        (case.threads > 1 and not can.threads, "setting the number of threads"),
+        (case.concurrent > 0 and not can.concurrent, "running in two threads at the same time"),
         (case.sweep and can.compiles, "sweep over sizes (compiles for each shape)"),
     )
     return next((f"{what} is not declared" for lacks, what in lacking if lacks), None)

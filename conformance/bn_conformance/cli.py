@@ -144,3 +144,112 @@ main.add_command(
         ],
     )
 )
+main.add_command(
+    _lazy(
+        "power",
+        implementation="bn_conformance.commands.power:power",
+        summary="Show which deviations the suite catches, and where; exits with 1 if any survives.",
+        params=[
+            click.Argument(["deviations"], nargs=-1, metavar="[DEVIATION]..."),
+            click.Option(["--case", "cases"], multiple=True, metavar="PATTERN", help="Case id, or a pattern."),
+            click.Option(["-n", "processes"], type=int, default=0, help="Processes  [default: one a core]"),
+            click.Option(
+                ["--format", "format_"],
+                type=click.Choice(["terminal", "markdown", "json"]),
+                default="terminal",
+                show_default=True,
+            ),
+            click.Option(["-o", "--output"], default="", metavar="FILE", help="Output  [default: standard output]"),
+        ],
+    )
+)
+main.add_command(
+    _lazy(
+        "probe",
+        implementation="bn_conformance.commands.probe:probe",
+        summary="Measure the convention of an implementation from its behaviour, beside what it declares.",
+        epilog="Exit codes: 0 all agrees, 1 something does not, 2 usage, 3 nothing could be measured.",
+        params=[
+            click.Argument(["implementation"]),
+            click.Option(
+                ["--format", "format_"], type=click.Choice(["terminal", "json"]), default="terminal", show_default=True
+            ),
+            click.Option(["-o", "--output"], default="", metavar="FILE", help="Output  [default: standard output]"),
+            click.Option(["--device"], default="cpu", show_default=True, help="Device to run on."),
+            click.Option(
+                ["--timeout"], type=float, default=60.0, show_default=True, help="Seconds that one call may take."
+            ),
+            click.Option(["--known-faults"], multiple=True, metavar="FILE", help="Your own known faults, a TOML file."),
+        ],
+    )
+)
+main.add_command(
+    _lazy(
+        "diff",
+        implementation="bn_conformance.commands.diff:diff",
+        summary="How two implementations (or conventions) differ, and the verified recipe that converts one's state.",
+        epilog="Exit codes: 0 converted and verified, 1 not, 2 usage.",
+        params=[
+            click.Argument(["a"]),
+            click.Argument(["b"]),
+            click.Option(
+                ["--format", "format_"],
+                type=click.Choice(["terminal", "markdown", "html", "json"]),
+                default="terminal",
+                show_default=True,
+            ),
+            click.Option(["-o", "--output"], default="", metavar="FILE", help="Output  [default: standard output]"),
+            click.Option(["--device"], default="cpu", show_default=True, help="Device to run on."),
+            click.Option(
+                ["--timeout"], type=float, default=60.0, show_default=True, help="Seconds that one call may take."
+            ),
+        ],
+    )
+)
+
+
+@main.group("vectors", epilog=EPILOG)
+def _vectors() -> None:
+    """Golden vectors for other languages: export them, and judge results that were made with them."""
+
+
+_vectors.add_command(
+    _lazy(
+        "export",
+        implementation="bn_conformance.commands.vectors:export",
+        summary="Write cases with their goldens and error bounds as JSON, one file a case.",
+        params=[
+            click.Option(
+                ["-o", "--output"], default="", metavar="DIR", help="Folder to write to  [default: ./vectors]"
+            ),
+            click.Option(["--case", "cases"], multiple=True, metavar="PATTERN", help="Case id, or a pattern."),
+            click.Option(["--clause", "clauses"], multiple=True, metavar="ID", help="A clause or family."),
+            click.Option(["--core"], is_flag=True, help="The core set, as it comes with bnconform."),
+            click.Option(
+                ["--convention"],
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="A change to torch's convention, or a named one: biased, momentum-old, textbook.",
+            ),
+            click.Option(["-i", "--implementation"], default="", metavar="NAME", help="Under its convention."),
+        ],
+    )
+)
+_vectors.add_command(
+    _lazy(
+        "check",
+        implementation="bn_conformance.commands.vectors:check",
+        summary="Judge results made elsewhere: JSON lines with case, step, quantity and values.",
+        epilog=EPILOG,
+        params=[
+            click.Argument(["file"]),
+            click.Option(
+                ["--level"],
+                type=click.Choice(["tight", "stable", "degraded"]),
+                default="degraded",
+                show_default=True,
+                help="Worst level that passes.",
+            ),
+        ],
+    )
+)

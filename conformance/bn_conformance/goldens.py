@@ -59,13 +59,11 @@ class Goldens:
 
     def _compute(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
         data, axis = self.data(case), case.config.channel_axis
-        parameters = Parameters(
-            None if data.gamma is None else to_quad(data.gamma), None if data.beta is None else to_quad(data.beta)
-        )
         steps = []
         for batch, tensors in zip(case.batches, data.batches, strict=True):
             x = to_quad(channels_first(tensors.x, axis))
             dy = None if tensors.dy is None else to_quad(channels_first(tensors.dy, axis))
-            golden = Golden(case.config, convention, x, parameters, case.exact_statistics)
+            gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
+            golden = Golden(case.config, convention, x, Parameters(gamma, beta), case.exact_statistics)
             steps.append(StepGolden(golden, dy, golden.training(dy) if batch.training else None))
         return tuple(steps)

@@ -7,14 +7,17 @@ plain data: what is no array is described, an exception becomes `LayerError`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from bn_conformance.adapter import Adapter, Array, Layer, LayerConfig
+from bn_conformance.together import together
 from bn_conformance.views import realise
+from bn_conformance.watch import Watch, memory_of
 from bn_conformance.wire import NotAnArray, describe_foreign, is_numeric, native
 
 Returned = Array | NotAnArray
@@ -86,11 +89,11 @@ class Host(Protocol):
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Running mean and variance."""
 
-    def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
-        """Set the running statistics."""
+    def set_running_statistics(self, layer: int, mean: Array, variance: Array, view: str = "contiguous") -> None:
+        """Set the running statistics from views of vectors."""
 
-    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None) -> None:
-        """Set gamma and beta."""
+    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None, view: str = "contiguous") -> None:
+        """Set gamma and beta from views of vectors."""
 
     def state(self, layer: int) -> Mapping[str, Returned]:
         """The layer's state."""
@@ -104,8 +107,16 @@ class Host(Protocol):
     def update_statistics(self, layer: int) -> None:
         """Run the explicit update."""
 
-    def drop(self, layer: int) -> None:
-        """Forget a layer."""
+    def set_threads(self, count: int) -> None:
+        """See `Adapter.set_threads`."""
+
+    def concurrently(
+        self, layers: Sequence[int], xs: Sequence[Array], dys: Sequence[Array], rounds: int
+    ) -> list[list[Sequence[Returned | None]]]:
+        """Train layers at the same time, each in a thread of its own: y, dx, dgamma and dbeta of each round."""
+
+    def drop(self, layer: int) -> list[str]:
+        """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""
 
 
 def returned(value: Any) -> Returned:
@@ -119,6 +130,7 @@ class LocalHost:
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self._layers: dict[int, Layer] = {}
+        self._watches: dict[int, Watch] = {}
         self._next = 0
         self.seconds = 0.0
 
@@ -140,29 +152,42 @@ class LocalHost:
         """Build a layer and name it."""
         self._next += 1
         self._layers[self._next] = self._call("build", lambda: self._adapter.build(config))
+        self._watches[self._next] = Watch()
         return self._next
 
     def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
         """Run forward on a view of x."""
         given = realise(x, view)
-        before = given.tobytes()
-        y = returned(self._call("forward", lambda: self._layers[layer].forward(given, training)))
+        memory = memory_of(given)
+        before = memory.tobytes()
+        raw = self._call("forward", lambda: self._layers[layer].forward(given, training))
+        watch, after = self._watches[layer], memory.tobytes()
+        number = watch.call("forward")
+        watch.hold("x of forward", number, memory, after)
+        watch.hold("y of forward", number, raw)
+        y = returned(raw)
         shares = isinstance(y, np.ndarray) and np.may_share_memory(y, given)
         if shares and isinstance(y, np.ndarray):
             y = y.copy()
-        return ForwardResult(y, given.tobytes() != before, shares)
+        return ForwardResult(y, after != before, shares)
 
     def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
         """Run backward on a view of dy."""
         given = realise(dy, view)
-        before = given.tobytes()
+        memory = memory_of(given)
+        before = memory.tobytes()
         grads = self._call("backward", lambda: self._unpack(self._layers[layer].backward(given)))
+        watch, after = self._watches[layer], memory.tobytes()
+        number = watch.call("backward")
+        watch.hold("dy of backward", number, memory, after)
+        for name, gradient in zip(("dx", "dgamma", "dbeta"), grads, strict=True):
+            watch.hold(f"{name} of backward", number, gradient)
         dx, dgamma, dbeta = grads
         return BackwardResult(
             returned(dx),
             None if dgamma is None else returned(dgamma),
             None if dbeta is None else returned(dbeta),
-            given.tobytes() != before,
+            after != before,
         )
 
     @staticmethod
@@ -176,7 +201,13 @@ class LocalHost:
 
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Running mean and variance, copied."""
-        return self._call("running_statistics", lambda: self._pair(self._layers[layer].running_statistics()))
+        statistics = self._call("running_statistics", lambda: self._layers[layer].running_statistics())
+        mean, variance = self._call("running_statistics", lambda: self._pair(statistics))
+        watch = self._watches[layer]
+        number = watch.call("running_statistics")
+        for part in statistics:
+            watch.hold("the result of running_statistics", number, part)
+        return mean, variance
 
     @staticmethod
     def _pair(statistics: Any) -> tuple[Returned, Returned]:
@@ -189,24 +220,41 @@ class LocalHost:
             np.array(native(part)) if is_numeric(part) else describe_foreign(part) for part in (mean, variance)
         )  # type: ignore[return-value]
 
-    def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
-        """Set the running statistics."""
-        self._call("set_running_statistics", lambda: self._layers[layer].set_running_statistics(mean, variance))
+    def set_running_statistics(self, layer: int, mean: Array, variance: Array, view: str = "contiguous") -> None:
+        """Set the running statistics from views of vectors."""
+        given = self._given(layer, "set_running_statistics", {"mean": mean, "variance": variance}, view)
+        self._call("set_running_statistics", lambda: self._layers[layer].set_running_statistics(**given))
 
-    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None) -> None:
-        """Set gamma and beta."""
-        self._call("set_parameters", lambda: self._layers[layer].set_parameters(gamma, beta))
+    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None, view: str = "contiguous") -> None:
+        """Set gamma and beta from views of vectors."""
+        vectors = {name: part for name, part in (("gamma", gamma), ("beta", beta)) if part is not None}
+        given = self._given(layer, "set_parameters", vectors, view)
+        self._call("set_parameters", lambda: self._layers[layer].set_parameters(given.get("gamma"), given.get("beta")))
+
+    def _given(self, layer: int, operation: str, arrays: Mapping[str, Array], view: str) -> dict[str, Array]:
+        """Arrays in memory of their own, which the layer may keep and must not write to."""
+        watch, given = self._watches[layer], {}
+        number = watch.call(operation)
+        for name, array in arrays.items():
+            given[name] = realise(array, view) if array.ndim else array.copy()
+            watch.hold(f"{name} of {operation}", number, memory_of(given[name]))
+        return given
 
     def state(self, layer: int) -> Mapping[str, Returned]:
         """The layer's state, copied."""
         state = self._call("state", lambda: dict(self._layers[layer].state()))
+        watch = self._watches[layer]
+        number = watch.call("state")
+        for key, value in state.items():
+            watch.hold(f"{key} of state", number, value)
         return {
             str(key): np.array(native(value)) if is_numeric(value) else returned(value) for key, value in state.items()
         }
 
     def load_state(self, layer: int, state: Mapping[str, Array]) -> None:
         """Load a state."""
-        self._call("load_state", lambda: self._layers[layer].load_state(state))
+        given = self._given(layer, "load_state", state, "contiguous")
+        self._call("load_state", lambda: self._layers[layer].load_state(given))
 
     def freeze(self, layer: int) -> None:
         """Freeze the layer."""
@@ -216,6 +264,27 @@ class LocalHost:
         """Run the explicit update."""
         self._call("update_statistics", lambda: self._layers[layer].update_statistics())
 
-    def drop(self, layer: int) -> None:
-        """Forget a layer."""
+    def set_threads(self, count: int) -> None:
+        """See `Adapter.set_threads`."""
+        self._call("set_threads", lambda: self._adapter.set_threads(count))
+
+    def concurrently(
+        self, layers: Sequence[int], xs: Sequence[Array], dys: Sequence[Array], rounds: int
+    ) -> list[list[Sequence[Returned | None]]]:
+        """Train layers at the same time, each in a thread of its own: y, dx, dgamma and dbeta of each round."""
+
+        def step(layer: Layer, x: Array, dy: Array) -> Sequence[Returned | None]:
+            results = [layer.forward(x, True), *self._unpack(layer.backward(dy))]
+            return [None if part is None else returned(part) for part in results]
+
+        calls = [
+            partial(step, self._layers[layer], x.copy(), dy.copy())
+            for layer, x, dy in zip(layers, xs, dys, strict=True)
+        ]
+        return self._call("concurrently", lambda: together(calls, rounds))
+
+    def drop(self, layer: int) -> list[str]:
+        """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""
         self._layers.pop(layer, None)
+        watch = self._watches.pop(layer, None)
+        return watch.changed() if watch else []

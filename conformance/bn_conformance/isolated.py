@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from bn_conformance.adapter import Array, LayerConfig
@@ -188,13 +188,13 @@ class IsolatedHost:
         mean, variance = self._ask("running_statistics", layer=layer)
         return mean, variance
 
-    def set_running_statistics(self, layer: int, mean: Array, variance: Array) -> None:
-        """Set the running statistics."""
-        self._ask("set_running_statistics", layer=layer, mean=mean, variance=variance)
+    def set_running_statistics(self, layer: int, mean: Array, variance: Array, view: str = "contiguous") -> None:
+        """Set the running statistics from views of vectors."""
+        self._ask("set_running_statistics", layer=layer, mean=mean, variance=variance, view=view)
 
-    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None) -> None:
-        """Set gamma and beta."""
-        self._ask("set_parameters", layer=layer, gamma=gamma, beta=beta)
+    def set_parameters(self, layer: int, gamma: Array | None, beta: Array | None, view: str = "contiguous") -> None:
+        """Set gamma and beta from views of vectors."""
+        self._ask("set_parameters", layer=layer, gamma=gamma, beta=beta, view=view)
 
     def state(self, layer: int) -> Mapping[str, Returned]:
         """The layer's state."""
@@ -213,6 +213,19 @@ class IsolatedHost:
         """Run the explicit update."""
         self._ask("update_statistics", layer=layer)
 
-    def drop(self, layer: int) -> None:
-        """Forget a layer."""
-        self._ask("drop", layer=layer)
+    def set_threads(self, count: int) -> None:
+        """See `Adapter.set_threads`."""
+        self._ask("set_threads", count=count)
+
+    def concurrently(
+        self, layers: Sequence[int], xs: Sequence[Array], dys: Sequence[Array], rounds: int
+    ) -> list[list[Sequence[Returned | None]]]:
+        """Train layers at the same time, each in a thread of its own: y, dx, dgamma and dbeta of each round."""
+        given: list[list[Sequence[Returned | None]]] = self._ask(
+            "concurrently", layers=list(layers), xs=list(xs), dys=list(dys), rounds=rounds
+        )
+        return given
+
+    def drop(self, layer: int) -> list[str]:
+        """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""
+        return [str(what) for what in self._ask("drop", layer=layer) or ()]

@@ -105,6 +105,14 @@ def judge(
     if not mask.any():
         return Quantity(name=name, outcome=outcome, clauses=clauses, total=total)
     ratios = _ratios(errors, tight)
+    if outcome != WRONG:
+        excess = None
+    elif must_be_exact:
+        excess = np.inf
+    elif must_be_tight:
+        excess = float(np.max(_sortable(ratios, mask)))
+    else:
+        excess = _excess(name, expected, errors)
     row, column = (int(part) for part in np.unravel_index(int(np.argmax(_sortable(ratios, mask))), rows.shape))
     got_value, expected_value = float(rows[row, column]), float(golden[row, column])
     return Quantity(
@@ -120,6 +128,7 @@ def judge(
         got=got_value,
         judged=int(mask.sum()),
         total=total,
+        excess=excess,
     )
 
 
@@ -142,6 +151,16 @@ def _level(
         if bool(np.all((explained | overflowed)[mask])):
             return grade.level, errors, tight, mask
     return WRONG, errors, tight, mask
+
+
+def _excess(name: str, expected: Expected, errors: Quad) -> float:
+    """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?"""
+    found = np.inf
+    for grade in GRADES:
+        allowed, meaningful = _allowed(name, expected, grade, errors.shape)
+        if meaningful.any():
+            found = min(found, float(np.max(_sortable(_ratios(errors, allowed), meaningful))))
+    return found
 
 
 def _same(rows: Array, rounded: Array) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from bn_conformance.outcomes import Verdict
 from bn_conformance.results import (
+    Diagnosis,
     End,
     Environment,
     Header,
@@ -46,7 +47,8 @@ def merge(results: Sequence[Results]) -> list[Record]:
     environments = _environments(results, header, kept)
     items = [item for item, _ in kept.values()]
     stale = _stale(results, items)
-    return [header, *environments, *items, *stale, _end(results, header, items, stale)]
+    diagnoses = _diagnoses(results, items)
+    return [header, *environments, *items, *stale, *diagnoses, _end(results, header, items, stale)]
 
 
 def _contradiction(what: str, first: Results, one: object, second: Results, other: object) -> ResultsError:
@@ -129,6 +131,17 @@ def _stale(results: Sequence[Results], items: Sequence[Item]) -> list[StaleFault
     needed = {item.known_fault for item in items if item.known_fault}
     stale = {(fault.file, fault.line, fault.entry): fault for one in results for fault in one.stale_faults}
     return [fault for fault in stale.values() if not fault.reason or fault.reason not in needed]
+
+
+def _diagnoses(results: Sequence[Results], items: Sequence[Item]) -> list[Diagnosis]:
+    """Of each implementation that still fails the diagnosis that examined most, the latest of equals."""
+    failing = {item.implementation for item in items if item.verdict == Verdict.FAIL}
+    found: dict[str, Diagnosis] = {}
+    for diagnosis in (one for part in results for one in part.diagnoses):
+        known = found.get(diagnosis.implementation)
+        if diagnosis.implementation in failing and (known is None or known.examined <= diagnosis.examined):
+            found[diagnosis.implementation] = diagnosis
+    return list(found.values())
 
 
 def _end(results: Sequence[Results], header: Header, items: Sequence[Item], stale: Sequence[StaleFault]) -> End:

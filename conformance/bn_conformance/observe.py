@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from bn_conformance.adapter import Array
-from bn_conformance.case import Batch, Case, Freeze, Reload, SetStatistics
+from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.case import Batch, Case, Freeze, Parameters, Reload, SetParameters, SetStatistics, Step
 from bn_conformance.host import BackwardResult, ForwardResult, Host, LayerError, Returned
 from bn_conformance.views import realise
 from bn_conformance.wire import NotAnArray
@@ -17,38 +18,65 @@ Pair = tuple[Returned, Returned]
 
 @dataclass(frozen=True)
 class BatchData:
-    """The tensors of one step: x, and dy or None, as arrays of the configured format."""
+    """The tensors of one step with data, as arrays of the configured format.
+
+    gamma and beta are those that the layer has in this step, None where it has its defaults or lacks them.
+    """
 
     x: Array
     dy: Array | None
+    gamma: Array | None = None
+    beta: Array | None = None
+    interrupt: Array | None = None
 
 
 @dataclass(frozen=True)
 class CaseData:
-    """Every tensor of a case. Made once, shared by all implementations; nobody writes to it."""
+    """Every tensor of a case. Made once, shared by all implementations; nobody writes to it.
+
+    gamma and beta are those at the beginning.
+    """
 
     batches: tuple[BatchData, ...]
     gamma: Array | None
     beta: Array | None
 
 
+Vectors = tuple[Array | None, Array | None]
+
+
 def data_of(case: Case) -> CaseData:
     """Make the data of a case. A view that repeats the first entry of the batch is applied to the data itself."""
-    config = case.config
+    first = vectors = _vectors(case.config, case.parameters)
     batches = []
-    for batch in case.batches:
-        axis = min(config.channel_axis, len(batch.shape) - 1)
-        x = batch.x.tensor(batch.shape, axis, batch.dtype or config.dtype)
-        dy = None if batch.dy is None else batch.dy.tensor(batch.dy_shape or batch.shape, axis, config.dtype)
-        if batch.view == "broadcast":
-            x = np.ascontiguousarray(realise(x, "broadcast"))
-        batches.append(BatchData(x, dy))
-    gamma = beta = None
-    if case.parameters is not None:
-        channels, dtype = config.num_channels, config.parameter_dtype
-        gamma = case.parameters.gamma.vector(channels, dtype) if config.gamma else None
-        beta = case.parameters.beta.vector(channels, dtype) if config.beta else None
-    return CaseData(tuple(batches), gamma, beta)
+    for step in case.steps:
+        if isinstance(step, SetParameters):
+            vectors = _vectors(case.config, step)
+        elif isinstance(step, Batch):
+            batches.append(_batch_data(case.config, step, vectors))
+    return CaseData(tuple(batches), *first)
+
+
+def _vectors(config: LayerConfig, parameters: Parameters | None) -> Vectors:
+    if parameters is None:
+        return None, None
+    channels, dtype = config.num_channels, config.parameter_dtype
+    return (
+        parameters.gamma.vector(channels, dtype) if config.gamma else None,
+        parameters.beta.vector(channels, dtype) if config.beta else None,
+    )
+
+
+def _batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData:
+    axis = min(config.channel_axis, len(batch.shape) - 1)
+    x = batch.x.tensor(batch.shape, axis, batch.dtype or config.dtype)
+    dy = None if batch.dy is None else batch.dy.tensor(batch.dy_shape or batch.shape, axis, config.dtype)
+    interrupt = None if batch.interrupt is None else batch.interrupt.tensor(batch.shape, axis, config.dtype)
+    if batch.view == "broadcast":
+        x = np.ascontiguousarray(realise(x, "broadcast"))
+    if batch.dy_view == "broadcast" and dy is not None:
+        dy = np.ascontiguousarray(realise(dy, "broadcast"))
+    return BatchData(x, dy, *vectors, interrupt)
 
 
 @dataclass
@@ -59,6 +87,7 @@ class StepObservation:
     forward: ForwardResult | None = None
     after_forward: Pair | None = None
     after_update: Pair | None = None
+    after_interrupt: Pair | None = None
     backward: BackwardResult | None = None
     after: Pair | None = None
 
@@ -71,6 +100,10 @@ class Observation:
     initial: Pair | None = None
     kept: bool = True
     """Whether running statistics that were set were read back, number by number."""
+    changed: list[str] = field(default_factory=list)
+    """Arrays that went in or came out and hold other bytes at the end, as `y of forward 1`."""
+    disturbed: list[str] = field(default_factory=list)
+    """Results that two layers give at the same time and not alone, as `dx of layer 0`."""
     error: LayerError | None = None
     error_step: int = -1
     """Index (among all steps) of the step that raised; -1 for building the layer."""
@@ -88,69 +121,162 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
     Raises:
         HostLost: the process of the implementation is gone.
     """
-    seen = Observation()
-    layers: list[int] = []
+    run = _Run(case, data, host, explicit_update)
+    threads = False
     try:
-        _run(case, data, host, explicit_update, seen, layers)
+        if case.threads != 1:
+            host.set_threads(case.threads)
+            threads = True
+        run.whole()
     except LayerError as error:
-        seen.error = error
-    for layer in layers:
-        host.drop(layer)
-    return seen
+        run.seen.error = error
+    for layer in run.built:
+        run.seen.changed += host.drop(layer)
+    if threads:
+        host.set_threads(1)
+    return run.seen
 
 
-def _run(case: Case, data: CaseData, host: Host, explicit_update: bool, seen: Observation, layers: list[int]) -> None:
-    layers.append(host.build(case.config))
-    if case.parameters is not None and (case.config.gamma or case.config.beta):
-        host.set_parameters(layers[-1], data.gamma, data.beta)
-    statistics = seen.initial = host.running_statistics(layers[-1])
-    batches = iter(data.batches)
-    for index, step in enumerate(case.steps):
-        seen.error_step = index
-        layer = layers[-1]
-        if isinstance(step, Batch):
-            observed = StepObservation(before=statistics)
-            seen.steps.append(observed)
-            _run_batch(step, next(batches), host, layer, explicit_update, observed)
-            statistics = observed.after or statistics
-        elif isinstance(step, SetStatistics):
-            mean, variance = (
-                recipe.vector(case.config.num_channels, _dtype(statistics)) for recipe in (step.mean, step.variance)
-            )
-            host.set_running_statistics(layer, mean, variance)
-            statistics = host.running_statistics(layer)
-            seen.kept = seen.kept and all(map(_holds, statistics, (mean, variance)))
+class _Run:
+    """One run of a case: the layer that its steps are at, every layer that was built, and what was seen."""
+
+    def __init__(self, case: Case, data: CaseData, host: Host, explicit_update: bool) -> None:
+        self.case, self.data, self.host, self.explicit_update = case, data, host, explicit_update
+        self.seen = Observation()
+        self.built: list[int] = []
+        self.layer = 0
+        self.statistics: Pair = (NotAnArray("None"), NotAnArray("None"))
+
+    def whole(self) -> None:
+        """Build the layer and take every step."""
+        self.layer = self._build()
+        self._set_parameters(self.layer, self.data.gamma, self.data.beta, self.case.parameters)
+        self.statistics = self.seen.initial = self.host.running_statistics(self.layer)
+        position = 0
+        for index, step in enumerate(self.case.steps):
+            self.seen.error_step = index
+            if isinstance(step, Batch):
+                self._batch(step, self.data.batches[position])
+                position += 1
+            else:
+                self._between(step)
+        self.seen.error_step = -1
+        if self.case.concurrent:
+            self._concurrently(self.data.batches[0])
+
+    def _build(self) -> int:
+        self.built.append(self.host.build(self.case.config))
+        return self.built[-1]
+
+    def _set_parameters(
+        self, layer: int, gamma: Array | None, beta: Array | None, parameters: Parameters | None
+    ) -> None:
+        if gamma is not None or beta is not None:
+            self.host.set_parameters(layer, gamma, beta, parameters.view if parameters else "contiguous")
+
+    def _between(self, step: Step) -> None:
+        """A step without data of its own."""
+        if isinstance(step, SetStatistics):
+            self._set_statistics(step)
+        elif isinstance(step, SetParameters):
+            self._set_parameters(self.layer, *_vectors(self.case.config, step), step)
         elif isinstance(step, Reload):
-            layers.append(_reload(host, layer, case))
-            statistics = host.running_statistics(layers[-1])
+            self.layer = self._reload(step)
+            self.statistics = self.host.running_statistics(self.layer)
         elif isinstance(step, Freeze):
-            host.freeze(layer)
-    seen.error_step = -1
+            self.host.freeze(self.layer)
+
+    def _set_statistics(self, step: SetStatistics) -> None:
+        channels, dtype = self.case.config.num_channels, _dtype(self.statistics)
+        mean, variance = (recipe.vector(channels, dtype) for recipe in (step.mean, step.variance))
+        self.host.set_running_statistics(self.layer, mean, variance, step.view)
+        self.statistics = self.host.running_statistics(self.layer)
+        self.seen.kept = self.seen.kept and all(map(_holds, self.statistics, (mean, variance)))
+
+    def _batch(self, step: Batch, data: BatchData) -> None:
+        host, layer = self.host, self.layer
+        seen = StepObservation(before=self.statistics)
+        self.seen.steps.append(seen)
+        seen.forward = host.forward(layer, data.x, step.view, step.training)
+        seen.after_forward = seen.after = host.running_statistics(layer)
+        if step.training and self.explicit_update:
+            host.update_statistics(layer)
+            seen.after_update = seen.after = host.running_statistics(layer)
+        if data.interrupt is not None:
+            self._interrupt(data)
+            seen.after_interrupt = seen.after = host.running_statistics(layer)
+        if data.dy is not None:
+            seen.backward = host.backward(layer, data.dy, _dy_view(step))
+            seen.after = host.running_statistics(layer)
+        self.statistics = seen.after
+
+    def _interrupt(self, data: BatchData) -> None:
+        """Another layer, with the parameters in reverse so that they are its own, takes a training step and goes."""
+        assert data.interrupt is not None
+        other = self._build()
+        gamma, beta = (None if vector is None else vector[::-1].copy() for vector in (data.gamma, data.beta))
+        self._set_parameters(other, gamma, beta, None)
+        self._train(other, data.interrupt)
+        self.built.remove(other)
+        self.seen.changed += [f"{what} of another layer" for what in self.host.drop(other)]
+
+    def _train(self, layer: int, x: Array) -> None:
+        self.host.forward(layer, x, "contiguous", True)
+        if self.explicit_update:
+            self.host.update_statistics(layer)
+
+    def _reload(self, step: Reload) -> int:
+        host, layer = self.host, self.layer
+        state = host.state(layer)
+        foreign = {key: value for key, value in state.items() if isinstance(value, NotAnArray)}
+        if foreign:
+            key, value = next(iter(foreign.items()))
+            raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
+        arrays = {key: value for key, value in state.items() if not isinstance(value, NotAnArray)}
+        other = self._build()
+        also = None if step.also is None else _batch_data(self.case.config, step.also, (None, None)).x
+        if also is not None:
+            self._train(other, also)
+        host.load_state(other, arrays)
+        if also is not None:
+            self._train(layer, also)
+        return other
+
+    def _concurrently(self, data: BatchData) -> None:
+        """Two layers that train at the same time give the bits that they give one after the other."""
+        assert data.interrupt is not None
+        assert data.dy is not None
+        xs, rounds = (data.x, data.interrupt), self.case.concurrent
+        dys = data.dy, data.dy + data.dy  # sums over equal ones could be mixed up and nobody would see it
+        results = []
+        for groups in (((0,), (1,)), ((0, 1),)):
+            given: list[list[Sequence[Returned | None]]] = []
+            for group in groups:
+                layers = [self._build() for _ in group]
+                for layer in layers:
+                    self._set_parameters(layer, data.gamma, data.beta, None)
+                given += self.host.concurrently(layers, [xs[i] for i in group], [dys[i] for i in group], rounds)
+            results.append(given)
+        for layer, (alone, beside) in enumerate(zip(*results, strict=True)):
+            for name, one, other in zip(("y", "dx", "dgamma", "dbeta"), *map(_columns, (alone, beside)), strict=True):
+                if not all(map(same_returned, one, other)):
+                    self.seen.disturbed.append(f"{name} of layer {layer}")
 
 
-def _run_batch(
-    step: Batch, data: BatchData, host: Host, layer: int, explicit_update: bool, seen: StepObservation
-) -> None:
-    view = "readonly" if step.view == "broadcast" else step.view
-    seen.forward = host.forward(layer, data.x, step.view, step.training)
-    seen.after_forward = seen.after = host.running_statistics(layer)
-    if step.training and explicit_update:
-        host.update_statistics(layer)
-        seen.after_update = seen.after = host.running_statistics(layer)
-    if data.dy is not None:
-        seen.backward = host.backward(layer, data.dy, view)
-        seen.after = host.running_statistics(layer)
+def _columns(rounds: list[Sequence[Returned | None]]) -> list[tuple[Returned | None, ...]]:
+    """The results of each name, over all rounds."""
+    return list(zip(*rounds, strict=True))
 
 
-def _reload(host: Host, layer: int, case: Case) -> int:
-    state = host.state(layer)
-    foreign = {key: value for key, value in state.items() if isinstance(value, NotAnArray)}
-    if foreign:
-        key, value = next(iter(foreign.items()))
-        raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
-    fresh = host.build(case.config)
-    host.load_state(fresh, {key: value for key, value in state.items() if not isinstance(value, NotAnArray)})
-    return fresh
+def same_returned(one: Returned | None, other: Returned | None) -> bool:
+    """Whether two results are the same bits of the same format and shape."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    return one == other if not isinstance(one, np.ndarray) and not isinstance(other, np.ndarray) else False
+
+
+def _dy_view(step: Batch) -> str:
+    return step.dy_view or ("readonly" if step.view == "broadcast" else step.view)
 
 
 def _holds(got: Returned, given: Array) -> bool:

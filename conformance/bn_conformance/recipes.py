@@ -109,6 +109,11 @@ def _centred(recipe: Recipe, channels: int, count: int) -> Rows:
     return recipe.offset + recipe.scale * bell(recipe.seed, (channels, count))
 
 
+def _alike(recipe: Recipe, channels: int, count: int) -> Rows:
+    """As centred, with the same numbers in every channel."""
+    return np.repeat(_centred(recipe, 1, count), channels, axis=0)
+
+
 def _positive(recipe: Recipe, channels: int, count: int) -> Rows:
     """scale * u + offset with u in [0.5, 2), for variances and gamma."""
     return recipe.offset + recipe.scale * (0.5 + 1.5 * uniform(recipe.seed, (channels, count)))
@@ -188,6 +193,7 @@ def _network(recipe: Recipe, channels: int, count: int) -> Rows:
 KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
     "normal": _normal,
     "centred": _centred,
+    "alike": _alike,
     "positive": _positive,
     "constant": _constant,
     "fill": _fill,

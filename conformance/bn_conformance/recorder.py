@@ -19,6 +19,7 @@ from bn_conformance.plan import Plan
 from bn_conformance.results import (
     CaseInfo,
     ClauseInfo,
+    Diagnosis,
     End,
     Environment,
     Header,
@@ -91,6 +92,7 @@ class Recorder:
             self._progress.close()
         stale = [] if partial or pytest_status == 2 else self._stale()
         self._writer.write(*stale)
+        self._writer.write(*([] if pytest_status == 2 else self._diagnoses()))
         code, message = self._conclusion(stale, partial, pytest_status)
         self._exit_code = code
         self._writer.write(End(exit_code=code, seconds=round(time.perf_counter() - self._start, 3), message=message))
@@ -145,6 +147,23 @@ class Recorder:
                     StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message, reason=fault.title)
                 )
         return found
+
+    def _diagnoses(self) -> list[Diagnosis]:
+        """What explains the failures of each implementation whose failing items were examined."""
+        by_name: dict[str, list[Item]] = {}
+        for item in self._items.values():
+            by_name.setdefault(item.implementation, []).append(item)
+        failing = [
+            entry
+            for entry in self._plan.runnable
+            if any(item.explained_by is not None for item in by_name.get(entry.name, ()))
+        ]
+        if not failing:
+            return []
+        from bn_conformance.diagnosis import diagnose
+
+        found = (diagnose(entry.name, entry.convention, by_name[entry.name]) for entry in failing)
+        return [diagnosis for diagnosis in found if diagnosis is not None]
 
     def print_summary(self) -> None:
         """Print the summary of the results file to standard output."""

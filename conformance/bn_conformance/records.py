@@ -86,8 +86,8 @@ class Quantity:
     total: int = 0
     """Elements there are; where fewer were judged, no bound means anything for the rest."""
     message: str = ""
-    diagnosis: str = ""
-    """The deviation that explains the number, in a sentence, where one does."""
+    excess: float | None = None
+    """Of a wrong number: its error over what the grade allows that comes nearest to explaining it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +106,8 @@ class Item:
     """Time of everything else of this item but pytest's own."""
     known_fault: str | None = None
     reproduce: str = ""
+    explained_by: tuple[str, ...] | None = None
+    """Of a failing item that was examined: the deviations (`a` or `a+b`) under which all of it would be right."""
 
     @property
     def id(self) -> str:
@@ -126,6 +128,21 @@ class StaleFault:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What explains the failures of an implementation, one record for each that has failures that were examined."""
+
+    implementation: str
+    deviations: tuple[str, ...]
+    """Names in the catalogue; several act at once; none where no known deviation explains the failures."""
+    message: str
+    """The diagnosis in words."""
+    confident: bool
+    """They explain every failure that was examined, and contradict nothing that passes."""
+    examined: int
+    """Failing items that were compared with the deviations."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class End:
     """Last record; a file without one was cut off."""
 
@@ -134,4 +151,4 @@ class End:
     message: str = ""
 
 
-Record = Header | Environment | Item | StaleFault | End
+Record = Header | Environment | Item | StaleFault | Diagnosis | End

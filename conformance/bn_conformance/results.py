@@ -19,6 +19,7 @@ from bn_conformance.outcomes import Verdict, outcome_rank
 from bn_conformance.records import (
     CaseInfo,
     ClauseInfo,
+    Diagnosis,
     End,
     Environment,
     Header,
@@ -32,6 +33,7 @@ __all__ = [
     "FORMAT",
     "CaseInfo",
     "ClauseInfo",
+    "Diagnosis",
     "End",
     "Environment",
     "Header",
@@ -59,20 +61,23 @@ _TYPES: dict[str, type[Record]] = {
     "environment": Environment,
     "item": Item,
     "stale-fault": StaleFault,
+    "diagnosis": Diagnosis,
     "end": End,
 }
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-_NUMBERS = ("error", "bound", "ratio", "ulp", "expected", "got")
+_NUMBERS = ("error", "bound", "ratio", "ulp", "expected", "got", "excess")
 _ACCEPTED: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "str | None": (str, NoneType),
     "int": (int,),
+    "bool": (bool,),
     "float": (int, float),
     "float | None": (int, float, NoneType),
     "tuple[int, ...] | None": (tuple, NoneType),
+    "tuple[str, ...] | None": (tuple, NoneType),
 }
-_ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...] | None": int}
+_ELEMENTS = {"tuple[str, ...]": str, "tuple[str, ...] | None": str, "tuple[int, ...] | None": int}
 _Built = TypeVar("_Built")
 
 
@@ -90,6 +95,7 @@ class Results:
     items: tuple[Item, ...]
     stale_faults: tuple[StaleFault, ...]
     end: End | None
+    diagnoses: tuple[Diagnosis, ...] = ()
 
     def missing(self) -> tuple[str, ...]:
         """Planned ids that never reported."""
@@ -189,8 +195,12 @@ def from_line(line: str) -> Record:
             data = _header(data)
         elif kind is Item:
             data["quantities"] = tuple(_quantity(quantity) for quantity in data["quantities"])
+            if "explained_by" in data:
+                data["explained_by"] = tuple(data["explained_by"])
             _outcome(data["outcome"])
             Verdict(data["verdict"])
+        elif kind is Diagnosis:
+            data["deviations"] = tuple(data["deviations"])
         elif kind is Environment and data["status"] not in STATUSES:
             raise ValueError(f"status is {data['status']!r}")
         return _build(kind, data)
@@ -242,7 +252,10 @@ def _records(path: Path) -> Iterator[Record]:
                 _check_plan(header, cases)
             elif header is None:
                 raise ResultsError("is not a results file (no header); name a file that bnconform run wrote")
-            elif isinstance(record, Item | Environment) and record.implementation not in header.implementations:
+            elif (
+                isinstance(record, Item | Environment | Diagnosis)
+                and record.implementation not in header.implementations
+            ):
                 raise ResultsError(f"the header names no implementation {record.implementation!r}")
             elif isinstance(record, Item) and record.case not in cases:
                 raise ResultsError(f"the header names no case {record.case!r}")
@@ -267,6 +280,7 @@ def read(path: str | Path) -> Results:
         items=tuple(record for record in records if isinstance(record, Item)),
         stale_faults=tuple(record for record in records if isinstance(record, StaleFault)),
         end=next((record for record in records if isinstance(record, End)), None),
+        diagnoses=tuple(record for record in records if isinstance(record, Diagnosis)),
     )
 
 

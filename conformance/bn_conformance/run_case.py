@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,9 +35,18 @@ class Policy:
 
 
 def run_case(
-    implementation: str, case: Case, host: Host, convention: Convention, goldens: Goldens, policy: Policy
+    implementation: str,
+    case: Case,
+    host: Host,
+    convention: Convention,
+    goldens: Goldens,
+    policy: Policy,
+    examine: Callable[[Case, Observation], tuple[str, ...] | None] | None = None,
 ) -> Item:
-    """Observe a case twice where it asks for it, judge it, and record it. Nothing an implementation does escapes."""
+    """Observe a case twice where it asks for it, judge it, and record it. Nothing an implementation does escapes.
+
+    `examine` names the deviations that explain an observation that fails (`bn_conformance.explaining`).
+    """
     start, before = time.perf_counter(), host.seconds
     try:
         unsupported = host.supports(case.config)
@@ -60,6 +69,7 @@ def run_case(
     in_calls = host.seconds - before
     outcome, message, quantities = _outcome(case, convention, goldens, seen, again)
     verdict = _verdict(outcome, policy.requirement(case), policy.threshold)
+    explained_by = examine(case, seen) if examine is not None and verdict is Verdict.FAIL else None
     return Item(
         implementation=implementation,
         case=case.id,
@@ -70,6 +80,7 @@ def run_case(
         seconds=round(in_calls, 6),
         harness_seconds=round(time.perf_counter() - start - in_calls, 6),
         reproduce=reproduce(implementation, case.id),
+        explained_by=explained_by,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bn_conformance import outcomes
 from bn_conformance.case import Case
@@ -11,12 +13,16 @@ from bn_conformance.host import Host, HostLost, LayerError, LocalHost
 from bn_conformance.implementations import Implementation
 from bn_conformance.isolated import IsolatedHost, Process
 from bn_conformance.known_faults import matching
+from bn_conformance.observe import Observation
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.plan import Plan
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, lost_item, reproduce, run_case
 from bn_conformance.targets import load_adapter
 from bn_reference.clauses import clauses
+
+if TYPE_CHECKING:
+    from bn_conformance.explaining import Examination
 
 PATIENCE = 3
 """Losses in a row after which an implementation is given up: every case would crash or hang it again."""
@@ -35,6 +41,7 @@ class Runner:
         self._key: object = None
         self._hosts: dict[str, Host] = {}
         self._losses: dict[str, list[HostLost]] = {}
+        self._examinations: dict[str, Examination] = {}
 
     def run(self, implementation: Implementation, case: Case) -> Item:
         """Judge a case on an implementation, and see whether its failure is a known fault."""
@@ -56,11 +63,27 @@ class Runner:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        item = run_case(implementation.name, case, host, implementation.convention, self._goldens, self._policy)
+        examine = self._examine(implementation) if matching(self._plan.faults, implementation, case) is None else None
+        item = run_case(
+            implementation.name, case, host, implementation.convention, self._goldens, self._policy, examine
+        )
         if item.outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
             return self._lost(implementation, case, HostLost(item.outcome, item.message))
         losses.clear()
         return item
+
+    def _examine(self, implementation: Implementation) -> Callable[[Case, Observation], tuple[str, ...] | None]:
+        """What examines the failures of an implementation; the catalogue of deviations is loaded for the first one."""
+
+        def examine(case: Case, seen: Observation) -> tuple[str, ...] | None:
+            from bn_conformance.explaining import Examination
+
+            found = self._examinations.get(implementation.name)
+            if found is None:
+                found = self._examinations[implementation.name] = Examination(implementation.convention, self._goldens)
+            return found.explanations(case, seen)
+
+        return examine
 
     def _lost(self, implementation: Implementation, case: Case, lost: HostLost) -> Item:
         self._losses[implementation.name].append(lost)

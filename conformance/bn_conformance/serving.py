@@ -68,6 +68,8 @@ _OPERATIONS = frozenset(
         "load_state",
         "freeze",
         "update_statistics",
+        "set_threads",
+        "concurrently",
         "drop",
     }
 )

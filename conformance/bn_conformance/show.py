@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.case import Batch, Case, Freeze, Reload, SetStatistics, Step
+from bn_conformance.case import Batch, Case, Reload, SetParameters, SetStatistics, Step
 from bn_conformance.goldens import Goldens
 from bn_conformance.implementations import UnknownImplementation, find
 from bn_conformance.observe import data_of
@@ -31,6 +31,8 @@ def describe(case: Case, implementation: str = "") -> str:
     lines += [f"  {id_} {clauses()[id_].requirement}: {clauses()[id_].text}" for id_ in case.clauses]
     lines += ["", "Layer"]
     lines += [f"  {name} = {value!r}" for name, value in case.config.to_json().items()]
+    lines += [f"  computed with {case.threads} threads"] if case.threads > 1 else []
+    lines += [f"  then {case.concurrent} rounds of two layers at the same time"] if case.concurrent else []
     lines += ["", "Steps"]
     lines += [f"  {index}. {_step(step)}" for index, step in enumerate(case.steps)][:12]
     lines += [f"  ... {len(case.steps) - 12} more"] if len(case.steps) > 12 else []
@@ -73,10 +75,22 @@ def _step(step: Step) -> str:
         mode = "train" if step.training else "evaluate"
         text = f"{mode} x {step.shape} ({_recipe(step.x)})"
         text += f", backward with dy ({_recipe(step.dy)})" if step.dy else ""
-        return text + (f", memory {step.view}" if step.view != "contiguous" else "")
+        text += f"; before that another layer trains on ({_recipe(step.interrupt)})" if step.interrupt else ""
+        text += _memory(step.view)
+        return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
     if isinstance(step, SetStatistics):
-        return f"set running mean ({_recipe(step.mean)}) and running variance ({_recipe(step.variance)})"
-    return {Reload: "save, build a fresh layer, load", Freeze: "freeze"}[type(step)]
+        what = f"running mean ({_recipe(step.mean)}) and running variance ({_recipe(step.variance)})"
+        return f"set {what}{_memory(step.view)}"
+    if isinstance(step, SetParameters):
+        return f"set gamma ({_recipe(step.gamma)}) and beta ({_recipe(step.beta)}){_memory(step.view)}"
+    if isinstance(step, Reload):
+        trains = f"; whichever is not in use trains on ({_recipe(step.also.x)})" if step.also else ""
+        return f"save, build another layer, load{trains}"
+    return "freeze"
+
+
+def _memory(view: str) -> str:
+    return f", memory {view}" if view != "contiguous" else ""
 
 
 def _data(case: Case) -> list[str]:
@@ -126,7 +140,8 @@ def reproduction(case: Case) -> list[str]:
         "from bn_conformance.cases import all_cases",
         "from bn_conformance.observe import data_of",
         f"data = data_of(all_cases()[{case.id!r}])",
-        "x, dy, gamma, beta = data.batches[0].x, data.batches[0].dy, data.gamma, data.beta",
+        "first = data.batches[0]",
+        "x, dy, gamma, beta = first.x, first.dy, first.gamma, first.beta",
     ]
     if len(batch.shape) == config.rank and batch.training:
         eps = repr(config.eps) if config.eps is not None else "1e-5  # the implementation's default"

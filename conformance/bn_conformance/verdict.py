@@ -14,7 +14,7 @@ from bn_conformance.case import Batch, Case, Freeze, Reload, SetStatistics
 from bn_conformance.goldens import StepGolden
 from bn_conformance.host import Returned
 from bn_conformance.judge import judge, shape_and_dtype_fault
-from bn_conformance.observe import CaseData, Observation, Pair, StepObservation
+from bn_conformance.observe import CaseData, Observation, Pair, StepObservation, same_returned
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
 from bn_conformance.wire import describe_foreign
@@ -64,6 +64,7 @@ def quantities_of(judgement: Judgement, seen: Observation, again: Observation | 
     if not seen.kept:
         found.append(_fault("set.statistics", "running statistics are not what they were set to", ("DTYPE-4",)))
     found += _steps(judgement, seen)
+    found += _purity_of_all(seen)
     if again is not None:
         found.append(_same_bits(seen, again, judgement.case.clauses))
     return tuple(found)
@@ -144,6 +145,16 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                     yield from judged
             updates += walker.moves
             position += 1
+
+
+def _purity_of_all(seen: Observation) -> Iterator[Quantity]:
+    """What shows only when every step is over."""
+    if seen.changed:
+        changed = ", ".join(seen.changed[:3]) + (f" and {len(seen.changed) - 3} more" if len(seen.changed) > 3 else "")
+        yield _fault("changed-later", f"changed in memory after the call was over: {changed}", ("PURE-4",))
+    if seen.disturbed:
+        message = f"differs when another layer runs at the same time: {', '.join(seen.disturbed)}"
+        yield _fault("concurrent", message, ("PURE-6",))
 
 
 def _reloaded(judgement: Judgement, seen: Observation, position: int) -> Iterator[Quantity]:
@@ -269,13 +280,14 @@ class _Step:
         moments = [
             ("forward", self.seen.after_forward),
             ("explicit", self.seen.after_update),
+            ("interrupt", self.seen.after_interrupt),
             ("backward", self.seen.after),
         ]
         last = before
         for moment, state in moments:
             if state is None:
                 continue
-            if moment != move and not _same_pair(last, state):
+            if moment not in (move, "interrupt") and not _same_pair(last, state):
                 message = f"running statistics moved in {moment}; the convention says {move}"
                 yield _fault(f"step{self.position}.timing", message, _clauses(self.judgement.case, "STAT-4"))
             last = state
@@ -286,6 +298,9 @@ class _Step:
             yield _fault(f"{name}.x", "forward modified its input", ("PURE-1",))
         if self.seen.backward is not None and self.seen.backward.input_modified:
             yield _fault(f"{name}.dy", "backward modified its input", ("PURE-1",))
+        alone = self.seen.after_update or self.seen.after_forward
+        if not _same_pair(alone, self.seen.after_interrupt):
+            yield _fault(f"{name}.statistics", "running statistics moved when another layer trained", ("PURE-3",))
         if self.seen.forward is not None and self.seen.forward.shares_input and self.training:
             yield _fault(f"{name}.y", "y shares memory with x", ("PURE-1",))
 
@@ -329,13 +344,7 @@ def _owed(gradient: Returned | None) -> Returned:
 def _same_pair(first: Pair | None, second: Pair | None) -> bool:
     if first is None or second is None:
         return True
-    return all(_same_returned(one, other) for one, other in zip(first, second, strict=True))
-
-
-def _same_returned(one: Returned | None, other: Returned | None) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    return one == other if not isinstance(one, np.ndarray) and not isinstance(other, np.ndarray) else False
+    return all(same_returned(one, other) for one, other in zip(first, second, strict=True))
 
 
 def _same_bits(seen: Observation, again: Observation, clauses: tuple[str, ...]) -> Quantity:
@@ -343,7 +352,7 @@ def _same_bits(seen: Observation, again: Observation, clauses: tuple[str, ...]) 
     for index, (one, other) in enumerate(zip(seen.steps, again.steps, strict=False)):
         theirs = _results(other)
         for name, first in _results(one).items():
-            if not _same_returned(first, theirs[name]):
+            if not same_returned(first, theirs[name]):
                 return _fault("repeat", f"step{index}.{name} differs between two equal runs", clauses)
         if not _same_pair(one.after, other.after):
             return _fault("repeat", f"the running statistics of step{index} differ between two equal runs", clauses)

@@ -53,6 +53,12 @@ def _broadcast(x: Array) -> Array:
     return np.broadcast_to(x[:1].copy(), x.shape)
 
 
+def _negative(x: Array) -> Array:
+    """Memory that runs backwards along the first and the last axis, seen through negative strides."""
+    backwards = (slice(None, None, -1), *(slice(None) for _ in x.shape[2:]), slice(None, None, -1))[-x.ndim :]
+    return np.ascontiguousarray(x[backwards])[backwards]
+
+
 VIEWS: dict[str, Callable[[Array], Array]] = {
     "contiguous": _contiguous,
     "fortran": _fortran,
@@ -61,6 +67,7 @@ VIEWS: dict[str, Callable[[Array], Array]] = {
     "offset": _offset,
     "readonly": _readonly,
     "broadcast": _broadcast,
+    "negative": _negative,
 }
 """Every view by name. All hold the numbers of x but `broadcast`, which repeats the first entry of the batch."""
 

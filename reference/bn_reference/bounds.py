@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bn_reference.formats import Format
 from bn_reference.grades import SAFETY, VACUOUS, Grade, path_length
-from bn_reference.graph import Forward, RowGradients, column, mean_of, sum_of
+from bn_reference.graph import Forward, Mask, RowGradients, column, counted, mean_of, sum_of, where_counted
 from bn_reference.quad import QUAD, Quad, quietly, to_quad
 
 ROOT = 4.0
@@ -114,6 +114,7 @@ class BatchBounds:
         storage: format of y and dx.
         parameters: format of dgamma and dbeta.
         exact_statistics: mean and variance are exact in any order of summation, so their errors are 0.
+        mask: of shape (n,), True where a position counts for the statistics; None where all do.
     """
 
     x: Quad
@@ -125,11 +126,12 @@ class BatchBounds:
     storage: Format
     parameters: Format
     exact_statistics: bool = False
+    mask: Mask | None = None
 
     @property
     def count(self) -> int:
-        """Values per channel."""
-        return int(self.x.shape[1])
+        """Values per channel that count for the statistics."""
+        return int(self.x.shape[1] if self.mask is None else self.mask.sum())
 
     @cached_property
     def _scale(self) -> Quad:
@@ -144,20 +146,20 @@ class BatchBounds:
     def _beta(self) -> Quad:
         return np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta)
 
-    def _precision(self, grade: Grade) -> Precision:
-        """Where the statistics are exact the roundings are few and counted, and C is 1."""
+    def precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade. Where the statistics are exact the roundings are few and counted, and C is 1."""
         return Precision.of(self.compute, self.storage, grade, safety=1.0 if self.exact_statistics else None)
 
     @quietly
     def statistics(self, grade: Grade) -> Statistics:
         """Items 1 to 3 of BOUNDS.md."""
-        p = self._precision(grade)
+        p = self.precision(grade)
         sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], QUAD)
         if self.exact_statistics:
             return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
         adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
         terms = adding + 4 * p.u
-        mean_error = (adding + p.u) * mean_of(np.abs(self.x)) + 3 * p.eta
+        mean_error = (adding + p.u) * mean_of(np.abs(counted(self.x, self.mask))) + 3 * p.eta
         variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
         if grade.raw_moments:
             variance_error = variance_error + 2 * terms / to_quad(grade.safety) * (sigma2 + mean * mean)
@@ -171,7 +173,7 @@ class BatchBounds:
     @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4, training."""
-        p, errors, gamma = self._precision(grade), self.statistics(grade), column(self._gamma)
+        p, errors, gamma = self.precision(grade), self.statistics(grade), column(self._gamma)
         normalised, beta, y = np.abs(self.nodes.normalised), column(self._beta), self.nodes.y
         scaled = gamma * normalised
         allowed = column(self._scale * errors.mean) + scaled * column(errors.root + 3 * p.u) + p.u * (beta + np.abs(y))
@@ -185,19 +187,19 @@ class BatchBounds:
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        allowed = dbeta_error(dy, grads, self._precision(grade))
+        allowed = dbeta_error(dy, grads, self.precision(grade))
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = sum_of(np.abs(dy)) if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
 
     def _dgamma(self, dy: Quad, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
-        p = self._precision(grade)
+        p = self.precision(grade)
         inverse, magnitude = self.nodes.inverse_deviation, sum_of(np.abs(dy))
         allowed = inverse * errors.mean * np.abs(grads.dbeta) + errors.root * np.abs(grads.dgamma)
         allowed = allowed + product_error(dy, self.nodes.normalised, grade, p)
         if grade.folded:
             allowed = allowed + inverse * folded_error(dy, self.x, self.nodes.mean, grads.dbeta, grade, p)
-        underflow = 2 * self.count + (1 + inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
+        underflow = 2 * dy.shape[1] + (1 + inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
         return np.asarray(allowed + p.eta * underflow)
 
     @quietly
@@ -212,24 +214,25 @@ class BatchBounds:
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, training."""
-        p = self._precision(grade)
+        p = self.precision(grade)
         errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
         count = to_quad(float(max(self.count, 1)))
         normalised = np.abs(self.nodes.normalised)
         m1, m2 = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
-        mean_dy, mean_product = mean_of(np.abs(dy)), mean_of(np.abs(dy * self.nodes.normalised))
+        mean_dy, mean_product = sum_of(np.abs(dy)) / count, sum_of(np.abs(dy * self.nodes.normalised)) / count
         normalised_error = column(inverse * errors.mean) + normalised * column(errors.root + 2 * p.u)
         if grade.folded:
             magnitudes = np.abs(self.x) + 2 * column(np.abs(self.nodes.mean))
             normalised_error = normalised_error + p.u * column(inverse) * magnitudes
         dgamma_error = self._dgamma(dy, grads, grade, errors) / count
-        terms = np.abs(dy) + column(m1) + normalised * column(m2)
-        inner = column((p.adding(self.count) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
-        inner = inner + normalised_error * column(m2 + dgamma_error) + 4 * p.u * terms
+        terms = np.abs(dy) + where_counted(column(m1) + normalised * column(m2), self.mask)
+        inner = column((p.adding(dy.shape[1]) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
+        inner = where_counted(inner + normalised_error * column(m2 + dgamma_error), self.mask) + 4 * p.u * terms
         allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
         underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
         allowed = allowed + p.eta * underflow
-        paths = scale * (np.abs(dy) + column(mean_dy) + normalised * column(mean_product)) if grade.composite else None
+        common = where_counted(column(mean_dy) + normalised * column(mean_product), self.mask)
+        paths = scale * (np.abs(dy) + common) if grade.composite else None
         size = self._scale * np.sqrt(mean_of(dy * dy))
         return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size, math.sqrt(VACUOUS))
 

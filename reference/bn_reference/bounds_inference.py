@@ -64,50 +64,52 @@ class InferenceBounds:
     @quietly
     def _relative(self, grade: Grade) -> Quad:
         """Relative error of variance + eps: the variance's own error, and what flushing subnormals makes of it."""
-        error = self.variance_error + 2 * self._precision(grade).eta
+        error = self.variance_error + 2 * self.precision(grade).eta
         return np.asarray(error / (self.nodes.variance + self.eps))
 
-    def _root_error(self, grade: Grade) -> Quad:
+    def root_error(self, grade: Grade) -> Quad:
         """Relative error of the inverse root that comes from there."""
         return root_error(self._relative(grade))
 
     @quietly
-    def _meaningful(self, grade: Grade) -> Any:
+    def meaningful(self, grade: Grade) -> Any:
+        """Channels where a bound that uses the variance means anything."""
         return self._relative(grade) <= VACUOUS
 
-    def _precision(self, grade: Grade) -> Precision:
+    def precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade."""
         return Precision.of(self.compute, self.storage, grade)
 
     @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4, inference: direct, or also folded."""
-        p = self._precision(grade)
+        p = self.precision(grade)
         beta = column(np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta))
         scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
         scaled = column(self._gamma) * normalised
         allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
-        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self._root_error(grade))
+        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self.root_error(grade))
         if grade.folded:
             allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
         allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
-        return Bound(allowed, self._meaningful(grade))
+        return Bound(allowed, self.meaningful(grade))
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, inference."""
-        p, size = self._precision(grade), np.abs(grads.dx)
-        allowed = size * ((ROOT + 3) * p.u + column(self._root_error(grade)))
+        p, size = self.precision(grade), np.abs(grads.dx)
+        allowed = size * ((ROOT + 3) * p.u + column(self.root_error(grade)))
         allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale))
-        return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self._meaningful(grade))
+        return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self.meaningful(grade))
 
     @quietly
     def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7, inference: a sum over the batch, direct or folded."""
-        p, inverse = self._precision(grade), self._inverse
+        p, inverse = self.precision(grade), self._inverse
         stored, magnitude = Precision.of(self.compute, self.parameters, grade), sum_of(np.abs(dy))
-        allowed = (self._root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
+        allowed = (self.root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
         allowed = allowed + product_error(dy, self.nodes.normalised, grade, p)
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
         if grade.folded:
@@ -115,22 +117,23 @@ class InferenceBounds:
         paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
         underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
         allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, paths)
-        return Bound(allowed, self._meaningful(grade) & self._sums(grade)).below(product_size(dy, self.nodes))
+        return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(product_size(dy, self.nodes))
 
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        allowed = dbeta_error(dy, grads, self._precision(grade))
+        allowed = dbeta_error(dy, grads, self.precision(grade))
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = sum_of(np.abs(dy)) if grade.composite else None
-        return Bound(allowed + stored.stored(grads.dbeta, paths), self._sums(grade))
+        return Bound(allowed + stored.stored(grads.dbeta, paths), self.sums(grade))
 
     @property
     def _inverse(self) -> Quad:
         return np.abs(self.nodes.inverse_deviation)
 
-    def _sums(self, grade: Grade) -> Any:
-        adding = self._precision(grade).adding(self.x.shape[1])
+    def sums(self, grade: Grade) -> Any:
+        """Channels where a bound on a sum means anything."""
+        adding = self.precision(grade).adding(self.x.shape[1])
         return np.broadcast_to(np.asarray(adding <= VACUOUS), (self.x.shape[0],))
 
 
@@ -188,5 +191,6 @@ class RunningBounds:
         new_weight = np.abs(self.weights.new)
         size, step = np.abs(old), np.abs(batch)
         allowed = new_weight * batch_error + 4 * p.u * (size + new_weight * (step + size)) + p.u * (step + size)
+        allowed = allowed + p.u * (self.weights.old_roundoffs * size + self.weights.new_roundoffs * step)
         paths = size + new_weight * (step + size) if grade.composite else None
         return np.asarray(allowed + p.eta + p.stored(result, paths))

@@ -43,6 +43,13 @@ CHOICES: dict[str, dict[Any, Choice]] = {
         "new": Choice(_S, "momentum is the weight of the new batch statistic"),
         "old": Choice(_S, "momentum is the weight of the old running statistic"),
     },
+    "debiasing": {
+        "none": Choice(_S, "the running statistics are a plain exponential average, the initial values included"),
+        "zero-debias": Choice(_S, "the initial values have no weight: an exponential average of the batches alone"),
+        "first-batch": Choice(
+            _N, "the first training batch replaces the initial values, and outweighs every other batch for long"
+        ),
+    },
     "statistics_move": {
         "forward": Choice(_S, "running statistics move in the forward pass in training"),
         "backward": Choice(_S, "running statistics move in the backward pass"),
@@ -83,6 +90,7 @@ class Convention:
         momentum_weighs: what the implementation calls momentum weighs the new or the old statistic.
         default_momentum: its default, in its own direction, in [0, 1]; None where there is no default.
         default_eps: its default, in (0, 1); None where there is no default.
+        debiasing: what weight the initial values and the first batch have (`bn_reference.running.weights_of`).
         statistics_move: when the running statistics move.
         eps_in_running_variance: whether eps enters the running variance.
         eps_in_inference: whether inference adds eps to the running variance.
@@ -99,6 +107,7 @@ class Convention:
     momentum_weighs: Literal["new", "old"] = "new"
     default_momentum: float | None = 0.1
     default_eps: float | None = 1e-5
+    debiasing: Literal["none", "zero-debias", "first-batch"] = "none"
     statistics_move: Literal["forward", "backward", "explicit"] = "forward"
     eps_in_running_variance: bool = False
     eps_in_inference: bool = True

@@ -17,12 +17,15 @@ from bn_reference import graph
 from bn_reference.bounds import BatchBounds, Bound
 from bn_reference.bounds import Statistics as BatchErrors
 from bn_reference.bounds_inference import InferenceBounds, RunningBounds
+from bn_reference.bounds_second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.config import LayerConfig
 from bn_reference.convention import Convention
 from bn_reference.formats import Format, compute_format, format_of
 from bn_reference.grades import Grade
+from bn_reference.graph import Mask
 from bn_reference.quad import QUAD, Quad, round_to, to_quad
 from bn_reference.running import batch_variance, bessel, eps_of, update, weights_of
+from bn_reference.second_order import Upstream, inference_second_order, second_order
 
 
 class Expected:
@@ -102,6 +105,10 @@ class Golden:
         x: rows of shape (C, n) in binary128.
         parameters: gamma and beta.
         exact_statistics: mean and variance of x are exact in any order of summation.
+        mask: boolean, of shape (n,), True where a position counts for the statistics of training; inference ignores it.
+
+    Raises:
+        ValueError: the mask is not boolean, or has another shape.
     """
 
     def __init__(
@@ -111,9 +118,12 @@ class Golden:
         x: Quad,
         parameters: Parameters,
         exact_statistics: bool = False,
+        mask: Mask | None = None,
     ) -> None:
+        if mask is not None and (mask.dtype != np.bool_ or mask.shape != x.shape[1:]):
+            raise ValueError(f"mask is {mask.dtype} of shape {mask.shape}; give bool of shape {x.shape[1:]}")
         self.config, self.convention, self.x, self.parameters = config, convention, x, parameters
-        self.exact_statistics = exact_statistics
+        self.exact_statistics, self.mask = exact_statistics, mask
         self.eps = eps_of(config, convention)
         self.formats = Formats.of(config, convention)
         self._training: tuple[graph.Forward, BatchBounds] | None = None
@@ -128,7 +138,7 @@ class Golden:
     def _batch(self) -> tuple[graph.Forward, BatchBounds]:
         if self._training is None:
             gamma, beta = self.parameters.gamma, self.parameters.beta
-            nodes = graph.forward(self.x, gamma, beta, self.eps)
+            nodes = graph.forward(self.x, gamma, beta, self.eps, self.mask)
             bounds = BatchBounds(
                 x=self.x,
                 nodes=nodes,
@@ -139,33 +149,88 @@ class Golden:
                 storage=self.formats.storage,
                 parameters=self.formats.parameters,
                 exact_statistics=self.exact_statistics,
+                mask=self.mask,
             )
             self._training = nodes, bounds
         return self._training
 
     def under(self, convention: Convention) -> Golden:
         """The same batch under a convention with the same eps: what was computed of the batch is shared."""
-        other = Golden(self.config, convention, self.x, self.parameters, self.exact_statistics)
+        other = Golden(self.config, convention, self.x, self.parameters, self.exact_statistics, self.mask)
         other._training, other._errors = self._batch(), self._errors
         return other
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:
-        """y, and with dy the gradients dx, dgamma and dbeta, of a training step."""
+        """y, and with dy the gradients dx, dgamma and dbeta, of a training step.
+
+        Where a mask counts nothing in a batch that has values, nothing is right and nothing is judged (MASK-5).
+        """
         nodes, bounds = self._batch()
         if bounds.count == 0:
             return _empty(nodes.y, dy)
         expected = {"y": Expected(nodes.y, bounds.y)}
         if dy is not None:
-            grads = graph.backward(dy, nodes, self.parameters.gamma)
-            expected |= {
-                "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, grads, grade)),
-                "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(dy, grads, grade)),
-                "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(dy, grads, grade)),
-            }
+            grads = graph.backward(dy, nodes, self.parameters.gamma, self.mask)
+            expected |= _gradients(bounds, dy, grads)
         return expected
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """y, and with dy the gradients, of an inference step with the given running statistics."""
+        nodes, bounds = self._inference(statistics)
+        expected = {"y": Expected(nodes.y, bounds.y)}
+        if dy is not None:
+            grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
+            expected |= _gradients(bounds, dy, grads)
+        return expected
+
+    def second_order(
+        self,
+        dy: Quad,
+        v_dx: Quad,
+        v_dgamma: Quad | None = None,
+        v_dbeta: Quad | None = None,
+        statistics: Statistics | None = None,
+    ) -> dict[str, Expected]:
+        """Gradients of s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta), in training or in inference.
+
+        Args:
+            dy: rows (C, n).
+            v_dx: rows (C, n).
+            v_dgamma: vector (C,); None is 0.
+            v_dbeta: vector (C,); None is 0.
+            statistics: running statistics, for inference; None is training.
+
+        Returns:
+            ds_dx and ds_ddy, rows (C, n), and ds_dgamma, a vector (C,), which is what a gamma of 1 would have where the
+            layer has none.
+
+        Raises:
+            ValueError: the layer has a mask; the second order of masked training is not specified.
+        """
+        if self.mask is not None and statistics is None:
+            raise ValueError("second_order in training takes no mask; build the Golden without one")
+        zeros = np.zeros(self.x.shape[0], QUAD)
+        upstream = Upstream(v_dx, zeros if v_dgamma is None else v_dgamma, zeros if v_dbeta is None else v_dbeta)
+        gamma = self.parameters.gamma
+        second: TrainingSecondBounds | InferenceSecondBounds
+        if statistics is not None:
+            nodes, inference_bounds = self._inference(statistics)
+            values = inference_second_order(dy, nodes, gamma, upstream)
+            second = InferenceSecondBounds(inference_bounds, dy, upstream, values)
+        else:
+            nodes, batch_bounds = self._batch()
+            if batch_bounds.count == 0:
+                expected = _empty(nodes.y, dy)
+                return {"ds_dx": expected["dx"], "ds_dgamma": expected["dgamma"], "ds_ddy": expected["dx"]}
+            values = second_order(dy, nodes, gamma, upstream)
+            second = TrainingSecondBounds(batch_bounds, dy, upstream, values)
+        return {
+            "ds_dx": Expected(values.ds_dx, second.ds_dx),
+            "ds_dgamma": Expected(values.ds_dgamma, second.ds_dgamma),
+            "ds_ddy": Expected(values.ds_ddy, second.ds_ddy),
+        }
+
+    def _inference(self, statistics: Statistics) -> tuple[graph.Forward, InferenceBounds]:
         eps = self.eps if self.convention.eps_in_inference else to_quad(0.0)
         gamma, beta = self.parameters.gamma, self.parameters.beta
         nodes = graph.inference(self.x, statistics.mean, statistics.variance, gamma, beta, eps)
@@ -181,24 +246,19 @@ class Golden:
             storage=self.formats.storage,
             parameters=self.formats.parameters,
         )
-        expected = {"y": Expected(nodes.y, bounds.y)}
-        if dy is not None:
-            grads = graph.inference_backward(dy, nodes, gamma)
-            expected |= {
-                "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, grads, grade)),
-                "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(dy, grads, grade)),
-                "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(dy, grads, grade)),
-            }
-        return expected
+        return nodes, bounds
 
     def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
         """The running statistics after this training batch, with the errors that the grade lets them have.
 
         Returns:
-            The new state, whose errors are carried into what follows, and running_mean and running_var to judge.
+            The new state, whose errors are carried into what follows, and running_mean and running_var to judge. Where
+            a mask counts nothing the state is the one before.
         """
         nodes, bounds = self._batch()
         count = bounds.count
+        if count == 0 and self.mask is not None:
+            return statistics, _unchanged(statistics)
         weights = weights_of(self.config, self.convention, statistics.updates)
         variance = batch_variance(nodes.variance, count, self.eps, self.convention)
         running = RunningBounds(
@@ -229,10 +289,30 @@ class Golden:
         }
 
 
+def _gradients(bounds: BatchBounds | InferenceBounds, dy: Quad, grads: graph.RowGradients) -> dict[str, Expected]:
+    return {
+        "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, grads, grade)),
+        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(dy, grads, grade)),
+        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(dy, grads, grade)),
+    }
+
+
+def _unchanged(statistics: Statistics) -> dict[str, Expected]:
+    """Running statistics that a step must leave as they are."""
+    everywhere = np.ones(statistics.mean.shape, np.bool_)
+    return {
+        "running_mean": Expected(statistics.mean, lambda _: Bound(statistics.mean_error, everywhere)),
+        "running_var": Expected(statistics.variance, lambda _: Bound(statistics.variance_error, everywhere)),
+    }
+
+
 def _empty(y: Quad, dy: Quad | None) -> dict[str, Expected]:
-    """Of an empty batch: outputs without values, and gradients of parameters that are exactly 0."""
-    channels = y.shape[0]
-    zeros, everywhere = np.zeros(channels, QUAD), np.ones(channels, np.bool_)
+    """Of a batch in which nothing counts: where it has no values, gradients of parameters that are exactly 0.
+
+    Where it has (a mask hides them all) every golden is a 0 that is judged by nothing.
+    """
+    channels, y = y.shape[0], np.zeros(y.shape, QUAD)
+    zeros, everywhere = np.zeros(channels, QUAD), np.full(channels, y.shape[1] == 0)
 
     def nothing(grade: Grade) -> Bound:
         return Bound(y, everywhere)

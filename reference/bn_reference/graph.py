@@ -1,7 +1,9 @@
 """Batch normalisation as the computational graph of its paper, step by step, and the same steps back.
 
 Every function works on rows of shape (C, n), a row per channel (`bn_reference.channels`), in whatever dtype the rows
-have: the same lines run in float64 and in binary128. gamma and beta are vectors of shape (C,) or None.
+have: the same lines run in float64 and in binary128. gamma and beta are vectors of shape (C,) or None. A mask is None
+or a boolean vector of shape (n,), True where a position counts: mean and variance are those of the counted positions,
+while y and dy have every position (see SPEC.md, MASK).
 
 Source: S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithm 1 and the gradients of section 3.
 """
@@ -18,6 +20,7 @@ from bn_reference.quad import quietly
 
 Rows = NDArray[Any]
 Vector = NDArray[Any]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,22 @@ def mean_of(rows: Rows) -> Vector:
     return np.asarray(sum_of(rows) / np.float64(rows.shape[1]).astype(rows.dtype))
 
 
+def counted(rows: Rows, mask: Mask | None) -> Rows:
+    """The columns that count."""
+    return rows if mask is None else rows[:, mask]
+
+
+def where_counted(rows: Rows, mask: Mask | None) -> Rows:
+    """Rows with 0 where a position does not count, whatever is there."""
+    return rows if mask is None else np.where(mask, rows, np.zeros((), rows.dtype))
+
+
+def count_of(rows: Rows, mask: Mask | None) -> Any:
+    """How many positions count, as a number of the rows' dtype."""
+    count = rows.shape[1] if mask is None else int(mask.sum())
+    return np.float64(count).astype(rows.dtype)
+
+
 def scale_and_shift(normalised: Rows, gamma: Vector | None, beta: Vector | None) -> Rows:
     """gamma * normalised + beta, where a missing gamma is 1 and a missing beta 0."""
     scaled = normalised if gamma is None else column(gamma) * normalised
@@ -67,11 +86,11 @@ def scale_and_shift(normalised: Rows, gamma: Vector | None, beta: Vector | None)
 
 
 @quietly
-def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any) -> Forward:
+def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any, mask: Mask | None = None) -> Forward:
     """Training forward: normalise each row by its own mean and (biased) variance."""
-    mean = mean_of(x)
+    mean = mean_of(counted(x, mask))
     centred = x - column(mean)
-    square = centred * centred
+    square = counted(centred, mask) * counted(centred, mask)
     variance = mean_of(square)
     standard_deviation = np.sqrt(variance + eps)
     inverse_deviation = 1 / standard_deviation
@@ -88,7 +107,7 @@ def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any) -> For
 
 
 @quietly
-def backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
+def backward(dy: Rows, nodes: Forward, gamma: Vector | None, mask: Mask | None = None) -> RowGradients:
     """Gradients of sum(y * dy), node by node in the opposite order of `forward`."""
     dbeta = sum_of(dy)
     dgamma = sum_of(dy * nodes.normalised)
@@ -96,20 +115,24 @@ def backward(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
     d_inverse = sum_of(d_normalised * nodes.centred)
     d_deviation = -d_inverse * nodes.inverse_deviation * nodes.inverse_deviation
     d_variance = d_deviation * nodes.inverse_deviation / 2
-    count = np.float64(dy.shape[1]).astype(dy.dtype)
+    count = count_of(dy, mask)
     d_square = column(d_variance / count)
-    d_centred = d_normalised * column(nodes.inverse_deviation) + 2 * d_square * nodes.centred
-    dx = d_centred - column(mean_of(d_centred))
+    d_centred = d_normalised * column(nodes.inverse_deviation) + 2 * d_square * where_counted(nodes.centred, mask)
+    d_mean = -sum_of(d_centred)
+    dx = d_centred + where_counted(np.broadcast_to(column(d_mean / count), dy.shape), mask)
     return RowGradients(dx, dgamma, dbeta)
 
 
 @quietly
-def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
-    """The same gradients in closed form: dx = gamma / sigma * (dy - mean(dy) - normalised * mean(dy * normalised))."""
+def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, mask: Mask | None = None) -> RowGradients:
+    """The same gradients in closed form: dx = gamma / sigma * (dy - dbeta / n - normalised * dgamma / n).
+
+    With a mask n is the number of counted positions, and the terms after dy are only theirs.
+    """
     dbeta = sum_of(dy)
     dgamma = sum_of(dy * nodes.normalised)
-    count = np.float64(dy.shape[1]).astype(dy.dtype)
-    inner = dy - column(dbeta / count) - nodes.normalised * column(dgamma / count)
+    count = count_of(dy, mask)
+    inner = dy - where_counted(column(dbeta / count) + nodes.normalised * column(dgamma / count), mask)
     factor = nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation
     return RowGradients(column(factor) * inner, dgamma, dbeta)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bn_reference.config import CUMULATIVE, LayerConfig
 from bn_reference.convention import Convention
+from bn_reference.grades import path_length
 from bn_reference.quad import QUAD, quietly
 
 Vector = NDArray[Any]
@@ -17,10 +18,17 @@ Vector = NDArray[Any]
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the old and of the new statistic in one update, as stored and computed exactly from there."""
+    """Weights of the old and of the new statistic in one update, as stored and computed exactly from there.
+
+    Attributes:
+        old, new: the weights, numbers of binary128.
+        old_roundoffs, new_roundoffs: absolute errors, in unit roundoffs, that debiasing adds (BOUNDS.md, item 5).
+    """
 
     old: Any
     new: Any
+    old_roundoffs: Any = 0
+    new_roundoffs: Any = 0
 
 
 def stored(value: float, dtype: str) -> Any:
@@ -48,6 +56,10 @@ def weights_of(config: LayerConfig, convention: Convention, updates_before: int)
     Momentum is rounded in the implementation's own direction: one that weighs the old statistic stores
     1 - momentum, and its weight of the new one is 1 minus that.
 
+    `debiasing` makes the weights vary in time. A cumulative average has no initial values to remove, so it is the same
+    under each. "first-batch": the first update has the weights 0 and 1. "zero-debias": a hidden average starts at 0,
+    and what a layer shows is hidden / (1 - keep**t) after t updates (D. P. Kingma, J. Ba, "Adam", 2015, section 3).
+
     Raises:
         ValueError: neither the configuration nor the convention has a momentum.
     """
@@ -65,7 +77,38 @@ def weights_of(config: LayerConfig, convention: Convention, updates_before: int)
     if kept == "float32-new":
         own, weighs_old, kept = (1.0 - own if weighs_old else own), False, "float32"
     weight = stored(own, kept)
-    return Weights(weight, one - weight) if weighs_old else Weights(one - weight, weight)
+    old, new = (weight, one - weight) if weighs_old else (one - weight, weight)
+    if convention.debiasing == "first-batch" and updates_before == 0:
+        return Weights(one - one, one)
+    if convention.debiasing == "zero-debias" and new != 0:
+        return _zero_debiased(old, new, updates_before)
+    return Weights(old, new)
+
+
+def _zero_debiased(keep: Any, new: Any, updates_before: int) -> Weights:
+    """The step from hidden / (1 - keep**t) to the next such value; its weights sum to 1.
+
+    With s(t) = 1 + keep + ... + keep**(t - 1), so that 1 - keep**t = (1 - keep) s(t), the weights are
+    keep s(t) / s(t + 1) and 1 / s(t + 1), without cancellation. In floating point keep**t has an error of h(t) unit
+    roundoffs and 1 - keep**t a rounding more, and the steps before and after each divide by one of these numbers.
+    """
+    before, power_before = _geometric(keep, updates_before)
+    after = 1 + keep * before
+    old, total = keep * before / after, new * after
+    if updates_before == 0:
+        return Weights(old, 1 / after, 0, (path_length(1) * keep + 2) / total)
+    divided = (path_length(updates_before + 1) * keep * power_before + 1) / total
+    missing = (path_length(updates_before) * power_before + 1) / total
+    return Weights(old, 1 / after, keep * missing + old * divided, 1 / total + divided / after)
+
+
+def _geometric(ratio: Any, count: int) -> tuple[Any, Any]:
+    """1 + ratio + ... + ratio**(count - 1), and ratio**count, by doubling."""
+    if count == 0:
+        return ratio * 0, ratio * 0 + 1
+    total, power = _geometric(ratio, count // 2)
+    total, power = total * (1 + power), power * power
+    return (1 + ratio * total, ratio * power) if count % 2 else (total, power)
 
 
 def bessel(count: int) -> tuple[int, int]:

@@ -29,6 +29,7 @@ EVERYTHING = Capabilities(
     affine=frozenset({"both", "none", "gamma", "beta"}),
     cumulative=True,
     freeze=True,
+    threads=True,
 )
 
 DEFAULT_EPS, DEFAULT_MOMENTUM = 1e-5, 0.1
@@ -42,6 +43,8 @@ class GoodLayer(Layer):
     """Works on rows of shape (C, n), kept in `self.work`, the dtype of all arithmetic."""
 
     work: np.dtype[np.generic] = np.dtype(np.float64)
+    threads = 1
+    """How many threads a mistake would have; the right layer computes alike with any number."""
     initial_variance = 1.0
 
     def __init__(self, config: LayerConfig) -> None:
@@ -201,3 +204,6 @@ class GoodNumpy(Adapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return self.layer(config)
+
+    def set_threads(self, count: int) -> None:
+        GoodLayer.threads = count

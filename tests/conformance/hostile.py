@@ -227,3 +227,46 @@ class ClaimsFreeze(Own):
 
 class ClaimsNothing(GoodNumpy):
     capabilities = Capabilities(dtypes=frozenset())
+
+
+class OverwritesItsResult(Own):
+    class Layer(GoodLayer):
+        def forward(self, x: Array, training: bool) -> Array:
+            self.y = super().forward(x, training)
+            return self.y
+
+        def backward(self, dy: Array) -> Gradients:
+            self.y[...] = 0
+            return super().backward(dy)
+
+
+class ClaimsThreads(GoodNumpy):
+    def set_threads(self, count: int) -> None:
+        super(GoodNumpy, self).set_threads(count)
+
+
+class RaisesBesideAnother(Own):
+    """In one of two threads, so that the other waits for it."""
+
+    class Layer(GoodLayer):
+        built = 0
+
+        def __init__(self, config: LayerConfig) -> None:
+            super().__init__(config)
+            RaisesBesideAnother.Layer.built += 1
+            self.number = RaisesBesideAnother.Layer.built
+
+        def forward(self, x: Array, training: bool) -> Array:
+            if self.number % 6 == 0:  # a case builds a layer, one that interrupts it, two alone and two together
+                raise RuntimeError("this kernel is not reentrant")
+            return super().forward(x, training)
+
+
+class HangsBesideAnother(Own):
+    class Layer(RaisesBesideAnother.Layer):
+        def forward(self, x: Array, training: bool) -> Array:
+            try:
+                return super().forward(x, training)
+            except RuntimeError:
+                time.sleep(60)
+                raise

@@ -70,6 +70,7 @@ MISBEHAVIOURS = {
     "GivesStatisticsOfAnotherShape": ("wrong", "has shape (5, 1); expected (5,)"),
     "ModifiesItsInput": ("wrong", "forward modified its input"),
     "GivesAViewOfItsInput": ("wrong", "y shares memory with x"),
+    "OverwritesItsResult": ("wrong", "changed in memory after the call was over: y of forward 1, y of forward 2"),
 }
 
 
@@ -100,6 +101,29 @@ def test_a_claimed_capability_that_is_not_there_is_an_error(runner: Runner) -> N
     item = run(runner, "ClaimsFreeze", "state/nc/float32/freeze")
     assert item.outcome == "errored"
     assert "freeze raised NotImplementedError" in item.message
+
+
+def test_claimed_threads_that_are_not_there_are_an_error(runner: Runner) -> None:
+    item = run(runner, "ClaimsThreads", "pure/nchw/float32/threads-2")
+    assert item.outcome == "errored"
+    assert "set_threads raised NotImplementedError" in item.message
+    assert_unharmed(runner)
+
+
+def test_a_layer_that_raises_beside_another_is_named_and_stops_both(runner: Runner) -> None:
+    item = run(runner, "RaisesBesideAnother", "pure/nc/float32/concurrent")
+    assert item.outcome == "errored"
+    assert "concurrently raised RuntimeError: this kernel is not reentrant" in item.message
+    assert_unharmed(runner)
+
+
+def test_a_deadlock_of_two_layers_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    runner = runner_with(1.0)
+    item = run(runner, "HangsBesideAnother", "pure/nc/float32/concurrent")
+    assert item.outcome == "timed-out"
+    assert "concurrently did not answer within 1 s" in item.message
+    runner.close()
 
 
 def test_a_state_that_no_array_can_hold_is_an_error(runner: Runner) -> None:

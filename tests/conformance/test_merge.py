@@ -10,7 +10,18 @@ import pytest
 from tests.conformance.sample_results import TORCH, case, item, realistic, records, results
 
 from bn_conformance.merge import merge
-from bn_conformance.results import End, Environment, Header, Item, Results, ResultsError, StaleFault, read, write
+from bn_conformance.results import (
+    Diagnosis,
+    End,
+    Environment,
+    Header,
+    Item,
+    Results,
+    ResultsError,
+    StaleFault,
+    read,
+    write,
+)
 
 
 def merged(*parts: Results) -> Results:
@@ -27,6 +38,7 @@ def merged(*parts: Results) -> Results:
         items=tuple(record for record in found if isinstance(record, Item)),
         stale_faults=tuple(record for record in found if isinstance(record, StaleFault)),
         end=next(record for record in found if isinstance(record, End)),
+        diagnoses=tuple(record for record in found if isinstance(record, Diagnosis)),
     )
 
 
@@ -189,6 +201,7 @@ def test_nothing_to_merge_is_an_error() -> None:
 def test_all_records_of_a_matrix_survive_a_merge_of_its_halves() -> None:
     whole = realistic(count=60)
     halves = [replace(whole, items=whole.items[place::2], stale_faults=()) for place in range(2)]
+    assert len(merged(*halves).diagnoses) == len(whole.diagnoses) == 1
     assert {repr(one) for one in merged(*halves).items} == {repr(one) for one in whole.items}
     assert len(records(merged(*halves))) == len(records(whole)) - len(whole.stale_faults) + 1
 

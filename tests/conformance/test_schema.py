@@ -53,6 +53,7 @@ def test_the_schema_as_a_whole_takes_a_record_of_each_kind() -> None:
         ("item", record_types.Item),
         ("quantity", record_types.Quantity),
         ("stale-fault", record_types.StaleFault),
+        ("diagnosis", record_types.Diagnosis),
         ("end", record_types.End),
     ],
 )
@@ -67,7 +68,7 @@ def line_of(kind: str) -> dict[str, Any]:
     return next(line for line in records_of_kind if line["type"] == kind and line.get("quantities") != [])
 
 
-@pytest.mark.parametrize("kind", ["header", "environment", "item", "stale-fault", "end"])
+@pytest.mark.parametrize("kind", ["header", "environment", "item", "stale-fault", "diagnosis", "end"])
 def test_a_field_that_is_not_in_the_schema_is_a_violation(kind: str) -> None:
     line = line_of(kind)
     assert schema.violation(line) is None

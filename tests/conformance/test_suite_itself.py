@@ -15,15 +15,20 @@ from bn_conformance.recipes import KINDS, Recipe
 from bn_reference.clauses import clauses, families, specification
 from bn_reference.convention import CHOICES, Convention, Standing
 
+WITHOUT_CASES = {name for name in clauses() if name == "STAT-9" or name.startswith(("MASK-", "SECOND-"))}
+"""Clauses that the adapter contract does not reach yet, as SPEC.md says."""
+
 
 def test_every_clause_is_the_deciding_one_or_tested_by_a_case() -> None:
     tested = {clause for case in all_cases().values() for clause in case.clauses}
-    assert tested == clauses().keys()
+    assert tested == clauses().keys() - WITHOUT_CASES
 
 
 def test_every_clause_that_must_hold_is_tested_in_a_plain_case() -> None:
     tested = {clause for case in supported(replace(EVERYTHING, compiles=True)) for clause in case.clauses}
-    assert clauses().keys() - tested <= {"LAYOUT-4", "NUM-8", "STATE-5"}, "sweeps over sizes alone may be left out"
+    assert clauses().keys() - tested - WITHOUT_CASES <= {"LAYOUT-4", "NUM-8", "STATE-5"}, (
+        "sweeps over sizes alone may be left out"
+    )
 
 
 def test_ids_spell_family_layout_format_and_variant() -> None:
@@ -46,12 +51,13 @@ def test_a_capable_implementation_gets_several_hundred_cases() -> None:
 def test_a_compiling_implementation_gets_few_signatures() -> None:
     cases = supported(replace(EVERYTHING, compiles=True))
     assert len(cases) >= 600
-    assert len({case.signature for case in cases}) <= 36
+    assert len({case.signature for case in cases}) <= 39
 
 
 PINNED = {
     "normal": ("00deda716398cbc2", "dfa5e4429cf3a992"),
     "centred": ("2fe75b3089cf118d", "cbe9e168dbae101b"),
+    "alike": ("b3eca81dc5eb1206", "f5c0cc23d9300578"),
     "positive": ("2f0aa378f0edfe92", "2853b8ff2ac75608"),
     "constant": ("845ef71fa52668bd", "2380ea2605c1eeee"),
     "fill": ("2929b74c27bec17f", "11ab62c0e82a7d49"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from tests.conformance.good_numpy import DEFAULT_EPS, GoodLayer
 
-from bn_conformance.adapter import Array, Convention, Gradients, LayerConfig
+from bn_conformance.adapter import Array, Convention, Gradients, LayerConfig, RunningStatistics
 
 
 @dataclass(frozen=True)
@@ -432,7 +434,618 @@ class GradientsClipped(GoodLayer):
         return np.clip(super().dx_in_training(dy, xhat, inverse), -1e3, 1e3)
 
 
+# Values that are set, saved or moved between calls.
+
+
+class _Folded(GoodLayer):
+    """Folds inference into a scale and a shift once, and folds again where `forget` is called."""
+
+    folded: tuple[Array, Array] | None = None
+
+    def forget(self) -> None:
+        self.folded = None
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if self.uses_batch(training):
+            return y
+        if self.folded is None:
+            scale = self._wide(self.gamma) * self.inverse_in_inference(self._wide(self.running_var))
+            self.folded = scale, self._wide(self.beta) - self._wide(self.running_mean) * scale
+        scale, shift = self.folded
+        return self.finish(self._rows(x) * scale[:, None] + shift[:, None], x.shape)
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        super().move(mean, variance, count)
+        self.forget()
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        super().set_parameters(gamma, beta)
+        self.forget()
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        super().set_running_statistics(mean, variance)
+        self.forget()
+
+
+@caught_by("STATE-6")
+class FoldedBeforeParametersWereSet(_Folded):
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        GoodLayer.set_parameters(self, gamma, beta)
+
+
+@caught_by("STATE-6")
+class FoldedBeforeStatisticsWereSet(_Folded):
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        GoodLayer.set_running_statistics(self, mean, variance)
+
+
+@caught_by("STATE-6")
+class FoldedBeforeTraining(_Folded):
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        GoodLayer.move(self, mean, variance, count)
+
+
+@caught_by("STATE-6")
+class InferenceGradientOfTheFirstGamma(GoodLayer):
+    first: Array | None = None
+
+    def dx_in_inference(self, dy: Array, inverse: Array) -> Array:
+        self.first = self.gamma if self.first is None else self.first
+        return np.asarray(self._column(self.first) * inverse[:, None] * dy)
+
+
+@caught_by("STATE-6")
+class ParametersAreSetOnce(GoodLayer):
+    """Compiled in at the first forward."""
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        if self.latest is None:
+            super().set_parameters(gamma, beta)
+
+
+@caught_by("STATE-6")
+class SettingParametersResetsStatistics(GoodLayer):
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        super().set_parameters(gamma, beta)
+        self.running_mean = np.zeros_like(self.running_mean)
+
+
+@caught_by("STATE-2")
+class LosesTheNumberOfSteps(GoodLayer):
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        super().load_state({**state, "steps": np.array(0)})
+
+
+@caught_by("STATE-2")
+class AddsTheNumberOfSteps(GoodLayer):
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        super().load_state({**state, "steps": state["steps"] + self.steps})
+
+
+@caught_by("STATE-2")
+class KeepsItsStatisticsOnceTrained(GoodLayer):
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        kept = self.running_mean, self.running_var
+        super().load_state(state)
+        if kept[0].any():
+            self.running_mean, self.running_var = kept
+
+
+@caught_by("STATE-2")
+class FrozenLayerSavesInitialStatistics(GoodLayer):
+    def state(self) -> Mapping[str, Array]:
+        saved = dict(super().state())
+        return {**saved, "running_mean": np.zeros_like(self.running_mean)} if self.frozen else saved
+
+
+@caught_by("STATE-1")
+class StopsMovingAfter256Steps(GoodLayer):
+    def moves(self, training: bool) -> bool:
+        return super().moves(training) and self.steps < 256
+
+
+@caught_by("STATE-1")
+class CountsInOneByte(GoodLayer):
+    def weight_of_new(self) -> float:
+        return 1.0 / (self.steps % 256 or 1) if self.momentum == "cumulative" else super().weight_of_new()
+
+
+@caught_by("STATE-1")
+class MomentumZeroIsForgottenAfterInference(GoodLayer):
+    evaluated = False
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.evaluated = self.evaluated or not training
+        return super().forward(x, training)
+
+    def weight_of_new(self) -> float:
+        return super().weight_of_new() or (0.1 if self.evaluated else 0.0)
+
+
+@caught_by("EVAL-1")
+class VarianceHasAFloor(GoodLayer):
+    def inverse_in_inference(self, variance: Array) -> Array:
+        return super().inverse_in_inference(np.maximum(variance, 1e-12))
+
+
+@caught_by("EVAL-1")
+class VarianceHasACeiling(GoodLayer):
+    def inverse_in_inference(self, variance: Array) -> Array:
+        return super().inverse_in_inference(np.minimum(variance, 1e12))
+
+
+@caught_by("EVAL-1")
+class HugeVarianceSwitchesOff(GoodLayer):
+    """As if 1 / sqrt(variance) could only be a mistake there."""
+
+    def inverse_in_inference(self, variance: Array) -> Array:
+        return np.where(variance > 2.0**60, 1.0, super().inverse_in_inference(variance))
+
+
+@caught_by("EVAL-1")
+class InitialStatisticsMeanNoWork(GoodLayer):
+    def inverse_in_inference(self, variance: Array) -> Array:
+        untouched = bool(np.all(variance == 1)) and not self.running_mean.any()
+        return np.ones_like(variance) if untouched else super().inverse_in_inference(variance)
+
+
+@caught_by("EVAL-1")
+class EqualVectorsAreMerged(GoodLayer):
+    """Gamma is dropped with the running variance that it equals."""
+
+    def scale_and_shift(self, xhat: Array) -> Array:
+        merged = np.array_equal(self.gamma, self.running_var)
+        return xhat + self._column(self.beta) if merged else super().scale_and_shift(xhat)
+
+
+@caught_by("EVAL-1")
+class EqualStatisticsMeanOneChannel(GoodLayer):
+    def scale_and_shift(self, xhat: Array) -> Array:
+        one = bool(np.ptp(self.running_var) == 0) and bool(np.ptp(self.running_mean) == 0) and self.running_mean.any()
+        gamma = self._column(self.gamma[:1]) if one else self._column(self.gamma)
+        return gamma * xhat + self._column(self.beta)
+
+
+# Axes of equal sizes.
+
+
+class _Confused(GoodLayer):
+    """Takes the last axis (or, of (N, C), the first) for that of the channels where all have one size."""
+
+    confused = False
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.confused = len(set(x.shape)) == 1
+        return super().forward(x, training)
+
+    def along(self, vector: Array, count: int) -> Array:
+        """A vector as it meets rows of `count` numbers."""
+        right = self._wide(vector)[:, None]
+        return np.resize(self._wide(vector), count)[None, :] if self.confused else right
+
+    def summed(self, rows: Array) -> Array:
+        """Sums of rows for each entry of the axis."""
+        if not self.confused:
+            return np.asarray(rows.sum(axis=1))
+        return np.asarray(rows.reshape(-1, rows.shape[0]).sum(axis=0))
+
+
+@caught_by("LAYOUT-5")
+class GammaAlongAnotherAxis(_Confused):
+    def scale_and_shift(self, xhat: Array) -> Array:
+        return self.along(self.gamma, xhat.shape[1]) * xhat + self._column(self.beta)
+
+
+@caught_by("LAYOUT-5")
+class BetaAlongAnotherAxis(_Confused):
+    def scale_and_shift(self, xhat: Array) -> Array:
+        return self._column(self.gamma) * xhat + self.along(self.beta, xhat.shape[1])
+
+
+@caught_by("LAYOUT-5")
+class RunningMeanAlongAnotherAxis(_Confused):
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if self.uses_batch(training):
+            return y
+        rows = self._rows(x)
+        centred = rows - self.along(self.running_mean, rows.shape[1])
+        inverse = self.inverse_in_inference(self._wide(self.running_var))[:, None]
+        return self.finish(self.scale_and_shift(centred * inverse), x.shape)
+
+
+@caught_by("LAYOUT-5")
+class RunningVarianceAlongAnotherAxis(_Confused):
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if self.uses_batch(training):
+            return y
+        rows = self._rows(x)
+        centred = rows - self._column(self.running_mean)
+        inverse = self.inverse_in_inference(self.along(self.running_var, rows.shape[1]))
+        return self.finish(self.scale_and_shift(centred * inverse), x.shape)
+
+
+@caught_by("LAYOUT-5")
+class GammaAlongAnotherAxisInDx(_Confused):
+    def dx_in_training(self, dy: Array, xhat: Array, inverse: Array) -> Array:
+        inner = dy - dy.mean(axis=1)[:, None] - xhat * (dy * xhat).mean(axis=1)[:, None]
+        return np.asarray(self.along(self.gamma, dy.shape[1]) * inverse[:, None] * inner)
+
+
+@caught_by("LAYOUT-5")
+class DgammaOverAnotherAxis(_Confused):
+    def dgamma(self, dy: Array, xhat: Array, rows: Array) -> Array:
+        return self.summed(dy * xhat)
+
+
+@caught_by("LAYOUT-5")
+class DbetaOverAnotherAxis(_Confused):
+    def dbeta(self, dy: Array) -> Array:
+        return self.summed(dy)
+
+
+@caught_by("LAYOUT-5")
+class RunningMeanOfAnotherAxis(_Confused):
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        if self.confused and self.rows is not None:
+            mean = self.summed(self.rows) / count
+        super().move(mean, variance, count)
+
+    rows: Array | None = None
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        self.rows = rows
+        return super().statistics(rows)
+
+
+@caught_by("LAYOUT-5")
+class ImageChannelsLastWhereSizesAreEqual(GoodLayer):
+    """Guesses the layout from the shape, and is right wherever the shape can tell."""
+
+    def axis(self, x: Array) -> int:
+        return 1 if x.ndim == 4 and len(set(x.shape)) == 1 else self.config.channel_axis
+
+
 # Memory, purity, bad input.
+
+
+@caught_by("LAYOUT-3")
+class DyInTheOrderOfX(GoodLayer):
+    order: str = "C"
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.order = "F" if x.flags.f_contiguous and not x.flags.c_contiguous else "C"
+        return super().forward(x, training)
+
+    def backward(self, dy: Array) -> Gradients:
+        if self.order == "F":
+            dy = np.frombuffer(dy.tobytes(order="A"), dy.dtype).reshape(dy.shape, order="F")
+        return super().backward(dy)
+
+
+@caught_by("LAYOUT-3")
+class IgnoresStridesOfDy(GoodLayer):
+    def backward(self, dy: Array) -> Gradients:
+        if not dy.flags.c_contiguous and self.latest is not None and dy.strides[-1] == 2 * dy.itemsize:
+            assert isinstance(dy.base, np.ndarray)
+            dy = dy.base.reshape(-1)[: dy.size].reshape(dy.shape)
+        return super().backward(dy)
+
+
+@caught_by("LAYOUT-3")
+class IgnoresTheSignOfStrides(GoodLayer):
+    def forward(self, x: Array, training: bool) -> Array:
+        forwards = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in x.strides)
+        return super().forward(x[forwards], training)
+
+
+@caught_by("LAYOUT-3")
+class IgnoresStridesOfVectors(GoodLayer):
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        super().set_parameters(self.read(gamma), self.read(beta))
+
+    def read(self, vector: Array | None) -> Array | None:
+        if vector is None or vector.flags.c_contiguous or not isinstance(vector.base, np.ndarray):
+            return vector
+        return vector.base[: vector.size]
+
+
+@caught_by("LAYOUT-3")
+class IgnoresStridesOfStatistics(GoodLayer):
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        read = [part if part.base is None else np.asarray(part.base)[: part.size] for part in (mean, variance)]
+        super().set_running_statistics(*read)
+
+
+@caught_by("PURE-1")
+class WritesBetweenTheElements(GoodLayer):
+    """A kernel that clears whole cache lines of a strided x."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if isinstance(x.base, np.ndarray) and x.base.shape[-1] == 2 * x.shape[-1]:
+            x.base[..., 1::2] = 0
+        return y
+
+
+@caught_by("PURE-3")
+class SavedTensorsAreShared(GoodLayer):
+    """Of all layers the latest forward counts."""
+
+    shared: ClassVar[list[tuple[Array, Array, bool] | None]] = [None]
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        self.shared[0] = self.latest
+        return y
+
+    def backward(self, dy: Array) -> Gradients:
+        self.latest = self.shared[0]
+        return super().backward(dy)
+
+
+@caught_by("PURE-3")
+class RunningStatisticsAreShared(GoodLayer):
+    held: ClassVar[dict[str, Array]] = {}
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config)
+        self.held[self.key] = self.running_mean
+
+    @property
+    def key(self) -> str:
+        return f"{self.config}"
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.running_mean = self.held.get(self.key, self.running_mean)
+        y = super().forward(x, training)
+        self.held[self.key] = self.running_mean
+        return y
+
+    def running_statistics(self) -> RunningStatistics:
+        self.running_mean = self.held[self.key]
+        return super().running_statistics()
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        super().set_running_statistics(mean, variance)
+        self.held[self.key] = self.running_mean
+
+
+@caught_by("PURE-3")
+class ParametersAreShared(GoodLayer):
+    """Gamma lives with the kernel that was compiled for a configuration."""
+
+    kernels: ClassVar[dict[str, Array]] = {}
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        super().set_parameters(gamma, beta)
+        self.kernels[f"{self.config}"] = self.gamma
+
+    def dx_in_training(self, dy: Array, xhat: Array, inverse: Array) -> Array:
+        self.gamma = self.kernels.get(f"{self.config}", self.gamma)
+        return super().dx_in_training(dy, xhat, inverse)
+
+
+@caught_by("PURE-3")
+class ScratchOfTheShape(GoodLayer):
+    """Normalised values wait for the backward in memory that is kept by shape."""
+
+    scratch: ClassVar[dict[tuple[int, ...], Array]] = {}
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        assert self.latest is not None
+        rows = self.latest[0]
+        self.scratch.setdefault(rows.shape, np.empty_like(rows))[...] = rows
+        return y
+
+    def backward(self, dy: Array) -> Gradients:
+        assert self.latest is not None
+        self.latest = self.scratch[self.latest[0].shape], *self.latest[1:]
+        return super().backward(dy)
+
+
+@caught_by("PURE-4")
+class BackwardOverwritesX(GoodLayer):
+    x: Array | None = None
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.x = x
+        return super().forward(x, training)
+
+    def backward(self, dy: Array) -> Gradients:
+        gradients = super().backward(dy)
+        if self.x is not None and self.x.flags.writeable:
+            self.x[...] = gradients.dx
+        return gradients
+
+
+@caught_by("PURE-4")
+class NextForwardOverwritesDy(GoodLayer):
+    dy: Array | None = None
+
+    def forward(self, x: Array, training: bool) -> Array:
+        if self.dy is not None and self.dy.flags.writeable:
+            self.dy[...] = 0
+        return super().forward(x, training)
+
+    def backward(self, dy: Array) -> Gradients:
+        self.dy = dy
+        return super().backward(dy)
+
+
+class _Reuses(GoodLayer):
+    """Gives results in memory that the next result of the same kind and shape is written to."""
+
+    def reused(self, name: str, result: Array) -> Array:
+        kept: Array | None = getattr(self, f"kept_{name}", None)
+        if kept is None or kept.shape != result.shape:
+            setattr(self, f"kept_{name}", result)
+            return result
+        kept[...] = result
+        return kept
+
+
+@caught_by("PURE-4")
+class ReusesTheMemoryOfY(_Reuses):
+    def forward(self, x: Array, training: bool) -> Array:
+        return self.reused("y", super().forward(x, training))
+
+
+@caught_by("PURE-4")
+class ReusesTheMemoryOfDx(_Reuses):
+    def backward(self, dy: Array) -> Gradients:
+        gradients = super().backward(dy)
+        return gradients._replace(dx=self.reused("dx", gradients.dx))
+
+
+@caught_by("PURE-4")
+class ReusesTheMemoryOfDgamma(_Reuses):
+    def backward(self, dy: Array) -> Gradients:
+        gradients = super().backward(dy)
+        assert gradients.dgamma is not None
+        return gradients._replace(dgamma=self.reused("dgamma", gradients.dgamma))
+
+
+@caught_by("PURE-4")
+class BackwardOverwritesY(GoodLayer):
+    y: Array | None = None
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.y = super().forward(x, training)
+        return self.y
+
+    def backward(self, dy: Array) -> Gradients:
+        gradients = super().backward(dy)
+        if self.y is not None:
+            self.y[...] = gradients.dx
+        return gradients
+
+
+@caught_by("PURE-4")
+class AllLayersWriteToOneY(GoodLayer):
+    outputs: ClassVar[dict[tuple[int, ...], Array]] = {}
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if training and y.dtype == np.float32:
+            kept = self.outputs.setdefault(y.shape, y)
+            kept[...] = y
+            return kept
+        return y
+
+
+class _InPlace(GoodLayer):
+    """Moves running statistics in the memory that they have."""
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        kept = self.running_mean, self.running_var
+        super().move(mean, variance, count)
+        for old, new in zip(kept, (self.running_mean, self.running_var), strict=True):
+            old[...] = new
+        self.running_mean, self.running_var = kept
+
+
+@caught_by("PURE-4")
+class GivesLiveStatistics(_InPlace):
+    def running_statistics(self) -> RunningStatistics:
+        return RunningStatistics(self.running_mean, self.running_var)
+
+
+@caught_by("STATE-1")
+class MovesTheStatisticsThatItWasGiven(_InPlace):
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        self.running_mean, self.running_var = mean, variance
+
+
+@caught_by("STATE-2")
+class SavesLiveStatistics(_InPlace):
+    def state(self) -> Mapping[str, Array]:
+        return {**super().state(), "running_mean": self.running_mean, "running_var": self.running_var}
+
+
+@caught_by("STATE-2")
+class MovesTheStatisticsThatItLoaded(_InPlace):
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        super().load_state(state)
+        self.running_mean, self.running_var = state["running_mean"], state["running_var"]
+
+
+@caught_by("STATE-6")
+class BackwardScalesTheGammaThatItWasGiven(GoodLayer):
+    """Keeps gamma by reference and folds the inverse deviation into it."""
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        super().set_parameters(gamma, beta)
+        self.given = gamma
+
+    def backward(self, dy: Array) -> Gradients:
+        if self.given is not None and self.latest is not None:
+            self.given *= self.latest[1][1].astype(self.wide)
+        return super().backward(dy)
+
+
+class _Threaded(GoodLayer):
+    """Sums in a block for each thread."""
+
+    def blocks(self, rows: Array) -> list[Array]:
+        return np.array_split(rows, self.threads, axis=1)
+
+
+@caught_by("PURE-5")
+class ThreadsLeaveARest(_Threaded):
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        return super().statistics(rows[:, : rows.shape[1] - rows.shape[1] % self.threads])
+
+
+@caught_by("PURE-5")
+class BlocksOfUnequalSizesWeighAlike(_Threaded):
+    def dbeta(self, dy: Array) -> Array:
+        means = [block.mean(axis=1) for block in self.blocks(dy)]
+        return np.asarray(np.mean(means, axis=0) * dy.shape[1])
+
+
+@caught_by("PURE-5")
+class ThreadsAddVariancesOnly(_Threaded):
+    """Combines blocks without the term for the distance of their means (Chan, Golub and LeVeque's delta)."""
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        squares = [np.square(block - block.mean(axis=1)[:, None]).sum(axis=1) for block in self.blocks(rows)]
+        return rows.mean(axis=1), np.asarray(sum(squares) / rows.shape[1])
+
+
+@caught_by("PURE-5")
+class ThreadsAddInAnyOrder(_Threaded):
+    calls = 0
+
+    def dgamma(self, dy: Array, xhat: Array, rows: Array) -> Array:
+        ThreadsAddInAnyOrder.calls += 1
+        turn = ThreadsAddInAnyOrder.calls % 3 if self.threads > 1 else 0
+        return super().dgamma(dy, xhat, rows) * (1.0 + turn * 2.0**-22)
+
+
+@caught_by("PURE-6")
+class ScratchIsSharedByThreads(GoodLayer):
+    """Sound one call after the other."""
+
+    scratch: ClassVar[dict[str, Array]] = {}
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        self.scratch["rows"] = rows
+        time.sleep(0.001)
+        return super().statistics(self.scratch["rows"])
+
+
+@caught_by("PURE-6")
+class GradientsMeetInOneBuffer(GoodLayer):
+    sums: ClassVar[dict[str, Array]] = {}
+
+    def dbeta(self, dy: Array) -> Array:
+        self.sums["dbeta"] = super().dbeta(dy)
+        time.sleep(0.001)
+        return self.sums["dbeta"]
 
 
 @caught_by("LAYOUT-3")

@@ -68,6 +68,7 @@ class Channel:
     """One channel: its values, and the numbers gamma, beta and eps; everything exact.
 
     `given` is None in training, and in inference the pair (mean, variance) that is used instead of the batch's own.
+    `counts` says which values the mean and the variance are taken over; None is all of them.
     """
 
     x: Sequence[Exact]
@@ -75,21 +76,31 @@ class Channel:
     beta: Exact
     eps: Exact
     given: tuple[Exact, Exact] | None = None
+    counts: Sequence[bool] | None = None
 
     @property
-    def count(self) -> int:
+    def places(self) -> int:
         return len(self.x)
+
+    def counted(self, place: int) -> bool:
+        return self.counts is None or bool(self.counts[place])
+
+    @cached_property
+    def count(self) -> int:
+        return sum(self.counted(place) for place in range(self.places))
 
     @cached_property
     def mean(self) -> Exact:
-        return self.given[0] if self.given else sum(self.x, fmpq(0)) / self.count
+        if self.given:
+            return self.given[0]
+        return sum((value for place, value in enumerate(self.x) if self.counted(place)), fmpq(0)) / self.count
 
     @cached_property
     def variance(self) -> Exact:
         """Biased; given in inference."""
         if self.given:
             return self.given[1]
-        return sum(((value - self.mean) ** 2 for value in self.x), fmpq(0)) / self.count
+        return sum((value**2 for place, value in enumerate(self.centred) if self.counted(place)), fmpq(0)) / self.count
 
     @cached_property
     def deviation(self) -> Interval:
@@ -111,7 +122,7 @@ class Channel:
     def slope(self, i: int, j: int) -> Exact:
         """deviation * d normalised_i / d x_j, by the quotient rule: d c_i - c_i * d(variance) / (2 deviation**2)."""
         own = fmpq(1 if i == j else 0)
-        if self.given:
+        if self.given or not self.counted(j):
             return own
         d_centred = own - fmpq(1, self.count)
         d_variance = 2 * self.centred[j] / self.count
@@ -119,7 +130,7 @@ class Channel:
 
     def dx(self, dy: Sequence[Exact]) -> list[Interval]:
         """Row sums of dy times the Jacobian, without simplification."""
-        places = range(self.count)
+        places = range(self.places)
         sums = [sum((dy[i] * self.slope(i, j) for i in places), fmpq(0)) for j in places]
         return [self.gamma * value / self.deviation for value in sums]
 
@@ -151,27 +162,27 @@ def differences(channel: Channel, dy: Sequence[Exact], bits: int = 100) -> Diffe
     """
     before, ctx.prec = ctx.prec, DIFFERENCE_PRECISION
     try:
-        unit = _power_of_two_near(channel.deviation) / fmpq(2) ** bits
+        unit = power_of_two_near(channel.deviation) / fmpq(2) ** bits
         dx = []
-        for place in range(channel.count):
+        for place in range(channel.places):
             ahead, behind = list(channel.x), list(channel.x)
             ahead[place] += unit
             behind[place] -= unit
-            dx.append((_with(channel, x=ahead).loss(dy) - _with(channel, x=behind).loss(dy)) / (2 * unit))
+            dx.append((with_changes(channel, x=ahead).loss(dy) - with_changes(channel, x=behind).loss(dy)) / (2 * unit))
         step = fmpq(1) / fmpq(2) ** bits
-        gammas = [_with(channel, gamma=channel.gamma + sign * step).loss(dy) for sign in (1, -1)]
-        betas = [_with(channel, beta=channel.beta + sign * step).loss(dy) for sign in (1, -1)]
+        gammas = [with_changes(channel, gamma=channel.gamma + sign * step).loss(dy) for sign in (1, -1)]
+        betas = [with_changes(channel, beta=channel.beta + sign * step).loss(dy) for sign in (1, -1)]
         return Differences(dx, (gammas[0] - gammas[1]) / (2 * step), (betas[0] - betas[1]) / (2 * step))
     finally:
         ctx.prec = before
 
 
-def _with(channel: Channel, **changes: Any) -> Channel:
-    values = {name: getattr(channel, name) for name in ("x", "gamma", "beta", "eps", "given")} | changes
+def with_changes(channel: Channel, **changes: Any) -> Channel:
+    values = {name: getattr(channel, name) for name in ("x", "gamma", "beta", "eps", "given", "counts")} | changes
     return Channel(**values)
 
 
-def _power_of_two_near(value: Interval) -> Exact:
+def power_of_two_near(value: Interval) -> Exact:
     mantissa, exponent = arb(value).abs_upper().man_exp()
     return fmpq(2) ** (int(exponent) + int(mantissa).bit_length() - 1)
 
@@ -186,6 +197,7 @@ class Running:
         hyperparameters: the format in which eps and momentum are kept.
         unbiased: divide by n - 1.
         with_eps: the running variance takes in variance + eps.
+        debiasing: "zero-debias" or "first-batch", or "none".
     """
 
     momentum: float | None = 0.1
@@ -193,17 +205,25 @@ class Running:
     hyperparameters: str = "float64"
     unbiased: bool = True
     with_eps: bool = False
+    debiasing: str = "none"
 
     def weights(self, updates_before: int) -> tuple[Exact, Exact]:
         """Exact weights of the old and of the new statistic."""
         if self.momentum is None:
             return fmpq(updates_before, updates_before + 1), fmpq(1, updates_before + 1)
         kept = stored(1.0 - self.momentum if self.weighs_old else self.momentum, self.hyperparameters)
-        return (kept, 1 - kept) if self.weighs_old else (1 - kept, kept)
+        old, new = (kept, 1 - kept) if self.weighs_old else (1 - kept, kept)
+        if self.debiasing == "first-batch" and updates_before == 0:
+            return fmpq(0), fmpq(1)
+        if self.debiasing == "zero-debias" and new:
+            # What is shown is hidden / (1 - old**t), where hidden moves with the weights old and new.
+            before, after = (1 - old**steps for steps in (updates_before, updates_before + 1))
+            return old * before / after, new / after
+        return old, new
 
     def batch_variance(self, channel: Channel) -> Exact:
         """What the running variance takes in; with one value the estimate is 0 either way."""
-        squares = sum((value**2 for value in channel.centred), fmpq(0))
+        squares = channel.variance * channel.count
         divisor = channel.count - 1 if self.unbiased and channel.count > 1 else channel.count
         return squares / divisor + (channel.eps if self.with_eps else 0)
 

@@ -84,12 +84,13 @@ def random_sample(
     )
 
 
-def random_samples(count: int, start: int = 0, **choices: Any) -> Iterator[Sample]:
-    """Samples over all formats, most of them float32."""
+def random_samples(count: int, start: int = 0, only: str | None = None, **choices: Any) -> Iterator[Sample]:
+    """Samples over all formats, most of them float32; of `only` one format, where it is given, those among them."""
     formats = (
         ("float32", None), ("float32", None), ("float64", None), ("float16", None), ("bfloat16", None),
         ("float16", "float32"), ("bfloat16", "float32"), ("float32", "float64"),
     )  # fmt: skip
     for seed in range(start, start + count):
         dtype, parameters = formats[seed % len(formats)]
-        yield random_sample(seed, dtype, parameters, **choices)
+        if only in (None, dtype):
+            yield random_sample(seed, dtype, parameters, **choices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.case import OUTPUTS, STATISTICS, Case, SetStatistics
+from bn_conformance.case import OUTPUTS, STATISTICS, Case, Parameters, SetStatistics
 from bn_conformance.cases.build import (
     F32,
     FORMATS,
@@ -48,6 +48,8 @@ def cases() -> Iterator[Case]:
                 yield _case(layout, formats, f"variance-{variance:g}", title, ("EVAL-1",), variance=recipe)
             zero = Recipe(kind="fill", offset=0.0)
             yield _case(layout, formats, "variance-zero", "a running variance of zero", ("EVAL-2",), variance=zero)
+            yield from _extreme_variances(layout, formats)
+            yield from _coincidences(layout, formats)
     for layout in (NC, *IMAGES):
         for slug, (gamma, beta) in AFFINE.items():
             title = f"a layer built with gamma={gamma}, beta={beta}"
@@ -55,6 +57,45 @@ def cases() -> Iterator[Case]:
     for layout, shape in ((NCHW, (1, 3, 5, 5)), (IMAGES[1], (1, 5, 5, 3))):
         title = "a batch of one: inference depends on nothing of its batch"
         yield _case(resized(layout, shape), F32, "single", title, ("EVAL-3",), sweep=layout is not NCHW)
+
+
+def _extreme_variances(layout: Layout, formats: Formats) -> Iterator[Case]:
+    tiny, huge = 2.0**-40, 2.0**40
+    variance = Recipe(kind="positive", seed=seed_of("tiny variance"), scale=tiny)
+    title = "running variances and eps near 2**-40: neither has a floor"
+    yield _case(layout, formats, "variance-and-eps-tiny", title, ("EVAL-1",), variance=variance, config={"eps": tiny})
+    x, variance = normal("x", scale=2.0**20), Recipe(kind="positive", seed=seed_of("huge variance"), scale=huge)
+    title = "running variances near 2**40 and x near 2**20: there is no ceiling"
+    yield _case(layout, formats, "variance-and-x-large", title, ("EVAL-1",), x, variance=variance)
+    variance = Recipe(kind="positive", seed=seed_of("huge variance"), scale=2.0**80)
+    title = "running variances that are huge beside x: y is near beta"
+    yield _case(layout, formats, "variance-huge", title, ("EVAL-1",), variance=variance)
+
+
+def _coincidences(layout: Layout, formats: Formats) -> Iterator[Case]:
+    """Vectors that are equal, to each other or to what a layer begins with, and are nevertheless themselves."""
+    same = Parameters(gamma=VARIANCE, beta=MEAN)
+    title = "gamma equals the running variance and beta the running mean"
+    yield _case(layout, formats, "parameters-are-statistics", title, ("EVAL-1",), parameters=same)
+    zeros, ones = Recipe(kind="fill", offset=0.0), Recipe(kind="fill", offset=1.0)
+    for slug, parameters in (("", PARAMETERS), ("-and-parameters", None)):
+        title = (
+            f"a running mean of 0 and a running variance of 1{', default parameters' if slug else ''}: eps still counts"
+        )
+        yield _case(
+            layout, formats, f"initial-statistics{slug}", title, ("EVAL-1",), None, zeros, ones, parameters=parameters
+        )
+    alike = Recipe(kind="alike", seed=seed_of("alike"), offset=0.5)
+    mean, variance = Recipe(kind="fill", offset=0.25), Recipe(kind="fill", offset=0.75)
+    for slug, parameters in (
+        (
+            "identical-channels",
+            Parameters(gamma=Recipe(kind="fill", offset=1.5), beta=Recipe(kind="fill", offset=-0.5)),
+        ),
+        ("identical-channels-own-parameters", PARAMETERS),
+    ):
+        title = "channels with the same data and statistics"
+        yield _case(layout, formats, slug, title, ("EVAL-1",), alike, mean, variance, parameters=parameters)
 
 
 def _eps(layout: Layout, formats: Formats) -> Iterator[Case]:
@@ -88,10 +129,11 @@ def _case(
     config: dict[str, Any] | None = None,
     axes: dict[str, Any] | None = None,
     sweep: bool = False,
+    parameters: Parameters | None = PARAMETERS,
 ) -> Case:
     steps = (SetStatistics(mean, variance), evaluate(layout, x or normal("x", offset=0.5)))
     judges = OUTPUTS | STATISTICS - {"running_var"}
     return make(
         "EVAL", layout, formats, variant, title, clauses, steps, config, axes,
-        parameters=PARAMETERS, judges=judges, sweep=sweep,
+        parameters=parameters, judges=judges, sweep=sweep,
     )  # fmt: skip

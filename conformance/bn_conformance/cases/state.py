@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.case import OUTPUTS, STATISTICS, Case, Freeze, Parameters, Reload, SetStatistics, Step
+from bn_conformance.adapter import CUMULATIVE
+from bn_conformance.case import (
+    EVERYTHING,
+    OUTPUTS,
+    STATISTICS,
+    Case,
+    Freeze,
+    Parameters,
+    Quantities,
+    Reload,
+    SetParameters,
+    SetStatistics,
+    Step,
+)
 from bn_conformance.cases.build import (
     DY,
     F32,
@@ -16,6 +29,7 @@ from bn_conformance.cases.build import (
     NC,
     NCHW,
     VARIANCE,
+    WIDE,
     Formats,
     Layout,
     evaluate,
@@ -41,9 +55,10 @@ def cases() -> Iterator[Case]:
             yield _case(layout, formats, "save-and-load", "saved and loaded between training steps", steps, "STATE-2")
             steps = (*_train(layout, 1), Freeze(), *_train(layout, 2, "frozen"), evaluate(layout))
             yield _case(layout, formats, "freeze", "frozen after a training step", steps, "STATE-3")
+            yield from _set_between(layout, formats)
     for layout in (NC, *IMAGES):
-        for count in (2, 10):
-            title = f"inference after {count} training steps"
+        for count in (1, 2, 10):
+            title = f"inference after {count} training step{'s' * (count > 1)}"
             steps = (*_train(layout, count), evaluate(layout))
             yield _case(layout, F32, f"after-{count}", title, steps, "STATE-1")
         title = "inference after two training steps with the implementation's own settings"
@@ -52,10 +67,16 @@ def cases() -> Iterator[Case]:
         yield _case(layout, F32, "defaults", title, steps, "STATE-1", config, parameters=None)
         steps = (SetStatistics(MEAN, VARIANCE), train(layout, normal("x", offset=2.0)), evaluate(layout))
         yield _case(layout, F32, "from-set-statistics", "training from set statistics", steps, "STATE-1")
+        yield from _saved(layout)
+        for slug, momentum in (("0", 0.0), ("1", 1.0), ("cumulative", CUMULATIVE)):
+            steps = (*_train(layout, 3), evaluate(layout), *_train(layout, 2, "later"), evaluate(layout))
+            title = f"training and inference with momentum {slug}"
+            yield _case(layout, F32, f"momentum-{slug}", title, steps, "STATE-1", {"momentum": momentum})
     for layout, formats in ((NC, F32), (NCHW, F64)):
         steps = (*_train(layout, 100, judge=False), evaluate(layout))
         yield _case(layout, formats, "after-100", "inference after 100 training steps", steps, "STATE-1")
     yield _sizes()
+    yield from _drifting()
     yield _textbook()
 
 
@@ -75,6 +96,58 @@ def _alternating(layout: Layout, formats: Formats) -> Case:
         evaluate(layout, normal("second")),
     )
     return _case(layout, formats, "alternating", "training and inference in turn", steps, "STATE-1")
+
+
+def _set_between(layout: Layout, formats: Formats) -> Iterator[Case]:
+    """Parameters and statistics that change between the calls: nothing derived from older ones may be used."""
+    other = SetParameters(gamma=Recipe(kind="positive", seed=71, offset=1.0), beta=Recipe(kind="centred", seed=72))
+    moved = SetStatistics(Recipe(kind="centred", seed=73, offset=-1.0), Recipe(kind="positive", seed=74, scale=4.0))
+    known = SetStatistics(MEAN, VARIANCE)
+    for slug, dy in (("", None), ("-gradient", DY)) if formats in WIDE else (("", None),):
+        steps: tuple[Step, ...] = (known, evaluate(layout, dy=dy), other, evaluate(layout, dy=dy))
+        title = "parameters are set between two inferences"
+        yield _case(layout, formats, f"set-parameters{slug}", title, steps, "STATE-6", judges=EVERYTHING)
+        steps = (known, evaluate(layout, dy=dy), moved, evaluate(layout, dy=dy))
+        title = "running statistics are set between two inferences"
+        yield _case(layout, formats, f"set-statistics{slug}", title, steps, "STATE-6", judges=EVERYTHING)
+        steps = (*_train(layout, 1), evaluate(layout, dy=dy), *_train(layout, 1, "later"), evaluate(layout, dy=dy))
+        title = "training and inference in turn, inference on the same x"
+        yield _case(layout, formats, f"train-evaluate{slug}", title, steps, "STATE-6", judges=EVERYTHING)
+    if formats not in WIDE:
+        return
+    steps = (train(layout, dy=DY), other, train(layout, normal("next"), DY))
+    title = "parameters are set between two training steps"
+    yield _case(layout, formats, "set-parameters-training", title, steps, "STATE-6", judges=EVERYTHING)
+
+
+def _saved(layout: Layout) -> Iterator[Case]:
+    also = train(layout, normal("also", offset=-2.0, scale=3.0))
+    later = (evaluate(layout), *_train(layout, 2, "later"), evaluate(layout))
+    steps: tuple[Step, ...] = (*_train(layout, 2), Reload(also), *later)
+    title = "loaded into a layer that has trained already, while the saved one trains on"
+    yield _case(layout, F32, "load-into-trained", title, steps, "STATE-2")
+    cumulative = {"momentum": CUMULATIVE}
+    for slug, between in (("save-cumulative", Reload()), ("load-cumulative-into-trained", Reload(also))):
+        title = "the number of steps that a cumulative average is over is saved and loaded"
+        yield _case(layout, F32, slug, title, (*_train(layout, 3), between, *later), "STATE-2", cumulative)
+    steps = (*_train(layout, 1), Freeze(), *_train(layout, 1, "frozen"), Reload(), evaluate(layout))
+    title = "a frozen layer is saved, loaded, and frozen again"
+    steps = (*steps, Freeze(), *_train(layout, 1, "later"), evaluate(layout))
+    yield _case(layout, F32, "save-frozen", title, steps, "STATE-2")
+
+
+def _drifting() -> Iterator[Case]:
+    """300 steps whose mean goes from 0 to 30 and whose scale from 1 to 3, as activations do while a network learns."""
+    steps = [
+        train(NC, normal(f"drift {index}", offset=index / 10, scale=1.0 + index / 150), judge=False)
+        for index in range(300)
+    ]
+    for slug, momentum in (("", 0.25), ("-cumulative", CUMULATIVE)):
+        title = "inference after 300 training steps on data that drift"
+        yield _case(
+            NC, F32, f"drift{slug}", title, (*steps, evaluate(NC, normal("drift", offset=30.0, scale=3.0))),
+            "STATE-1", {"momentum": momentum},
+        )  # fmt: skip
 
 
 def _sizes() -> Case:
@@ -102,6 +175,7 @@ def _case(
     steps: tuple[Step, ...],
     clause: str,
     config: dict[str, Any] | None = None,
+    judges: Quantities = JUDGED,
     **more: Any,
 ) -> Case:
-    return make("STATE", layout, formats, variant, title, (clause,), steps, config, judges=JUDGED, **more)
+    return make("STATE", layout, formats, variant, title, (clause,), steps, config, judges=judges, **more)

@@ -234,6 +234,16 @@ def _eps_inference(baseline: _Convention, changed: _Convention, _: _Convention) 
     )
 
 
+def _debiasing(baseline: _Convention, changed: _Convention, other: _Convention) -> tuple[str, str]:
+    """What the first training batch leaves of the initial running variance."""
+    keep = 1.0 - _new_weight(other)
+    return (
+        f"after the first training step an average that is not debiased keeps {number(keep)} of its initial values, "
+        "a debiased one nothing",
+        "",
+    )
+
+
 def _eps_dtype(baseline: _Convention, changed: _Convention, other: _Convention) -> tuple[str, str]:
     eps = _eps(other)
     return _kept(f"eps = {number(eps)}", "eps_dtype", baseline, changed, lambda kept: _rounded(eps, kept) / eps), ""
@@ -291,4 +301,5 @@ _DESCRIBE = {
     "eps_dtype": _eps_dtype,
     "momentum_dtype": _momentum_dtype,
     "statistics_dtype": _statistics_dtype,
+    "debiasing": _debiasing,
 }

@@ -23,12 +23,12 @@ Key = tuple[str, str, str]
 def key(entry: Entry) -> Key:
     """Outcome, clause and reason of an entry; of a known fault its reason alone, which is that of its entry.
 
-    The reason is a diagnosis, or a message, in which numbers do not count. Which of the quantities is worst does not
-    count either: an unstable variance shows in all of them.
+    The reason is a message, in which numbers do not count. Which of the quantities is worst does not count either: an
+    unstable variance shows in all of them.
     """
     if entry.item.known_fault:
         return "", "", entry.item.known_fault
-    reason = entry.worst.diagnosis if entry.worst else _DIGITS.sub("#", one_line(entry.why))
+    reason = "" if entry.worst else _DIGITS.sub("#", one_line(entry.why))
     return entry.item.outcome, entry.clause, reason
 
 

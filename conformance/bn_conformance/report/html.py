@@ -122,3 +122,8 @@ def render(results: Results, baseline: str | None = None) -> str:
             digest=digest,
         )
     )
+
+
+def page(template: str, **values: Any) -> str:
+    """A page of another template of this package, with the report's filters and style and without a script."""
+    return _environment().get_template(template).render(style=_asset("report.css"), **values)

@@ -44,6 +44,7 @@ def render(results: Results, baseline: str | None = None) -> str:
         _numbers(summary),
         _matrix(summary),
         *_faults(summary, Verdict.FAIL, "Failures", folded=False),
+        *_diagnoses(summary),
         *_faults(summary, Verdict.KNOWN, "Known faults", folded=True),
         *_faults(summary, Verdict.WARN, "Warnings", folded=True),
         *_not_judged(summary),
@@ -88,7 +89,7 @@ def _matrix(summary: Summary) -> str:
 
 def _row(fault: Fault) -> list[str]:
     example, worst = fault.example, fault.example.worst
-    reason = example.item.known_fault or (worst.diagnosis if worst else "")
+    reason = example.item.known_fault
     return [
         f"{example.mark.symbol} {escape(readable(fault.outcome))}",
         escape(", ".join(fault.clauses)),
@@ -108,6 +109,12 @@ def _faults(summary: Summary, verdict: Verdict, title: str, folded: bool) -> Ite
     if len(faults) > MOST_ROWS:
         table += f"\n\nand {len(faults) - MOST_ROWS} more, in the HTML report"
     yield from _block(f"{title} ({summary.tally.verdicts[verdict]:,})", table, folded)
+
+
+def _diagnoses(summary: Summary) -> Iterator[str]:
+    found = [f"- {escape(one.implementation)}: {escape(one.message, 1000)}" for one in summary.results.diagnoses]
+    if found:
+        yield from _block("Diagnosis", "\n".join(found), folded=False)
 
 
 def _block(title: str, body: str, folded: bool) -> Iterator[str]:

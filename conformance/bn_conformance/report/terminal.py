@@ -76,6 +76,7 @@ class _Printer(Lines):
         summary = self.summary
         self._matrix()
         self._faults(Verdict.FAIL, "Failures")
+        self.section("Diagnosis", (f"{one.implementation}: {one.message}" for one in summary.results.diagnoses))
         self._faults(Verdict.KNOWN, "Known faults")
         self._faults(Verdict.WARN, "Warnings")
         self._conventions()
@@ -179,8 +180,6 @@ class _Printer(Lines):
                 f"ratio {number(worst.ratio)}",
                 indent=6,
             )
-        if worst and worst.diagnosis:
-            self.line(worst.diagnosis, indent=6)
         if entry.why and one_line(entry.why) != fault.what:
             self.line(entry.why, indent=6)
         if entry.item.reproduce:

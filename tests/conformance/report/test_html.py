@@ -19,7 +19,7 @@ from tests.conformance.sample_results import (
 )
 
 from bn_conformance.report.html import render
-from bn_conformance.results import End, Environment, ResultsError, StaleFault
+from bn_conformance.results import Diagnosis, End, Environment, ResultsError, StaleFault
 
 
 @cache
@@ -82,12 +82,19 @@ def test_what_was_not_judged_does_not_hide_what_was() -> None:
 def test_a_failure_is_told_with_all_that_a_person_needs() -> None:
     worst = quantity(
         "step0.running_var", "wrong", 5e4, clauses=("STAT-3",), index=(2,), error=0.03, expected=1.0, got=1.03,
-        diagnosis="the numbers match running-var-unbiased",
     )  # fmt: skip
     failing = item("i", "stat/nc", "wrong", "fail", quantities=(quantity(), worst), reproduce="bnconform run -i i")
-    found = Page(render(results([failing])))
+    diagnosis = Diagnosis(
+        implementation="i",
+        deviations=("running-var-unbiased",),
+        message="the numbers match",
+        confident=True,
+        examined=1,
+    )
+    found = Page(render(results([failing], diagnoses=[diagnosis])))
+    assert "the numbers match" in found.section("failures").text
     told = found.section("implementations").text
-    for words in ("step0.running_var", "[2]", "1.03", "0.03", "1e-7", "5e4", "the numbers match", "bnconform run -i i"):
+    for words in ("step0.running_var", "[2]", "1.03", "0.03", "1e-7", "5e4", "bnconform run -i i"):
         assert words in told
     assert "The running variance MUST take in the batch variance" in told
     assert [cell for cell in rows(found.section("failures").find("table")[0])[0] if "running_var" not in cell] == [

@@ -22,7 +22,7 @@ from tests.conformance.sample_results import (
 )
 
 from bn_conformance.report.terminal import print_summary
-from bn_conformance.results import End, Environment, Results, StaleFault
+from bn_conformance.results import Diagnosis, End, Environment, Results, StaleFault
 
 
 def printed(found: Results, width: int = 100) -> str:
@@ -80,16 +80,22 @@ def test_a_terminal_too_narrow_for_a_matrix_has_a_list() -> None:
 def test_a_failure_is_told_with_its_numbers_its_clause_and_its_command() -> None:
     worst = quantity(
         "step0.running_var", "wrong", 5e4, clauses=("STAT-3",), index=(2,), error=0.03, expected=1.0, got=1.03,
-        diagnosis="the numbers match running-var-unbiased",
     )  # fmt: skip
     failing = item(
         "i", "stat/nc", "wrong", "fail", quantities=(worst,), reproduce="bnconform run -i i --case 'stat/nc'"
     )
-    text = printed(results([failing]), 200)
+    told = Diagnosis(
+        implementation="i",
+        deviations=("running-var-unbiased",),
+        message="the numbers match",
+        confident=True,
+        examined=1,
+    )
+    text = printed(results([failing], diagnoses=[told]), 200)
     assert "✕ wrong STAT-3 running_var: i (1)" in text
     assert "The running variance MUST take in the batch variance by the declared estimator." in text
     assert "step0.running_var[2]: expected 1.0, got 1.03, error 0.03, allowed 1e-7, ratio 5e4" in text
-    assert "the numbers match running-var-unbiased" in text
+    assert "i: the numbers match" in text
     assert "      bnconform run -i i --case 'stat/nc'" in text.splitlines()
 
 

@@ -98,16 +98,15 @@ def test_the_worst_quantity_has_the_largest_ratio(ratios: tuple[float, ...], wor
     assert entry.worst is quantities[worst]
 
 
-def test_faults_of_other_outcomes_clauses_or_diagnoses_stay_apart() -> None:
+def test_faults_of_other_outcomes_or_clauses_stay_apart() -> None:
     items = [
         item("i", "a", "wrong", "fail"),
         item("i", "b", "errored", "fail", message="no"),
-        item("i", "c", "wrong", "fail", quantities=(quantity(outcome="wrong", diagnosis="biased"),)),
         item("i", "d", "wrong", "fail", quantities=(quantity(outcome="wrong", clauses=("GRAD-1",)),)),
         item("i", "e", "wrong", "fail", quantities=(quantity("step9.dx", outcome="wrong"),)),
     ]
     faults = summarise(results(items)).faults(Verdict.FAIL)
-    assert [fault.outcome for fault in faults] == ["errored", "wrong", "wrong", "wrong"]
+    assert [fault.outcome for fault in faults] == ["errored", "wrong", "wrong"]
     assert faults[1].what == "y, dx"
     assert len(faults[1].entries) == 2
 

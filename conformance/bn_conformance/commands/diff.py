@@ -1,0 +1,66 @@
+"""`bnconform diff`: how two sides differ, and the verified recipe between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import click
+
+from bn_conformance.commands.probe import emit, one_implementation, open_output, worker
+from bn_conformance.deviant import PlainAdapter
+from bn_conformance.diff.comparing import Diff, compare
+from bn_conformance.diff.parties import Party, PartyError, convention_party, is_convention
+from bn_conformance.host import Host, LayerError, LocalHost
+
+Opener = Callable[[], Host]
+
+
+def diff(a: str, b: str, format_: str, output: str, device: str, timeout: float) -> int:
+    """Compare, print, and say by the exit code whether the conversion is verified."""
+    with ExitStack() as stack:
+        sides = [_side(name, device, timeout, stack) for name in (a, b)]
+        try:
+            found = compare(sides[0][0], sides[1][0], sides[0][1], sides[1][1])
+        except LayerError as error:
+            raise click.UsageError(f"a side cannot be loaded: {error.message}") from None
+    _show(found, format_, output)
+    return found.exit_code
+
+
+def _side(name: str, device: str, timeout: float, stack: ExitStack) -> tuple[Party, Opener]:
+    if is_convention(name):
+        try:
+            party = convention_party(name)
+        except PartyError as error:
+            raise click.UsageError(str(error)) from None
+        return party, lambda: LocalHost(PlainAdapter(convention=party.convention))
+    implementation = one_implementation(name, device)
+    party = Party(implementation.name, implementation.convention, implementation.capabilities, implementation)
+    if "float32" not in party.capabilities.dtypes:
+        raise click.UsageError(f"{party.name} does not declare float32, in which the comparison runs")
+    return party, stack.enter_context(worker(implementation, timeout)).open
+
+
+def _show(found: Diff, format_: str, output: str) -> None:
+    if format_ == "json":
+        emit(json.dumps(found.to_json(), indent=2), output)
+    elif format_ == "markdown":
+        from bn_conformance.diff.show import markdown
+
+        emit(markdown(found), output)
+    elif format_ == "html":
+        from bn_conformance.report.differences import render
+
+        emit(render(found), output)
+    else:
+        from rich.console import Console
+
+        from bn_conformance.diff.show import print_diff
+
+        if output and output != "-":
+            with open_output(output) as file:
+                print_diff(found, Console(file=file, width=160, no_color=True))
+        else:
+            print_diff(found, Console())

@@ -1,0 +1,148 @@
+"""Diagnosis of an implementation: the deviation, or two, that explain its failures and contradict nothing that passes.
+
+It is made from the records of a run: which deviations explain each failing case that was examined
+(`bn_conformance.explaining`), and which cases pass. It never guesses: where nothing explains everything, it says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from bn_conformance.adapter import Convention
+from bn_conformance.cases import all_cases
+from bn_conformance.explaining import MOST_STEPS
+from bn_conformance.outcomes import Verdict
+from bn_conformance.power import ROBUST, Bench, is_caught, ratio_of
+from bn_conformance.results import Diagnosis, Item
+from bn_reference.deviations import Deviation, catalogue
+
+WITNESSES = 160
+"""Cases that a candidate is compared with, failing ones first."""
+
+MOST_CANDIDATES = 12
+"""Candidates that are compared with passing cases."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Deviations that act together, and where they disagree with the implementation."""
+
+    deviations: tuple[Deviation, ...]
+    contradictions: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.deviations)
+
+
+def diagnose(implementation: str, convention: Convention, items: Iterable[Item]) -> Diagnosis | None:
+    """The diagnosis of one implementation; None where no failing item was examined.
+
+    Args:
+        implementation: its name.
+        convention: what it declares.
+        items: its items.
+    """
+    items = list(items)
+    examined = [item for item in items if item.explained_by is not None and item.verdict == Verdict.FAIL.value]
+    if not examined:
+        return None
+    explained = [set(item.explained_by or ()) for item in examined]
+    candidates = _candidates(explained)
+    witnesses = _witnesses(items)
+    ranked = sorted(
+        (_compared(names, convention, witnesses) for names in candidates), key=lambda one: one.contradictions
+    )
+    best = [one for one in ranked if one.contradictions == 0]
+    if best:
+        return Diagnosis(
+            implementation=implementation,
+            deviations=best[0].names,
+            message=_words(best, len(examined), len(witnesses)),
+            confident=True,
+            examined=len(examined),
+        )
+    return Diagnosis(
+        implementation=implementation,
+        deviations=(),
+        message=_partial(explained, ranked),
+        confident=False,
+        examined=len(examined),
+    )
+
+
+def _candidates(explained: Sequence[set[str]]) -> list[tuple[str, ...]]:
+    """Single deviations that explain every examined case; else pairs of which each explains some, or both together."""
+    singles = set.intersection(*explained)
+    found: list[tuple[str, ...]] = [(name,) for name in catalogue() if name in singles]
+    found += [tuple(name.split("+")) for name in sorted(singles) if "+" in name]
+    if found:
+        return found[:MOST_CANDIDATES]
+    counts = Counter(name for names in explained for name in names if "+" not in name)
+    counts.update(part for names in explained for name in names if "+" in name for part in set(name.split("+")))
+    likely = [name for name, _ in counts.most_common(16)]
+    pairs: list[tuple[str, ...]] = [
+        (one, other)
+        for one, other in combinations(likely, 2)
+        if all(names & {one, other, "+".join(sorted((one, other)))} for names in explained)
+    ]
+    return pairs[:MOST_CANDIDATES]
+
+
+def _witnesses(items: Sequence[Item]) -> list[Item]:
+    """Items that a candidate must agree with: failing ones, and passing ones spread over all cases."""
+    usable = [
+        item
+        for item in items
+        if item.case in all_cases()
+        and len(all_cases()[item.case].steps) <= MOST_STEPS
+        and item.verdict in (Verdict.FAIL.value, Verdict.PASS.value)
+    ]
+    failing = [item for item in usable if item.verdict == Verdict.FAIL.value]
+    passing = [item for item in usable if item.verdict == Verdict.PASS.value]
+    failing = failing[:: len(failing) // (WITNESSES // 2) + 1]
+    return failing + passing[:: len(passing) // (WITNESSES - len(failing)) + 1]
+
+
+def _compared(names: tuple[str, ...], convention: Convention, witnesses: Iterable[Item]) -> _Candidate:
+    """A candidate with the number of cases in which it clearly fails and the implementation passes, or the opposite."""
+    deviations = tuple(catalogue()[name] for name in names)
+    bench, contradictions = Bench(convention), 0
+    for item in witnesses:
+        predicted = bench.judge(deviations, all_cases()[item.case])
+        fails, failed = is_caught(predicted), is_caught(item)
+        if fails != failed and ratio_of(predicted if fails else item) > ROBUST:
+            contradictions += 1
+    return _Candidate(deviations, contradictions)
+
+
+def _words(best: Sequence[_Candidate], examined: int, witnesses: int) -> str:
+    first = best[0]
+    what = " and ".join(
+        f"{entry.name}: {entry.sentence[0].lower()}{entry.sentence[1:].rstrip('.')}" for entry in first.deviations
+    )
+    declared = [f"{name}={value!r}" for entry in first.deviations for name, value in entry.convention.items()]
+    advice = f"; if that is meant, declare {', '.join(declared)}" if declared else ""
+    others = [" and ".join(one.names) for one in best[1:4]]
+    also = f" (these cases cannot tell it from {' or '.join(others)})" if others else ""
+    return (
+        f"{what}{advice}. It explains all {examined} failing cases that were examined{also} and agrees with "
+        f"{witnesses} others."
+    )
+
+
+def _partial(explained: Sequence[set[str]], ranked: Sequence[_Candidate]) -> str:
+    if ranked:
+        nearest = ranked[0]
+        return (
+            f"no known deviation explains it; nearest is {' and '.join(nearest.names)}, which explains what fails and "
+            f"contradicts {nearest.contradictions} other cases"
+        )
+    counts = Counter(name for names in explained for name in names)
+    if not counts:
+        return "no known deviation explains it"
+    name, count = counts.most_common(1)[0]
+    return f"no known deviation explains all of it; {name} explains {count} of {len(explained)} failing cases"

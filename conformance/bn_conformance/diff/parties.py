@@ -1,0 +1,125 @@
+"""The two sides of a comparison: an implementation, or a convention as the reference's plain layer has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from bn_conformance.adapter import Capabilities, Convention
+from bn_conformance.deviant import EVERYTHING
+from bn_conformance.implementations import Implementation
+from bn_reference.config import LayerConfig
+from bn_reference.running import eps_of, weights_of
+
+WITHOUT_EPS, WITHOUT_MOMENTUM = 1e-3, 0.01
+"""eps, and the weight of the new statistic, that a side without defaults is given."""
+
+
+class PartyError(Exception):
+    """A side names nothing that can be compared; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Party:
+    """One side.
+
+    Attributes:
+        name: as it is called in the report.
+        convention: declared, or given.
+        capabilities: what its layers can do.
+        implementation: None where the side is a convention alone.
+    """
+
+    name: str
+    convention: Convention
+    capabilities: Capabilities
+    implementation: Implementation | None = None
+
+    @property
+    def eps(self) -> float:
+        """Its default eps, as it keeps it, or the one it is given."""
+        config = LayerConfig(num_channels=1, eps=None if self.convention.default_eps else WITHOUT_EPS)
+        return float(eps_of(config, self.convention))
+
+    @property
+    def weight(self) -> float:
+        """The weight of the new statistic by default, or the one it is given."""
+        plain = Convention(
+            momentum_weighs=self.convention.momentum_weighs, default_momentum=self.convention.default_momentum
+        )
+        momentum = WITHOUT_MOMENTUM if plain.default_momentum is None else None
+        return float(weights_of(LayerConfig(num_channels=1, momentum=momentum), plain, 0).new)
+
+    def own_settings(self) -> dict[str, Any]:
+        """eps and momentum of a layer with this side's defaults: left out where there are any."""
+        return {
+            "eps": WITHOUT_EPS if self.convention.default_eps is None else None,
+            "momentum": WITHOUT_MOMENTUM if self.convention.default_momentum is None else None,
+        }
+
+    def momentum(self, weight: float) -> float:
+        """What to pass here as momentum so that the new statistic has a weight."""
+        return weight if self.convention.momentum_weighs == "new" else 1.0 - weight
+
+
+def is_convention(text: str) -> bool:
+    """Whether a side is given as a convention: a JSON file or `name=value,...`."""
+    return text.endswith(".json") or "=" in text
+
+
+def convention_party(text: str) -> Party:
+    """The side of a convention given as a JSON file or as `name=value,...` over the default, torch's.
+
+    Raises:
+        PartyError: the file cannot be read, or something in it is not declarable.
+    """
+    values = _from_file(Path(text)) if text.endswith(".json") and "=" not in text else _from_text(text)
+    known = [entry.name for entry in fields(Convention)]
+    for name in values:
+        if name not in known:
+            raise PartyError(
+                f"{text[:80]}: there is no convention field {str(name)[:60]!r}; there are {', '.join(known)}"
+            )
+    try:
+        convention = Convention(**values)
+    except (TypeError, ValueError) as error:
+        raise PartyError(f"{text[:80]}: {error}") from None
+    return Party(f"convention {Path(text).name if text.endswith('.json') else text}", convention, EVERYTHING)
+
+
+def _from_file(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise PartyError(f"{path}: is not a convention as JSON ({error})") from None
+    if not isinstance(values, dict):
+        raise PartyError(f"{path}: is not a JSON object; give one with the fields of a convention")
+    return {name: _number(name, value) for name, value in values.items()}
+
+
+def _from_text(text: str) -> Mapping[str, Any]:
+    values = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals:
+            raise PartyError(f"{part[:60]!r} is no NAME=VALUE; write name=value,name=value")
+        values[name] = _number(name, _literal(value))
+    return values
+
+
+def _literal(text: str) -> Any:
+    try:
+        value = json.loads({"True": "true", "False": "false", "None": "null", "none": "null"}.get(text, text))
+    except ValueError:
+        return text
+    return value
+
+
+def _number(name: str, value: Any) -> Any:
+    """Integers as the fields have them; `debiasing=none` is a value, not the absence of one."""
+    if name == "debiasing" and value is None:
+        return "none"
+    return float(value) if type(value) is int and name.startswith(("default", "initial")) else value

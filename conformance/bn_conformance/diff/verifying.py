@@ -1,0 +1,167 @@
+"""The recipe, run: A is trained and converted, both evaluate, then both train on; every difference has its bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.diff.parties import Party
+from bn_conformance.diff.recipe import converted_variance
+from bn_conformance.host import HostLost, LayerError
+from bn_conformance.probe.laboratory import CHANNELS, BadAnswer, Laboratory, Subject
+from bn_conformance.recipes import Recipe, seed_of
+from bn_reference.golden import Statistics
+from bn_reference.grades import DEGRADED, STABLE
+from bn_reference.quad import Quad, to_float64, to_quad
+
+COUNT, TRAINED, LATER = 16, 8, 4
+"""Values a channel, training steps before the conversion, and after it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison.
+
+    Attributes:
+        what: compared quantity.
+        difference: largest absolute difference.
+        allowed: what is allowed where the ratio is largest.
+        ratio: largest difference over what is allowed; infinite where something is not finite.
+        note: what it says.
+    """
+
+    what: str
+    difference: float
+    allowed: float
+    ratio: float
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether every difference is within its bound."""
+        return self.ratio <= 1.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The recipe from one side to the other, executed."""
+
+    source: str
+    target: str
+    checks: tuple[Check, ...] = ()
+    failure: str = ""
+    gap: float = 0.0
+    """After training on: largest predicted difference between B's running variance and A's, over A's."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether it ran and every check holds."""
+        return not self.failure and bool(self.checks) and all(check.holds for check in self.checks)
+
+
+def within(what: str, difference: Quad, allowed: Quad, meaningful: Any, note: str = "") -> Check:
+    """A difference beside its bound, both of one shape; what no bound means anything for is left out."""
+    mask = np.broadcast_to(meaningful, difference.shape)
+    size, bound = to_float64(np.abs(difference)), to_float64(np.asarray(allowed))
+    if not mask.any():
+        return Check(what, float(np.max(size)), float("nan"), np.inf, "no bound means anything here")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(size == 0, 0.0, size / bound)
+    ratios = np.where(mask, np.nan_to_num(ratios, nan=np.inf, posinf=np.inf), 0.0)
+    worst = np.unravel_index(int(np.argmax(ratios)), ratios.shape)
+    return Check(what, float(np.max(np.where(mask, size, 0.0))), float(bound[worst]), float(ratios[worst]), note)
+
+
+def verify(source: tuple[Party, Laboratory], target: tuple[Party, Laboratory]) -> Verification:
+    """Execute the recipe from one side to the other; nothing that a side does escapes."""
+    names = source[0].name, target[0].name
+    if not target[0].capabilities.set_statistics:
+        return Verification(*names, failure=f"{names[1]} cannot set running statistics")
+    try:
+        return _verify(*source, *target)
+    except (LayerError, BadAnswer) as error:
+        return Verification(*names, failure=str(error))
+    except HostLost as loss:
+        for _, laboratory in (source, target):
+            laboratory.lost(loss)
+        return Verification(*names, failure=loss.message)
+
+
+def _rows(name: str, place: int, offset: float = 0.0, scale: float = 1.0) -> Any:
+    recipe = Recipe(kind="normal", seed=seed_of(f"diff {name} {place}"), offset=offset, scale=scale)
+    return recipe.rows(CHANNELS, COUNT)
+
+
+def _verify(a: Party, lab_a: Laboratory, b: Party, lab_b: Laboratory) -> Verification:
+    one = lab_a.subject(lab_a.config(("float32", "float32"), **a.own_settings()))
+    two = lab_b.subject(lab_b.config(("float32", "float32"), eps=a.eps, momentum=a.weight))
+    for place in range(TRAINED):
+        one.train(one.shaped(_rows("training", place, 0.5 * (place % 3), 1.0 + 0.25 * place)))
+    trained = one.known()
+    exact = converted_variance(trained.variance, a.convention, b.convention, a.eps)
+    if bool(np.any(exact < 0)):
+        return Verification(a.name, b.name, failure="the converted running variance is below 0")
+    two.put(to_float64(trained.mean), to_float64(exact))
+    state = _rounded(two, trained, exact, a, b)
+    checks = [*_held(two, state), _outputs(one, two, trained, state)]
+    later, gap = _later(one, two, trained, state, a, b)
+    return Verification(a.name, b.name, (*checks, *later), gap=gap)
+
+
+def _rounded(two: Subject, trained: Statistics, exact: Quad, a: Party, b: Party) -> Statistics:
+    """The converted state, with what rounding it to B's format may cost; eps may be kept in another format, too."""
+    u = to_quad(2.0**-24)
+    eps = np.abs(two.golden(two.shaped(_rows("eps", 0))).eps - to_quad(a.eps))
+    used = eps * float(b.convention.eps_in_inference)
+    return Statistics(trained.mean, exact, u * np.abs(trained.mean), u * np.abs(exact) + used)
+
+
+def _held(two: Subject, state: Statistics) -> list[Check]:
+    mean, variance = (to_quad(part) for part in two.statistics())
+    everywhere = np.ones(mean.shape, np.bool_)
+    return [
+        within("converted running mean is held", mean - state.mean, state.mean_error, everywhere),
+        within("converted running variance is held", variance - state.variance, state.variance_error, everywhere),
+    ]
+
+
+def _outputs(one: Subject, two: Subject, trained: Statistics, state: Statistics) -> Check:
+    rows = _rows("evaluation", 0, 1.0, 2.0)
+    x_a, x_b = one.shaped(rows), two.shaped(rows)
+    y_a, y_b = one.rows(one.forward(x_a, False)), two.rows(two.forward(x_b, False))
+    bound_a = one.golden(x_a).inference(trained, None)["y"].bound(STABLE)
+    bound_b = two.golden(x_b).inference(state, None)["y"].bound(STABLE)
+    meaningful = (bound_a.meaningful & bound_b.meaningful)[:, None]
+    note = "inference of both on the same data"
+    return within("outputs after conversion", y_a - y_b, bound_a.allowed + bound_b.allowed, meaningful, note)
+
+
+def _later(
+    one: Subject, two: Subject, trained: Statistics, state: Statistics, a: Party, b: Party
+) -> tuple[list[Check], float]:
+    """Training goes on in both: each side beside its own golden trajectory, and B beside A."""
+    golden_a, golden_b = replace(trained, updates=one.updates), replace(state, updates=0)
+    for place in range(LATER):
+        rows = _rows("later", place, -1.0 + place, 1.5)
+        x_a, x_b = one.shaped(rows), two.shaped(rows)
+        golden_a = one.golden(x_a).update(golden_a, DEGRADED[0])[0]
+        golden_b = two.golden(x_b).update(golden_b, DEGRADED[0])[0]
+        one.train(x_a)
+        two.train(x_b)
+    (mean_a, var_a), (mean_b, var_b) = (map(to_quad, side.statistics()) for side in (one, two))
+    everywhere = np.ones(mean_a.shape, np.bool_)
+    note = f"after {LATER} more training steps in both"
+    predicted_mean = golden_a.mean - golden_b.mean
+    mapped = converted_variance(golden_a.variance, a.convention, b.convention, a.eps)
+    predicted = mapped - golden_b.variance
+    shown = converted_variance(var_a, a.convention, b.convention, a.eps) - var_b
+    allowed_mean, allowed = golden_a.mean_error + golden_b.mean_error, golden_a.variance_error + golden_b.variance_error
+    gap = float(np.max(np.abs(to_float64(predicted / mapped))))
+    follows = bool(np.all(np.abs(predicted) <= allowed))
+    promise = "follows A" if follows else f"departs from A by {100 * gap:.2g} %, as its estimator or average predicts"
+    return [
+        within("running mean, training on", mean_a - mean_b - predicted_mean, allowed_mean, everywhere, note),
+        within("running variance, training on", shown - predicted, allowed, everywhere, f"{note}: {promise}"),
+    ], 0.0 if follows else gap

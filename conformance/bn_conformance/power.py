@@ -1,0 +1,207 @@
+"""Detection power: which deviations of the catalogue each case catches, and by how much.
+
+Every case is judged on the plain layer with every deviation, exactly as an implementation would be. A deviation that
+no case catches is a *survivor*; the suite must have none.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+
+from bn_conformance import outcomes
+from bn_conformance.adapter import Convention
+from bn_conformance.case import Case, unsupported_reason
+from bn_conformance.cases import all_cases
+from bn_conformance.deviant import EVERYTHING, PlainAdapter
+from bn_conformance.explaining import same
+from bn_conformance.goldens import Goldens
+from bn_conformance.host import LocalHost
+from bn_conformance.observe import Observation, observe
+from bn_conformance.outcomes import Threshold, Verdict
+from bn_conformance.results import Item
+from bn_conformance.run_case import Policy, run_case
+from bn_reference.clauses import clauses
+from bn_reference.deviations import Deviation, catalogue
+
+ROBUST = 3.0
+"""Power ratio that a deviation must reach somewhere: caught, and not by a hair."""
+
+MUST = "MUST"
+
+OPPOSITE = Convention(
+    running_variance="biased",
+    initial_running_variance=0.0,
+    momentum_weighs="old",
+    default_momentum=0.9,
+    default_eps=2e-3,
+    statistics_move="explicit",
+    eps_in_running_variance=True,
+    eps_in_inference=False,
+    eps_dtype="float32",
+    momentum_dtype="float32",
+    statistics_dtype="float32",
+)
+"""Declared where a deviation makes the choice that the default convention makes."""
+
+
+@dataclass(frozen=True)
+class Catch:
+    """A case that catches a deviation.
+
+    Attributes:
+        deviation: its name.
+        case: id of the case.
+        ratio: error over what the grade allows that comes nearest to explaining it; infinite where it is no number
+            that is wrong (an input that was modified, for example).
+        fails: whether the run fails; a breach of a SHOULD clause only warns.
+    """
+
+    deviation: str
+    case: str
+    ratio: float
+    fails: bool
+
+
+def judged_cases(patterns: Iterable[str] = ()) -> list[str]:
+    """Ids of the cases that power is measured on: all that the plain layer supports."""
+    from bn_conformance.plan import select_cases
+
+    known = all_cases()
+    return [case for case in select_cases((), tuple(patterns)) if not unsupported_reason(known[case], EVERYTHING)]
+
+
+class Bench:
+    """Judges deviations on cases in this process; goldens are kept for one case at a time."""
+
+    def __init__(self, convention: Convention | None = None) -> None:
+        self._convention = convention or Convention()
+        self._policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
+        self._goldens = Goldens()
+
+    def judge(self, deviations: Sequence[Deviation], case: Case) -> Item:
+        """The item that the plain layer with these deviations gets; with none, it is right."""
+        adapter = PlainAdapter(deviations, self._convention)
+        with np.errstate(all="ignore"):
+            return run_case(adapter.name, case, LocalHost(adapter), self._convention, self._goldens, self._policy)
+
+    def _observe(self, deviations: Sequence[Deviation], case: Case) -> Observation:
+        host = LocalHost(PlainAdapter(deviations, self._convention))
+        with np.errstate(all="ignore"):
+            return observe(case, self._goldens.data(case), host, self._convention.statistics_move == "explicit")
+
+    def catches(self, case: Case, deviations: Iterable[Deviation]) -> Iterator[Catch]:
+        """The deviations that a case catches."""
+        right = self._observe([], case)
+        for deviation in deviations:
+            if deviation.under(self._convention) is None:
+                continue
+            if not (case.repeat or case.concurrent) and same(self._observe([deviation], case), right):
+                continue  # it changes nothing here, so the verdict is that of the right layer
+            item = self.judge([deviation], case)
+            if is_caught(item):
+                yield Catch(deviation.name, case.id, ratio_of(item), item.verdict == Verdict.FAIL.value)
+
+
+def is_caught(item: Item) -> bool:
+    """Whether an item says that something is wrong: it fails, or breaks a SHOULD clause."""
+    if item.verdict == Verdict.FAIL.value:
+        return True
+    return item.verdict == Verdict.WARN.value and outcomes.outcome_rank(item.outcome) >= outcomes.outcome_rank(
+        outcomes.WRONG
+    )
+
+
+def ratio_of(item: Item) -> float:
+    """The largest excess of a wrong item."""
+    wrong = [quantity for quantity in item.quantities if quantity.outcome == item.outcome]
+    if any(quantity.excess is None and quantity.ratio is None for quantity in wrong) or not wrong:
+        return math.inf
+    return max(quantity.ratio or 0.0 if quantity.excess is None else quantity.excess for quantity in wrong)
+
+
+@dataclass(frozen=True)
+class Power:
+    """The outcome of a measurement: every catch, by deviation, in the order of the cases."""
+
+    deviations: Mapping[str, Deviation]
+    catches: Mapping[str, tuple[Catch, ...]]
+    cases: int
+
+    @property
+    def survivors(self) -> list[str]:
+        """Deviations that nothing catches; where a MUST clause is violated, a warning is not enough."""
+        return [name for name, found in self.catches.items() if not any(map(self.counts, found))]
+
+    @property
+    def fragile(self) -> list[str]:
+        """Deviations that are caught, but nowhere by a ratio of `ROBUST`."""
+        return [
+            name
+            for name, found in self.catches.items()
+            if name not in self.survivors and not any(one.ratio > ROBUST for one in found if self.counts(one))
+        ]
+
+    def counts(self, catch: Catch) -> bool:
+        """Whether a catch is as grave as the clause: a MUST must fail."""
+        clause = self.deviations[catch.deviation].clause
+        return catch.fails or (bool(clause) and clauses()[clause].requirement != MUST)
+
+    def first(self, name: str) -> Catch | None:
+        """The first case that catches a deviation as it should."""
+        return next(filter(self.counts, self.catches[name]), None)
+
+    def by_family(self, name: str) -> dict[str, int]:
+        """How many cases of each family catch a deviation."""
+        found: dict[str, int] = {}
+        for catch in self.catches[name]:
+            family = catch.case.partition("/")[0].upper()
+            found[family] = found.get(family, 0) + 1
+        return found
+
+
+def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -> Iterator[int | Power]:
+    """Judge every case on every deviation, in several processes.
+
+    Args:
+        names: deviations.
+        case_ids: cases.
+        processes: how many; 0 is one a core.
+
+    Yields:
+        The number of cases done so far, again and again; at last the result.
+    """
+    count = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parts = [part for part in (case_ids[start :: count * 8] for start in range(count * 8)) if part]
+    found: list[Catch] = []
+    done = 0
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_part, tuple(names), tuple(part)) for part in parts]):
+            cases, catches = future.result()
+            found += catches
+            done += cases
+            yield done
+    order = {case: place for place, case in enumerate(case_ids)}
+    by_name: dict[str, list[Catch]] = {name: [] for name in names}
+    for catch in sorted(found, key=lambda one: order[one.case]):
+        by_name[catch.deviation].append(catch)
+    chosen = {name: catalogue()[name] for name in names}
+    yield Power(chosen, {name: tuple(catches) for name, catches in by_name.items()}, len(case_ids))
+
+
+def _part(names: tuple[str, ...], case_ids: tuple[str, ...]) -> tuple[int, list[Catch]]:
+    """Judge some cases, in a process of the pool."""
+    deviations = [catalogue()[name] for name in names]
+    found: list[Catch] = []
+    usual = [deviation for deviation in deviations if deviation.under(Convention()) is not None]
+    others = [deviation for deviation in deviations if deviation.under(Convention()) is None]
+    for case_id in case_ids:
+        found += Bench().catches(all_cases()[case_id], usual)
+        found += Bench(OPPOSITE).catches(all_cases()[case_id], others) if others else ()
+    return len(case_ids), found

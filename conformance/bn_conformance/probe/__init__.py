@@ -1,0 +1,1 @@
+"""Measures the convention of an implementation from its behaviour alone (`bnconform probe`)."""

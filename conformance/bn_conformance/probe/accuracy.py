@@ -1,0 +1,115 @@
+"""How the variance is computed, from its error as the mean grows; and in which format 16-bit data are worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+from bn_conformance.cases.build import formats_slug
+from bn_conformance.judge import judge
+from bn_conformance.outcomes import WRONG
+from bn_conformance.probe.comparing import fault, observed
+from bn_conformance.probe.finding import Finding
+from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject
+from bn_reference.bounds import Precision
+from bn_reference.golden import Golden, Statistics
+from bn_reference.grades import DEGRADED, TIGHT, path_length
+from bn_reference.quad import Quad, to_quad
+from bn_reference.running import bessel, weights_of
+
+OFFSETS = (0.0, 16.0, 256.0, 4096.0, 16384.0)
+"""Means, in deviations of the data."""
+
+TWO_PASS, UPDATING = "two-pass", "updating (Welford)"
+MEANINGS = {
+    TWO_PASS: "the error does not grow with the mean",
+    UPDATING: "the error grows like mean / deviation",
+    "raw-moments": "E[x^2] - E[x]^2: the error grows like the square of mean / deviation",
+    "sequential-sum": "sums are one running sum",
+    "storage-precision": "arithmetic is in the format of x",
+}
+
+
+def variance(laboratory: Laboratory) -> Iterator[Finding]:
+    """The algorithm of the batch variance, seen in the running variance."""
+    laboratory.need_moving()
+    subject = laboratory.subject(laboratory.config())
+    explained: dict[str, bool] = {TWO_PASS: True, UPDATING: True}
+    explained |= {_name(grade.level): True for grade in DEGRADED}
+    errors = []
+    for offset in OFFSETS:
+        x, before = subject.data(f"offset {offset}", offset=offset), subject.known()
+        subject.train(x)
+        error, allowed = _errors(subject, subject.golden(x), before, subject.statistics()[1])
+        errors.append((offset, float(np.max(np.asarray(error, np.float64)))))
+        for algorithm, (bound, meaningful) in allowed.items():
+            explained[algorithm] &= bool(np.all((error <= bound)[meaningful]))
+    found = next((algorithm for algorithm, explains in explained.items() if explains), None)
+    numbers = ", ".join(f"{error:.1g} at {offset:g}" for offset, error in errors)
+    what = f"variance algorithm in {subject.config.dtype}"
+    detail = f"error of the batch variance over the variance, by mean / deviation: {numbers}"
+    if found is None:
+        yield fault(what, "none of the known ones", "NUM-1", detail, "num/nc/float32/offset-1000")
+    else:
+        yield observed(what, found, f"{MEANINGS[found]}; {detail}")
+    yield from _half_formats(laboratory)
+
+
+def _name(level: str) -> str:
+    return level.removeprefix("degraded(").removesuffix(")")
+
+
+def _errors(
+    subject: Subject, golden: Golden, before: Statistics, got: Array
+) -> tuple[Quad, dict[str, tuple[Quad, np.ndarray]]]:
+    """Relative errors of the batch variance, a channel each, and what each algorithm may have."""
+    expected = golden.update(before, TIGHT)[1]["running_var"]
+    rows = golden.x
+    mean = rows.mean(axis=1)
+    sigma2 = ((rows - mean[:, None]) ** 2).mean(axis=1)
+    weight = weights_of(golden.config, golden.convention, before.updates).new
+    size = weight * sigma2
+    with np.errstate(invalid="ignore"):
+        error = np.abs(to_quad(got) - expected.values) / size
+    error = np.where(np.isfinite(error), error, to_quad(np.inf))
+    tight = expected.bound(TIGHT)
+    u = Precision.of(golden.formats.compute, golden.formats.storage, TIGHT).u
+    numerator, denominator = bessel(COUNT) if golden.convention.running_variance == "unbiased" else (1, 1)
+    factor = weight * to_quad(float(numerator)) / to_quad(float(denominator))
+    growing = factor * (path_length(COUNT) + 4) * u * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
+    allowed = {
+        TWO_PASS: ((tight.allowed - growing) / size, tight.meaningful),
+        UPDATING: (tight.allowed / size, tight.meaningful),
+    }
+    for grade in DEGRADED:
+        bound = expected.bound(grade)
+        name, entry = _name(grade.level), (bound.allowed / size, bound.meaningful)
+        allowed[name] = entry  # the last grade of a name is the most lenient
+    return error, allowed
+
+
+def _half_formats(laboratory: Laboratory) -> Iterator[Finding]:
+    """The arithmetic on float16 and bfloat16 data: that of float32, or that of the format."""
+    for pair in laboratory.formats:
+        if pair[0] not in ("float16", "bfloat16"):
+            continue
+        subject = laboratory.subject(laboratory.config(pair))
+        x = subject.data("half", offset=3.0)
+        y = subject.train(x)
+        quantity = judge("y", subject.golden(x).training(None)["y"], y, subject.config.channel_axis, ())
+        what = f"arithmetic on {pair[0]}" + (f" with {pair[1]} parameters" if pair[0] != pair[1] else "")
+        detail = f"y is {quantity.outcome}; error / allowed {quantity.ratio or 0.0:.2g}"
+        if quantity.outcome == WRONG:
+            yield fault(
+                what,
+                "not that of float32 nor of the format",
+                "DTYPE-2",
+                detail,
+                f"dtype/nchw/{formats_slug(pair)}/formats",
+            )
+        elif "storage-precision" in quantity.outcome:
+            yield observed(what, pair[0], detail)
+        else:
+            yield observed(what, "float32 or wider", detail)

@@ -1,0 +1,74 @@
+"""Which candidates explain an observation: those whose prediction in binary128 is within its derived bound."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+from bn_conformance.judge import judge
+from bn_conformance.outcomes import NOT_JUDGED, WRONG
+from bn_reference.golden import Expected
+
+K = TypeVar("K", bound=Hashable)
+
+
+def misfit(expected: Expected, got: Array, channel_axis: int = 0) -> float:
+    """Error over what the most lenient grade allows: at most 1 where the prediction explains the observation."""
+    quantity = judge("probe", expected, got, channel_axis, ())
+    if quantity.outcome == NOT_JUDGED:
+        return np.inf
+    if quantity.outcome != WRONG:
+        return min(quantity.ratio or 0.0, 1.0)
+    return float(np.inf) if quantity.excess is None else max(quantity.excess, 1.0 + 1e-9)
+
+
+@dataclass(frozen=True)
+class Choice(Generic[K]):
+    """Candidates with their misfits.
+
+    Attributes:
+        misfits: error over allowed error, by candidate.
+    """
+
+    misfits: Mapping[K, float]
+
+    @property
+    def fitting(self) -> list[K]:
+        """Candidates that explain the observation."""
+        return [candidate for candidate, value in self.misfits.items() if value <= 1.0]
+
+    @property
+    def nearest(self) -> K:
+        """The candidate that comes nearest."""
+        return min(self.misfits, key=lambda candidate: self.misfits[candidate])
+
+    @property
+    def numbers(self) -> str:
+        """Every candidate with its error over what is allowed."""
+        return "error / allowed: " + ", ".join(f"{name(key)} {value:.2g}" for key, value in self.misfits.items())
+
+
+def name(candidate: Any) -> str:
+    """A candidate as text."""
+    if isinstance(candidate, tuple):
+        return " ".join(map(name, candidate))
+    return f"{candidate:.17g}" if isinstance(candidate, float) else str(candidate)
+
+
+def choose(predictions: Mapping[K, Sequence[tuple[Expected, Array]]], channel_axis: int = 0) -> Choice[K]:
+    """Set predictions of several observations beside what was observed; the worst of each candidate counts."""
+    return Choice(
+        {
+            candidate: max(misfit(expected, got, channel_axis) for expected, got in pairs)
+            for candidate, pairs in predictions.items()
+        }
+    )
+
+
+def values_of(fitting: Sequence[tuple[Any, ...]], place: int) -> list[Any]:
+    """The distinct values that fitting candidates have for one of their fields."""
+    return list(dict.fromkeys(candidate[place] for candidate in fitting))

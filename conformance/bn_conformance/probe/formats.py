@@ -1,0 +1,109 @@
+"""Formats: of outputs and statistics for each format of x, and in which hyper-parameters are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bn_conformance.cases.build import formats_slug
+from bn_conformance.probe.averages import BATCHES
+from bn_conformance.probe.comparing import compared, fault, observed
+from bn_conformance.probe.finding import Finding
+from bn_conformance.probe.fitting import choose
+from bn_conformance.probe.laboratory import Laboratory, Unmeasurable
+from bn_reference.convention import CHOICES
+from bn_reference.golden import Formats
+from bn_reference.grades import STABLE
+
+AWKWARD = 0.1
+"""eps and momentum that float32 cannot hold, nor 1 - momentum."""
+
+
+def formats(laboratory: Laboratory) -> Iterator[Finding]:
+    """Formats of y, dx and the running statistics for every declared format, in training."""
+    kept: dict[tuple[str, str], tuple[str, str]] = {}
+    for pair in laboratory.formats:
+        config = laboratory.config(pair)
+        subject = laboratory.subject(config)
+        results = {"y": subject.train(subject.data("formats"))}
+        if "training" in laboratory.can.gradients and laboratory.convention.statistics_move != "backward":
+            results["dx"] = subject.backward(subject.data("formats dy"))[0]
+        mean, variance = subject.statistics()
+        kept[pair] = mean.dtype.name, variance.dtype.name
+        what = f"formats for x in {pair[0]}" + (f", parameters in {pair[1]}" if pair[0] != pair[1] else "")
+        same = len(set(kept[pair])) == 1
+        statistics = kept[pair][0] if same else " and ".join(kept[pair])
+        given = {array.dtype.name for array in results.values()}
+        if len(given) == 1:
+            measured = f"{' and '.join(results)} {given.pop()}, statistics {statistics}"
+        else:
+            measured = ", ".join(f"{name} {array.dtype.name}" for name, array in results.items())
+        if any(array.dtype.name != pair[0] for array in results.values()):
+            yield fault(
+                what, measured, "DTYPE-1", "y and dx have the format of x", f"dtype/nchw/{formats_slug(pair)}/formats"
+            )
+        else:
+            yield observed(what, measured)
+    fitting = [
+        value
+        for value in CHOICES["statistics_dtype"]
+        if all(
+            names == (expected, expected)
+            for pair, names in kept.items()
+            for expected in [_kept(laboratory, pair, value)]
+        )
+    ]
+    seen = ", ".join(f"{names[0]} for {'/'.join(dict.fromkeys(pair))}" for pair, names in kept.items())
+    yield compared(laboratory, "statistics_dtype", fitting, f"kept in {seen}", "DTYPE-1", "dtype/nchw/float64/formats")
+
+
+def _kept(laboratory: Laboratory, pair: tuple[str, str], value: object) -> str:
+    convention = replace(laboratory.convention, statistics_dtype=value)  # type: ignore[arg-type]
+    return Formats.of(laboratory.config(pair), convention).statistics.name
+
+
+def hyper_parameters(laboratory: Laboratory) -> Iterator[Finding]:
+    """In which format eps and momentum are kept, from float64 layers with values that float32 cannot hold."""
+    if "float64" not in laboratory.can.dtypes:
+        raise Unmeasurable("it shows in float64 layers, which are not declared")
+    subject = laboratory.subject(laboratory.config(("float64", "float64"), eps=AWKWARD, momentum=AWKWARD))
+    x, convention = subject.data("awkward", scale=0.25), laboratory.convention
+    y = subject.forward(x, True)
+    choice = choose(
+        {
+            kept: [(subject.golden(x, replace(convention, eps_dtype=kept)).training(None)["y"], y)]
+            for kept in CHOICES["eps_dtype"]
+        },
+        subject.config.channel_axis,
+    )
+    detail = f"y of a float64 layer with eps {AWKWARD}; {choice.numbers}"
+    yield compared(laboratory, "eps_dtype", choice.fitting, detail, "DTYPE-3", "fwd/nchw/float64/random")
+    laboratory.narrow = not choice.fitting
+    laboratory.need_moving()
+    yield from _momentum(laboratory)
+
+
+def _momentum(laboratory: Laboratory) -> Iterator[Finding]:
+    subject = laboratory.subject(laboratory.config(("float64", "float64"), eps=AWKWARD, momentum=AWKWARD))
+    convention, steps = laboratory.convention, []
+    for place, (offset, scale) in enumerate(BATCHES):
+        x, before = subject.data(f"awkward {place}", offset=offset, scale=scale), subject.known()
+        subject.train(x)
+        steps.append((x, before, subject.statistics()[0]))
+    choice = choose(
+        {
+            kept: [
+                (
+                    subject.golden(x, replace(convention, momentum_dtype=kept)).update(before, STABLE)[1][
+                        "running_mean"
+                    ],
+                    mean,
+                )
+                for x, before, mean in steps
+            ]
+            for kept in CHOICES["momentum_dtype"]
+        }
+    )
+    laboratory.narrow |= not choice.fitting
+    detail = f"running mean of a float64 layer with weight {AWKWARD} of the new statistic; {choice.numbers}"
+    yield compared(laboratory, "momentum_dtype", choice.fitting, detail, "DTYPE-3", "fwd/nchw/float64/random")

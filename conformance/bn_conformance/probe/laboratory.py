@@ -1,0 +1,247 @@
+"""The laboratory: fresh layers of one implementation, run through a host, every answer checked before it is used.
+
+The data are small and chosen so that candidates differ hugely: eight values a channel, six channels, eps = 1/4 and
+momentum = 1/4, which no conversion rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array, Capabilities, Convention, LayerConfig
+from bn_conformance.host import Host, HostLost, Returned
+from bn_conformance.recipes import Recipe, dtype_of, seed_of
+from bn_conformance.wire import NotAnArray
+from bn_reference.channels import channels_first
+from bn_reference.golden import Golden, Parameters, Statistics
+from bn_reference.quad import Quad, to_quad
+
+CHANNELS, COUNT = 6, 8
+EPS, MOMENTUM = 0.25, 0.25
+PATIENCE = 3
+"""Losses of the implementation's process after which nothing more is tried."""
+
+GAMMA = Recipe(kind="positive", seed=seed_of("probe gamma"))
+BETA = Recipe(kind="centred", seed=seed_of("probe beta"), offset=3.0)
+MEAN = Recipe(kind="centred", seed=seed_of("probe mean"), offset=-1.0)
+VARIANCE = Recipe(kind="positive", seed=seed_of("probe variance"), scale=0.5)
+
+
+class Unmeasurable(Exception):
+    """A property that this implementation does not have; the message says why."""
+
+
+class BadAnswer(Exception):
+    """An answer that is no result at all.
+
+    Attributes:
+        clause: that it breaks.
+    """
+
+    def __init__(self, clause: str, message: str) -> None:
+        super().__init__(message)
+        self.clause = clause
+
+
+class Laboratory:
+    """Layers of one implementation.
+
+    Args:
+        open_host: opens a host; called again after its process was lost.
+        capabilities: what the implementation can do.
+        declared: its declared convention, used only where a field could not be measured.
+    """
+
+    def __init__(self, open_host: Callable[[], Host], capabilities: Capabilities, declared: Convention) -> None:
+        self._open, self.can, self.declared = open_host, capabilities, declared
+        self.measured: dict[str, Any] = {}
+        """Fields of the convention that have been measured so far."""
+        self.narrow = False
+        """Whether float64 layers turned out to compute in less."""
+        self.still = False
+        """Whether no training step moves the running statistics."""
+        self._host: Host | None = None
+        self._losses: list[HostLost] = []
+
+    @property
+    def host(self) -> Host:
+        """The host, opened again where its process was lost.
+
+        Raises:
+            HostLost: it was lost too often, or cannot be opened.
+        """
+        if len(self._losses) >= PATIENCE:
+            raise HostLost(self._losses[-1].outcome, f"given up after {PATIENCE} losses: {self._losses[-1].message}")
+        if self._host is None:
+            self._host = self._open()
+        return self._host
+
+    def lost(self, loss: HostLost) -> None:
+        """Take note that the host's process is gone."""
+        self._losses.append(loss)
+        self._host = None
+
+    @property
+    def convention(self) -> Convention:
+        """What has been measured so far, over what is declared."""
+        known = dict(self.measured)
+        inside = known.get("eps_in_running_variance", self.declared.eps_in_running_variance)
+        if not inside and not known.get("eps_in_inference", self.declared.eps_in_inference):
+            known["eps_in_inference"] = True
+        return replace(self.declared, **known)
+
+    @property
+    def formats(self) -> list[tuple[str, str]]:
+        """Pairs (format of x, format of the parameters) that the implementation can do."""
+        return [(name, name) for name in sorted(self.can.dtypes)] + sorted(self.can.mixed)
+
+    @property
+    def main(self) -> tuple[str, str]:
+        """The format of most experiments: float32 where there is one."""
+        return ("float32", "float32") if "float32" in self.can.dtypes or not self.formats else self.formats[0]
+
+    def widest(self) -> tuple[str, str]:
+        """The format in which numbers are measured best."""
+        return ("float64", "float64") if "float64" in self.can.dtypes and not self.narrow else self.main
+
+    def need_moving(self) -> None:
+        """Stop where nothing moves the statistics.
+
+        Raises:
+            Unmeasurable: no training step moves them.
+        """
+        if self.still:
+            raise Unmeasurable("the running statistics never move")
+
+    def config(self, formats: tuple[str, str] | None = None, **changes: Any) -> LayerConfig:
+        """A layer of the fewest axes that the implementation knows."""
+        dtype, parameters = formats or self.main
+        rank = min(self.can.ranks)
+        axis = 1 if "first" in self.can.layouts or rank == 2 else rank - 1
+        affine = next(one for one in ("both", "none", "gamma", "beta") if one in self.can.affine)
+        settings: dict[str, Any] = {
+            "eps": EPS,
+            "momentum": MOMENTUM,
+            "gamma": affine in ("both", "gamma"),
+            "beta": affine in ("both", "beta"),
+        }
+        return LayerConfig(
+            num_channels=CHANNELS, rank=rank, channel_axis=axis, dtype=dtype, parameter_dtype=parameters,
+            **(settings | changes),
+        )  # fmt: skip
+
+    def subject(self, config: LayerConfig, parameters: bool = True) -> Subject:
+        """A fresh layer, with gamma and beta of its own or with its defaults."""
+        return Subject(self, config, parameters)
+
+
+class Subject:
+    """One layer under experiment; what it answers is an array of the right shape or `BadAnswer`."""
+
+    def __init__(self, laboratory: Laboratory, config: LayerConfig, parameters: bool) -> None:
+        self.laboratory, self.config, self._host = laboratory, config, laboratory.host
+        self.updates = 0
+        self._layer = self._host.build(config)
+        gamma, beta = (
+            recipe.vector(CHANNELS, config.parameter_dtype) if parameters and has else None
+            for recipe, has in ((GAMMA, config.gamma), (BETA, config.beta))
+        )
+        if gamma is not None or beta is not None:
+            self._host.set_parameters(self._layer, gamma, beta)
+        self.parameters = Parameters(*(None if part is None else to_quad(part) for part in (gamma, beta)))
+
+    def data(self, name: str, count: int = COUNT, offset: float = 0.0, scale: float = 1.0) -> Array:
+        """An x (or dy) of the layer's shape and format, bell-shaped around an offset."""
+        recipe = Recipe(kind="centred", seed=seed_of(f"probe {name}"), offset=offset, scale=scale)
+        return self.shaped(recipe.rows(CHANNELS, count))
+
+    def shaped(self, rows: Array) -> Array:
+        """Rows of shape (C, n) as an x of the layer: n on the batch axis."""
+        shape = [rows.shape[1], *[1] * (self.config.rank - 1)]
+        shape[self.config.channel_axis] = CHANNELS
+        return np.ascontiguousarray(rows.T.reshape(shape).astype(dtype_of(self.config.dtype)))
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Forward alone; y."""
+        clause = "FWD-1" if training else "EVAL-1"
+        return _checked("y", self._host.forward(self._layer, x, "contiguous", training).y, x.shape, clause)
+
+    def train(self, x: Array) -> Array:
+        """A training step, with whatever makes the running statistics move; y."""
+        y = self.forward(x, True)
+        moment = self.laboratory.convention.statistics_move
+        if moment == "explicit":
+            self.update()
+        elif moment == "backward":
+            self.backward(self.data("dy", x.shape[0]))
+        self.updates += 1
+        return y
+
+    def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
+        """dx, dgamma and dbeta."""
+        given = self._host.backward(self._layer, dy, "contiguous")
+        dx = _checked("dx", given.dx, dy.shape, "GRAD-1")
+        rest = (
+            None if part is None else _checked(name, part, (CHANNELS,), clause)
+            for name, part, clause in (("dgamma", given.dgamma, "GRAD-2"), ("dbeta", given.dbeta, "GRAD-3"))
+        )
+        return dx, *rest  # type: ignore[return-value]
+
+    def update(self) -> None:
+        """Run the explicit update."""
+        self._host.update_statistics(self._layer)
+
+    def freeze(self) -> None:
+        """Freeze the layer."""
+        self._host.freeze(self._layer)
+
+    def statistics(self) -> tuple[Array, Array]:
+        """Running mean and variance."""
+        mean, variance = self._host.running_statistics(self._layer)
+        return tuple(
+            _checked(name, part, (CHANNELS,), "DTYPE-1")
+            for name, part in (("running_mean", mean), ("running_var", variance))
+        )  # type: ignore[return-value]
+
+    def set_statistics(self, mean: Recipe = MEAN, variance: Recipe = VARIANCE) -> Statistics:
+        """Set running statistics, or train to some where they cannot be set; what the layer then shows."""
+        if self.laboratory.can.set_statistics:
+            dtype = self.statistics()[1].dtype.name
+            vectors = mean.vector(CHANNELS, dtype), variance.vector(CHANNELS, dtype)
+            self._host.set_running_statistics(self._layer, *vectors)
+        else:
+            for place in range(20):
+                self.train(self.data(f"to statistics {place}", offset=mean.offset))
+        return self.known()
+
+    def put(self, mean: Array, variance: Array) -> None:
+        """Set running statistics to vectors, rounded to the format in which the layer keeps them."""
+        dtype = self.statistics()[1].dtype
+        self._host.set_running_statistics(self._layer, mean.astype(dtype), variance.astype(dtype))
+
+    def known(self) -> Statistics:
+        """The running statistics as they are, as a state of the reference."""
+        return Statistics.known(*self.statistics(), updates=self.updates)
+
+    def golden(self, x: Array, convention: Convention | None = None, **changes: Any) -> Golden:
+        """The reference's batch under a convention, with another configuration where told."""
+        config = replace(self.config, **changes)
+        return Golden(config, convention or self.laboratory.convention, self.rows(x), self.parameters)
+
+    def rows(self, x: Array) -> Quad:
+        """An array of the layer's shape as rows in binary128."""
+        return to_quad(channels_first(x, self.config.channel_axis))
+
+
+def _checked(name: str, got: Returned, shape: tuple[int, ...], clause: str) -> Array:
+    if isinstance(got, NotAnArray):
+        raise BadAnswer(clause, f"{name} is {got.description}; expected an array of shape {shape}")
+    if got.shape != shape:
+        raise BadAnswer("DTYPE-1", f"{name} has shape {got.shape}; expected {shape}")
+    if got.dtype.kind != "f" and got.dtype.name != "bfloat16":
+        raise BadAnswer("DTYPE-1", f"{name} has dtype {got.dtype.name}; expected a floating-point format")
+    return got

@@ -1,0 +1,167 @@
+"""Where eps enters, in training and in inference; the form of inference, its gradient, and freezing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+from bn_conformance.judge import judge
+from bn_conformance.outcomes import EXACT
+from bn_conformance.probe.comparing import compared, fault, observed
+from bn_conformance.probe.finding import Finding, Status
+from bn_conformance.probe.fitting import choose
+from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject, Unmeasurable
+from bn_conformance.recipes import Recipe, seed_of
+from bn_reference.golden import Expected, Statistics
+from bn_reference.grades import STABLE, TIGHT
+from bn_reference.quad import Quad, to_quad
+
+INSIDE = "inside the root, once"
+FAR = 8192.0
+"""Means of this many deviations tell a folded inference from a direct one."""
+
+
+def placements(variance: Quad, eps: Any) -> dict[str, Quad]:
+    """What variance + eps would have to be for each way to use eps, as a vector to add to the variance."""
+    root = np.sqrt(variance) + eps
+    return {
+        INSIDE: variance * 0 + eps,
+        "outside the root": root * root - variance,
+        "missing": variance * 0,
+        "inside the root, twice": variance * 0 + 2 * eps,
+        "inside, on an unbiased variance": variance / (COUNT - 1) + eps,
+    }
+
+
+def training_eps(laboratory: Laboratory) -> Iterator[Finding]:
+    """Where eps enters a training forward."""
+    subject = laboratory.subject(laboratory.config())
+    x = subject.data("eps in training", scale=0.5)
+    y = subject.forward(x, True)
+    rows = subject.rows(x)
+    centred = rows - to_quad(rows.mean(axis=1))[:, None]
+    variance = (centred * centred).mean(axis=1)
+    predictions: dict[str, list[tuple[Expected, Array]]] = {}
+    for way, added in placements(variance, to_quad(subject.config.eps)).items():
+        golden = subject.golden(x)
+        golden.eps = added
+        predictions[way] = [(golden.training(None)["y"], y)]
+    choice = choose(predictions, subject.config.channel_axis)
+    yield _placed("eps in training", choice.fitting, choice.numbers, "FWD-2", "fwd/nc/float32/random")
+
+
+def _placed(what: str, fitting: list[str], numbers: str, clause: str, case: str) -> Finding:
+    if fitting == [INSIDE]:
+        return observed(what, INSIDE, declared=INSIDE, status=Status.AGREES)
+    if INSIDE in fitting:
+        return observed(what, " or ".join(fitting), numbers, INSIDE, Status.UNDETERMINED)
+    return fault(what, " or ".join(fitting) or "none of the known ways", clause, numbers, case, INSIDE)
+
+
+def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
+    """Whether inference adds eps to the running variance."""
+    subject = laboratory.subject(laboratory.config())
+    statistics = subject.set_statistics()
+    x = subject.data("eps in inference", offset=1.0)
+    y = subject.forward(x, False)
+    ways = placements(statistics.variance, to_quad(subject.config.eps))
+    axis = subject.config.channel_axis
+    predictions = {way: [(_inferred(subject, x, statistics, added), y)] for way, added in ways.items()}
+    by_batch = subject.golden(x).training(None)["y"]
+    choice = choose(predictions | {"batch statistics": [(by_batch, y)]}, axis)
+    fitting = {INSIDE: True, "missing": False}
+    values = [fitting[way] for way in choice.fitting if way in fitting]
+    way = " or ".join(choice.fitting) or "none of the known ways"
+    if values == [False] and not laboratory.convention.eps_in_running_variance:
+        laboratory.measured["eps_in_inference"] = False
+        detail = f"inference without eps on a running variance that does not hold it ({choice.numbers})"
+        declared = "yes" if laboratory.declared.eps_in_inference else "no"
+        yield fault("eps_in_inference", "no", "EVAL-2", detail, "eval/nc/float32/random", declared)
+        return
+    detail = f"used: {way}; {choice.numbers}"
+    clause = "EVAL-3" if choice.fitting == ["batch statistics"] else "EVAL-2"
+    yield compared(laboratory, "eps_in_inference", values, detail, clause, "eval/nc/float32/random")
+
+
+def _inferred(subject: Subject, x: Array, statistics: Statistics, eps: Any) -> Expected:
+    """y of inference where exactly this eps, a number or a vector, is added."""
+    golden = subject.golden(x)
+    known = Statistics.known(statistics.mean, statistics.variance + eps)
+    golden.eps = known.variance * 0
+    return golden.inference(known, None)["y"]
+
+
+def formula(laboratory: Laboratory) -> Iterator[Finding]:
+    """Whether inference is direct or folded into one scale and one shift, from its error at a large mean."""
+    if not laboratory.can.set_statistics:
+        raise Unmeasurable("the form shows with set statistics, which are not declared")
+    subject = laboratory.subject(laboratory.config())
+    statistics = subject.set_statistics(Recipe(kind="centred", seed=seed_of("far"), offset=FAR, scale=64.0))
+    rows = Recipe(kind="centred", seed=seed_of("far x")).rows(6, COUNT)
+    x = subject.shaped(rows + np.asarray(statistics.mean, np.float64)[:, None])
+    y = subject.forward(x, False)
+    golden = subject.golden(x).inference(statistics, None)["y"]
+    quantity = judge("y", golden, y, subject.config.channel_axis, ())
+    detail = f"largest error at a mean of {FAR:g} deviations: {quantity.error or 0.0:.2g}"
+    if quantity.ratio is not None:
+        detail += f", {quantity.ratio:.2g} times what a direct evaluation may have"
+    if quantity.outcome in (EXACT, TIGHT.level):
+        yield observed("form of inference", "direct: gamma (x - mean) r + beta", detail)
+    elif quantity.outcome == STABLE.level:
+        yield observed("form of inference", "folded: a x + b", detail)
+    else:
+        yield fault("form of inference", f"neither direct nor folded ({quantity.outcome})", "EVAL-1", detail)
+
+
+def gradient(laboratory: Laboratory) -> Iterator[Finding]:
+    """Whether the statistics are constants for the gradient in inference."""
+    if "inference" not in laboratory.can.gradients:
+        raise Unmeasurable("gradients in inference are not declared")
+    subject = laboratory.subject(laboratory.config())
+    statistics = subject.set_statistics()
+    x, dy = subject.data("gradient x", offset=1.0), subject.data("gradient dy", offset=2.0)
+    subject.forward(x, False)
+    dx = subject.backward(dy)[0]
+    golden, rows = subject.golden(x), subject.rows(dy)
+    constants, batch = "statistics are constants", "through the batch's statistics"
+    choice = choose(
+        {
+            constants: [(golden.inference(statistics, rows)["dx"], dx)],
+            batch: [(golden.training(rows)["dx"], dx)],
+        },
+        subject.config.channel_axis,
+    )
+    what = "gradient in inference"
+    if choice.fitting == [constants]:
+        yield observed(what, constants, declared=constants, status=Status.AGREES)
+    else:
+        measured = " or ".join(choice.fitting) or "neither constants nor through the batch"
+        yield fault(what, measured, "GRAD-4", choice.numbers, "grad/nc/float32/inference-random", constants)
+
+
+def freezing(laboratory: Laboratory) -> Iterator[Finding]:
+    """What a frozen layer does in training."""
+    if not laboratory.can.freeze:
+        raise Unmeasurable("freezing is not declared")
+    subject = laboratory.subject(laboratory.config())
+    subject.train(subject.data("before freezing", offset=1.0))
+    known = subject.known()
+    subject.freeze()
+    x = subject.data("frozen", offset=-2.0, scale=2.0)
+    y = subject.forward(x, True)
+    golden = subject.golden(x)
+    running, batch = "uses its running statistics", "uses the batch"
+    choice = choose(
+        {running: [(golden.inference(known, None)["y"], y)], batch: [(golden.training(None)["y"], y)]},
+        subject.config.channel_axis,
+    )
+    after = subject.known()
+    kept = bool(np.all(after.mean == known.mean) and np.all(after.variance == known.variance))
+    how = f"{' or '.join(choice.fitting) or 'uses neither'}, {'keeps' if kept else 'moves'} them"
+    if choice.fitting == [running] and kept:
+        yield observed("frozen layer", how, declared=how, status=Status.AGREES)
+    else:
+        yield fault("frozen layer", how, "STATE-3", choice.numbers, "state/nc/float32/freeze", f"{running}, keeps them")

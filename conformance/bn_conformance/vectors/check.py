@@ -1,0 +1,165 @@
+"""Results made elsewhere, judged by the suite's own judge against goldens computed here and now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bn_conformance import outcomes
+from bn_conformance.case import Case
+from bn_conformance.cases import all_cases
+from bn_conformance.goldens import Goldens
+from bn_conformance.host import LocalHost
+from bn_conformance.outcomes import Threshold, Verdict
+from bn_conformance.results import Item, Quantity
+from bn_conformance.run_case import Policy, run_case
+from bn_conformance.vectors.conventions import DEFAULT, UnknownConvention, convention_named
+from bn_conformance.vectors.records import Problem, Record, RecordError, read
+from bn_conformance.vectors.replay import ReplayAdapter, shape_of
+from bn_conformance.vectors.selection import lacking, owed
+from bn_reference.clauses import clauses
+
+Group = dict[tuple[int, str], Record]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The verdict on a case under a convention, and what the file does not give of it."""
+
+    item: Item
+    case: Case
+    missing: tuple[str, ...]
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything of it was judged: numbers, or a refusal."""
+        return self.item.outcome not in (outcomes.NOT_JUDGED, outcomes.MISSING)
+
+
+@dataclass
+class Report:
+    """What came of a file."""
+
+    checked: list[Checked] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """2: something in the file cannot be used; 1: something is wrong; 3: too little was judged; 0: all conform."""
+        if self.problems:
+            return 2
+        if any(entry.item.verdict == Verdict.FAIL.value for entry in self.checked):
+            return 1
+        whole = all(entry.judged and not entry.missing for entry in self.checked)
+        return 0 if self.checked and whole else 3
+
+
+def check(path: str, threshold: Threshold = Threshold.DEGRADED) -> Report:
+    """Judge a file of results.
+
+    Raises:
+        RecordError: the file cannot be read.
+    """
+    report, groups = Report(), dict[tuple[str, str], Group]()
+    for entry in read(path):
+        try:
+            if isinstance(entry, Record):
+                _place(entry, groups)
+            else:
+                report.problems.append(entry)
+        except RecordError as error:
+            report.problems.append(Problem(entry.line, str(error)))
+    goldens = Goldens()
+    policy = Policy(threshold, {clause.id: clause.requirement for clause in clauses().values()})
+    for (case_id, convention), group in groups.items():
+        name = Path(path).name + ("" if convention == DEFAULT else f" [{convention}]")
+        checked = _judge(name, all_cases()[case_id], convention, group, goldens, policy)
+        item = replace(checked.item, reproduce=f"bnconform vectors check '{path}'")
+        report.checked.append(replace(checked, item=item))
+    return report
+
+
+def _place(record: Record, groups: dict[tuple[str, str], Group]) -> None:
+    """Put a record into its group.
+
+    Raises:
+        RecordError: it does not go with its case, or another was there before it.
+    """
+    case = all_cases().get(record.case)
+    if case is None:
+        raise RecordError(f"there is no case {record.case[:80]!r}; bnconform list --cases shows them")
+    if lacking(case):
+        raise RecordError(f"{case.id} cannot be judged from a file: it needs {lacking(case)}")
+    try:
+        convention_named(record.convention)
+    except UnknownConvention as error:
+        raise RecordError(str(error)) from None
+    if record.step >= len(case.batches):
+        raise RecordError(f"step is {record.step}; {case.id} has {len(case.batches)} with data, from 0")
+    if record.quantity and record.shape is None:
+        wanted = 1
+        for size in shape_of(case, record.step, record):
+            wanted *= size
+        if len(record.values) != wanted:
+            raise RecordError(f"has {len(record.values)} values; {record.quantity} of {case.id} has {wanted}")
+    group = groups.setdefault((record.case, record.convention), {})
+    before = group.get((record.step, record.quantity))
+    if before is not None:
+        raise RecordError(f"is a duplicate of line {before.line}, which counts; give each quantity of a step once")
+    group[record.step, record.quantity] = record
+
+
+def _judge(name: str, case: Case, convention_name: str, group: Group, goldens: Goldens, policy: Policy) -> Checked:
+    convention = convention_named(convention_name)
+    case = replace(case, repeat=False)  # a file is one run
+    wanted = tuple(owed(case, batch) for batch in case.batches)
+    ends = min((step for step, quantity in group if not quantity), default=len(wanted))
+    missing = [
+        (step, quantity)
+        for step, quantities in enumerate(wanted[:ends])
+        for quantity in quantities
+        if (step, quantity) not in group and case.expects != "refusal"
+    ]
+    host = LocalHost(ReplayAdapter(case, convention, group, wanted))
+    item = run_case(name, case, host, convention, goldens, policy)
+    if case.expects == "refusal" or item.outcome in (outcomes.REFUSED, outcomes.ERRORED):
+        return Checked(item, case, _names(missing))
+    found = tuple(quantity for quantity in item.quantities if not _unfounded(quantity, missing))
+    item = replace(item, quantities=found)
+    return Checked(_reduced(item, policy, case) if missing else item, case, _names(missing))
+
+
+def _names(missing: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(f"step{step}.{quantity}" for step, quantity in missing)
+
+
+def _unfounded(quantity: Quantity, missing: list[tuple[int, str]]) -> bool:
+    """Whether a judged quantity is about something that the file does not hold."""
+    place, _, what = quantity.name.partition(".")
+    if place == "initial":  # a file says nothing of a fresh layer
+        return True
+    return any(name == f"{place}.{what}" for name in _dependent(missing))
+
+
+def _dependent(missing: list[tuple[int, str]]) -> Iterator[str]:
+    """Names of the quantities that cannot be judged for want of others."""
+    for step, quantity in missing:
+        yield from (f"step{step}.{quantity}", f"trajectory{step}.{quantity}")
+        if quantity in ("running_mean", "running_var"):
+            for affected in (step, step + 1):
+                yield from (f"step{affected}.{what}" for what in ("statistics", "timing", "reloaded"))
+
+
+def _reduced(item: Item, policy: Policy, case: Case) -> Item:
+    """The item by what is left of its quantities: the worst of them is its outcome."""
+    judged = [quantity for quantity in item.quantities if quantity.outcome != outcomes.NOT_JUDGED]
+    if not judged:
+        message = "nothing that the file gives can be judged"
+        return replace(item, outcome=outcomes.MISSING, verdict=Verdict.PASS.value, message=message)
+    worst = max(judged, key=lambda quantity: outcomes.outcome_rank(quantity.outcome))
+    if policy.threshold.tolerates(worst.outcome):
+        verdict = Verdict.WARN if worst.outcome.startswith("degraded") else Verdict.PASS
+    else:
+        verdict = Verdict.FAIL if policy.requirement(case) == "MUST" else Verdict.WARN
+    return replace(item, outcome=worst.outcome, verdict=verdict.value, message=worst.message)

@@ -1,0 +1,41 @@
+"""Arrays that went into an implementation or came out of it, watched until their layer is dropped.
+
+Memory is compared where it lies, in the process of the implementation: a copy over the wire would hide every change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+
+
+def memory_of(array: Array) -> Array:
+    """The whole memory behind a view that this suite made, with the gaps between its elements."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+class Watch:
+    """The arrays of one layer, each with the bytes that it must keep."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[str, int, Array, bytes]] = []
+        self._calls: dict[str, int] = {}
+
+    def call(self, operation: str) -> int:
+        """The number of this call of an operation, from 1."""
+        self._calls[operation] = self._calls.get(operation, 0) + 1
+        return self._calls[operation]
+
+    def hold(self, what: str, number: int, array: Any, content: bytes | None = None) -> None:
+        """Watch an array, whose bytes are given where they are known; what is no array is not watched."""
+        if isinstance(array, np.ndarray) and array.dtype != np.object_:
+            self._held.append((what, number, array, array.tobytes() if content is None else content))
+
+    def changed(self) -> list[str]:
+        """Which arrays hold other bytes now, for example `y of forward 1`."""
+        return [f"{what} {number}" for what, number, array, content in self._held if array.tobytes() != content]

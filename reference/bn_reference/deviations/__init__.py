@@ -1,0 +1,123 @@
+"""Deviations: named ways to be wrong, each a small change of the plain layer (`bn_reference.plain`).
+
+A deviation serves twice. The suite is switched to each one to prove that some case catches it, and a failing
+implementation is diagnosed by the deviation whose numbers are its numbers. The modules of this package hold the
+catalogue, one class of mistakes each; `catalogue()` is all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from bn_reference.convention import Convention
+from bn_reference.plain import PlainLayer
+
+MODULES: tuple[str, ...] = (
+    "forward",
+    "affine",
+    "statistics",
+    "timing",
+    "inference",
+    "gradients",
+    "parameter_gradients",
+    "accumulation",
+    "numerics",
+    "formats",
+    "layout",
+    "memory",
+    "edges",
+    "state",
+    "purity",
+    "conventions",
+)
+"""The modules of the catalogue, in the order in which a report lists them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """One way to be wrong.
+
+    Attributes:
+        name: how it is called everywhere.
+        group: the module that it comes from: its class of mistakes.
+        sentence: what is computed instead, one sentence.
+        clause: the clause that it violates; empty where it changes a convention instead.
+        convention: the convention fields that it changes; a fault only where something else is declared.
+        effect: what a person notices in practice.
+        link: where it happened in real software, or empty.
+        layer: the change: a subclass of `PlainLayer` that calls `super()`, so that changes can be combined.
+        numeric: the deviation decides numbers (not memory, errors or formats), so that it can explain an observation.
+    """
+
+    name: str
+    group: str
+    sentence: str
+    clause: str
+    convention: Mapping[str, Any] = field(default_factory=dict)
+    effect: str
+    link: str = ""
+    layer: type[PlainLayer] = PlainLayer
+    numeric: bool = True
+
+    def under(self, convention: Convention) -> Convention | None:
+        """The convention that results; None where the deviation changes a convention to what it is already."""
+        changed = replace(convention, **self.convention)
+        return None if self.convention and changed == convention else changed
+
+
+_FOUND: dict[str, Deviation] = {}
+
+
+def deviation(
+    name: str,
+    *,
+    clause: str = "",
+    effect: str,
+    link: str = "",
+    convention: Mapping[str, Any] | None = None,
+    numeric: bool = True,
+) -> Callable[[type[PlainLayer]], type[PlainLayer]]:
+    """Enter a subclass of `PlainLayer` into the catalogue; the first line of its docstring is the sentence.
+
+    Raises:
+        ValueError: the name is taken, there is no sentence, or neither a clause nor a convention is named.
+    """
+
+    def register(layer: type[PlainLayer]) -> type[PlainLayer]:
+        sentence = (layer.__doc__ or "").strip().split("\n")[0]
+        if name in _FOUND:
+            raise ValueError(f"name is {name!r}; allowed is one that no other deviation has")
+        if not sentence or not (clause or convention):
+            raise ValueError(f"deviation {name!r} lacks a docstring, or a clause or convention")
+        _FOUND[name] = Deviation(
+            name=name,
+            group=layer.__module__.rpartition(".")[2],
+            sentence=sentence,
+            clause=clause,
+            convention=dict(convention or {}),
+            effect=effect,
+            link=link,
+            layer=layer,
+            numeric=numeric,
+        )
+        return layer
+
+    return register
+
+
+@cache
+def catalogue() -> Mapping[str, Deviation]:
+    """Every deviation by name, module by module."""
+    for module in MODULES:
+        import_module(f"{__name__}.{module}")
+    return dict(sorted(_FOUND.items(), key=lambda entry: MODULES.index(entry[1].group)))
+
+
+def combined(deviations: Iterable[Deviation], base: type[PlainLayer] = PlainLayer) -> type[PlainLayer]:
+    """A layer with several deviations at once, the first one outermost; a new class, so that nothing is shared."""
+    changes = dict.fromkeys(entry.layer for entry in deviations if entry.layer is not PlainLayer)
+    return type("Deviant", (*changes, base), {})

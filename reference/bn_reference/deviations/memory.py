@@ -1,0 +1,110 @@
+"""Deviations of memory: strides, offsets and orders that are read as if they were others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bn_reference.deviations import deviation
+from bn_reference.graph import RowGradients
+from bn_reference.plain import Array, PlainLayer
+
+
+def _memory(x: Array) -> Array:
+    """The numbers of x's buffer in the order of memory."""
+    owner = x
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return owner.ravel("K")
+
+
+def _as_if_contiguous(x: Array) -> Array:
+    return x if x.flags.c_contiguous else np.resize(_memory(x), x.shape)
+
+
+def _fortran_as_c(x: Array) -> Array:
+    if not x.flags.f_contiguous or x.flags.c_contiguous:
+        return x
+    return x.ravel("K").reshape(x.shape)
+
+
+def _positive_strides(x: Array) -> Array:
+    return x[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in x.strides)]
+
+
+def _without_repeats(x: Array) -> Array:
+    if 0 not in x.strides or x.size <= 1:
+        return x
+    first = tuple(slice(0, 1) if stride == 0 and size > 1 else slice(None)
+                  for stride, size in zip(x.strides, x.shape, strict=True))  # fmt: skip
+    once = np.zeros_like(x, order="C", subok=False)
+    once[first] = x[first]
+    return once
+
+
+def _from_start(x: Array) -> Array:
+    """x as if it began where its buffer begins."""
+    if not x.flags.c_contiguous or x.base is None or not x.size:
+        return x
+    memory = _memory(x)
+    return memory[: x.size].reshape(x.shape) if memory.size > x.size and memory.dtype == x.dtype else x
+
+
+def _reading(
+    name: str, sentence: str, effect: str, read: Callable[[Array], Array], of: str = "x", link: str = ""
+) -> None:
+    """Enter a layer that reads x or dy through `read`."""
+
+    class Reading(PlainLayer):
+        def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+            """Of x as it was read."""
+            return super().forward_masked(read(x) if of == "x" else x, mask, training)
+
+        def backward(self, dy: Array) -> RowGradients:
+            """Of dy as it was read."""
+            return super().backward(read(dy) if of == "dy" else dy)
+
+    Reading.__doc__ = sentence
+    deviation(name, clause="LAYOUT-3", effect=effect, link=link, numeric=False)(Reading)
+
+
+_SCRAMBLED = "sliced or transposed inputs give scrambled outputs"
+_reading("strides-ignored", "x is read as if it were contiguous.", _SCRAMBLED, _as_if_contiguous,
+         link="https://github.com/pytorch/pytorch/issues/62594")  # fmt: skip
+_reading("fortran-read-as-c", "x in Fortran order is read as if it were in C order.", _SCRAMBLED, _fortran_as_c,
+         link="https://github.com/pytorch/pytorch/issues/63224")  # fmt: skip
+_reading("negative-strides-as-positive", "Negative strides of x are read as positive ones.",
+         "flipped inputs give unflipped outputs", _positive_strides)  # fmt: skip
+_reading("repeats-read-as-zero", "Where x repeats by a stride of zero, only its first entry is read.",
+         "broadcast inputs give zeros", _without_repeats)  # fmt: skip
+_reading("offset-ignored", "x is read from the start of its buffer.", "slices give the outputs of another slice",
+         _from_start)  # fmt: skip
+_reading("dy-strides-ignored", "dy is read as if it were contiguous.",
+         "gradients are scrambled where the layer above transposes", _as_if_contiguous, "dy",
+         "https://github.com/pytorch/pytorch/pull/64100")  # fmt: skip
+_reading("dy-repeats-read-as-zero", "Where dy repeats by a stride of zero, only its first entry is read.",
+         "gradients of a mean or a sum are almost zero", _without_repeats, "dy")  # fmt: skip
+
+
+@deviation("read-only-refused", clause="LAYOUT-3", effect="arrays from files or other frameworks are refused",
+           numeric=False)  # fmt: skip
+class ReadOnlyRefused(PlainLayer):
+    """An x that may not be written to is refused."""
+
+    def check(self, x: Array) -> None:
+        """Refuse it."""
+        super().check(x)
+        if not x.flags.writeable:
+            raise ValueError("buffer source array is read-only")
+
+
+@deviation("pixels-transposed", clause="LAYOUT-1", effect="outputs of square images are mirrored")
+class PixelsTransposed(PlainLayer):
+    """y of square images has its two last axes swapped."""
+
+    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+        """Swapped."""
+        y = super().forward_masked(x, mask, training)
+        square = y.ndim >= 4 and y.shape[-1] == y.shape[-2] and self.config.channel_axis < y.ndim - 2
+        return np.ascontiguousarray(y.swapaxes(-1, -2)) if square else y

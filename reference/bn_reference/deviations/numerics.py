@@ -1,0 +1,223 @@
+"""Deviations of elementary arithmetic: coarse roots, clamps, special treatment of constants, and flushed gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bn_reference.deviations import deviation
+from bn_reference.deviations.rounding import FLOAT32, compute_dtype, through, to_bits
+from bn_reference.graph import RowGradients
+from bn_reference.plain import Array, Mode, PlainLayer, Saved
+
+# Coarse reciprocal roots.
+
+
+def _coarse(name: str, sentence: str, effect: str, change: Callable[..., Array], modes: tuple[Mode, ...],
+            clause: str = "NUM-7") -> None:  # fmt: skip
+    """Enter a layer whose normaliser is change(layer, normaliser) in some modes."""
+
+    class Coarse(PlainLayer):
+        def normaliser(self, variance: Array, mode: Mode) -> Array:
+            """The coarse one."""
+            inverse = super().normaliser(variance, mode)
+            return change(self, inverse) if mode in modes else inverse
+
+    Coarse.__doc__ = sentence
+    deviation(name, clause=clause, effect=effect)(Coarse)
+
+
+def _newton(steps: int) -> Callable[..., Array]:
+    """The reciprocal root of the well-known constant 0x5f3759df, with so many Newton steps, in float32."""
+
+    def root(layer: PlainLayer, inverse: Array) -> Array:
+        values = layer.store(1 / (inverse * inverse), FLOAT32)
+        guess = (np.int32(0x5F3759DF) - (values.view(np.int32) >> 1)).view(np.float32)
+        for _ in range(steps):
+            guess = guess * (np.float32(1.5) - np.float32(0.5) * values * guess * guess)
+        fine = np.isfinite(values) & (values > np.float32(1e-37))
+        return np.where(fine, layer.wide(guess), inverse)
+
+    return root
+
+
+_BOTH: tuple[Mode, ...] = ("training", "inference")
+for _bits in (8, 12, 16, 20):
+    _coarse(f"reciprocal-root-of-{_bits}-bits", f"The reciprocal root is good to {_bits} bits in every mode.",
+            f"every output of a channel is off by the same factor, up to 2^-{_bits}",
+            lambda layer, inverse, bits=_bits: to_bits(layer, inverse, bits), _BOTH)  # fmt: skip
+_coarse("reciprocal-root-of-20-bits-in-training", "The reciprocal root is good to 20 bits in training.",
+        "every output of a channel is off by the same factor",
+        lambda layer, inverse: to_bits(layer, inverse, 20), ("training",))  # fmt: skip
+_coarse("reciprocal-root-of-20-bits-in-inference", "The reciprocal root is good to 20 bits in inference.",
+        "every output of a channel is off by the same factor",
+        lambda layer, inverse: to_bits(layer, inverse, 20), ("inference",), "EVAL-1")  # fmt: skip
+_coarse("fast-inverse-root-one-step", "The reciprocal root is the fast one with one Newton step.",
+        "every output of a channel is off by the same factor, up to 0.2 %", _newton(1), _BOTH)  # fmt: skip
+_coarse("fast-inverse-root-two-steps", "The reciprocal root is the fast one with two Newton steps.",
+        "every output of a channel is off by the same factor, up to 5e-6", _newton(2), _BOTH)  # fmt: skip
+_coarse("reciprocal-root-in-float32", "The reciprocal root of a float64 layer is that of float32.",
+        "float64 layers have seven digits", lambda layer, inverse: through(layer, inverse, FLOAT32), _BOTH,
+        "DTYPE-3")  # fmt: skip
+
+# Clamps.
+
+
+def _under_root(name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str) -> None:
+    """Enter a layer that changes the variance before eps is added, in training."""
+
+    class UnderRoot(PlainLayer):
+        def normaliser(self, variance: Array, mode: Mode) -> Array:
+            """Of the changed variance."""
+            return super().normaliser(change(self, variance) if mode == "training" else variance, mode)
+
+    UnderRoot.__doc__ = sentence
+    deviation(name, clause=clause, effect=effect)(UnderRoot)
+
+
+for _floor in ("1e-5", "1e-12"):
+    _under_root(f"variance-at-least-{_floor}", f"A variance below {_floor} is taken for {_floor}.",
+                "channels of tiny variance come out too small",
+                lambda layer, variance, floor=_floor: np.maximum(variance, layer.constant(float(floor))),
+                "NUM-2")  # fmt: skip
+_under_root("variance-at-most-1e4", "A variance above 1e4 is taken for 1e4.", "large channels are too large",
+            lambda layer, variance: np.minimum(variance, layer.constant(1e4)), "NUM-2")  # fmt: skip
+_under_root("variance-at-most-1e10", "A variance above 1e10 is taken for 1e10.",
+            "channels of very large variance are too large",
+            lambda layer, variance: np.minimum(variance, layer.constant(1e10)), "NUM-2")  # fmt: skip
+_under_root("constant-divides-by-zero", "A variance of zero gets no eps and divides by zero.", "NaN in dead channels",
+            lambda layer, variance: np.where(variance == 0, -layer.eps + variance, variance), "NUM-3")  # fmt: skip
+_under_root("constant-gets-variance-one", "A variance of zero is taken for one.",
+            "gradients of dead channels are too small",
+            lambda layer, variance: np.where(variance == 0, layer.constant(1.0) + variance, variance),
+            "NUM-3")  # fmt: skip
+
+
+def _limited(layer: PlainLayer, values: Array, limit: float) -> Array:
+    bound = layer.constant(limit)
+    return np.where(values > bound, bound, np.where(values < -bound, -bound, values))
+
+
+def _normalised_clipped(limit: int) -> None:
+    """Enter a layer that clips the normalised value."""
+
+    class Clipped(PlainLayer):
+        def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
+            """Of clipped values."""
+            return super().scale_and_shift(_limited(self, normalised, float(limit)), mode)
+
+    Clipped.__doc__ = f"The normalised value is clipped to -{limit} to {limit}."
+    deviation(f"normalised-clipped-to-{limit}", clause="NUM-2", effect="outliers are cut off")(Clipped)
+
+
+for _limit in (3, 10, 30):
+    _normalised_clipped(_limit)
+
+
+@deviation("scale-clipped", clause="NUM-2", effect="channels of small variance come out too small")
+class ScaleClipped(PlainLayer):
+    """1 / sqrt(variance + eps) is at most 1000."""
+
+    def normaliser(self, variance: Array, mode: Mode) -> Array:
+        """At most 1000."""
+        return np.asarray(np.minimum(super().normaliser(variance, mode), self.constant(1e3)))
+
+
+@deviation("output-clipped", clause="FWD-1", effect="large outputs are cut off, as by a type of 8 bits")
+class OutputClipped(PlainLayer):
+    """y is clipped to -8 to 8."""
+
+    def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
+        """Clipped."""
+        return _limited(self, super().scale_and_shift(normalised, mode), 8.0)
+
+
+# Constant channels.
+
+
+@deviation("constant-gives-zero", clause="NUM-3", effect="dead channels lose their shift")
+class ConstantGivesZero(PlainLayer):
+    """A channel of variance zero gives zero instead of beta."""
+
+    def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
+        """Zero where all are zero."""
+        y = super().scale_and_shift(normalised, mode)
+        constant = mode == "training" and normalised.size > 0
+        return np.where(np.all(normalised == 0, axis=1, keepdims=True) & constant, self.constant(0.0), y)
+
+
+@deviation("constant-passes-through", clause="NUM-3", effect="dead channels show their raw values")
+class ConstantPassesThrough(PlainLayer):
+    """A channel of variance zero is passed through."""
+
+    def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
+        """Mean 0 and normaliser 1."""
+        saved = super().normalisers(x, mask, training)
+        if saved.mode == "inference" or not saved.rows.size:
+            return saved
+        constant = np.all(saved.rows == saved.rows[:, :1], axis=1, keepdims=True)
+        return replace(
+            saved,
+            mean=np.where(constant, self.constant(0.0), saved.mean),
+            inverse=np.where(constant, self.constant(1.0), saved.inverse),
+        )
+
+
+# Gradients.
+
+
+def _dx(name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str = "GRAD-5") -> None:
+    """Enter a layer whose dx is change(layer, dx, dy)."""
+
+    class Dx(PlainLayer):
+        def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+            """Changed."""
+            return change(self, super().dx(dy, normalised, saved), dy)
+
+    Dx.__doc__ = sentence
+    deviation(name, clause=clause, effect=effect)(Dx)
+
+
+_dx("small-gradients-flushed", "A dx below 1e-6 is taken for zero.", "late layers of deep models stop learning",
+    lambda layer, dx, dy: np.where(np.abs(dx) < layer.constant(1e-6), layer.constant(0.0), dx))  # fmt: skip
+_dx("gradients-clipped", "dx is clipped to -1000 to 1000.", "large losses lose their direction",
+    lambda layer, dx, dy: _limited(layer, dx, 1e3))  # fmt: skip
+_dx("no-gradient-for-small-dy", "Where no dy of a channel passes 1e-6, dx is zero.", "loss scales matter",
+    lambda layer, dx, dy: np.where(
+        np.all(np.abs(dy) < layer.constant(1e-6), axis=1, keepdims=True), layer.constant(0.0), dx
+    ))  # fmt: skip
+_dx("nan-for-zero-dy", "dx is scaled by the largest dy and back, which a dy of zero turns to NaN.",
+    "one unused output turns a model to NaN",
+    lambda layer, dx, dy: dx / np.abs(dy).max(axis=1, keepdims=True) * np.abs(dy).max(axis=1, keepdims=True)
+    if dy.size else dx)  # fmt: skip
+_dx("no-gradient-for-constant-dy", "Where dy is constant, dx is zero in every mode.",
+    "a mean over outputs has no gradient in use",
+    lambda layer, dx, dy: np.where(np.all(dy == dy[:, :1], axis=1, keepdims=True), layer.constant(0.0), dx)
+    if dy.size else dx)  # fmt: skip
+
+
+@deviation("gradient-rounded-to-loss-scale", clause="GRAD-5", effect="tiny gradients have few digits")
+class GradientOnAGrid(PlainLayer):
+    """dy is rounded to multiples of 2^-24, as in fixed point."""
+
+    def backward(self, dy: Array) -> RowGradients:
+        """Of the rounded dy."""
+        grid = self.constant(2.0**24)
+        rounded = np.where(np.isfinite(dy), self.store(np.rint(self.wide(dy) * grid) / grid, dy.dtype), dy)
+        return super().backward(rounded.astype(dy.dtype))
+
+
+@deviation("dx-through-inverse-cubed", clause="NUM-9", effect="NaN gradients where data are very small or very large")
+class DxThroughInverseCubed(PlainLayer):
+    """dx goes through the cube of the inverse deviation, which leaves the range of the format first."""
+
+    def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Staged, each power rounded."""
+        dtype: Any = compute_dtype(self)
+        centred = saved.rows - saved.mean
+        cubed = through(self, saved.inverse * saved.inverse * saved.inverse, dtype)
+        inner = through(self, self.total(dy * centred, "dgamma"), dtype) / self.count(saved.counted)
+        return through(self, centred * through(self, inner * cubed, dtype), dtype) / saved.inverse

@@ -1,0 +1,45 @@
+"""Coarser arithmetic on a layer's working values, whatever their dtype: what deviations of precision are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bn_reference.plain import Array, PlainLayer
+
+FLOAT16, FLOAT32, FLOAT64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
+
+
+def compute_dtype(layer: PlainLayer) -> np.dtype[Any]:
+    """What a sound layer computes in: float64 for float64, float32 for everything narrower."""
+    return FLOAT64 if layer.storage == FLOAT64 else FLOAT32
+
+
+def through(layer: PlainLayer, values: Array, dtype: np.dtype[Any]) -> Array:
+    """Working values rounded to a format and back."""
+    return layer.wide(layer.store(np.asarray(values), dtype))
+
+
+def through_bfloat16(layer: PlainLayer, values: Array) -> Array:
+    """Working values rounded to bfloat16, the upper half of a float32, to nearest even."""
+    single = np.ascontiguousarray(layer.store(np.asarray(values), FLOAT32))
+    bits = single.view(np.uint32)
+    kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return layer.wide(np.where(np.isfinite(single), kept.view(np.float32), single))
+
+
+def to_bits(layer: PlainLayer, values: Array, bits: int) -> Array:
+    """Working values rounded to so many significant bits."""
+    double = layer.store(np.asarray(values), FLOAT64)
+    significand, exponent = np.frexp(double)
+    kept = np.ldexp(np.round(np.ldexp(significand, bits)), exponent - bits)
+    return layer.wide(np.where(np.isfinite(double), kept, double))
+
+
+def one_by_one(layer: PlainLayer, rows: Array, dtype: np.dtype[Any]) -> Array:
+    """Sum of each row as a column, added up in order in a format that rounds after each step."""
+    if not rows.size:
+        return layer.wide(np.zeros((rows.shape[0], 1), FLOAT64))
+    narrow = layer.store(np.ascontiguousarray(rows), dtype)
+    return layer.wide(np.cumsum(narrow, axis=1, dtype=dtype)[:, -1:])

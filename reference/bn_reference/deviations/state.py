@@ -1,0 +1,198 @@
+"""Deviations of state: what save and load lose, what freezing does not do, and what layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bn_reference.deviations import deviation
+from bn_reference.plain import Array, PlainLayer, Saved
+
+State = Mapping[str, Array]
+
+
+def _loading(
+    name: str, sentence: str, effect: str, change: Callable[[PlainLayer, State], State], link: str = ""
+) -> None:
+    """Enter a layer that loads something else than was saved: change(layer, state)."""
+
+    class Loading(PlainLayer):
+        def load_state(self, state: State) -> None:
+            """What was changed."""
+            super().load_state(change(self, state))
+
+    Loading.__doc__ = sentence
+    deviation(name, clause="STATE-2", effect=effect, link=link)(Loading)
+
+
+def _lost(part: str, fresh: Callable[[PlainLayer], Array], effect: str, link: str = "") -> None:
+    _loading(f"{part.replace('_', '-')}-lost-in-load", f"{part} is not loaded, and keeps the value of a fresh layer.",
+             effect, lambda layer, state: {**state, part: fresh(layer)}, link)  # fmt: skip
+
+
+_lost("gamma", lambda layer: np.ones_like(layer.gamma), "a loaded model is off by a factor in each channel")
+_lost("beta", lambda layer: np.zeros_like(layer.beta), "a loaded model is shifted in each channel")
+_lost("running_mean", lambda layer: np.zeros_like(layer.running_mean), "a loaded model does not centre",
+      "https://github.com/torch/nn/issues/1165")  # fmt: skip
+_lost("running_var", lambda layer: np.ones_like(layer.running_var), "a loaded model does not scale")
+_lost("updates", lambda layer: np.array(0), "a cumulative average starts anew after a load",
+      "https://github.com/pytorch/pytorch/issues/110361")  # fmt: skip
+_loading(
+    "parameters-swapped-in-load",
+    "gamma and beta are loaded into each other's place.",
+    "a loaded model is far off",
+    lambda layer, state: {**state, "gamma": state["beta"], "beta": state["gamma"]},
+)
+_loading("statistics-swapped-in-load", "running_mean and running_var are loaded into each other's place.",
+         "a loaded model gives NaN",
+         lambda layer, state: {**state, "running_mean": state["running_var"],
+                               "running_var": state["running_mean"]})  # fmt: skip
+_loading(
+    "loaded-through-float16",
+    "A state is rounded to float16 when it is loaded.",
+    "a loaded model is off slightly",
+    lambda layer, state: {key: value.astype(np.float16).astype(value.dtype) for key, value in state.items()},
+)
+_loading("variance-loaded-as-inverse", "The inverse deviation is loaded into running_var.", "a loaded model is far off",
+         lambda layer, state: {**state, "running_var": (1 / np.sqrt(state["running_var"])).astype(
+             state["running_var"].dtype)})  # fmt: skip
+
+
+@deviation("saved-a-step-behind", clause="STATE-2", effect="a loaded model is that of a step earlier")
+class SavedAStepBehind(PlainLayer):
+    """The saved running statistics are those from before the last update."""
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        """Keep what was."""
+        self.behind = {"running_mean": self.running_mean, "running_var": self.running_var}
+        super().move(mean, variance, count)
+
+    def state(self) -> State:
+        """With what was."""
+        return {**super().state(), **getattr(self, "behind", {})}
+
+
+@deviation("loaded-once-used", clause="STATE-2", effect="the first call after a load gives results of a fresh layer")
+class LoadedOnceUsed(PlainLayer):
+    """A loaded state takes effect behind the next call only."""
+
+    waiting: State | None = None
+
+    def load_state(self, state: State) -> None:
+        """Later."""
+        self.waiting = state
+
+    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+        """And then load."""
+        y = super().forward_masked(x, mask, training)
+        if self.waiting is not None:
+            super().load_state(self.waiting)
+            self.waiting = None
+        return y
+
+
+# Freezing.
+
+
+@deviation("freeze-does-nothing", clause="STATE-3", effect="fine-tuning changes what should stay",
+           link="https://github.com/keras-team/keras/issues/4762")  # fmt: skip
+class FreezeDoesNothing(PlainLayer):
+    """A frozen layer trains on."""
+
+    def freeze(self) -> None:
+        """Nothing."""
+
+
+@deviation("frozen-layer-moves", clause="STATE-3", effect="running statistics of frozen layers drift",
+           link="https://github.com/keras-team/keras/issues/7085")  # fmt: skip
+class FrozenLayerMoves(PlainLayer):
+    """A frozen layer uses its running statistics in training, and moves them all the same."""
+
+    def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
+        """And move."""
+        saved = super().normalisers(x, mask, training)
+        count = int(saved.counted.sum())
+        if self.frozen and training and count:
+            mean = self.mean_of(saved.rows, saved.counted)
+            variance = self.variance_of(saved.rows, mean, saved.counted)
+            self.move(mean.mean(axis=1), variance.mean(axis=1), count)
+        return saved
+
+
+@deviation("frozen-layer-uses-batch", clause="STATE-3", effect="fine-tuning and use differ",
+           link="https://github.com/keras-team/keras/issues/9522")  # fmt: skip
+class FrozenLayerUsesBatch(PlainLayer):
+    """A frozen layer normalises by the batch in training, and only keeps its running statistics."""
+
+    def uses_batch(self, training: bool) -> bool:
+        """In training."""
+        return training
+
+
+@deviation("thaws-after-one-step", clause="STATE-3", effect="freezing lasts for one batch")
+class ThawsAfterOneStep(PlainLayer):
+    """A frozen layer is trained again after its first training step."""
+
+    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+        """And thaw."""
+        y = super().forward_masked(x, mask, training)
+        self.frozen = self.frozen and not training
+        return y
+
+
+@deviation("freeze-resets-statistics", clause="STATE-3", effect="a frozen layer does not normalise")
+class FreezeResetsStatistics(PlainLayer):
+    """Freezing sets the running statistics back to mean 0 and variance 1."""
+
+    def freeze(self) -> None:
+        """And reset."""
+        super().freeze()
+        self.running_mean = np.zeros_like(self.running_mean)
+        self.running_var = np.ones_like(self.running_var)
+
+
+# What layers share.
+
+
+def _shared(name: str, sentence: str, effect: str, parts: tuple[str, ...], clause: str) -> None:
+    """Enter a layer that keeps some attributes on its class, where a later layer finds and overwrites them."""
+
+    class Shared(PlainLayer):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            self.home: dict[str, Any] = {}
+            super().__init__(*arguments, **named)
+            whole = type(self)
+            if "common" not in vars(whole):
+                whole.common = {}  # type: ignore[attr-defined]
+            self.home = whole.common  # type: ignore[attr-defined]
+            self.home.update({part: vars(self).pop(part) for part in parts})
+
+        def __getattr__(self, attribute: str) -> Any:
+            """What layers share is not with the layer itself."""
+            home = vars(self).get("home", {})
+            if attribute not in home:
+                raise AttributeError(attribute)
+            return home[attribute]
+
+        def __setattr__(self, attribute: str, value: Any) -> None:
+            """Nor is it put there."""
+            home = vars(self).get("home", {})
+            if attribute in home:
+                home[attribute] = value
+            else:
+                super().__setattr__(attribute, value)
+
+    Shared.__doc__ = sentence
+    deviation(name, clause=clause, effect=effect)(Shared)
+
+
+_shared("statistics-shared-by-layers", "Running statistics belong to the class, and a new layer resets them.",
+        "models of one layer work, and models of two do not", ("running_mean", "running_var"), "STATE-1")  # fmt: skip
+_shared("parameters-shared-by-layers", "gamma and beta belong to the class, so that all layers have those set last.",
+        "models of one layer work, and models of two do not", ("gamma", "beta"), "FWD-3")  # fmt: skip
+_shared("saved-tensors-shared-by-layers", "What backward needs is kept on the class, which the next layer overwrites.",
+        "every layer but the last has the gradients of the last", ("saved", "shape"), "GRAD-1")  # fmt: skip
+_shared("updates-shared-by-layers", "Updates are counted for all layers together.",
+        "cumulative averages of a second layer are off", ("updates",), "STAT-8")  # fmt: skip
