@@ -133,8 +133,9 @@ class _Examiner:
     def _observe(self, deviations: Sequence[Deviation], base: type[PlainLayer] = PlainLayer) -> Observation | None:
         if any(entry.under(self._convention) is None for entry in deviations):
             return None
-        work = self._work if base is _Unrounded else None
-        host = _Following(PlainAdapter(deviations, self._convention, work, base), self._seen)
+        exact = base is _Unrounded
+        adapter = PlainAdapter(deviations, self._convention, self._work if exact else None, base)
+        host = _Following(adapter, self._seen) if exact else LocalHost(adapter)
         return observe(self._case, self._data, host, self._convention.statistics_move == "explicit")
 
     def _faults(self, theirs: Observation) -> set[tuple[str, str]]:
@@ -180,8 +181,6 @@ class _Following(LocalHost):
             for name, vector in zip(("running_mean", "running_var"), step.before, strict=True):
                 if isinstance(vector, np.ndarray) and vector.shape == getattr(plain, name).shape:
                     setattr(plain, name, vector.astype(plain.kept))
-        if not isinstance(plain, _Unrounded):
-            return super().forward(layer, x, view, training)
         return ForwardResult(
             self._call("forward", lambda: plain.forward(realise(x, view), training)),
             input_modified=False,
@@ -191,8 +190,6 @@ class _Following(LocalHost):
     def backward(self, layer: int, dy: Any, view: str) -> BackwardResult:
         """Run backward; results in binary128 are no arrays that a worker could send, so they are handed on directly."""
         plain = self._layers[layer]
-        if not isinstance(plain, _Unrounded):
-            return super().backward(layer, dy, view)
         grads = self._call("backward", lambda: plain.backward(realise(dy, view)))
         return BackwardResult(*grads, input_modified=False)
 
