@@ -14,8 +14,8 @@ from bn_conformance.diff.comparing import Diff, Direction
 from bn_conformance.diff.verifying import Check
 from bn_conformance.report.text import number, one_line
 
-NARROWEST_TABLE = 100
-"""Columns below which tables are not squeezed further."""
+NARROWEST_TABLE = 132
+"""Columns below which tables are not squeezed further: a column that goes missing is worse than a line that wraps."""
 
 FELT_HEAD = (
     "case",
@@ -69,7 +69,8 @@ def explanation(diff: Diff) -> str:
     worst = max(diff.felt, key=lambda one: one.ratio)
     if diff.explained:
         return (
-            f"The conventions explain every difference; the rest is {number(worst.ratio)} times what rounding may do."
+            f"The conventions explain every difference; the rest is at most {number(worst.ratio)} of "
+            "what rounding may do."
         )
     return (
         f"Not explained by the conventions: {number(worst.unexplained)} in {worst.case}, {number(worst.ratio)} times "
@@ -140,7 +141,6 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def print_diff(diff: Diff, console: Console) -> None:
     """The comparison on a terminal."""
-    console.width = max(console.width, NARROWEST_TABLE)
     _line(console, f"{diff.a} (A) and {diff.b} (B)", "bold")
     _line(console, diff.headline, "green" if diff.verified else "bold red")
     if diff.choices:
@@ -185,4 +185,6 @@ def _print_table(console: Console, title: str, head: tuple[str, ...], rows: Sequ
         table.add_column(heading, overflow="fold", min_width=first if place == 0 else None)
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
+    narrow, console.width = console.width, max(console.width, NARROWEST_TABLE)
     console.print(table)
+    console.width = narrow
