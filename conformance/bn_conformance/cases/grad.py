@@ -51,6 +51,8 @@ def cases() -> Iterator[Case]:
         for layout in (NC, *IMAGES) if formats == F32 else (NCHW,):
             for slug, (title, dy) in UPSTREAM.items():
                 yield _training(layout, formats, slug, title, ("GRAD-5", "GRAD-1"), dy=dy)
+            constant, title = UPSTREAM["dy-constant"][1], "dy is constant in inference, where dx is not zero for it"
+            yield _inference(layout, formats, "inference-dy-constant", title, ("GRAD-4", "GRAD-5"), dy=constant)
             for eps, scale in ((0.25, 0.5), (4.0, 1.0), (1e-5, 0.003)):
                 x, title = normal("eps", scale=scale), f"eps = {eps:g} beside a variance of the same size"
                 clauses = ("GRAD-1", "FWD-2")
@@ -105,8 +107,9 @@ def _inference(
     x: Recipe | None = None,
     config: dict[str, Any] | None = None,
     axes: dict[str, Any] | None = None,
+    dy: Recipe = DY,
 ) -> Case:
-    steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, x or normal("x", offset=0.5), DY))
+    steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, x or normal("x", offset=0.5), dy))
     return _case(layout, formats, variant, title, clauses, steps, config=config, axes=axes)
 
 

@@ -132,6 +132,8 @@ def _long(count: int) -> Iterator[Case]:
         title, x = f"{count} values a channel of mean {offset:g}", normal("x", offset=offset)
         axes = {"offset": offset}
         yield _case(tall, F32, f"long-offset-{offset:g}", title, ("NUM-8",), x, axes=axes, sweep=True)
+    title, dy = f"sums of {count} values of dy that have one sign", normal("dy", offset=100.0)
+    yield _case(tall, F32, "long-dy-offset", title, ("NUM-8",), normal("x"), dy, judges=GRADIENTS, sweep=True)
     title, x = f"{count} times 0.1 a channel", Recipe(kind="fill", offset=0.1)
     yield _case(tall, F32, "long-constant", title, ("NUM-8", "NUM-3"), x, sweep=True)
 
