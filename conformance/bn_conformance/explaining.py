@@ -259,7 +259,10 @@ def _moved(expected: Expected, theirs: Returned | None, axis: int) -> Expected:
     """The golden with other values; bounds grow with them."""
     if not isinstance(theirs, np.ndarray):
         return expected
-    values = to_quad(channels_first(theirs, axis)) if expected.values.ndim == 2 else to_quad(theirs)
+    whole = expected.values.ndim == 2
+    if whole and theirs.ndim <= axis:
+        return expected
+    values = to_quad(channels_first(theirs, axis)) if whole else to_quad(theirs)
     if values.shape != expected.values.shape:
         return expected
     precise = theirs.dtype == QUAD or theirs.dtype == np.float64

@@ -46,6 +46,8 @@ def compared(
         status = Status.AGREES if fitting[0] == declared else Status.CONTRADICTS
     else:
         status = Status.UNDETERMINED if declared in fitting else Status.CONTRADICTS
+        if status is Status.CONTRADICTS:  # later experiments need a value that explains what was seen
+            laboratory.measured[field] = fitting[0]
     words = meaning(field, fitting[0]) if len(fitting) == 1 else ""
     if status is Status.AGREES:
         detail = words

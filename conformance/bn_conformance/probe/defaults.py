@@ -28,15 +28,19 @@ def shortest(estimate: float, right: Callable[[float], bool]) -> float | None:
 
 
 def _without(laboratory: Laboratory, **left_out: None) -> Subject | str:
-    """A layer built without an argument, or why there is none."""
+    """A layer built without an argument and trained for a step, or why there is none."""
     config = laboratory.config(laboratory.widest(), **left_out)
     reason = laboratory.host.supports(config)
     if reason:
         return reason
     try:
-        return laboratory.subject(config, parameters=False)
+        subject = laboratory.subject(config, parameters=False)
+        subject.train(subject.data("before defaults"))  # some refuse only when they need the number
     except LayerError as error:
+        if not laboratory.built:
+            raise
         return str(error)
+    return subject
 
 
 def default_eps(laboratory: Laboratory) -> Iterator[Finding]:

@@ -62,6 +62,8 @@ class Laboratory:
         """Fields of the convention that have been measured so far."""
         self.narrow = False
         """Whether float64 layers turned out to compute in less."""
+        self.built = False
+        """Whether a layer could ever be built."""
         self.still = False
         """Whether no training step moves the running statistics."""
         self._host: Host | None = None
@@ -136,7 +138,9 @@ class Laboratory:
 
     def subject(self, config: LayerConfig, parameters: bool = True) -> Subject:
         """A fresh layer, with gamma and beta of its own or with its defaults."""
-        return Subject(self, config, parameters)
+        subject = Subject(self, config, parameters)
+        self.built = True
+        return subject
 
 
 class Subject:

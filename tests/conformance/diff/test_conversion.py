@@ -1,0 +1,186 @@
+"""Differences are explained, recipes are run, and what does not hold is said."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bn_conformance.adapter import Convention
+from bn_conformance.commands.diff import diff as command
+from bn_conformance.deviant import EVERYTHING, PlainAdapter
+from bn_conformance.diff import recipe, verifying
+from bn_conformance.diff.comparing import Diff, compare
+from bn_conformance.diff.parties import Party, PartyError, convention_party
+from bn_conformance.diff.show import markdown, print_diff
+from bn_conformance.host import LocalHost
+from bn_conformance.report.differences import render
+from bn_reference.deviations import catalogue
+from bn_reference.quad import to_float64, to_quad
+
+CONVENTIONS: dict[str, dict[str, Any]] = {
+    "torch": {},
+    "textbook": {
+        "running_variance": "biased", "initial_running_variance": 0.0, "momentum_weighs": "old",
+        "default_momentum": 0.9, "default_eps": 2e-2, "eps_in_running_variance": True, "eps_in_inference": False,
+    },
+    "layers-v1": {
+        "running_variance": "biased", "momentum_weighs": "old", "default_momentum": 0.99, "default_eps": 1e-3,
+        "momentum_dtype": "float32-new", "eps_dtype": "float32", "statistics_move": "explicit",
+    },
+    "no-defaults": {"default_eps": None, "default_momentum": None, "statistics_move": "backward"},
+    "debiased": {"debiasing": "zero-debias"},
+}  # fmt: skip
+PAIRS = list(itertools.combinations(CONVENTIONS, 2))
+
+
+def party(name: str) -> Party:
+    return Party(name, Convention(**CONVENTIONS[name]), EVERYTHING)
+
+
+def compared(one: Party, two: Party, deviation: str = "") -> Diff:
+    entries = [catalogue()[deviation]] if deviation else []
+    return compare(
+        one,
+        two,
+        lambda: LocalHost(PlainAdapter(convention=one.convention)),
+        lambda: LocalHost(PlainAdapter(entries, convention=two.convention)),
+    )
+
+
+@pytest.fixture(scope="module")
+def textbook_and_torch() -> Diff:
+    return compared(party("textbook"), party("torch"))
+
+
+def broken(found: Diff) -> set[str]:
+    return {check.what for one in found.directions for check in one.verification.checks if not check.holds}
+
+
+@pytest.mark.parametrize(("one", "two"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+def test_conversion_between_any_two_conventions_is_verified_both_ways(one: str, two: str) -> None:
+    found = compared(party(one), party(two))
+    assert [direction.verification.failure for direction in found.directions] == ["", ""]
+    assert broken(found) == set()
+    assert found.exit_code == 0
+    assert found.explained, max(found.felt, key=lambda entry: entry.ratio)
+
+
+def test_the_largest_difference_is_what_the_conventions_predict(textbook_and_torch: Diff) -> None:
+    finite = [one for one in textbook_and_torch.felt if np.isfinite(one.difference)]
+    assert finite[0].difference > 1.0
+    assert [one for one in finite if abs(one.difference - one.predicted) > one.allowed] == []
+
+
+def test_equal_conventions_have_nothing_to_feel() -> None:
+    found = compared(party("torch"), party("torch"))
+    assert found.choices == ()
+    assert {one.difference for one in found.felt} == {0.0}
+
+
+@pytest.mark.parametrize(("one", "two"), [*PAIRS, *(pair[::-1] for pair in PAIRS)])
+def test_the_snippet_does_what_is_verified(one: str, two: str) -> None:
+    source, target = party(one), party(two)
+    names: dict[str, Any] = {}
+    exec(recipe.snippet(source, target), names)
+    variance = np.array([0.5, 2.0])
+    given = names["convert"](1, 2, 3, variance)
+    exact = recipe.converted_variance(to_quad(variance), source.convention, target.convention, source.eps)
+    assert np.all(np.abs(given["running_var"] - to_float64(exact)) <= np.spacing(variance))
+    assert (given["gamma"], given["beta"], given["running_mean"]) == (1, 2, 3)
+    assert names["EPS"] == source.eps
+    own = names["MOMENTUM"]
+    assert f"{own if target.convention.momentum_weighs == 'new' else 1 - own:.4g}" == f"{source.weight:.4g}"
+
+
+def test_steps_name_estimator_momentum_update_and_counter() -> None:
+    back = {step.title.split(",")[0]: step.formula for step in recipe.steps(party("layers-v1"), party("torch"))}
+    assert back["estimator"] == "running_var_B = running_var_B * n / (n - 1)"
+    assert back["momentum"] == "momentum_B = 1 - momentum_A = 0.01"
+    forth = {step.title: step.formula for step in recipe.steps(party("torch"), party("layers-v1"))}
+    assert "update" in forth["training on"]
+    assert "debiasing" in {step.title for step in recipe.steps(party("torch"), party("debiased"))}
+
+
+def test_a_recipe_that_leaves_eps_out_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "converted_variance", lambda variance, *_: variance)
+    found = compared(party("textbook"), party("torch"))
+    assert "outputs after conversion" in broken(found)
+    assert found.exit_code == 1
+    assert "NOT verified" in found.headline
+
+
+@pytest.mark.parametrize("deviation", ["inference-eps-twice", "momentum-squared", "inference-mean-ignored"])
+def test_a_side_that_does_not_do_what_it_declares_is_not_explained(deviation: str) -> None:
+    found = compared(party("layers-v1"), party("layers-v1"), deviation)
+    assert not found.explained
+    assert found.exit_code == 1
+    assert "Not explained" in markdown(found)
+
+
+def test_a_side_that_raises_is_reported() -> None:
+    class Raising(PlainAdapter):
+        def build(self, config: Any) -> Any:
+            raise RuntimeError("no such kernel")
+
+    found = compare(party("torch"), party("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
+    assert found.exit_code == 1
+    assert all("no such kernel" in direction.verification.failure for direction in found.directions)
+    assert found.failures
+
+
+def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
+    out = StringIO()
+    print_diff(textbook_and_torch, Console(file=out, width=60))
+    for text in (markdown(textbook_and_torch), render(textbook_and_torch), out.getvalue()):
+        assert "running_var - EPS" in text
+        assert "rest / allowed" in text
+        assert [one.case for one in textbook_and_torch.felt if one.case not in text] == []
+    data = json.loads(json.dumps(textbook_and_torch.to_json(), allow_nan=False))
+    assert [entry["verification"]["verified"] for entry in data["directions"]] == [True, True]
+
+
+def test_names_are_escaped() -> None:
+    hostile = Party("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), EVERYTHING)
+    found = compared(hostile, party("torch"))
+    assert "<script" not in render(found) + markdown(found).split("```")[0]
+    assert "\x1b" not in render(found) + markdown(found)
+    compile(recipe.snippet(hostile, party("torch")), "snippet", "exec")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("running_variance=neither", "declarable are 'biased', 'unbiased'"),
+        ("nothing=1", "there is no convention field 'nothing'"),
+        ("running_variance=biased,old", "is no NAME=VALUE"),
+        ("missing.json", "is not a convention as JSON"),
+    ],
+)
+def test_a_convention_that_is_none_is_a_mistake_of_usage(text: str, message: str) -> None:
+    with pytest.raises(PartyError, match=message):
+        convention_party(text)
+    with pytest.raises(click.UsageError, match=message):
+        command(text, "debiasing=none", "terminal", "", "cpu", 10.0)
+
+
+def test_conventions_come_from_text_and_from_files(tmp_path: Path) -> None:
+    given = convention_party("running_variance=biased,eps_in_running_variance=true,default_momentum=1,debiasing=none")
+    wanted = Convention(running_variance="biased", eps_in_running_variance=True, default_momentum=1.0)
+    assert given.convention == wanted
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(wanted.to_json()), encoding="utf-8")
+    assert convention_party(str(file)).convention == wanted
+
+
+def test_the_command_writes_a_file_and_says_whether_it_is_verified(tmp_path: Path) -> None:
+    file = tmp_path / "diff.md"
+    assert command("running_variance=biased", "momentum_weighs=old", "markdown", str(file), "cpu", 10.0) == 0
+    assert "verified both ways" in file.read_text(encoding="utf-8")
