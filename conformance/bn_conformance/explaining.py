@@ -285,4 +285,6 @@ def _growth(right: Quad, wrong: Quad) -> Quad:
 def _largest(rows: Quad) -> Quad:
     """The largest finite magnitude of each row (of a vector: of each number)."""
     sizes = np.abs(np.where(np.isfinite(rows), rows, to_quad(0.0)))
-    return np.asarray(sizes if rows.ndim == 1 or rows.shape[1] == 0 else sizes.max(axis=1))
+    if rows.ndim == 1:
+        return np.asarray(sizes)
+    return np.asarray(sizes.max(axis=1) if rows.shape[1] else np.zeros(rows.shape[0], QUAD))
