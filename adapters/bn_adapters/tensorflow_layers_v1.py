@@ -90,7 +90,8 @@ class _Program:
 
     def write(self, values: Mapping[str, Array]) -> None:
         """Set all variables."""
-        self._session.run(self._assign, {self._values[name]: values[name] for name in self._values})
+        # Copies, because TensorFlow may keep the memory that it is fed as the variable's.
+        self._session.run(self._assign, {self._values[name]: np.array(values[name]) for name in self._values})
 
 
 @lru_cache(maxsize=256)

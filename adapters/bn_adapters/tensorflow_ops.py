@@ -12,6 +12,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -109,21 +111,22 @@ class _EagerLayer(Layer):
         return RunningStatistics(self._moving_mean.numpy(), self._moving_variance.numpy())
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        self._moving_mean.assign(mean)
-        self._moving_variance.assign(variance)
+        # Copies, because TensorFlow may keep the memory of an array as the variable's.
+        self._moving_mean.assign(np.array(mean))
+        self._moving_variance.assign(np.array(variance))
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
         if self._gamma is not None and gamma is not None:
-            self._gamma.assign(gamma)
+            self._gamma.assign(np.array(gamma))
         if self._beta is not None and beta is not None:
-            self._beta.assign(beta)
+            self._beta.assign(np.array(beta))
 
     def state(self) -> Mapping[str, Array]:
         return {variable.name: variable.numpy() for variable in self._variables()}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
         for variable in self._variables():
-            variable.assign(state[variable.name])
+            variable.assign(np.array(state[variable.name]))
 
     def _parameters(self) -> list[Any]:
         return [variable for variable in (self._gamma, self._beta) if variable is not None]

@@ -76,7 +76,7 @@ class Reload:
     """Save the layer's state, build another layer, load the state into it and go on with that.
 
     Attributes:
-        also: a training step that the other layer makes before it loads, and the saved one after that; their numbers
+        also: a forward that the other layer makes before it loads, and the saved one after that; their numbers
             are not judged, and neither may leave a trace.
     """
 
@@ -115,6 +115,8 @@ class Case:
         threads: how many threads the implementation computes with.
         concurrent: rounds in which two layers, one on x and one on the `interrupt` of the only step, run forward and
             backward at the same time; 0 for none.
+        overwrites: whether the caller writes over each of its arrays as soon as it may: those that it set when that
+            call is over, y before backward, everything after backward.
         sweep: one of many sizes, left out for implementations that compile for each shape.
         axes: what the id spells, for reports.
     """
@@ -137,6 +139,7 @@ class Case:
     band: bool = False
     threads: int = 1
     concurrent: int = 0
+    overwrites: bool = False
     sweep: bool = False
     axes: Mapping[str, Any] = field(default_factory=dict)
 

@@ -115,6 +115,9 @@ class Host(Protocol):
     ) -> list[list[Sequence[Returned | None]]]:
         """Train layers at the same time, each in a thread of its own: y, dx, dgamma and dbeta of each round."""
 
+    def overwrite(self, layer: int, but: Sequence[str]) -> None:
+        """Write over the arrays that a layer was given or gave, but those named so, as their owner may."""
+
     def drop(self, layer: int) -> list[str]:
         """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""
 
@@ -282,6 +285,10 @@ class LocalHost:
             for layer, x, dy in zip(layers, xs, dys, strict=True)
         ]
         return self._call("concurrently", lambda: together(calls, rounds))
+
+    def overwrite(self, layer: int, but: Sequence[str]) -> None:
+        """Write over the arrays that a layer was given or gave, but those named so, as their owner may."""
+        self._watches[layer].overwrite(but)
 
     def drop(self, layer: int) -> list[str]:
         """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""

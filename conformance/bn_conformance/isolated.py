@@ -226,6 +226,10 @@ class IsolatedHost:
         )
         return given
 
+    def overwrite(self, layer: int, but: Sequence[str]) -> None:
+        """Write over the arrays that a layer was given or gave, but those named so, as their owner may."""
+        self._ask("overwrite", layer=layer, but=list(but))
+
     def drop(self, layer: int) -> list[str]:
         """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""
         return [str(what) for what in self._ask("drop", layer=layer) or ()]

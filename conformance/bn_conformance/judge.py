@@ -112,7 +112,7 @@ def judge(
     elif must_be_tight:
         excess = float(np.max(_sortable(ratios, mask)))
     else:
-        excess = _excess(name, expected, errors)
+        excess = _excess(name, expected, errors, _kinds_agree(golden, rows, rounded, tight))
     row, column = (int(part) for part in np.unravel_index(int(np.argmax(_sortable(ratios, mask))), rows.shape))
     got_value, expected_value = float(rows[row, column]), float(golden[row, column])
     return Quantity(
@@ -153,9 +153,14 @@ def _level(
     return WRONG, errors, tight, mask
 
 
-def _excess(name: str, expected: Expected, errors: Quad) -> float:
-    """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?"""
+def _excess(name: str, expected: Expected, errors: Quad, kinds: NDArray[np.bool_]) -> float:
+    """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?
+
+    Infinite where a number stands for a NaN or an infinity, or the other way round.
+    """
     found = np.inf
+    if not kinds.all():
+        return found
     for grade in GRADES:
         allowed, meaningful = _allowed(name, expected, grade, errors.shape)
         if meaningful.any():

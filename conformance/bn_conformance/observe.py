@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -173,6 +174,12 @@ class _Run:
     ) -> None:
         if gamma is not None or beta is not None:
             self.host.set_parameters(layer, gamma, beta, parameters.view if parameters else "contiguous")
+            self._overwrite(layer)
+
+    def _overwrite(self, layer: int, but: Sequence[str] = ()) -> None:
+        """Let the caller write over its arrays, where the case says so."""
+        if self.case.overwrites:
+            self.host.overwrite(layer, but)
 
     def _between(self, step: Step) -> None:
         """A step without data of its own."""
@@ -190,6 +197,7 @@ class _Run:
         channels, dtype = self.case.config.num_channels, _dtype(self.statistics)
         mean, variance = (recipe.vector(channels, dtype) for recipe in (step.mean, step.variance))
         self.host.set_running_statistics(self.layer, mean, variance, step.view)
+        self._overwrite(self.layer)
         self.statistics = self.host.running_statistics(self.layer)
         self.seen.kept = self.seen.kept and all(map(_holds, self.statistics, (mean, variance)))
 
@@ -205,8 +213,15 @@ class _Run:
         if data.interrupt is not None:
             self._interrupt(data)
             seen.after_interrupt = seen.after = host.running_statistics(layer)
+        if self.case.overwrites:
+            seen.forward = replace(seen.forward, y=_copied(seen.forward.y))
+            self._overwrite(layer, ("x of forward",))
         if data.dy is not None:
             seen.backward = host.backward(layer, data.dy, _dy_view(step))
+            if self.case.overwrites:
+                dx, dgamma, dbeta = map(_copied, (seen.backward.dx, seen.backward.dgamma, seen.backward.dbeta))
+                seen.backward = replace(seen.backward, dx=dx, dgamma=dgamma, dbeta=dbeta)
+                self._overwrite(layer)
             seen.after = host.running_statistics(layer)
         self.statistics = seen.after
 
@@ -216,13 +231,13 @@ class _Run:
         other = self._build()
         gamma, beta = (None if vector is None else vector[::-1].copy() for vector in (data.gamma, data.beta))
         self._set_parameters(other, gamma, beta, None)
-        self._train(other, data.interrupt)
+        self._use(other, data.interrupt, True)
         self.built.remove(other)
         self.seen.changed += [f"{what} of another layer" for what in self.host.drop(other)]
 
-    def _train(self, layer: int, x: Array) -> None:
-        self.host.forward(layer, x, "contiguous", True)
-        if self.explicit_update:
+    def _use(self, layer: int, x: Array, training: bool) -> None:
+        self.host.forward(layer, x, "contiguous", training)
+        if training and self.explicit_update:
             self.host.update_statistics(layer)
 
     def _reload(self, step: Reload) -> int:
@@ -235,11 +250,13 @@ class _Run:
         arrays = {key: value for key, value in state.items() if not isinstance(value, NotAnArray)}
         other = self._build()
         also = None if step.also is None else _batch_data(self.case.config, step.also, (None, None)).x
+        training = step.also is not None and step.also.training
         if also is not None:
-            self._train(other, also)
+            self._use(other, also, training)
         host.load_state(other, arrays)
+        self._overwrite(other)
         if also is not None:
-            self._train(layer, also)
+            self._use(layer, also, training)
         return other
 
     def _concurrently(self, data: BatchData) -> None:
@@ -261,6 +278,10 @@ class _Run:
             for name, one, other in zip(("y", "dx", "dgamma", "dbeta"), *map(_columns, (alone, beside)), strict=True):
                 if not all(map(same_returned, one, other)):
                     self.seen.disturbed.append(f"{name} of layer {layer}")
+
+
+def _copied(result: Any) -> Any:
+    return result.copy() if isinstance(result, np.ndarray) else result
 
 
 def _columns(rounds: list[Sequence[Returned | None]]) -> list[tuple[Returned | None, ...]]:

@@ -1,7 +1,8 @@
 """Detection power: which deviations of the catalogue each case catches, and by how much.
 
-Every case is judged on the plain layer with every deviation, exactly as an implementation would be. A deviation that
-no case catches is a *survivor*; the suite must have none.
+Every case is judged on the plain layer with every deviation, exactly as an implementation would be, family by family
+until one of its cases catches the deviation clearly. A deviation that no case catches is a *survivor*; the suite must
+have none.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ ROBUST = 3.0
 """Power ratio that a deviation must reach somewhere: caught, and not by a hair."""
 
 MUST = "MUST"
+
+CHUNKS = 4
+"""Parts into which the deviations are divided, in each of which the goldens of a family are made anew."""
 
 OPPOSITE = Convention(
     running_variance="biased",
@@ -105,7 +109,7 @@ class Bench:
             if not (case.repeat or case.concurrent) and same(self._observe([deviation], case), right):
                 continue  # it changes nothing here, so the verdict is that of the right layer
             item = self.judge([deviation], case)
-            if is_caught(item):
+            if is_caught(item) or item.outcome == deviation.level:
                 yield Catch(deviation.name, case.id, ratio_of(item), item.verdict == Verdict.FAIL.value)
 
 
@@ -128,7 +132,14 @@ def ratio_of(item: Item) -> float:
 
 @dataclass(frozen=True)
 class Power:
-    """The outcome of a measurement: every catch, by deviation, in the order of the cases."""
+    """The outcome of a measurement.
+
+    Attributes:
+        deviations: those that were tried, by name.
+        catches: of each, the cases that catch it in the order of the cases; in each family up to the first that
+            catches it clearly, after which the family's other cases are left out.
+        cases: how many cases there were.
+    """
 
     deviations: Mapping[str, Deviation]
     catches: Mapping[str, tuple[Catch, ...]]
@@ -149,25 +160,36 @@ class Power:
         ]
 
     def counts(self, catch: Catch) -> bool:
-        """Whether a catch is as grave as the clause: a MUST must fail."""
-        clause = self.deviations[catch.deviation].clause
-        return catch.fails or (bool(clause) and clauses()[clause].requirement != MUST)
+        """Whether a catch is as grave as the clause asks."""
+        return counts(self.deviations[catch.deviation], catch)
 
     def first(self, name: str) -> Catch | None:
-        """The first case that catches a deviation as it should."""
-        return next(filter(self.counts, self.catches[name]), None)
+        """The first case that catches a deviation as it should, a clear one rather than one by a hair."""
+        found = list(filter(self.counts, self.catches[name]))
+        return next((one for one in found if one.ratio > ROBUST), found[0] if found else None)
 
-    def by_family(self, name: str) -> dict[str, int]:
-        """How many cases of each family catch a deviation."""
-        found: dict[str, int] = {}
-        for catch in self.catches[name]:
-            family = catch.case.partition("/")[0].upper()
-            found[family] = found.get(family, 0) + 1
+    def by_family(self, name: str) -> dict[str, float]:
+        """The largest ratio by which cases of each family catch a deviation."""
+        found: dict[str, float] = {}
+        for catch in filter(self.counts, self.catches[name]):
+            family = family_of(catch.case)
+            found[family] = max(found.get(family, 0.0), catch.ratio)
         return found
 
 
-def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -> Iterator[int | Power]:
-    """Judge every case on every deviation, in several processes.
+def counts(deviation: Deviation, catch: Catch) -> bool:
+    """Whether a catch is as grave as the clause asks: a MUST must fail, or be a level that has the deviation's name."""
+    warning_is_enough = bool(deviation.clause) and clauses()[deviation.clause].requirement != MUST
+    return catch.fails or warning_is_enough or bool(deviation.level)
+
+
+def family_of(case_id: str) -> str:
+    """The family of a case, as its id spells it."""
+    return case_id.partition("/")[0].upper()
+
+
+def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -> Iterator[float | Power]:
+    """Judge the cases on every deviation, in several processes.
 
     Args:
         names: deviations.
@@ -175,18 +197,21 @@ def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -
         processes: how many; 0 is one a core.
 
     Yields:
-        The number of cases done so far, again and again; at last the result.
+        The part of the work that is done so far, again and again; at last the result.
     """
-    count = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parts = [part for part in (case_ids[start :: count * 8] for start in range(count * 8)) if part]
+    families: dict[str, list[str]] = {}
+    for case_id in case_ids:
+        families.setdefault(family_of(case_id), []).append(case_id)
+    parts = [(names[start::CHUNKS], cases) for cases in families.values() for start in range(CHUNKS)]
+    parts = sorted((part for part in parts if part[0]), key=lambda part: -len(part[1]))
     found: list[Catch] = []
-    done = 0
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_part, tuple(names), tuple(part)) for part in parts]):
-            cases, catches = future.result()
-            found += catches
-            done += cases
-            yield done
+    done, whole = 0, sum(len(cases) for _, cases in parts)
+    with ProcessPoolExecutor(processes or available_cpus(), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_part, tuple(some), tuple(cases)): len(cases) for some, cases in parts}
+        for future in as_completed(running):
+            found += future.result()
+            done += running[future]
+            yield done / whole
     order = {case: place for place, case in enumerate(case_ids)}
     by_name: dict[str, list[Catch]] = {name: [] for name in names}
     for catch in sorted(found, key=lambda one: order[one.case]):
@@ -195,13 +220,21 @@ def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -
     yield Power(chosen, {name: tuple(catches) for name, catches in by_name.items()}, len(case_ids))
 
 
-def _part(names: tuple[str, ...], case_ids: tuple[str, ...]) -> tuple[int, list[Catch]]:
-    """Judge some cases, in a process of the pool."""
-    deviations = [catalogue()[name] for name in names]
+def available_cpus() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _part(names: tuple[str, ...], case_ids: tuple[str, ...]) -> list[Catch]:
+    """Judge the cases of one family on some deviations, in a process of the pool."""
+    left = {name: catalogue()[name] for name in names}
     found: list[Catch] = []
-    usual = [deviation for deviation in deviations if deviation.under(Convention()) is not None]
-    others = [deviation for deviation in deviations if deviation.under(Convention()) is None]
     for case_id in case_ids:
-        found += Bench().catches(all_cases()[case_id], usual)
-        found += Bench(OPPOSITE).catches(all_cases()[case_id], others) if others else ()
-    return len(case_ids), found
+        usual = [deviation for deviation in left.values() if deviation.under(Convention()) is not None]
+        others = [deviation for deviation in left.values() if deviation.under(Convention()) is None]
+        for bench, some in ((Bench(), usual), (Bench(OPPOSITE), others)):
+            for catch in bench.catches(all_cases()[case_id], some) if some else ():
+                found.append(catch)
+                if catch.ratio > ROBUST and counts(left[catch.deviation], catch):
+                    del left[catch.deviation]
+    return found

@@ -70,6 +70,7 @@ _OPERATIONS = frozenset(
         "update_statistics",
         "set_threads",
         "concurrently",
+        "overwrite",
         "drop",
     }
 )

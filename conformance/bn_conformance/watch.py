@@ -5,6 +5,7 @@ Memory is compared where it lies, in the process of the implementation: a copy o
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ def memory_of(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+OVERWRITTEN = 7
+"""What a caller writes over arrays that are its own again: nobody's mean, variance, parameter or output."""
 
 
 class Watch:
@@ -35,6 +40,15 @@ class Watch:
         """Watch an array, whose bytes are given where they are known; what is no array is not watched."""
         if isinstance(array, np.ndarray) and array.dtype != np.object_:
             self._held.append((what, number, array, array.tobytes() if content is None else content))
+
+    def overwrite(self, but: Collection[str] = ()) -> None:
+        """Write over every array but those of some operations' inputs, as its owner may; read-only ones stay."""
+        held, self._held = self._held, []
+        for what, number, array, content in held:
+            if what in but or not array.flags.writeable:
+                self._held.append((what, number, array, content))
+            else:
+                array[...] = OVERWRITTEN
 
     def changed(self) -> list[str]:
         """Which arrays hold other bytes now, for example `y of forward 1`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -126,8 +127,7 @@ class PlainLayer:
 
     def weights(self) -> Weights:
         """Weights of the old and of the new statistic in this update."""
-        exact = weights_of(self.config, self.convention, self.updates)
-        return Weights(self.constant(exact.old), self.constant(exact.new))
+        return _weights(self.config, self.convention, self.updates, self.work)
 
     def estimate(self, variance: Array, count: int) -> Array:
         """What the running variance takes in."""
@@ -320,8 +320,7 @@ class PlainLayer:
 
     def constant(self, value: Any) -> Any:
         """A number in the working dtype."""
-        exact = to_quad(value)
-        return exact if self.work == QUAD else to_float64(exact)[()].astype(self.work)
+        return _constant(value, self.work)
 
     def wide(self, values: Array) -> Array:
         """An array in the working dtype."""
@@ -341,3 +340,17 @@ class PlainLayer:
     def column(self, vector: Array) -> Array:
         """A vector as a column in the working dtype."""
         return self.wide(vector)[:, None]
+
+
+def _constant(value: Any, work: np.dtype[Any]) -> Any:
+    if work == QUAD:
+        return to_quad(value)
+    double = np.float64(value) if isinstance(value, int | float) else to_float64(to_quad(value))[()]
+    return double.astype(work)
+
+
+@lru_cache(maxsize=4096)
+def _weights(config: LayerConfig, convention: Convention, updates: int, work: np.dtype[Any]) -> Weights:
+    """Kept, because making them in binary128 costs more than a small layer's whole step."""
+    exact = weights_of(config, convention, updates)
+    return Weights(_constant(exact.old, work), _constant(exact.new, work))

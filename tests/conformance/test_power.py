@@ -75,3 +75,33 @@ def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words:
 def test_the_right_layer_is_not_caught() -> None:
     for case in judged_cases(["fwd/*", "stat/nc*"]):
         assert Bench().judge([], all_cases()[case]).verdict == Verdict.PASS.value, case
+
+
+def test_a_family_is_left_once_one_of_its_cases_catches_clearly() -> None:
+    name, cases = "eps-outside-root", ["fwd/nc/float32/random", "fwd/nchw/float32/random", "stat/nc/float32/moves-once"]
+    result = measured([name], cases)
+    assert [catch.case for catch in result.catches[name]] == cases[:1]
+    assert result.by_family(name).keys() == {"FWD"}
+
+
+def test_a_level_that_names_a_deviation_is_enough() -> None:
+    name = "sequential-gradient-sums"
+    result = measured([name], ["num/nc-65536x3/float32/long-dy-constant"])
+    assert (result.survivors, result.fragile) == ([], [])
+    assert not any(catch.fails for catch in result.catches[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("parameters-kept-by-reference", "pure/nc/float32/overwritten"),
+        ("statistics-kept-by-reference", "pure/nc/float32/overwritten"),
+        ("saved-y-by-reference", "pure/nc/float32/overwritten"),
+        ("fold-survives-load", "state/nc/float32/load-into-used"),
+        ("output-rounded-towards-zero", "num/nc-2x8/bfloat16/rounded-once"),
+        ("nan-hidden", "edge/nc/float32/nan-in-training"),
+    ],
+)
+def test_what_is_hard_to_see_is_caught(name: str, case: str) -> None:
+    result = measured([name], [case])
+    assert (result.survivors, result.fragile) == ([], [])

@@ -44,11 +44,11 @@ def cases() -> Iterator[Case]:
     for formats in (F16_WIDE, BF16_WIDE):
         for layout in IMAGES:
             fine = Parameters(
-                gamma=Recipe(kind="centred", seed=31, offset=1.0, scale=2.0**-9),
-                beta=Recipe(kind="centred", seed=32, offset=16.0, scale=2.0**-9),
+                gamma=Recipe(kind="centred", seed=31, offset=16.0, scale=2.0**-5),
+                beta=Recipe(kind="centred", seed=32, offset=16.0, scale=2.0**-5),
             )
             x = Recipe(kind="centred", seed=33, scale=1.0)
-            title = "parameters whose last digits fit only the wider format"
+            title = "parameters whose last digits fit only the wider format, and show where y is small beside beta"
             steps = (SetStatistics(MEAN, VARIANCE), train(layout, x), evaluate(layout, x))
             yield make(
                 "DTYPE", layout, formats, "wide-parameters", title, ("DTYPE-5",), steps,

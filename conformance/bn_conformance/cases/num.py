@@ -121,6 +121,15 @@ def _exact(formats: Formats) -> Iterator[Case]:
         pair, formats, "exact", title, ("NUM-6",), x, config={"eps": 3.0}, parameters=parameters,
         dy=None, judges=OUTPUTS | STATISTICS, exact=True, exact_statistics=True,
     )  # fmt: skip
+    if formats not in (F32, F64):
+        few_bits = Parameters(
+            gamma=Recipe(kind="fill", offset=2.5), beta=Recipe(kind="integers", seed=7, scale=2.0**-12)
+        )
+        title = "everything is exact but the sum with beta, which is rounded once, to the nearest"
+        yield _case(
+            pair, formats, "rounded-once", title, ("DTYPE-2", "NUM-6"), x, config={"eps": 3.0}, parameters=few_bits,
+            dy=None, judges=OUTPUTS, exact=True, exact_statistics=True,
+        )  # fmt: skip
     x = Recipe(kind="plus-minus-fan", offset=2.0, scale=0.25)
     title = "mean and variance are exact and every channel has a root of its own"
     yield _case(pair, formats, "exact-statistics", title, ("NUM-7",), x, config={"eps": 2.0**-8}, exact_statistics=True)
@@ -134,6 +143,12 @@ def _long(count: int) -> Iterator[Case]:
         yield _case(tall, F32, f"long-offset-{offset:g}", title, ("NUM-8",), x, axes=axes, sweep=True)
     title, dy = f"sums of {count} values of dy that have one sign", normal("dy", offset=100.0)
     yield _case(tall, F32, "long-dy-offset", title, ("NUM-8",), normal("x"), dy, judges=GRADIENTS, sweep=True)
+    title, dy = (
+        f"dgamma and dbeta of {count} times the same dy, whose roundings all go one way",
+        Recipe(kind="fill", offset=0.5205),
+    )
+    sums = frozenset({"dgamma", "dbeta"})
+    yield _case(tall, F32, "long-dy-constant", title, ("NUM-8",), normal("x"), dy, judges=sums, sweep=True)
     title, x = f"{count} times 0.1 a channel", Recipe(kind="fill", offset=0.1)
     yield _case(tall, F32, "long-constant", title, ("NUM-8", "NUM-3"), x, sweep=True)
 

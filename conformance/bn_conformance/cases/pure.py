@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.case import Case, SetStatistics, Step
+from bn_conformance.case import Case, Reload, SetParameters, SetStatistics, Step
 from bn_conformance.cases.build import (
     DY,
     F32,
@@ -17,6 +17,7 @@ from bn_conformance.cases.build import (
     NC,
     NCHW,
     NHWC,
+    PARAMETERS,
     VARIANCE,
     WIDE,
     Formats,
@@ -57,6 +58,7 @@ def cases() -> Iterator[Case]:
         steps = (train(layout, dy=DY), train(layout, normal("next"), DY), evaluate(layout), evaluate(layout))
         title = "what went in and came out stays as it is through later steps"
         yield make("PURE", layout, F32, "later", title, ("PURE-4",), steps)
+        yield _overwritten(layout)
         steps = (train(layout, dy=DY, interrupt=normal("other", offset=3.0)),)
         title = "two layers train at the same time in two threads"
         yield make("PURE", layout, F32, "concurrent", title, ("PURE-6",), steps, concurrent=ROUNDS)
@@ -86,6 +88,20 @@ def _interrupted(layout: Layout, formats: Formats) -> Iterator[Case]:
     steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, dy=DY, interrupt=other[0]))
     title = "another layer trains between the forward and the backward of inference"
     yield make("PURE", layout, formats, "interrupted-inference", title, ("PURE-3",), steps)
+
+
+def _overwritten(layout: Layout) -> Case:
+    steps: tuple[Step, ...] = (
+        SetStatistics(MEAN, VARIANCE),
+        evaluate(layout, dy=DY),
+        train(layout, normal("next"), DY),
+        Reload(),
+        evaluate(layout, dy=DY),
+        SetParameters(gamma=PARAMETERS.beta, beta=PARAMETERS.gamma),
+        train(layout, normal("other"), DY),
+    )
+    title = "the caller writes over its arrays as soon as they are its own again"
+    return make("PURE", layout, F32, "overwritten", title, ("PURE-7",), steps, overwrites=True)
 
 
 def _threads(layout: Layout, threads: int, sweep: bool = False) -> Case:

@@ -126,6 +126,10 @@ def _saved(layout: Layout) -> Iterator[Case]:
     steps: tuple[Step, ...] = (*_train(layout, 2), Reload(also), *later)
     title = "loaded into a layer that has trained already, while the saved one trains on"
     yield _case(layout, F32, "load-into-trained", title, steps, "STATE-2")
+    used = evaluate(layout, normal("also"))
+    steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout), Reload(used), evaluate(layout))
+    title = "loaded into a layer that was in use already"
+    yield _case(layout, F32, "load-into-used", title, steps, "STATE-2")
     cumulative = {"momentum": CUMULATIVE}
     for slug, between in (("save-cumulative", Reload()), ("load-cumulative-into-trained", Reload(also))):
         title = "the number of steps that a cumulative average is over is saved and loaded"

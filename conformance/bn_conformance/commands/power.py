@@ -34,13 +34,13 @@ def power(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, f
         raise click.UsageError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
     start, result = time.perf_counter(), None
     with click.progressbar(
-        length=len(chosen), label=f"{len(names)} deviations", file=sys.stderr, hidden=not sys.stderr.isatty()
+        length=1000, label=f"{len(names)} deviations", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         for step in measure(names, chosen, processes):
             if isinstance(step, Power):
                 result = step
             else:
-                bar.update(step - bar.pos)
+                bar.update(round(1000 * step) - bar.pos)
     assert result is not None
     text = {"terminal": _terminal, "markdown": _markdown, "json": _json}[format_](result, time.perf_counter() - start)
     if output and output != "-":
@@ -51,14 +51,20 @@ def power(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, f
 
 
 def _rows(result: Power) -> list[list[str]]:
-    """Name, clause (or convention), the number of cases of each family that catch it, and the first with its ratio."""
+    """Name, clause (or convention), by how much each family catches it, and the first case that does with its ratio."""
     rows = []
     for name, deviation in result.deviations.items():
-        counts, first = result.by_family(name), result.first(name)
+        found, first = result.by_family(name), result.first(name)
         clause = deviation.clause or "convention"
         where = f"{first.case} ({_ratio(first.ratio)})" if first else "SURVIVES"
-        rows.append([name, clause, *(str(counts.get(family, "")) for family in families()), where])
+        rows.append([name, clause, *(_cell(found.get(family)) for family in families()), where])
     return rows
+
+
+def _cell(ratio: float | None) -> str:
+    if ratio is None or ratio == float("inf"):
+        return "" if ratio is None else "x"
+    return f"{ratio:.0e}" if ratio >= 1000 else f"{ratio:.0f}"
 
 
 def _ratio(ratio: float) -> str:
@@ -98,7 +104,7 @@ def _json(result: Power, seconds: float) -> str:
             "sentence": deviation.sentence,
             "effect": deviation.effect,
             "link": deviation.link,
-            "families": result.by_family(name),
+            "families": {family: _ratio(ratio) for family, ratio in result.by_family(name).items()},
             "first": first.case if (first := result.first(name)) else None,
             "caught": name not in result.survivors,
         }

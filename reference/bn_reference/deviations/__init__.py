@@ -50,6 +50,7 @@ class Deviation:
         effect: what a person notices in practice.
         link: where it happened in real software, or empty.
         layer: the change: a subclass of `PlainLayer` that calls `super()`, so that changes can be combined.
+        level: the degraded level that names it, where it is no worse than that in most cases.
         numeric: the deviation decides numbers (not memory, errors or formats), so that it can explain an observation.
     """
 
@@ -61,6 +62,7 @@ class Deviation:
     effect: str
     link: str = ""
     layer: type[PlainLayer] = PlainLayer
+    level: str = ""
     numeric: bool = True
 
     def under(self, convention: Convention) -> Convention | None:
@@ -79,6 +81,7 @@ def deviation(
     effect: str,
     link: str = "",
     convention: Mapping[str, Any] | None = None,
+    level: str = "",
     numeric: bool = True,
 ) -> Callable[[type[PlainLayer]], type[PlainLayer]]:
     """Enter a subclass of `PlainLayer` into the catalogue; the first line of its docstring is the sentence.
@@ -102,6 +105,7 @@ def deviation(
             effect=effect,
             link=link,
             layer=layer,
+            level=level,
             numeric=numeric,
         )
         return layer

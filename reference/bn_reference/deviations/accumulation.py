@@ -67,6 +67,7 @@ def _summed(
     purposes: tuple[str, ...] = _EVERY,
     narrow_only: bool = False,
     link: str = "",
+    level: str = "",
 ) -> None:
     """Enter a layer that adds up otherwise: total(layer, rows)."""
 
@@ -78,15 +79,17 @@ def _summed(
             return total(self, rows)
 
     Summed.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect, link=link)(Summed)
+    deviation(name, clause=clause, effect=effect, link=link, level=level)(Summed)
 
 
 _summed("sequential-sums", "Sums are accumulated one by one in float32, or in float64 for float64.",
         "statistics of large images lose digits",
-        lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)), "NUM-8")  # fmt: skip
+        lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)), "NUM-8",
+        level="degraded(sequential-sum)")  # fmt: skip
 _summed("sequential-gradient-sums", "dgamma and dbeta are accumulated one by one in float32.",
         "gradients of parameters lose digits where images are large",
-        lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)), "NUM-8", ("dgamma", "dbeta"))  # fmt: skip
+        lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)), "NUM-8", ("dgamma", "dbeta"),
+        level="degraded(sequential-sum)")  # fmt: skip
 _summed("float16-sums", "Sums over 16-bit data are accumulated in float16.",
         "statistics stop growing at 2048 summands, and overflow at 65504",
         lambda layer, rows: one_by_one(layer, rows, FLOAT16), "DTYPE-2", narrow_only=True,

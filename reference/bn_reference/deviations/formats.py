@@ -208,7 +208,7 @@ _each_step("half-steps-in-storage", "A 16-bit layer rounds each step to the form
 
 
 def _digits(name: str, sentence: str, effect: str, method: str, change: Callable[[PlainLayer, Array], Array],
-            clause: str) -> None:  # fmt: skip
+            clause: str, level: str = "") -> None:  # fmt: skip
     """Enter a layer that rounds what one method gives."""
 
     class Digits(PlainLayer):
@@ -233,7 +233,7 @@ def _digits(name: str, sentence: str, effect: str, method: str, change: Callable
             return change(self, dx) if method == "dx" else dx
 
     Digits.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect)(Digits)
+    deviation(name, clause=clause, effect=effect, level=level)(Digits)
 
 
 def _eleven_bits(layer: PlainLayer, values: Array) -> Array:
@@ -247,7 +247,8 @@ _digits("mean-in-storage", "The mean is rounded to the format of x before it is 
         lambda layer, values: through(layer, values, layer.storage), "DTYPE-2")  # fmt: skip
 _digits("variance-in-storage", "The variance is rounded to the format of x.",
         "outputs of 16-bit data are off by a common factor", "variance_of",
-        lambda layer, values: through(layer, values, layer.storage), "DTYPE-2")  # fmt: skip
+        lambda layer, values: through(layer, values, layer.storage), "DTYPE-2",
+        "degraded(storage-precision)")  # fmt: skip
 _digits("dx-of-float64-through-float32", "dx of a float64 layer is rounded to float32.",
         "gradient checks in float64 fail", "dx",
         lambda layer, values: through(layer, values, FLOAT32), "DTYPE-3")  # fmt: skip

@@ -138,7 +138,7 @@ def _referring(name: str, call: str, sentence: str, effect: str) -> None:
                 self.running_mean, self.running_var = mean, variance
 
     Referring.__doc__ = sentence
-    deviation(name, clause="PURE-1", effect=effect, numeric=False)(Referring)
+    deviation(name, clause="PURE-7", effect=effect, numeric=False)(Referring)
 
 
 _referring("parameters-kept-by-reference", "parameters", "gamma and beta that are set remain the caller's arrays.",
@@ -147,7 +147,7 @@ _referring("statistics-kept-by-reference", "statistics", "running statistics tha
            "a buffer that is used again changes the layer")  # fmt: skip
 
 
-@deviation("saved-y-by-reference", clause="PURE-1", effect="a ReLU in place spoils gradients",
+@deviation("saved-y-by-reference", clause="PURE-7", effect="a ReLU in place spoils gradients",
            numeric=False)  # fmt: skip
 class SavedYByReference(PlainLayer):
     """Backward reads the normalised values from y as the caller left it."""
