@@ -13,7 +13,7 @@ SHORT := --implementation textbook.numpy --implementation torch.nn --case 'fwd/*
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install matrix test lint format types unit short wheel bench clean distclean
+.PHONY: help install matrix test lint format types unit power short wheel bench clean distclean
 
 # Without bytecode every import of a framework is compiled anew, in every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,7 +35,7 @@ matrix: $(STAMP) ## run every default implementation and write the HTML report
 	@echo "Results: $(CURDIR)/reports/matrix.jsonl"
 	@echo "Report:  $(CURDIR)/reports/matrix.html"
 
-test: lint types unit short wheel ## lint, types, tests, a short matrix with its report, the built wheel
+test: lint types unit power short wheel ## lint, types, tests, detection power, a short matrix, the built wheel
 	@echo "make test: all green"
 
 lint: $(STAMP) ## ruff (lint and format) and import-linter
@@ -52,6 +52,11 @@ types: $(STAMP) ## mypy --strict
 
 unit: $(STAMP) ## the tests of the suite itself, slow ones included
 	$(PY) -m pytest -n $(JOBS) $(ARGS)
+
+power: $(STAMP) ## which deviations of the catalogue the cases catch: there must be no survivor
+	@mkdir -p reports
+	$(BIN)/bnconform power -n $(JOBS) -o reports/power.md --format markdown || { tail -3 reports/power.md; exit 1; }
+	@tail -2 reports/power.md
 
 short: $(STAMP) ## a narrow matrix from run to report
 	@mkdir -p reports && rm -f reports/short.jsonl reports/short.html

@@ -69,32 +69,53 @@ class _Linen:
 
     Attributes:
         initial: the collections `params` (absent without gamma and beta) and `batch_stats`.
-        forward: `(variables, x, training)` to y and the variables after it.
-        pullback: `(variables, x, dy, training)` to the gradients of `params` and of x.
+        forward: `(variables, x, training, mask)` to y and the variables after it.
+        pullback: `(variables, x, dy, training, mask)` to the gradients of `params` and of x.
     """
 
     initial: Mapping[str, Any]
-    forward: Callable[[Any, Any, bool], tuple[Any, Any]]
-    pullback: Callable[[Any, Any, Any, bool], tuple[Any, Any]]
+    forward: Callable[..., tuple[Any, Any]]
+    pullback: Callable[..., tuple[Any, Any]]
+
+
+def mode(argument: str, training: bool) -> dict[str, bool]:
+    """The keyword argument that says in which mode a module is called, under the name that the module has for it."""
+    return {argument: not training if argument == "use_running_average" else training}
+
+
+def _masked(mask: Any) -> dict[str, Any]:
+    """The argument mask of a call, if there is one."""
+    return {} if mask is None else {"mask": mask}
+
+
+def linen_batch_norm(config: LayerConfig) -> Any:
+    """A `flax.linen.BatchNorm`."""
+    import flax.linen
+
+    return flax.linen.BatchNorm(**_options(config))
 
 
 @cache
-def _linen(config: LayerConfig, compiled: bool) -> _Linen:
-    import flax.linen
+def _linen(
+    config: LayerConfig,
+    compiled: bool,
+    make: Callable[[LayerConfig], Any] = linen_batch_norm,
+    argument: str = "use_running_average",
+) -> _Linen:
     import jax
     import jax.numpy as jnp
 
-    module = flax.linen.BatchNorm(**_options(config))
+    module = make(config)
 
-    def forward(variables: Any, x: Any, training: bool) -> tuple[Any, Any]:
+    def forward(variables: Any, x: Any, training: bool, mask: Any = None) -> tuple[Any, Any]:
         if not training:
-            return module.apply(variables, x, use_running_average=True), variables
-        y, updated = module.apply(variables, x, use_running_average=False, mutable=["batch_stats"])
+            return module.apply(variables, x, **mode(argument, False), **_masked(mask)), variables
+        y, updated = module.apply(variables, x, **mode(argument, True), **_masked(mask), mutable=["batch_stats"])
         return y, {**variables, **updated}
 
-    def pullback(variables: Any, x: Any, dy: Any, training: bool) -> tuple[Any, Any]:
+    def pullback(variables: Any, x: Any, dy: Any, training: bool, mask: Any = None) -> tuple[Any, Any]:
         def output(parameters: Any, x: Any) -> Any:
-            return forward({**variables, **parameters}, x, training)[0]
+            return forward({**variables, **parameters}, x, training, mask)[0]
 
         parameters = {name: collection for name, collection in variables.items() if name == "params"}
         dparameters, dx = jax.vjp(output, parameters, x)[1](dy)
@@ -102,32 +123,43 @@ def _linen(config: LayerConfig, compiled: bool) -> _Linen:
 
     shape = [config.num_channels if axis == config.channel_axis else 1 for axis in range(config.rank)]
     # Compiled, so that what initialisation computes of y is dropped.
-    initialise = jax.jit(lambda key: module.init(key, jnp.zeros(shape, config.dtype), use_running_average=False))
+    initialise = jax.jit(lambda key: module.init(key, jnp.zeros(shape, config.dtype), **mode(argument, True)))
     if compiled:
         forward = jax.jit(forward, static_argnums=2)
         pullback = jax.jit(pullback, static_argnums=3)
     return _Linen(initialise(jax.random.key(0)), forward, pullback)
 
 
-class _LinenLayer(Layer):
-    def __init__(self, config: LayerConfig, compiled: bool) -> None:
+class LinenLayer(Layer):
+    """A linen module with params scale and bias and batch_stats mean and var, behind the contract.
+
+    `module` is the function of the configuration that makes it, and the argument that says the mode (`mode`).
+    """
+
+    def __init__(self, config: LayerConfig, compiled: bool, *module: Any) -> None:
         self._config = config
-        self._shared = _linen(config, compiled)
+        self._shared = _linen(config, compiled, *module)
         self._variables: Mapping[str, Any] = self._shared.initial
         self._frozen = False
-        self._latest: tuple[Any, Any, bool] | None = None
+        self._latest: tuple[Any, Any, bool, Any] | None = None
 
     def forward(self, x: Array, training: bool) -> Array:
+        return self._called(x, training, None)
+
+    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
+        return self._called(x, training, _copied(mask))
+
+    def _called(self, x: Array, training: bool, mask: Any) -> Array:
         training = training and not self._frozen
-        self._latest = (self._variables, _copied(x), training)
+        self._latest = (self._variables, _copied(x), training, mask)
         y, self._variables = self._shared.forward(*self._latest)
         return np.asarray(y)
 
     def backward(self, dy: Array) -> Gradients:
         if self._latest is None:
             raise RuntimeError("backward needs a forward before it")
-        variables, x, training = self._latest
-        dparameters, dx = self._shared.pullback(variables, x, _copied(dy), training)
+        variables, x, training, mask = self._latest
+        dparameters, dx = self._shared.pullback(variables, x, _copied(dy), training, mask)
         return _gradients(dx, dparameters)
 
     def running_statistics(self) -> RunningStatistics:
@@ -168,7 +200,7 @@ class _LinenLayer(Layer):
 
 
 @cache
-def _nnx(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _nnx(compiled: bool, argument: str = "use_running_average") -> tuple[Callable[..., Any], Callable[..., Any]]:
     """`forward(module, x, training)`, which moves the module's statistics, and the pullback of its state.
 
     nnx keys what it compiles by the module's static attributes, so that equal configurations share it.
@@ -176,12 +208,14 @@ def _nnx(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     import jax
     from flax import nnx
 
-    def forward(module: Any, x: Any, training: bool) -> Any:
-        return module(x, use_running_average=not training)
+    def forward(module: Any, x: Any, training: bool, mask: Any = None) -> Any:
+        return module(x, **mode(argument, training), **_masked(mask))
 
-    def pullback(graph: Any, parameters: Any, statistics: Any, x: Any, dy: Any, training: bool) -> Any:
+    def pullback(
+        graph: Any, parameters: Any, statistics: Any, x: Any, dy: Any, training: bool, mask: Any = None
+    ) -> Any:
         def output(parameters: Any, x: Any) -> Any:
-            return forward(nnx.merge(graph, parameters, statistics, copy=True), x, training)
+            return forward(nnx.merge(graph, parameters, statistics, copy=True), x, training, mask)
 
         return jax.vjp(output, parameters, x)[1](dy)
 
@@ -190,16 +224,35 @@ def _nnx(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return forward, pullback
 
 
-class _NnxLayer(Layer):
-    def __init__(self, config: LayerConfig, compiled: bool) -> None:
-        from flax import nnx
+def nnx_batch_norm(config: LayerConfig) -> Any:
+    """A `flax.nnx.BatchNorm`."""
+    from flax import nnx
 
-        self._module: Any = nnx.BatchNorm(config.num_channels, rngs=nnx.Rngs(0), **_options(config))
-        self._forward, self._pullback = _nnx(compiled)
+    return nnx.BatchNorm(config.num_channels, rngs=nnx.Rngs(0), **_options(config))
+
+
+class NnxLayer(Layer):
+    """An nnx module with scale, bias, mean and var behind the contract; `make` and `argument` as in `LinenLayer`."""
+
+    def __init__(
+        self,
+        config: LayerConfig,
+        compiled: bool,
+        make: Callable[[LayerConfig], Any] = nnx_batch_norm,
+        argument: str = "use_running_average",
+    ) -> None:
+        self._module: Any = make(config)
+        self._forward, self._pullback = _nnx(compiled, argument)
         self._frozen = False
         self._latest: tuple[Any, ...] | None = None
 
     def forward(self, x: Array, training: bool) -> Array:
+        return self._called(x, training, None)
+
+    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
+        return self._called(x, training, _copied(mask))
+
+    def _called(self, x: Array, training: bool, mask: Any) -> Array:
         import jax
         from flax import nnx
 
@@ -208,16 +261,16 @@ class _NnxLayer(Layer):
         # A state shares its variables with the module: the map makes variables that do not move with it.
         parameters, statistics = jax.tree.map(lambda leaf: leaf, (parameters, statistics))
         tensor = _copied(x)
-        self._latest = (graph, parameters, statistics, tensor, training)
-        return np.asarray(self._forward(self._module, tensor, training))
+        self._latest = (graph, parameters, statistics, tensor, training, mask)
+        return np.asarray(self._forward(self._module, tensor, training, mask))
 
     def backward(self, dy: Array) -> Gradients:
         from flax import nnx
 
         if self._latest is None:
             raise RuntimeError("backward needs a forward before it")
-        *inputs, training = self._latest
-        dparameters, dx = self._pullback(*inputs, _copied(dy), training)
+        *inputs, training, mask = self._latest
+        dparameters, dx = self._pullback(*inputs, _copied(dy), training, mask)
         return _gradients(dx, nnx.to_pure_dict(dparameters))
 
     def running_statistics(self) -> RunningStatistics:
@@ -261,6 +314,7 @@ class _Flax(Adapter):
         affine=frozenset({"both", "none", "gamma", "beta"}),
         freeze=True,
         compiles=True,
+        masks=True,
     )
     convention = Convention(
         running_variance="biased",
@@ -283,7 +337,7 @@ class FlaxLinen(_Flax):
     name = "flax.linen"
 
     def build(self, config: LayerConfig) -> Layer:
-        return _LinenLayer(config, self.compiled)
+        return LinenLayer(config, self.compiled)
 
 
 class FlaxLinenJit(FlaxLinen):
@@ -299,7 +353,7 @@ class FlaxNnx(_Flax):
     name = "flax.nnx"
 
     def build(self, config: LayerConfig) -> Layer:
-        return _NnxLayer(config, self.compiled)
+        return NnxLayer(config, self.compiled)
 
 
 class FlaxNnxJit(FlaxNnx):

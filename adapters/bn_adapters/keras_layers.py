@@ -65,26 +65,35 @@ def load_keras(backend: str) -> Any:
 
 
 class KerasLayer(Layer):
-    """One `keras.layers.BatchNormalization` behind the contract; the backends add `forward` and `backward`."""
+    """One `keras.layers.BatchNormalization`, or any layer like it, behind the contract.
 
-    def __init__(self, keras: Any, config: LayerConfig) -> None:
+    The backends add `forward` and `backward`. `layer` is one that is not built yet, with gamma, beta (None where
+    absent), moving_mean and moving_variance once it is.
+    """
+
+    def __init__(self, keras: Any, config: LayerConfig, layer: Any = None) -> None:
         self.keras = keras
+        self.channel_axis = config.channel_axis
+        self.layer = self._batch_normalization(config) if layer is None else layer
+        shape: list[int | None] = [None] * config.rank
+        shape[config.channel_axis] = config.num_channels
+        self.layer.build(tuple(shape))
+
+    def _batch_normalization(self, config: LayerConfig) -> Any:
+        keras = self.keras
         arguments: dict[str, Any] = {}
         if config.eps is not None:
             arguments["epsilon"] = config.eps
         if config.keep is not None:
             arguments["momentum"] = config.keep
         policy = POLICIES.get((config.dtype, config.parameter_dtype), config.dtype)
-        self.layer = keras.layers.BatchNormalization(
+        return keras.layers.BatchNormalization(
             axis=config.channel_axis,
             scale=config.gamma,
             center=config.beta,
             dtype=keras.DTypePolicy(policy),  # never left to Keras, which has a floatx of its own
             **arguments,
         )
-        shape: list[int | None] = [None] * config.rank
-        shape[config.channel_axis] = config.num_channels
-        self.layer.build(tuple(shape))
 
     @property
     def parameters(self) -> list[Any]:
@@ -98,7 +107,15 @@ class KerasLayer(Layer):
         return Gradients(dx, dgamma, None if self.layer.beta is None else next(remaining))
 
     @abstractmethod
-    def forward(self, x: Array, training: bool) -> Array: ...
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array: ...
+
+    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
+        # "The mask provided should be one dimension less than the inputs": BatchNormalization.call.
+        return self.forward(x, training, mask.squeeze(self.channel_axis))
+
+    def _masked(self, mask: Array | None) -> dict[str, Any]:
+        """The argument mask of a call, if there is one."""
+        return {} if mask is None else {"mask": self.keras.ops.convert_to_tensor(mask.copy())}
 
     @abstractmethod
     def backward(self, dy: Array) -> Gradients: ...
@@ -140,14 +157,14 @@ class TensorflowKerasLayer(KerasLayer):
 
     latest: tuple[Any, Any, Any] | None = None
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
         x_tensor = tensorflow().convert_to_tensor(x)
         with tensorflow().GradientTape(persistent=True) as tape:
             if x_tensor.dtype.is_floating:  # anything else is for the layer to refuse
                 tape.watch(x_tensor)
             # The tape does not by itself watch the variables of a layer with trainable=False.
             tape.watch([variable.value for variable in self.parameters])
-            y_tensor = self.layer(x_tensor, training=training)
+            y_tensor = self.layer(x_tensor, training=training, **self._masked(mask))
         self.latest = (tape, x_tensor, y_tensor)
         return self._array(y_tensor)
 
@@ -163,17 +180,18 @@ class TensorflowKerasLayer(KerasLayer):
 class JaxKerasLayer(KerasLayer):
     """Gradients by `jax.vjp` of the same call, which `keras.StatelessScope` makes a pure function of its inputs."""
 
-    latest: tuple[Any, list[Any], list[Any], bool] | None = None
+    latest: tuple[Any, list[Any], list[Any], dict[str, Any]] | None = None
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
         import jax
 
         x_tensor = jax.numpy.asarray(x)
         # JAX's arrays do not change, so that keeping those of now is enough to repeat this call in backward.
         statistics = [self.layer.moving_mean.value, self.layer.moving_variance.value]
         parameters = [variable.value for variable in self.parameters]
-        y_tensor = self.layer(x_tensor, training=training)
-        self.latest = (x_tensor, parameters, statistics, training)
+        arguments = {"training": training, **self._masked(mask)}
+        y_tensor = self.layer(x_tensor, **arguments)
+        self.latest = (x_tensor, parameters, statistics, arguments)
         return self._array(y_tensor)
 
     def backward(self, dy: Array) -> Gradients:
@@ -181,14 +199,14 @@ class JaxKerasLayer(KerasLayer):
 
         if self.latest is None:
             raise RuntimeError("backward needs a forward before it")
-        x_tensor, parameters, statistics, training = self.latest
+        x_tensor, parameters, statistics, arguments = self.latest
         held = [self.layer.moving_mean, self.layer.moving_variance]
 
         def call(x: Any, values: list[Any]) -> Any:
             # Not layer.stateless_call, which skips the checks and casts that calling the layer makes.
             mapping = [*zip(self.parameters, values, strict=True), *zip(held, statistics, strict=True)]
             with self.keras.StatelessScope(state_mapping=mapping):
-                return self.layer(x, training=training)
+                return self.layer(x, **arguments)
 
         _, pull_back = jax.vjp(call, x_tensor, parameters)
         dx, found = pull_back(jax.numpy.asarray(dy))
@@ -200,7 +218,7 @@ class TorchKerasLayer(KerasLayer):
 
     latest: tuple[Any, Any, list[Any]] | None = None
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
         x_tensor = to_tensor(x)
         if x_tensor.is_floating_point():  # anything else is for the layer to refuse
             x_tensor.requires_grad_(True)
@@ -211,7 +229,7 @@ class TorchKerasLayer(KerasLayer):
             parameters = [parameter.detach().requires_grad_(True) for parameter in parameters]
             scope = self.keras.StatelessScope(state_mapping=zip(self.parameters, parameters, strict=True))
         with scope:
-            y_tensor = self.layer(x_tensor, training=training)
+            y_tensor = self.layer(x_tensor, training=training, **self._masked(mask))
         self.latest = (x_tensor, y_tensor, parameters)
         return to_array(y_tensor)
 
@@ -246,6 +264,7 @@ class KerasAdapter(Adapter):
         layouts=frozenset({"first", "last", "between"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
         freeze=True,
+        masks=True,
     )
 
     def build(self, config: LayerConfig) -> Layer:

@@ -29,6 +29,7 @@ from bn_conformance.adapter import (
     Layer,
     LayerConfig,
     RunningStatistics,
+    SecondOrder,
 )
 
 # Of wider parameters torch's CPU kernels take float32 beside float16 and bfloat16, and nothing else: "mixed dtype
@@ -135,6 +136,34 @@ class TorchLayer(Layer):
             dbeta=None if bias is None else next(gradients),
         )
 
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        if self.latest is None:
+            raise RuntimeError("double_backward needs a forward before it")
+        x_tensor, y_tensor = self.latest
+        weight, bias = getattr(self.held, "weight", None), getattr(self.held, "bias", None)
+        present = [parameter for parameter in (weight, bias) if parameter is not None]
+        dy_tensor = self._input(dy).requires_grad_(True)
+        found = self.torch.autograd.grad(
+            y_tensor, [x_tensor, *present], dy_tensor, create_graph=True, retain_graph=True
+        )
+        vectors = [part for part, held in ((v_dgamma, weight), (v_dbeta, bias)) if held is not None]
+        given = [(found[0], v_dx), *zip(found[1:], vectors, strict=True)]
+        weighed = [
+            (gradient, self._input(part) if part is v_dx else to_tensor(part, self.device))
+            for gradient, part in given
+            if part is not None
+        ]
+        sources = [x_tensor, dy_tensor, *([] if weight is None else [weight])]
+        # What does not depend on a source (x in inference without gamma, for example) has a gradient of zero.
+        ds_dx, ds_ddy, *ds_dgamma = self.torch.autograd.grad(
+            [gradient for gradient, _ in weighed],
+            sources,
+            [part for _, part in weighed],
+            retain_graph=True,
+            materialize_grads=True,
+        )
+        return SecondOrder(to_array(ds_dx), to_array(ds_dgamma[0]) if ds_dgamma else None, to_array(ds_ddy))
+
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(to_array(self.held.running_mean).copy(), to_array(self.held.running_var).copy())
 
@@ -230,6 +259,7 @@ class TorchNN(TorchAdapter):
         cumulative=True,
         freeze=True,
         threads=True,
+        second_order=frozenset({"training", "inference"}),
     )
 
     def build(self, config: LayerConfig) -> Layer:
@@ -279,6 +309,7 @@ class TorchFunctional(TorchAdapter):
         mixed=MIXED,
         affine=frozenset({"both", "none", "gamma", "beta"}),
         threads=True,
+        second_order=frozenset({"training", "inference"}),
     )
 
     def build(self, config: LayerConfig) -> Layer:

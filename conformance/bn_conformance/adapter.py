@@ -27,6 +27,7 @@ __all__ = [
     "Layer",
     "LayerConfig",
     "RunningStatistics",
+    "SecondOrder",
 ]
 
 Array = NDArray[Any]
@@ -51,6 +52,14 @@ class RunningStatistics(NamedTuple):
     variance: Array
 
 
+class SecondOrder(NamedTuple):
+    """What `Layer.double_backward` gives: ds_dx and ds_ddy of the shape and dtype of x; ds_dgamma (C,) or None."""
+
+    ds_dx: Array
+    ds_dgamma: Array | None
+    ds_ddy: Array
+
+
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What an implementation can do. What is not declared is shown as `unsupported`, never as a failure.
@@ -69,6 +78,8 @@ class Capabilities:
         compiles: each new shape costs a compilation, so that sweeps over sizes are left out.
         threads: whether `Adapter.set_threads` works.
         concurrent: whether two layers may run at the same time in two Python threads.
+        masks: whether `Layer.forward_masked` works.
+        second_order: modes in which `Layer.double_backward` works.
         devices: devices that `Adapter.device` may name.
     """
 
@@ -85,6 +96,8 @@ class Capabilities:
     compiles: bool = False
     threads: bool = False
     concurrent: bool = True
+    masks: bool = False
+    second_order: frozenset[Literal["training", "inference"]] = frozenset()
     devices: tuple[str, ...] = ("cpu",)
 
 
@@ -105,6 +118,23 @@ class Layer(ABC):
         x is not changed by the caller between the forward and its backward. Parameters have gradients in a frozen
         layer too.
         """
+
+    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
+        """As `forward`, with a mask: boolean, of the shape of x with size 1 on the channel axis, true where x counts.
+
+        The adapter brings the mask to the form in which the implementation takes it. `backward` works after it as ever.
+        """
+        raise NotImplementedError("this adapter has no forward_masked(); declare Capabilities(masks=False)")
+
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        """Gradients of s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta), of x, gamma and dy.
+
+        dx, dgamma and dbeta are those of the latest `forward` and this dy, in the mode which that had. dy and v_dx are
+        like y; v_dgamma and v_dbeta are vectors of the dtype of the parameters, None for no such term.
+        """
+        raise NotImplementedError(
+            "this adapter has no double_backward(); declare Capabilities(second_order=frozenset())"
+        )
 
     @abstractmethod
     def running_statistics(self) -> RunningStatistics:

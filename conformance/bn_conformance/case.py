@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bn_conformance.adapter import Capabilities, LayerConfig
+from bn_conformance.masks import Mask
 from bn_conformance.recipes import Recipe
 
 View = str
@@ -16,6 +17,22 @@ OUTPUTS: Quantities = frozenset({"y"})
 GRADIENTS: Quantities = frozenset({"dx", "dgamma", "dbeta"})
 STATISTICS: Quantities = frozenset({"running_mean", "running_var"})
 EVERYTHING: Quantities = OUTPUTS | GRADIENTS | STATISTICS
+SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Second:
+    """What weighs the gradients in the scalar of the second order (SPEC.md, SECOND).
+
+    Attributes:
+        v_dx: recipe of a tensor of the shape of x.
+        v_dgamma: recipe of a vector, for a layer that has gamma; None for nothing.
+        v_dbeta: recipe of a vector, for a layer that has beta; None for nothing.
+    """
+
+    v_dx: Recipe
+    v_dgamma: Recipe | None = None
+    v_dbeta: Recipe | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +51,8 @@ class Batch:
         judge: whether the step's numbers are judged; a training step in a long sequence may only move statistics.
         dtype: format of x where it is not the configuration's (bad input).
         dy_shape: shape of dy where it is not that of x (bad input).
+        mask: which positions count; None for a call without a mask.
+        second: what weighs the gradients of the second order, taken after the backward; None for no second order.
     """
 
     training: bool
@@ -46,6 +65,8 @@ class Batch:
     judge: bool = True
     dtype: str | None = None
     dy_shape: tuple[int, ...] | None = None
+    mask: Mask | None = None
+    second: Second | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,7 @@ class Case:
             backward at the same time; 0 for none.
         overwrites: whether the caller writes over each of its arrays as soon as it may: those that it set when that
             call is over, y before backward, everything after backward.
+        laws: names of the laws that are held against its last step with data (`bn_conformance.laws`).
         sweep: one of many sizes, left out for implementations that compile for each shape.
         axes: what the id spells, for reports.
     """
@@ -140,6 +162,7 @@ class Case:
     threads: int = 1
     concurrent: int = 0
     overwrites: bool = False
+    laws: tuple[str, ...] = ()
     sweep: bool = False
     axes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -160,6 +183,7 @@ def unsupported_reason(case: Case, can: Capabilities) -> str | None:
     config = case.config
     affine = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
     modes = {"training" if batch.training else "inference" for batch in case.batches if batch.dy is not None}
+    twice = {"training" if batch.training else "inference" for batch in case.batches if batch.second is not None}
     formats = (config.dtype, config.parameter_dtype)
     layout_known = config.layout in can.layouts or (config.rank == 2 and can.layouts)
     lacking = (
@@ -169,6 +193,7 @@ def unsupported_reason(case: Case, can: Capabilities) -> str | None:
         ),
         (config.rank not in can.ranks, f"rank {config.rank}"),
         (not layout_known, f"channels {config.layout}"),
+        ("layouts" in case.laws and not {"first", "last"} <= can.layouts, "channels first and last"),
         (affine[config.gamma, config.beta] not in can.affine, f"affine {affine[config.gamma, config.beta]}"),
         (config.momentum == "cumulative" and not can.cumulative, "cumulative average"),
         (not modes <= can.gradients, f"gradient in {' and '.join(sorted(modes - can.gradients))}"),
@@ -178,6 +203,8 @@ def unsupported_reason(case: Case, can: Capabilities) -> str | None:
             any(isinstance(step, SetStatistics) for step in case.steps) and not can.set_statistics,
             "setting running statistics",
         ),
+        (any(batch.mask is not None for batch in case.batches) and not can.masks, "masks"),
+        (not twice <= can.second_order, f"second order in {' and '.join(sorted(twice - can.second_order))}"),
         (case.threads > 1 and not can.threads, "setting the number of threads"),
         (case.concurrent > 0 and not can.concurrent, "running in two threads at the same time"),
         (case.sweep and can.compiles, "sweep over sizes (compiles for each shape)"),

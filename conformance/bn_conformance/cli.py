@@ -46,7 +46,25 @@ _RUN_OPTIONS: list[click.Parameter] = [
     click.Option(["--known-faults"], multiple=True, metavar="FILE", help="Your own known faults, a TOML file."),
     click.Option(["--timeout"], type=float, default=120.0, show_default=True, help="Seconds that one call may take."),
     click.Option(["--in-process"], is_flag=True, help="Run layers in pytest's process, for debuggers (needs -n 0)."),
+    click.Option(
+        ["--regressions"], multiple=True, metavar="PATH", help="Replay regressions that fuzz wrote: a file or a folder."
+    ),
 ]  # fmt: skip
+
+_KIND_OPTIONS: list[click.Parameter] = [
+    click.Option(
+        ["--as", "kind"],
+        default="",
+        metavar="KIND",
+        help="The target is no adapter but torch-module, keras-layer, flax-module or numpy-functions.",
+    ),
+    click.Option(
+        ["--convention"],
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="With --as: what is meant where it is not the convention of the kind.",
+    ),
+]
 
 main.add_command(
     _lazy(
@@ -59,7 +77,8 @@ main.add_command(
                 ["-i", "--implementation", "implementations"],
                 multiple=True,
                 metavar="NAME",
-                help="Implementation, pattern, module:Class or file.py:Class; all of the default group without.",
+                help="Implementation, pattern, module:Class, file.py:Class or KIND=file.py:Class; all of the default "
+                "group without.",
             ),
             *_RUN_OPTIONS,
             click.Argument(["pytest_arguments"], nargs=-1, type=click.UNPROCESSED),
@@ -70,9 +89,10 @@ main.add_command(
     _lazy(
         "check",
         implementation="bn_conformance.commands.run:check",
-        summary="Judge one implementation of your own: path/to/file.py:Class or module:Class.",
+        summary="Judge one implementation of your own: path/to/file.py:Class or module:Class, an adapter or, with "
+        "--as, the code itself.",
         epilog=EPILOG,
-        params=[click.Argument(["target"]), *_RUN_OPTIONS],
+        params=[click.Argument(["target"]), *_KIND_OPTIONS, *_RUN_OPTIONS],
     )
 )
 main.add_command(
@@ -165,12 +185,56 @@ main.add_command(
 )
 main.add_command(
     _lazy(
+        "fuzz",
+        implementation="bn_conformance.commands.fuzz:fuzz",
+        summary="Draw configurations and sequences, judge them as the matrix does, and shrink what fails to a minimal "
+        "case, which is written as a regression.",
+        epilog="Exit codes: 0 nothing found, 1 a violation found, 2 usage, 3 nothing was judged.",
+        params=[
+            click.Argument(["target"]),
+            *_KIND_OPTIONS,
+            click.Option(
+                ["--seconds"], type=float, default=30.0, show_default=True, help="How long configurations are drawn."
+            ),
+            click.Option(["--configs"], type=int, default=0, metavar="N", help="At most so many configurations."),
+            click.Option(["--seed"], type=int, default=0, show_default=True, help="Equal seeds draw equal cases."),
+            click.Option(
+                ["--without", "without"], multiple=True, metavar="ID", help="Draw no case of this clause or family."
+            ),
+            click.Option(
+                ["--out"], default="", metavar="FILE", help="Regression to write  [default: regressions/NAME.json]"
+            ),
+            click.Option(
+                ["--regressions"],
+                multiple=True,
+                metavar="PATH",
+                help="Regressions to run first: files or folders  [default: ./regressions]",
+            ),
+            click.Option(
+                ["--level"],
+                type=click.Choice(["tight", "stable", "degraded"]),
+                default="degraded",
+                show_default=True,
+                help="Worst level that passes.",
+            ),
+            click.Option(["--device"], default="cpu", show_default=True, help="Device to run on."),
+            click.Option(["--known-faults"], multiple=True, metavar="FILE", help="Your own known faults, a TOML file."),
+            click.Option(
+                ["--timeout"], type=float, default=60.0, show_default=True, help="Seconds that one call may take."
+            ),
+            click.Option(["--in-process"], is_flag=True, help="Run layers in this process: faster, not protected."),
+        ],
+    )
+)
+main.add_command(
+    _lazy(
         "probe",
         implementation="bn_conformance.commands.probe:probe",
         summary="Measure the convention of an implementation from its behaviour, beside what it declares.",
         epilog="Exit codes: 0 all agrees, 1 something does not, 2 usage, 3 nothing could be measured.",
         params=[
             click.Argument(["implementation"]),
+            *_KIND_OPTIONS,
             click.Option(
                 ["--format", "format_"], type=click.Choice(["terminal", "json"]), default="terminal", show_default=True
             ),

@@ -19,6 +19,8 @@ EVERYTHING = Capabilities(
     affine=frozenset({"both", "none", "gamma", "beta"}),
     cumulative=True,
     freeze=True,
+    masks=True,
+    second_order=frozenset({"training", "inference"}),
 )
 """What the plain layer can do: all that there is."""
 

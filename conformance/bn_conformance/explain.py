@@ -7,8 +7,8 @@ from bn_conformance.results import Item, Quantity
 from bn_reference.clauses import clauses
 
 
-def explain(item: Item, case: Case) -> str:
-    """The explanation of an item, several lines."""
+def explain(item: Item, case: Case, source: str = "") -> str:
+    """The explanation of an item, several lines; `source` is the file of a case that is a regression."""
     lines = [f"{item.implementation} is {item.outcome} on {item.case}", f"  tests: {case.title}"]
     if item.message:
         lines.append(f"  {item.message}")
@@ -18,7 +18,7 @@ def explain(item: Item, case: Case) -> str:
     ids = dict.fromkeys(id_ for quantity in bad for id_ in quantity.clauses) or case.clauses
     lines += [f"  {id_} {clauses()[id_].requirement}: {clauses()[id_].text}" for id_ in list(ids)[:3]]
     lines.append(f"  reproduce: {item.reproduce}")
-    lines.append(f"  the data, and code to paste: bnconform show '{item.case}'")
+    lines.append(f"  the data, and code to paste: bnconform show '{source or item.case}'")
     return "\n".join(lines)
 
 

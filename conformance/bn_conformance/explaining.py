@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from bn_conformance import outcomes
-from bn_conformance.adapter import Convention
+from bn_conformance.adapter import Convention, Layer
 from bn_conformance.case import Case
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.goldens import Goldens, StepGolden
-from bn_conformance.host import BackwardResult, ForwardResult, LocalHost, Returned
+from bn_conformance.host import BackwardResult, ForwardResult, LocalHost, Returned, SecondResult
 from bn_conformance.observe import Observation, StepObservation, observe
 from bn_conformance.results import Quantity
 from bn_conformance.verdict import Judgement, quantities_of
@@ -45,6 +45,9 @@ OF_A_CLAUSE, MOST_CASES = 3, 16
 NEVER = 1e6
 """How much remains unexplained where an error is raised that the deviation does not raise, or the opposite."""
 
+PAIRED_IN_VAIN = 2
+"""Cases that no pair explains, after which pairs are tried no more: they would cost minutes, and explain nothing."""
+
 MOST_STEPS = 40
 """Cases with more steps are not examined: a deviating layer would have to be run through all of them."""
 
@@ -59,13 +62,14 @@ class Examination:
         self._convention, self._goldens = convention, goldens
         self._likely: set[str] = set()
         self._clauses: Counter[str] = Counter()
+        self._in_vain = 0
 
     def explanations(self, case: Case, seen: Observation) -> tuple[str, ...] | None:
         """Names of the deviations that explain a case, `a+b` for pairs; None where the case is not examined.
 
         Pairs are tried where no single deviation explains it.
         """
-        if len(case.steps) > MOST_STEPS or self._clauses[case.clauses[0]] >= OF_A_CLAUSE:
+        if case.laws or len(case.steps) > MOST_STEPS or self._clauses[case.clauses[0]] >= OF_A_CLAUSE:
             return None
         if self._clauses.total() >= MOST_CASES:
             return None
@@ -82,14 +86,16 @@ class Examination:
             return found
         tried = {entry.name: examiner.unexplained([entry]) for entry in catalogue().values()}
         found = tuple(name for name, left in tried.items() if left == 0)
-        if found:
+        if found or self._in_vain >= PAIRED_IN_VAIN:
             return found
         left = {name: count for name, count in tried.items() if count is not None}
         likely = sorted(left, key=lambda name: (left[name], name))
         pairs = [(one, other) for one in likely[:LEADERS] for other in likely if other != one]
         pairs += combinations(likely[:PARTNERS], 2)
         names = dict.fromkeys("+".join(sorted(pair)) for pair in pairs)
-        return tuple(name for name in names if examiner.unexplained(_parts(name)) == 0)
+        found = tuple(name for name in names if examiner.unexplained(_parts(name)) == 0)
+        self._in_vain += not found
+        return found
 
 
 def _parts(name: str) -> list[Deviation]:
@@ -174,7 +180,7 @@ class _Following(LocalHost):
         super().__init__(adapter)
         self._before = iter(seen.steps)
 
-    def forward(self, layer: int, x: Any, view: str, training: bool) -> ForwardResult:
+    def forward(self, layer: int, x: Any, view: str, training: bool, mask: Any = None) -> ForwardResult:
         """Take over the observed statistics, then run."""
         step, plain = next(self._before, None), self._layers[layer]
         if step is not None and step.before is not None and isinstance(plain, PlainLayer):
@@ -182,7 +188,7 @@ class _Following(LocalHost):
                 if isinstance(vector, np.ndarray) and vector.shape == getattr(plain, name).shape:
                     setattr(plain, name, vector.astype(plain.kept))
         return ForwardResult(
-            self._call("forward", lambda: plain.forward(realise(x, view), training)),
+            self._call("forward", lambda: _forward(plain, realise(x, view), mask, training)),
             input_modified=False,
             shares_input=False,
         )
@@ -193,6 +199,15 @@ class _Following(LocalHost):
         grads = self._call("backward", lambda: plain.backward(realise(dy, view)))
         return BackwardResult(*grads, input_modified=False)
 
+    def double_backward(self, layer: int, dy: Any, v_dx: Any, v_dgamma: Any, v_dbeta: Any) -> SecondResult:
+        """Run double_backward, results handed on directly too."""
+        found = self._call("double_backward", lambda: self._layers[layer].double_backward(dy, v_dx, v_dgamma, v_dbeta))
+        return SecondResult(*found, input_modified=False)
+
+
+def _forward(layer: Layer, x: Any, mask: Any, training: bool) -> Any:
+    return layer.forward(x, training) if mask is None else layer.forward_masked(x, mask, training)
+
 
 def same(one: Observation, other: Observation) -> bool:
     """Whether two observations hold the same bits and faults."""
@@ -202,10 +217,13 @@ def same(one: Observation, other: Observation) -> bool:
     pairs += [
         (getattr(a, name), getattr(b, name)) for a, b in zip(one.steps, other.steps, strict=True) for name in _PARTS
     ]
-    return all(_bits(a) == _bits(b) for a, b in pairs)
+    laws = [
+        [_bits(tuple(vars(run).values())[1:]) for runs in seen.laws.values() for run in runs] for seen in (one, other)
+    ]
+    return all(_bits(a) == _bits(b) for a, b in pairs) and laws[0] == laws[1]
 
 
-_PARTS = ("before", "forward", "after_forward", "after_update", "backward", "after")
+_PARTS = ("before", "forward", "after_forward", "after_update", "backward", "second", "after")
 
 
 def _bits(part: Any) -> Any:
@@ -213,7 +231,7 @@ def _bits(part: Any) -> Any:
         return part.dtype.name, part.shape, part.tobytes()
     if isinstance(part, tuple):
         return tuple(map(_bits, part))
-    if isinstance(part, ForwardResult | BackwardResult):
+    if isinstance(part, ForwardResult | BackwardResult | SecondResult):
         return tuple(map(_bits, vars(part).values()))
     return part
 
@@ -233,12 +251,17 @@ class _Rebased(Golden):
             "dx": None if backward is None else backward.dx,
             "dgamma": None if backward is None else backward.dgamma,
             "dbeta": None if backward is None else backward.dbeta,
+            **(vars(self._theirs.second) if self._theirs.second is not None else {}),
         }
         return {name: _moved(one, found.get(name), self._axis) for name, one in expected.items()}
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """Outputs and gradients in inference."""
         return self.rebase(self._golden.inference(statistics, dy))
+
+    def second_order(self, *arguments: Any, **named: Any) -> dict[str, Expected]:
+        """Gradients of the second order."""
+        return self.rebase(self._golden.second_order(*arguments, **named))
 
     def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
         """The running statistics after the step."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
-from bn_conformance.observe import CaseData, data_of
+from bn_conformance.observe import BatchData, CaseData, data_of
 from bn_reference.channels import channels_first
-from bn_reference.golden import Expected, Golden, Parameters
+from bn_reference.golden import Expected, Golden, Parameters, Statistics
 from bn_reference.quad import Quad, to_quad
 from bn_reference.running import eps_of
 
@@ -24,6 +24,14 @@ class StepGolden:
     golden: Golden
     dy: Quad | None
     training: dict[str, Expected] | None
+    second: tuple[Quad, Quad | None, Quad | None] | None = None
+    """What weighs the gradients of the second order, as rows and vectors."""
+
+    def second_order(self, statistics: Statistics | None) -> dict[str, Expected]:
+        """Gradients of the second order, with running statistics in inference and None in training; empty for none."""
+        if self.second is None or self.dy is None:
+            return {}
+        return self.golden.second_order(self.dy, *self.second, statistics=statistics)
 
 
 class Goldens:
@@ -54,7 +62,7 @@ class Goldens:
         """The steps of another convention, rebound, where batch results cannot differ: the same eps and formats."""
         for (case_id, _), steps in self._steps.items():
             if case_id == case.id and steps and eps_of(case.config, convention) == steps[0].golden.eps:
-                return tuple(StepGolden(step.golden.under(convention), step.dy, step.training) for step in steps)
+                return tuple(replace(step, golden=step.golden.under(convention)) for step in steps)
         return None
 
     def _compute(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
@@ -64,6 +72,19 @@ class Goldens:
             x = to_quad(channels_first(tensors.x, axis))
             dy = None if tensors.dy is None else to_quad(channels_first(tensors.dy, axis))
             gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
-            golden = Golden(case.config, convention, x, Parameters(gamma, beta), case.exact_statistics)
-            steps.append(StepGolden(golden, dy, golden.training(dy) if batch.training else None))
+            mask = None if tensors.mask is None else channels_first(tensors.mask, axis)[0]
+            golden = Golden(case.config, convention, x, Parameters(gamma, beta), case.exact_statistics, mask)
+            step = StepGolden(golden, dy, golden.training(dy) if batch.training else None, _weights(tensors, axis))
+            if step.training is not None and step.second is not None:
+                step = replace(step, training=step.training | step.second_order(None))
+            steps.append(step)
         return tuple(steps)
+
+
+def _weights(tensors: BatchData, axis: int) -> tuple[Quad, Quad | None, Quad | None] | None:
+    """What weighs the gradients of the second order."""
+    if tensors.second is None:
+        return None
+    v_dx, *vectors = tensors.second
+    v_dgamma, v_dbeta = (None if vector is None else to_quad(vector) for vector in vectors)
+    return to_quad(channels_first(v_dx, axis)), v_dgamma, v_dbeta

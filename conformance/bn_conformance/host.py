@@ -68,6 +68,16 @@ class BackwardResult:
     input_modified: bool
 
 
+@dataclass(frozen=True)
+class SecondResult:
+    """What a double backward gave (None for a gradient that does not exist), and whether an input was changed."""
+
+    ds_dx: Returned
+    ds_dgamma: Returned | None
+    ds_ddy: Returned
+    input_modified: bool
+
+
 class Host(Protocol):
     """Operations on the layers of one adapter. All raise `LayerError`; hosts in other processes also `HostLost`."""
 
@@ -80,11 +90,16 @@ class Host(Protocol):
     def build(self, config: LayerConfig) -> int:
         """Build a layer and name it."""
 
-    def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
-        """Run forward on a view of x."""
+    def forward(self, layer: int, x: Array, view: str, training: bool, mask: Array | None = None) -> ForwardResult:
+        """Run forward (with a mask, the masked one) on a view of x."""
 
     def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
         """Run backward on a view of dy."""
+
+    def double_backward(
+        self, layer: int, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
+    ) -> SecondResult:
+        """Run double_backward."""
 
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Running mean and variance."""
@@ -158,14 +173,20 @@ class LocalHost:
         self._watches[self._next] = Watch()
         return self._next
 
-    def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
-        """Run forward on a view of x."""
+    def forward(self, layer: int, x: Array, view: str, training: bool, mask: Array | None = None) -> ForwardResult:
+        """Run forward (with a mask, the masked one) on a view of x."""
         given = realise(x, view)
         memory = memory_of(given)
         before = memory.tobytes()
-        raw = self._call("forward", lambda: self._layers[layer].forward(given, training))
+        if mask is None:
+            raw = self._call("forward", lambda: self._layers[layer].forward(given, training))
+        else:
+            mask = mask.copy()
+            raw = self._call("forward_masked", lambda: self._layers[layer].forward_masked(given, mask, training))
         watch, after = self._watches[layer], memory.tobytes()
         number = watch.call("forward")
+        if mask is not None:
+            watch.hold("mask of forward", number, mask)
         watch.hold("x of forward", number, memory, after)
         watch.hold("y of forward", number, raw)
         y = returned(raw)
@@ -192,6 +213,27 @@ class LocalHost:
             None if dbeta is None else returned(dbeta),
             after != before,
         )
+
+    def double_backward(
+        self, layer: int, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
+    ) -> SecondResult:
+        """Run double_backward on copies."""
+        given = [None if part is None else part.copy() for part in (dy, v_dx, v_dgamma, v_dbeta)]
+        before = [None if part is None else part.tobytes() for part in given]
+        found = self._call("double_backward", lambda: self._layers[layer].double_backward(*given))  # type: ignore[arg-type]
+        after = [None if part is None else part.tobytes() for part in given]
+        try:
+            ds_dx, ds_dgamma, ds_ddy = found
+        except (TypeError, ValueError):
+            kind = describe_foreign(found).description
+            message = f"double_backward returned {kind}; expected SecondOrder(ds_dx, ds_dgamma, ds_ddy)"
+            raise LayerError("double_backward", "TypeError", message) from None
+        watch = self._watches[layer]
+        number = watch.call("double_backward")
+        for name, gradient in (("ds_dx", ds_dx), ("ds_dgamma", ds_dgamma), ("ds_ddy", ds_ddy)):
+            watch.hold(f"{name} of double_backward", number, gradient)
+        of_gamma = None if ds_dgamma is None else returned(ds_dgamma)
+        return SecondResult(returned(ds_dx), of_gamma, returned(ds_ddy), after != before)
 
     @staticmethod
     def _unpack(grads: Any) -> tuple[Any, Any, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
@@ -52,6 +53,7 @@ class Implementation:
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     registered: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -132,6 +134,7 @@ def _described(target: str, described: Mapping[str, Any], device: str) -> Implem
         install=described["install"],
         group=described["group"],
         device=device,
+        notes=tuple(described.get("notes", ())),
     )
 
 
@@ -141,10 +144,13 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     Raises:
         TargetError: it names no usable adapter.
     """
+    if (target, device) in _DESCRIBED:
+        return _DESCRIBED[target, device]
     from bn_conformance.host import HostLost, LayerError
     from bn_conformance.isolated import IsolatedHost, Process
+    from bn_conformance.kinds import environment_of
 
-    process = Process({})
+    process = Process(environment_of(target))
     try:
         description = IsolatedHost(process, target, device).description
     except LayerError as error:
@@ -157,6 +163,23 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
         return _replace(_described(target, description, device), registered=False)
     except (TypeError, ValueError, KeyError) as error:
         raise TargetError(f"{target} declares something that is not declarable: {error}") from None
+
+
+_DESCRIBED: dict[tuple[str, str], Implementation] = {}
+
+
+@contextmanager
+def described_once(target: str, device: str) -> Iterator[Implementation]:
+    """The implementation of a target, which within the block is not described again.
+
+    Raises:
+        TargetError: it names no usable adapter.
+    """
+    _DESCRIBED[target, device] = found = from_target(target, device)
+    try:
+        yield found
+    finally:
+        del _DESCRIBED[target, device]
 
 
 def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
@@ -182,7 +205,7 @@ def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
             if not matches:
                 raise UnknownImplementation(
                     f"there is no implementation {name!r}; there are {', '.join(known)}, "
-                    "or give path/to/file.py:Class or module:Class"
+                    "or give path/to/file.py:Class, module:Class or KIND=file.py:Class"
                 )
             found |= {entry.name: entry for entry in matches}
     return list(found.values())

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.host import BackwardResult, ForwardResult, HostLost, LayerError, Returned
+from bn_conformance.host import BackwardResult, ForwardResult, HostLost, LayerError, Returned, SecondResult
 from bn_conformance.outcomes import CRASHED, TIMED_OUT
 from bn_conformance.wire import WireError, from_line, to_line
 
@@ -175,13 +175,22 @@ class IsolatedHost:
         """Build a layer and name it."""
         return int(self._ask("build", config=config.to_json()))
 
-    def forward(self, layer: int, x: Array, view: str, training: bool) -> ForwardResult:
-        """Run forward on a view of x."""
-        return ForwardResult(**self._ask("forward", layer=layer, x=x, view=view, training=training))
+    def forward(self, layer: int, x: Array, view: str, training: bool, mask: Array | None = None) -> ForwardResult:
+        """Run forward (with a mask, the masked one) on a view of x."""
+        masked: dict[str, Any] = {} if mask is None else {"mask": mask}
+        return ForwardResult(**self._ask("forward", layer=layer, x=x, view=view, training=training, **masked))
 
     def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
         """Run backward on a view of dy."""
         return BackwardResult(**self._ask("backward", layer=layer, dy=dy, view=view))
+
+    def double_backward(
+        self, layer: int, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
+    ) -> SecondResult:
+        """Run double_backward."""
+        return SecondResult(
+            **self._ask("double_backward", layer=layer, dy=dy, v_dx=v_dx, v_dgamma=v_dgamma, v_dbeta=v_dbeta)
+        )
 
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Running mean and variance."""

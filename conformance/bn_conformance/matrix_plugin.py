@@ -32,17 +32,19 @@ def options_of(config: pytest.Config) -> Options:
         known_faults=tuple(config.getoption("--bn-known-faults")),
         timeout=config.getoption("--bn-timeout"),
         in_process=config.getoption("--bn-in-process"),
+        regressions=tuple(config.getoption("--bn-regressions")),
     )
 
 
 def _plan_of(config: pytest.Config) -> Plan:
+    from bn_conformance.fuzz.document import RegressionError
     from bn_conformance.implementations import UnknownImplementation
     from bn_conformance.known_faults import KnownFaultsError
     from bn_conformance.targets import TargetError
 
     try:
         return make(options_of(config))
-    except (PlanError, UnknownImplementation, TargetError, KnownFaultsError) as error:
+    except (PlanError, UnknownImplementation, TargetError, KnownFaultsError, RegressionError) as error:
         raise pytest.UsageError(str(error)) from None
 
 
@@ -83,7 +85,7 @@ class MatrixPlugin:
         if record.verdict == Verdict.KNOWN.value:
             pytest.xfail(f"known fault: {record.known_fault}")
         if record.verdict == Verdict.FAIL.value:
-            pytest.fail(record.message if self._front else explain(record, case), pytrace=False)
+            pytest.fail(record.message if self._front else explain(record, case, self.plan.source(case)), pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -10,7 +10,9 @@ import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.case import Batch, Case, Freeze, Parameters, Reload, SetParameters, SetStatistics, Step
-from bn_conformance.host import BackwardResult, ForwardResult, Host, LayerError, Returned
+from bn_conformance.host import BackwardResult, ForwardResult, Host, LayerError, Returned, SecondResult
+from bn_conformance.laws.judging import observe_laws
+from bn_conformance.laws.running import Ran
 from bn_conformance.views import realise
 from bn_conformance.wire import NotAnArray
 
@@ -29,6 +31,9 @@ class BatchData:
     gamma: Array | None = None
     beta: Array | None = None
     interrupt: Array | None = None
+    mask: Array | None = None
+    second: tuple[Array, Array | None, Array | None] | None = None
+    """v_dx, and the vectors v_dgamma and v_dbeta."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,21 @@ def _batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchDat
         x = np.ascontiguousarray(realise(x, "broadcast"))
     if batch.dy_view == "broadcast" and dy is not None:
         dy = np.ascontiguousarray(realise(dy, "broadcast"))
-    return BatchData(x, dy, *vectors, interrupt)
+    mask = None if batch.mask is None else batch.mask.array(batch.shape, axis)
+    if batch.mask is not None and mask is not None:
+        x = batch.mask.hide(x, mask)
+    return BatchData(x, dy, *vectors, interrupt, mask, _second(config, batch, axis))
+
+
+def _second(config: LayerConfig, batch: Batch, axis: int) -> tuple[Array, Array | None, Array | None] | None:
+    if batch.second is None:
+        return None
+    channels, dtype, given = config.num_channels, config.parameter_dtype, batch.second
+    return (
+        given.v_dx.tensor(batch.shape, axis, config.dtype),
+        given.v_dgamma.vector(channels, dtype) if given.v_dgamma and config.gamma else None,
+        given.v_dbeta.vector(channels, dtype) if given.v_dbeta and config.beta else None,
+    )
 
 
 @dataclass
@@ -90,6 +109,7 @@ class StepObservation:
     after_update: Pair | None = None
     after_interrupt: Pair | None = None
     backward: BackwardResult | None = None
+    second: SecondResult | None = None
     after: Pair | None = None
 
 
@@ -105,6 +125,8 @@ class Observation:
     """Arrays that went in or came out and hold other bytes at the end, as `y of forward 1`."""
     disturbed: list[str] = field(default_factory=list)
     """Results that two layers give at the same time and not alone, as `dx of layer 0`."""
+    laws: dict[str, tuple[Ran, ...]] = field(default_factory=dict)
+    """The runs of each law."""
     error: LayerError | None = None
     error_step: int = -1
     """Index (among all steps) of the step that raised; -1 for building the layer."""
@@ -164,6 +186,7 @@ class _Run:
         self.seen.error_step = -1
         if self.case.concurrent:
             self._concurrently(self.data.batches[0])
+        self.seen.laws = observe_laws(self.case, self.data, self.host, self.explicit_update, self.built)
 
     def _build(self) -> int:
         self.built.append(self.host.build(self.case.config))
@@ -205,7 +228,7 @@ class _Run:
         host, layer = self.host, self.layer
         seen = StepObservation(before=self.statistics)
         self.seen.steps.append(seen)
-        seen.forward = host.forward(layer, data.x, step.view, step.training)
+        seen.forward = host.forward(layer, data.x, step.view, step.training, data.mask)
         seen.after_forward = seen.after = host.running_statistics(layer)
         if step.training and self.explicit_update:
             host.update_statistics(layer)
@@ -222,6 +245,8 @@ class _Run:
                 dx, dgamma, dbeta = map(_copied, (seen.backward.dx, seen.backward.dgamma, seen.backward.dbeta))
                 seen.backward = replace(seen.backward, dx=dx, dgamma=dgamma, dbeta=dbeta)
                 self._overwrite(layer)
+            if data.second is not None:
+                seen.second = host.double_backward(layer, data.dy, *data.second)
             seen.after = host.running_statistics(layer)
         self.statistics = seen.after
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
+from bn_conformance.fuzz import document
+from bn_conformance.fuzz.document import Regression
 from bn_conformance.implementations import OK, Implementation, find, matches_pattern
 from bn_conformance.known_faults import KnownFault
 from bn_reference.clauses import clauses
@@ -32,16 +34,18 @@ class Options:
     known_faults: tuple[str, ...] = ()
     timeout: float = 120.0
     in_process: bool = False
+    regressions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Options, implementations, the ids of the selected cases, and the known faults."""
+    """Options, implementations, the ids of the selected cases, the known faults, and regressions to replay."""
 
     options: Options
     implementations: tuple[Implementation, ...]
     cases: tuple[str, ...]
     faults: tuple[KnownFault, ...]
+    regressions: tuple[Regression, ...] = ()
 
     @property
     def runnable(self) -> tuple[Implementation, ...]:
@@ -68,8 +72,16 @@ class Plan:
         ]
 
     def _selected(self) -> list[Case]:
-        known = all_cases()
+        known = self.known_cases()
         return [known[case_id] for case_id in self.cases]
+
+    def known_cases(self) -> Mapping[str, Case]:
+        """Every case by id: those of the matrix, and the regressions."""
+        return all_cases() | {one.case.id: one.case for one in self.regressions}
+
+    def source(self, case: Case) -> str:
+        """The file of a regression; empty for a case of the matrix."""
+        return next((one.path for one in self.regressions if one.case.id == case.id), "")
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain data, for the processes that run it."""
@@ -78,6 +90,7 @@ class Plan:
             "implementations": [entry.to_json() for entry in self.implementations],
             "cases": list(self.cases),
             "faults": [fault.to_json() for fault in self.faults],
+            "regressions": [{"path": one.path, "case": document.to_json(one.case)} for one in self.regressions],
         }
 
     @classmethod
@@ -91,6 +104,7 @@ class Plan:
             tuple(Implementation.from_json(entry) for entry in data["implementations"]),
             tuple(data["cases"]),
             tuple(KnownFault(**fault) for fault in data["faults"]),
+            tuple(Regression(document.from_json(one["case"]), one["path"]) for one in data["regressions"]),
         )
 
 
@@ -106,22 +120,29 @@ def make(options: Options) -> Plan:
 
     Raises:
         PlanError: a clause or case pattern matches nothing.
-        UnknownImplementation, TargetError, KnownFaultsError: as they say.
+        UnknownImplementation, TargetError, KnownFaultsError, RegressionError: as they say.
     """
     from bn_conformance.known_faults import load, shipped
 
     faults = [*shipped(), *(fault for path in options.known_faults for fault in load(path))]
-    cases = select_cases(options.clauses, options.cases)
-    return Plan(options, tuple(find(options.implementations, options.device)), tuple(cases), tuple(faults))
+    regressions = document.read_all(options.regressions)
+    cases = select_cases(options.clauses, options.cases, [one.case for one in regressions])
+    found = find(options.implementations, options.device)
+    return Plan(options, tuple(found), tuple(cases), tuple(faults), regressions)
 
 
-def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str]) -> list[str]:
+def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: Iterable[Case] = ()) -> list[str]:
     """Ids of the cases that test any of the clauses (`STAT-3`, or a family) and match any of the patterns.
+
+    Args:
+        wanted_clauses: clauses or families; none for all.
+        patterns: of ids; none for all.
+        more: cases besides those of the matrix.
 
     Raises:
         PlanError: a clause does not exist, a pattern matches nothing, or both together leave nothing.
     """
-    known = all_cases()
+    known = all_cases() | {case.id: case for case in more}
     for clause in wanted_clauses:
         if not any(clause in (existing.id, existing.family) for existing in clauses().values()):
             raise PlanError(f"there is no clause {clause!r}; bnconform list --clauses shows them")

@@ -28,6 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bn-known-faults", action="append", default=[], metavar="FILE", help="your own known faults (TOML)"
     )
     group.addoption("--bn-timeout", type=float, default=120.0, metavar="SECONDS", help="limit of one call")
+    group.addoption(
+        "--bn-regressions", action="append", default=[], metavar="PATH", help="regressions of fuzz: a file or a folder"
+    )
     group.addoption("--bn-in-process", action="store_true", help="run layers in the pytest process (for debuggers)")
     group.addoption("--bn-front", action="store_true", help="set by `bnconform run`: own progress and summary")
 

@@ -55,6 +55,19 @@ OPPOSITE = Convention(
 """Declared where a deviation makes the choice that the default convention makes."""
 
 
+DEBIASED = Convention(debiasing="zero-debias", default_momentum=0.01)
+"""Declared where a deviation is one of debiased averages."""
+
+
+def under_conventions(deviations: Iterable[Deviation]) -> list[tuple[Convention, list[Deviation]]]:
+    """The deviations by the first convention, of those declared here, under which each is a deviation."""
+    left, found = list(deviations), []
+    for convention in (Convention(), OPPOSITE, DEBIASED):
+        found.append((convention, [one for one in left if one.under(convention) is not None]))
+        left = [one for one in left if one.under(convention) is None]
+    return [(convention, group) for convention, group in found if group]
+
+
 @dataclass(frozen=True)
 class Catch:
     """A case that catches a deviation.
@@ -230,10 +243,8 @@ def _part(names: tuple[str, ...], case_ids: tuple[str, ...]) -> list[Catch]:
     left = {name: catalogue()[name] for name in names}
     found: list[Catch] = []
     for case_id in case_ids:
-        usual = [deviation for deviation in left.values() if deviation.under(Convention()) is not None]
-        others = [deviation for deviation in left.values() if deviation.under(Convention()) is None]
-        for bench, some in ((Bench(), usual), (Bench(OPPOSITE), others)):
-            for catch in bench.catches(all_cases()[case_id], some) if some else ():
+        for convention, some in under_conventions(left.values()):
+            for catch in Bench(convention).catches(all_cases()[case_id], some):
                 found.append(catch)
                 if catch.ratio > ROBUST and counts(left[catch.deviation], catch):
                     del left[catch.deviation]

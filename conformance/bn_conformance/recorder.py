@@ -42,7 +42,7 @@ class Recorder:
     def __init__(self, plan: Plan, planned: Sequence[str], front: bool) -> None:
         self._plan = plan
         self._start = time.perf_counter()
-        self.path = Path(plan.options.results or _default_path())
+        self.path = Path(plan.options.results or default_path())
         self._writer = Writer(self.path)
         self._items: dict[str, Item] = {}
         self._by_id = plan.items()
@@ -126,7 +126,7 @@ class Recorder:
         return [entry.name for entry in self._plan.runnable if entry.convention.nonstandard()]
 
     def _stale(self) -> list[StaleFault]:
-        known = all_cases()
+        known = self._plan.known_cases()
         found = []
         for fault in self._plan.faults:
             if not _whole(fault, self._plan):
@@ -199,7 +199,8 @@ def _was_judged(item: Item) -> bool:
     )
 
 
-def _default_path() -> str:
+def default_path() -> str:
+    """Where results go that nobody names a file for."""
     return f"reports/{datetime.now(UTC):%Y%m%d-%H%M%S}.jsonl"
 
 
@@ -212,7 +213,7 @@ def suite_version() -> str:
 
 
 def _header(plan: Plan, planned: tuple[str, ...]) -> Header:
-    known = all_cases()
+    known = plan.known_cases()
     requirement = {clause.id: clause.requirement for clause in clauses().values()}
     return Header(
         suite=suite_version(),

@@ -29,10 +29,15 @@ PATIENCE = 3
 
 
 class Runner:
-    """Runs items one after the other; `close` ends what still runs."""
+    """Runs items one after the other; `close` ends what still runs.
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    Args:
+        plan: what is run, and under which policy.
+        explains: whether the deviations that explain a failure are looked for.
+    """
+
+    def __init__(self, plan: Plan, explains: bool = True) -> None:
+        self._plan, self._explains = plan, explains
         self._goldens = Goldens()
         self._policy = Policy(
             Threshold(plan.options.level), {clause.id: clause.requirement for clause in clauses().values()}
@@ -45,7 +50,9 @@ class Runner:
 
     def run(self, implementation: Implementation, case: Case) -> Item:
         """Judge a case on an implementation, and see whether its failure is a known fault."""
-        item = replace(self._run(implementation, case), reproduce=reproduce(implementation.address, case.id))
+        again, source = reproduce(implementation.address, case.id), self._plan.source(case)
+        again += f" --regressions '{source}'" if source else ""
+        item = replace(self._run(implementation, case), reproduce=again)
         if item.verdict == Verdict.FAIL.value:
             fault = matching(self._plan.faults, implementation, case)
             if fault is not None:
@@ -63,7 +70,8 @@ class Runner:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        examine = self._examine(implementation) if matching(self._plan.faults, implementation, case) is None else None
+        known = not self._explains or matching(self._plan.faults, implementation, case) is not None
+        examine = None if known else self._examine(implementation)
         item = run_case(
             implementation.name, case, host, implementation.convention, self._goldens, self._policy, examine
         )

@@ -43,7 +43,7 @@ class Server:
         if operation not in _OPERATIONS:
             raise WireError(f"op is {operation!r}; allowed are load, {', '.join(sorted(_OPERATIONS))}")
         result = getattr(self._host, operation)(**request)
-        answer = dict(vars(result)) if operation in ("forward", "backward") else result
+        answer = dict(vars(result)) if operation in ("forward", "backward", "double_backward") else result
         return {"ok": answer, "seconds": self._seconds()}
 
     def _load(self, target: str, device: str) -> dict[str, Any]:
@@ -61,6 +61,7 @@ _OPERATIONS = frozenset(
         "build",
         "forward",
         "backward",
+        "double_backward",
         "running_statistics",
         "set_running_statistics",
         "set_parameters",

@@ -16,12 +16,13 @@ from bn_reference.grades import STABLE, TIGHT
 from bn_reference.quad import round_to, to_float64
 
 
-def describe(case: Case, implementation: str = "") -> str:
+def describe(case: Case, implementation: str = "", source: str = "") -> str:
     """The case: clauses, layer, steps with their data, goldens under a convention, and code to reproduce it.
 
     Args:
         case: the case.
         implementation: whose convention the goldens are under; PyTorch's where it is empty.
+        source: the file of a case that is a regression.
 
     Raises:
         UnknownImplementation: there is none of that name.
@@ -46,8 +47,9 @@ def describe(case: Case, implementation: str = "") -> str:
                 *_goldens(case, convention),
             ]
     lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
-    lines += [f"    {line}" for line in reproduction(case)]
-    lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'"]
+    lines += [f"    {line}" for line in reproduction(case, source)]
+    replay = f" --regressions '{source}'" if source else ""
+    lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'{replay}"]
     return "\n".join(lines)
 
 
@@ -74,7 +76,10 @@ def _step(step: Step) -> str:
     if isinstance(step, Batch):
         mode = "train" if step.training else "evaluate"
         text = f"{mode} x {step.shape} ({_recipe(step.x)})"
+        text += f" with a mask ({step.mask.kind})" if step.mask else ""
+        text += f", {step.mask.hidden:g} where nothing counts" if step.mask and step.mask.hidden is not None else ""
         text += f", backward with dy ({_recipe(step.dy)})" if step.dy else ""
+        text += f", second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
         text += f"; before that another layer trains on ({_recipe(step.interrupt)})" if step.interrupt else ""
         text += _memory(step.view)
         return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
@@ -129,7 +134,7 @@ def _goldens(case: Case, convention: Convention) -> list[str]:
     return lines or [f"  nothing: x has shape {batch.shape}"]
 
 
-def reproduction(case: Case) -> list[str]:
+def reproduction(case: Case, source: str = "") -> list[str]:
     """Ten lines or so of Python that make the data of the first step with data and run the definition on them."""
     batch, config = case.batches[0], case.config
     axes = config.reduced_axes
@@ -137,9 +142,9 @@ def reproduction(case: Case) -> list[str]:
     shape[config.channel_axis] = -1
     lines = [
         "import numpy as np",
-        "from bn_conformance.cases import all_cases",
+        "from bn_conformance.fuzz.document import read" if source else "from bn_conformance.cases import all_cases",
         "from bn_conformance.observe import data_of",
-        f"data = data_of(all_cases()[{case.id!r}])",
+        f"data = data_of(read({source!r}))" if source else f"data = data_of(all_cases()[{case.id!r}])",
         "first = data.batches[0]",
         "x, dy, gamma, beta = first.x, first.dy, first.gamma, first.beta",
     ]

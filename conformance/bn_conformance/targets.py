@@ -1,6 +1,7 @@
 """Targets: how an adapter is named, found and described.
 
 A target is `module:Class` or `path/to/file.py:Class`; the class may be left out where the module defines one adapter.
+`KIND=CODE` is the target of a user's own code without an adapter (`bn_conformance.kinds`).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -28,8 +30,16 @@ def split(target: str) -> tuple[str, str]:
     return target, ""
 
 
+def kind_of(target: str) -> tuple[str, str] | None:
+    """The kind and the rest of a target `KIND=CODE`; None for any other. A kind's name has a hyphen."""
+    found = re.fullmatch(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", target, re.DOTALL)
+    return (found[1], found[2]) if found else None
+
+
 def is_target(name: str) -> bool:
     """Whether a name is a target rather than the name of a registered implementation."""
+    if kind_of(name) is not None:
+        return True
     module, attribute = split(name)
     return module.endswith(".py") or (bool(attribute) and all(part.isidentifier() for part in module.split(".")))
 
@@ -40,8 +50,12 @@ def load_adapter(target: str) -> type[Adapter]:
     Raises:
         TargetError: there is no such file, module or class, it cannot be imported, or it is no adapter.
     """
+    if kind_of(target) is not None:
+        from bn_conformance.kinds import adapter_of
+
+        return adapter_of(target)
     module_name, attribute = split(target)
-    module = _module(module_name)
+    module = module_of(module_name)
     if not attribute:
         attribute = _only_adapter(module, target)
     found = getattr(module, attribute, None)
@@ -53,7 +67,12 @@ def load_adapter(target: str) -> type[Adapter]:
     return found
 
 
-def _module(name: str) -> ModuleType:
+def module_of(name: str) -> ModuleType:
+    """The module of a name or of a path that ends with `.py`, imported.
+
+    Raises:
+        TargetError: there is none, or it cannot be imported.
+    """
     try:
         if name.endswith(".py"):
             return _module_of_file(Path(name))
@@ -121,6 +140,7 @@ def describe(adapter: type[Adapter]) -> dict[str, Any]:
         "install": adapter.install,
         "group": adapter.group,
         "limits": adapter.supports is not Adapter.supports,
+        "notes": list(getattr(adapter, "notes", ())),
     }
 
 

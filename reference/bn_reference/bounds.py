@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,7 @@ class Precision:
     eta_s: Any
 
     @classmethod
+    @cache
     def of(cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None) -> Precision:
         """Precision of a grade that computes in one format and stores in another.
 
@@ -209,7 +210,7 @@ class BatchBounds:
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
         allowed = self._dgamma(dy, grads, grade, errors) + stored.stored(grads.dgamma, paths)
-        return Bound(allowed, errors.meaningful).below(product_size(dy, self.nodes))
+        return Bound(allowed, errors.meaningful).below(product_size(dy, self.nodes, grads.dgamma))
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
@@ -274,6 +275,10 @@ def folded_error(dy: Quad, x: Quad, mean: Quad, dbeta: Quad, grade: Grade, p: Pr
     return np.asarray(allowed + 4 * p.u * (np.abs(mean * dbeta) + np.abs(sum_of(dy * x))))
 
 
-def product_size(dy: Quad, nodes: Forward) -> Quad:
-    """What sum(dy * normalised) is like for signs at random, with normalised values of 1 at least."""
-    return np.asarray(np.sqrt(sum_of(dy * dy * (1 + nodes.normalised * nodes.normalised))))
+def product_size(dy: Quad, nodes: Forward, total: Quad) -> Quad:
+    """What total = sum(dy * normalised) is like for signs at random, with normalised values of 1 at least.
+
+    Where the signs are not at random and the total is larger than that, it is the size itself.
+    """
+    random_signs = np.sqrt(sum_of(dy * dy * (1 + nodes.normalised * nodes.normalised)))
+    return np.asarray(np.maximum(random_signs, np.abs(total)))

@@ -117,7 +117,8 @@ class InferenceBounds:
         paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
         underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
         allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, paths)
-        return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(product_size(dy, self.nodes))
+        size = product_size(dy, self.nodes, grads.dgamma)
+        return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(size)
 
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:

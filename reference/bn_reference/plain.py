@@ -23,6 +23,7 @@ from bn_reference.config import LayerConfig
 from bn_reference.convention import Convention
 from bn_reference.golden import Formats
 from bn_reference.graph import RowGradients
+from bn_reference.plain_second import DoubleBackward
 from bn_reference.quad import QUAD, quietly, round_to, to_float64, to_quad
 from bn_reference.running import Weights, eps_of, weights_of
 
@@ -42,7 +43,7 @@ class Saved:
     shape: tuple[int, ...]
 
 
-class PlainLayer:
+class PlainLayer(DoubleBackward):
     """One layer.
 
     Args:
@@ -239,7 +240,7 @@ class PlainLayer:
         """Which values count: a row of n booleans."""
         if mask is None:
             return np.ones((1, x.size // max(x.shape[self.axis(x)], 1)), np.bool_)
-        return channels_first(mask, self.axis(x)).astype(np.bool_)
+        return channels_first(mask, self.config.channel_axis).astype(np.bool_)
 
     def batch_values(self) -> float:
         """How many values a channel the latest x has."""

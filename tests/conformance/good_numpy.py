@@ -20,6 +20,7 @@ from bn_conformance.adapter import (
     Layer,
     LayerConfig,
     RunningStatistics,
+    SecondOrder,
 )
 
 EVERYTHING = Capabilities(
@@ -30,6 +31,8 @@ EVERYTHING = Capabilities(
     cumulative=True,
     freeze=True,
     threads=True,
+    masks=True,
+    second_order=frozenset({"training", "inference"}),
 )
 
 DEFAULT_EPS, DEFAULT_MOMENTUM = 1e-5, 0.1
@@ -60,6 +63,8 @@ class GoodLayer(Layer):
         self.steps = 0
         self.frozen = False
         self.latest: tuple[Array, Array, bool] | None = None
+        self.weights: Array | None = None
+        """1 where a position of the latest forward counts and 0 elsewhere; None without a mask."""
 
     # What a mistake overrides.
 
@@ -87,6 +92,32 @@ class GoodLayer(Layer):
         unbiased = variance * (count / (count - 1))
         self.running_mean = ((1.0 - weight) * self._wide(self.running_mean) + weight * mean).astype(self.wide)
         self.running_var = ((1.0 - weight) * self._wide(self.running_var) + weight * unbiased).astype(self.wide)
+
+    def counted(self, mask: Array) -> Array:
+        return self._rows(mask)[0]
+
+    def masked_statistics(self, rows: Array, weights: Array) -> tuple[Array, Array]:
+        return self.statistics(rows[:, weights > 0])
+
+    def masked_dx(self, dy: Array, xhat: Array, inverse: Array, weights: Array) -> Array:
+        sums = dy.sum(axis=1)[:, None] + xhat * (dy * xhat).sum(axis=1)[:, None]
+        return np.asarray(self._column(self.gamma) * inverse[:, None] * (dy - weights * sums / weights.sum()))
+
+    def project(self, rows: Array, xhat: Array) -> Array:
+        return np.asarray(rows - rows.mean(axis=1)[:, None] - xhat * (rows * xhat).mean(axis=1)[:, None])
+
+    def ds_dx(self, dy: Array, v: Array, v_dgamma: Array, xhat: Array, inverse: Array) -> Array:
+        scale = self._column(self.gamma) * inverse
+        along_dy, along_v = (dy * xhat).mean(axis=1)[:, None], (v * xhat).mean(axis=1)[:, None]
+        own, other = self.project(dy, xhat), self.project(v, xhat)
+        both = (v * own).mean(axis=1)[:, None]
+        return np.asarray(inverse * ((v_dgamma - scale * along_v) * own - scale * (along_dy * other + xhat * both)))
+
+    def ds_dgamma(self, dy: Array, v: Array, xhat: Array, inverse: Array) -> Array:
+        return np.asarray((inverse * v * self.project(dy, xhat)).sum(axis=1))
+
+    def ds_ddy(self, v: Array, v_dgamma: Array, v_dbeta: Array, xhat: Array, inverse: Array) -> Array:
+        return np.asarray(self._column(self.gamma) * inverse * self.project(v, xhat) + v_dgamma * xhat + v_dbeta)
 
     def dx_in_training(self, dy: Array, xhat: Array, inverse: Array) -> Array:
         inner = dy - dy.mean(axis=1)[:, None] - xhat * (dy * xhat).mean(axis=1)[:, None]
@@ -122,13 +153,23 @@ class GoodLayer(Layer):
     # The layer.
 
     def forward(self, x: Array, training: bool) -> Array:
+        self.weights = None
+        return self._forward(x, training)
+
+    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
+        self.weights = self.counted(mask)
+        return self._forward(x, training)
+
+    def _forward(self, x: Array, training: bool) -> Array:
         self.check(x)
         rows = self._rows(x)
-        count = rows.shape[1]
+        count = rows.shape[1] if self.weights is None else int(self.weights.sum())
         if self.uses_batch(training):
             if count < 2:
                 raise ValueError(f"training needs 2 values a channel or more; x has {count}")
-            mean, variance = self.statistics(rows)
+            mean, variance = (
+                self.statistics(rows) if self.weights is None else self.masked_statistics(rows, self.weights)
+            )
             inverse = self.inverse(variance)
             if self.moves(training):
                 self.steps += 1
@@ -147,11 +188,34 @@ class GoodLayer(Layer):
         if grad.shape != rows.shape:
             raise ValueError(f"dy has rows of shape {grad.shape}; x had {rows.shape}")
         xhat = (rows - mean[:, None]) * inverse[:, None]
-        dx = self.dx_in_training(grad, xhat, inverse) if batch else self.dx_in_inference(grad, inverse)
+        if batch and self.weights is not None:
+            dx = self.masked_dx(grad, xhat, inverse, self.weights)
+        else:
+            dx = self.dx_in_training(grad, xhat, inverse) if batch else self.dx_in_inference(grad, inverse)
         return Gradients(
             self._back(dx, dy.shape, self.storage),
             self.dgamma(grad, xhat, rows).astype(self.wide) if self.config.gamma else None,
             self.dbeta(grad).astype(self.wide) if self.config.beta else None,
+        )
+
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        if self.latest is None:
+            raise RuntimeError("double_backward before forward")
+        rows, (mean, inverse), batch = self.latest
+        grad, v, column = self._rows(dy), self._rows(v_dx), inverse[:, None]
+        xhat = (rows - mean[:, None]) * column
+        nothing = np.zeros(len(mean), self.wide)
+        of_gamma, of_beta = (self._column(nothing if part is None else part) for part in (v_dgamma, v_dbeta))
+        if batch:
+            ds_dx, ds_dgamma = self.ds_dx(grad, v, of_gamma, xhat, column), self.ds_dgamma(grad, v, xhat, column)
+            ds_ddy = self.ds_ddy(v, of_gamma, of_beta, xhat, column)
+        else:
+            ds_dx, ds_dgamma = of_gamma * column * grad, (column * grad * v).sum(axis=1)
+            ds_ddy = self._column(self.gamma) * column * v + of_gamma * xhat + of_beta
+        return SecondOrder(
+            self._back(ds_dx, dy.shape, self.storage),
+            ds_dgamma.astype(self.wide) if self.config.gamma else None,
+            self._back(ds_ddy, dy.shape, self.storage),
         )
 
     def running_statistics(self) -> RunningStatistics:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tests.conformance.good_numpy import EVERYTHING, GoodLayer
 from tests.conformance.judged import adapter_of, failing, judge_all, lines, supported
-from tests.conformance.wrong_numpy import MISTAKES, AllOnes, AllZeros, GivesItsInput, Mistake
+from tests.conformance.wrong_numpy import MISTAKES, AllOnes, AllZeros, GivesItsInput, Mistake, ZeroDebiased
 
-from bn_conformance.adapter import Array, Capabilities
+from bn_conformance.adapter import Array, Capabilities, Convention
 from bn_conformance.case import Case
 from bn_conformance.outcomes import Threshold
 from bn_reference.clauses import clauses
@@ -19,6 +19,8 @@ SINGLE = Capabilities(
     affine=EVERYTHING.affine,
     cumulative=True,
     freeze=True,
+    masks=True,
+    second_order=frozenset({"training", "inference"}),
 )
 
 
@@ -80,6 +82,12 @@ def test_right_algorithms_in_single_are_stable_in_single(layer: type[GoodLayer])
         case for case in supported(SINGLE) if not (layer is WelfordInSingle and case.clauses[0] == "NUM-8")
     )  # that it sums one after the other shows in long sums, and is what `degraded(sequential-sum)` names
     assert not _not_good_enough(layer, cases)
+
+
+def test_a_right_debiased_average_is_stable_where_it_is_declared() -> None:
+    cases = [case for case in supported() if case.family == "STAT" or "/after-" in case.id]
+    adapter = adapter_of(ZeroDebiased, Convention(debiasing="zero-debias"))
+    assert not lines(failing(judge_all(adapter, cases, Threshold.STABLE)))
 
 
 class StatisticsUsedInHalf(GoodLayer):

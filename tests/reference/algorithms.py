@@ -79,6 +79,44 @@ def in_float64(rows: Rows) -> Vector:
     return np.asarray(rows.sum(axis=1, dtype=np.float64)).astype(rows.dtype)
 
 
+def compensated(rows: Rows) -> Vector:
+    """One running sum that carries along what each addition rounded off (Kahan 1965, in Neumaier's order)."""
+    total, lost = np.zeros_like(rows[:, 0]), np.zeros_like(rows[:, 0])
+    for place in range(rows.shape[1]):
+        after, rest = two_sum(total, rows[:, place])
+        total, lost = after, lost + rest
+    return np.asarray(total + lost)
+
+
+def two_sum(a: Rows, b: Rows) -> tuple[Rows, Rows]:
+    """a + b rounded, and what rounding took, exactly (Knuth; Higham 2002, section 4.3)."""
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+def two_product(a: Rows, b: Rows) -> tuple[Rows, Rows]:
+    """a * b rounded, and what rounding took, exactly short of overflow and underflow (Dekker 1971)."""
+    product = a * b
+    factor = a.dtype.type(2 ** ((np.finfo(a.dtype).nmant + 2) // 2) + 1)
+    parts = []
+    for value in (a, b):
+        scaled = factor * value
+        high = scaled - (scaled - value)
+        parts.append((high, value - high))
+    (a_high, a_low), (b_high, b_low) = parts
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def fused(a: Rows, b: Rows, c: Rows) -> Rows:
+    """a * b + c with one rounding, as the instruction: in float64 for float32, by error-free parts for float64."""
+    if a.dtype == np.float32:
+        return np.asarray(a.astype(np.float64) * b + c).astype(np.float32)
+    product, rest = two_product(*np.broadcast_arrays(a, b))
+    total, lost = two_sum(product, np.broadcast_to(c, product.shape))
+    return np.asarray(total + (lost + rest))
+
+
 def in_float32(rows: Rows) -> Vector:
     """Accumulated in float32, stored in the rows' own format."""
     return np.asarray(rows.sum(axis=1, dtype=np.float32)).astype(rows.dtype)
@@ -112,6 +150,22 @@ def shifted_two_pass(x: Rows, add: Sum) -> tuple[Vector, Vector]:
     first = x[:, :1]
     mean, variance = two_pass(x - first, add)
     return first[:, 0] + mean, variance
+
+
+def fused_two_pass(x: Rows, add: Sum) -> tuple[Vector, Vector]:
+    """Two passes with eight lanes of fused multiply-adds for the squares, as vector units compute them."""
+    mean, width = mean_by(x, add), 8
+    centred = x - mean[:, None]
+    padded = np.concatenate([centred, np.zeros((x.shape[0], -x.shape[1] % width), x.dtype)], axis=1)
+    lane = np.zeros((x.shape[0], width), x.dtype)
+    for start in range(0, padded.shape[1], width):
+        part = padded[:, start : start + width]
+        lane = fused(part, part, lane)
+    return mean, mean_by_count(sequential(lane), x.shape[1])
+
+
+def mean_by_count(total: Vector, count: int) -> Vector:
+    return np.asarray(total / total.dtype.type(count))
 
 
 def welford(x: Rows, add: Sum) -> tuple[Vector, Vector]:
@@ -192,6 +246,13 @@ def multiplied_out(dy: Rows, seen: Pass) -> Gradients:
     return (seen.gamma * seen.inverse / seen.count)[:, None] * inner, dgamma, dbeta
 
 
+def fused_closed_form(dy: Rows, seen: Pass) -> Gradients:
+    """The closed form, its two subtractions fused with the products before them."""
+    dbeta, dgamma = seen.add(dy), seen.add(dy * seen.normalised)
+    inner = fused(-seen.normalised, (dgamma / seen.count)[:, None], dy - (dbeta / seen.count)[:, None])
+    return (seen.gamma * seen.inverse)[:, None] * inner, dgamma, dbeta
+
+
 def staged(dy: Rows, seen: Pass) -> Gradients:
     """Node by node, as the paper's equations: through the variance, then through the mean."""
     half, two = seen.x.dtype.type(0.5), seen.x.dtype.type(2)
@@ -238,6 +299,9 @@ class Algorithm:
         grade: level that explains it: the best one that must never be exceeded.
         add, moments, backward: its parts.
         folded: y = a x + b, in training and in inference, and the gradient of inference from that.
+        folded_inference: y = a x + b in inference alone.
+        fused: y by a fused multiply-add.
+        wide: everything is computed in float64 and rounded once.
         rounds: `result` computes in float32 at least and rounds results to the storage format once; `paths` rounds
             every term of the result to it, with statistics and sums kept; `everything` computes in it.
         root_roundings: error that the reciprocal root is given besides, in roundings (a fast instruction).
@@ -251,6 +315,9 @@ class Algorithm:
     moments: Moments = two_pass
     backward: Backward = closed_form
     folded: bool = False
+    folded_inference: bool = False
+    fused: bool = False
+    wide: bool = False
     rounds: Literal["result", "paths", "everything"] = "result"
     root_roundings: float = 0.0
     flush: bool = False
@@ -271,8 +338,12 @@ ALGORITHMS: dict[str, Algorithm] = {
     "Welford": Algorithm(moments=welford, add=lanes(8)),
     "Welford merged in a tree": Algorithm(moments=merged, add=pairwise, backward=staged),
     "sums in float64": Algorithm(add=in_float64, backward=multiplied_out),
+    "everything in float64": Algorithm(wide=True),
+    "compensated sums": Algorithm(add=compensated, backward=staged),
+    "fused multiply-add": Algorithm(moments=fused_two_pass, backward=fused_closed_form, fused=True, add=lanes(8)),
     "fast reciprocal root": Algorithm(root_roundings=2.0, backward=staged),
     "flush to zero": Algorithm(flush=True),
+    "folded inference": Algorithm(grade="stable", folded_inference=True, add=pairwise),
     "folded": Algorithm(grade="stable", folded=True),
     "folded, its derivative": Algorithm(grade="stable", folded=True, backward=folded_derivative, add=pairwise),
     "each path rounded": Algorithm(grade="stable", rounds="paths"),

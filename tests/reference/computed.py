@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.reference.algorithms import Algorithm, Backward, Gradients, Pass, Rows, Vector, folded_derivative
+from tests.reference.algorithms import Algorithm, Backward, Gradients, Pass, Rows, Vector, folded_derivative, fused
 from tests.reference.families import Sample
 
 from bn_conformance.recipes import dtype_of
@@ -44,7 +44,8 @@ class _Layer:
         if algorithm.rounds == "everything":
             self.compute = self.storage
         else:
-            self.compute = np.dtype(np.float64 if "float64" in (sample.dtype, sample.parameter_dtype) else np.float32)
+            wide = algorithm.wide or "float64" in (sample.dtype, sample.parameter_dtype)
+            self.compute = np.dtype(np.float64 if wide else np.float32)
         self.x, self.dy = self._in(sample.x), self._in(sample.dy)
         self.gamma, self.beta = self._in(sample.gamma), self._in(sample.beta)
         self.eps = self.compute.type(sample.eps)
@@ -66,7 +67,7 @@ class _Layer:
         mean, variance = self.algorithm.moments(self.x, self.algorithm.add)
         seen = self._pass(mean, variance)
         dx, dgamma, dbeta = self._backward(seen)
-        found = self._store(y=self._y(seen), dx=dx, dgamma=dgamma, dbeta=dbeta)
+        found = self._store(y=self._y(seen, self.algorithm.folded), dx=dx, dgamma=dgamma, dbeta=dbeta)
         count = self.sample.count
         batch = variance
         if unbiased and count > 1:
@@ -77,9 +78,8 @@ class _Layer:
         )
         given = self._pass(*old)
         dx, dgamma, dbeta = self._inference_backward(given)
-        found |= self._store(
-            inference_y=self._y(given), inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta
-        )
+        y = self._y(given, self.algorithm.folded or self.algorithm.folded_inference)
+        found |= self._store(inference_y=y, inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta)
         return found
 
     def _pass(self, mean: Vector, variance: Vector) -> Pass:
@@ -89,10 +89,12 @@ class _Layer:
             inverse = inverse * self.compute.type(1 + off)
         return Pass(self.x, mean, inverse, self.gamma, self.beta, self.algorithm.add)
 
-    def _y(self, seen: Pass) -> Rows:
-        if self.algorithm.folded:
+    def _y(self, seen: Pass, folded: bool) -> Rows:
+        if folded:
             a = seen.gamma * seen.inverse
             return np.asarray(self._round(self.x * a[:, None]) + self._round(seen.beta - seen.mean * a)[:, None])
+        if self.algorithm.fused:
+            return fused(seen.gamma[:, None], seen.normalised, seen.beta[:, None])
         scaled = self._round(seen.gamma[:, None] * self._round(seen.normalised))
         return np.asarray(scaled + seen.beta[:, None])
 

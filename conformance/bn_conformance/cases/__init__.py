@@ -15,11 +15,11 @@ def all_cases() -> dict[str, Case]:
         ValueError: two cases have one id.
     """
     from bn_conformance.cases import dtype as dtypes
-    from bn_conformance.cases import edge, err, fwd, grad, layout, num, pure, stat, state
+    from bn_conformance.cases import edge, err, fwd, grad, law, layout, mask, num, pure, second, stat, state
     from bn_conformance.cases import eval as inference
 
     found: dict[str, Case] = {}
-    for module in (fwd, stat, inference, grad, num, dtypes, layout, edge, state, pure, err):
+    for module in (fwd, stat, inference, grad, mask, second, num, dtypes, layout, edge, state, pure, err, law):
         for case in module.cases():
             if case.id in found:
                 raise ValueError(f"two cases have the id {case.id}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bn_conformance.adapter import LayerConfig
-from bn_conformance.case import Batch, Case, Parameters, Step
+from bn_conformance.case import Batch, Case, Parameters, SetStatistics, Step
 from bn_conformance.recipes import Recipe, seed_of
 
 
@@ -93,6 +93,11 @@ def train(layout: Layout, x: Recipe = X, dy: Recipe | None = None, **more: Any) 
 def evaluate(layout: Layout, x: Recipe = X, dy: Recipe | None = None, **more: Any) -> Batch:
     """An inference step of a layout's shape."""
     return Batch(training=False, shape=layout.shape, x=x, dy=dy, **more)
+
+
+def known_statistics() -> SetStatistics:
+    """Running statistics that are neither a fresh layer's nor a batch's."""
+    return SetStatistics(MEAN, VARIANCE)
 
 
 def make(

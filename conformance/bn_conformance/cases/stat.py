@@ -1,11 +1,12 @@
-"""STAT: running statistics. Only they are judged."""
+"""STAT: running statistics. Only they are judged, and where debiasing is looked at what inference makes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.case import STATISTICS, Case, SetStatistics, Step
+from bn_conformance.adapter import CUMULATIVE
+from bn_conformance.case import OUTPUTS, STATISTICS, Case, Quantities, Reload, SetStatistics, Step
 from bn_conformance.cases.build import (
     F32,
     FORMATS,
@@ -44,6 +45,7 @@ def cases() -> Iterator[Case]:
         for layout in (NC, *IMAGES) if formats == F32 else (NCHW,):
             yield from _momenta(layout, formats)
             yield from _sequences(layout, formats)
+            yield from _from_the_start(layout, formats)
 
 
 def _batches(layout: Layout, count: int) -> tuple[Step, ...]:
@@ -84,6 +86,42 @@ def _sequences(layout: Layout, formats: Formats) -> Iterator[Case]:
         yield _case(layout, formats, f"offset-{shift:g}", title, ("STAT-2", "NUM-1"), steps, axes={"offset": shift})
 
 
+def _from_the_start(layout: Layout, formats: Formats) -> Iterator[Case]:
+    """Sequences in which it shows what weight the initial values and the first batches have."""
+    judges = STATISTICS | OUTPUTS
+    clauses = ("STAT-9", "STAT-1", "STAT-2")
+    look = evaluate(layout, normal("looked at"))
+    for momentum in (0.25, 0.01):
+        for count in (1, 2, 5):
+            title = f"{count} step{'s' * (count > 1)} from the start with weight {momentum:g}, and inference after them"
+            yield _case(
+                layout, formats, f"start-{momentum:g}-{count}", title, clauses, (*_batches(layout, count), look),
+                {"momentum": momentum}, {"momentum": momentum}, judges=judges,
+            )  # fmt: skip
+    steps: tuple[Step, ...] = tuple(
+        step for batch in _batches(layout, 3) for step in (batch, look, evaluate(layout, normal("once more")))
+    )
+    title = "inference between the first steps changes no weight"
+    yield _case(layout, formats, "start-looked-at", title, clauses, steps, judges=judges)
+    also = train(layout, normal("also", offset=-2.0, scale=3.0))
+    for slug, between in (("saved", Reload()), ("loaded-into-trained", Reload(also))):
+        title = "how many steps an average is over is saved and loaded with it"
+        steps = (*_batches(layout, 2), between, look, *_batches(layout, 2), look)
+        yield _case(layout, formats, f"start-{slug}", title, (*clauses, "STATE-2"), steps, judges=judges)
+    title = "statistics that are set before the first step"
+    steps = (SetStatistics(MEAN, VARIANCE), look, *_batches(layout, 2), look)
+    yield _case(layout, formats, "start-set", title, clauses, steps, judges=judges)
+    title = "statistics that are set after two steps go on from there"
+    steps = (*_batches(layout, 2), SetStatistics(MEAN, VARIANCE), look, *_batches(layout, 2), look)
+    yield _case(layout, formats, "start-set-later", title, clauses, steps, judges=judges)
+    title = "a cumulative average has nothing to remove"
+    steps = (*_batches(layout, 3), look)
+    yield _case(
+        layout, formats, "start-cumulative", title, ("STAT-9", "STAT-8"), steps, {"momentum": CUMULATIVE},
+        judges=judges,
+    )  # fmt: skip
+
+
 def _case(
     layout: Layout,
     formats: Formats,
@@ -93,5 +131,6 @@ def _case(
     steps: tuple[Step, ...],
     config: dict[str, Any] | None = None,
     axes: dict[str, Any] | None = None,
+    judges: Quantities = STATISTICS,
 ) -> Case:
-    return make("STAT", layout, formats, variant, title, clauses, steps, config, axes, judges=STATISTICS)
+    return make("STAT", layout, formats, variant, title, clauses, steps, config, axes, judges=judges)

@@ -64,6 +64,9 @@ def show(case: str, implementation: str) -> int:
     """Print a case: what it tests, its data, and code to paste."""
     from bn_conformance.show import describe
 
+    if case.endswith(".json"):
+        click.echo(_described_file(case, implementation))
+        return 0
     known = all_cases()
     if case not in known:
         near = [case_id for case_id in known if case in case_id][:5]
@@ -71,3 +74,13 @@ def show(case: str, implementation: str) -> int:
         raise click.UsageError(f"there is no case {case!r}{hint}")
     click.echo(describe(known[case], implementation))
     return 0
+
+
+def _described_file(path: str, implementation: str) -> str:
+    from bn_conformance.fuzz.document import RegressionError, read
+    from bn_conformance.show import describe
+
+    try:
+        return describe(read(path), implementation, path)
+    except RegressionError as error:
+        raise click.UsageError(str(error)) from None

@@ -71,14 +71,22 @@ def worker(implementation: Implementation, timeout: float) -> Iterator[Worker]:
 
 
 def probe(
-    implementation: str, format_: str, output: str, device: str, timeout: float, known_faults: tuple[str, ...]
+    implementation: str,
+    format_: str,
+    output: str,
+    device: str,
+    timeout: float,
+    known_faults: tuple[str, ...],
+    kind: str = "",
+    convention: tuple[str, ...] = (),
 ) -> int:
     """Measure, print, and say by the exit code whether the declaration holds."""
+    from bn_conformance.commands.kinds import target_of
     from bn_conformance.probe.probing import probe as run_probe
     from bn_conformance.probe.probing import with_known
     from bn_conformance.probe.show import print_findings, to_json
 
-    subject = one_implementation(implementation, device)
+    subject = one_implementation(target_of(implementation, kind, convention), device)
     try:
         faults = [*shipped(), *(fault for path in known_faults for fault in load(path))]
     except KnownFaultsError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,6 +26,7 @@ def run(
     known_faults: tuple[str, ...],
     timeout: float,
     in_process: bool,
+    regressions: tuple[str, ...] = (),
     pytest_arguments: tuple[str, ...] = (),
 ) -> int:
     """Run the matrix under pytest with its own configuration; gives the exit code."""
@@ -57,6 +59,7 @@ def run(
         ("--bn-clause", clauses),
         ("--bn-case", cases),
         ("--bn-known-faults", known_faults),
+        ("--bn-regressions", regressions),
     ):
         arguments += [f"{option}={value}" for value in values]
     arguments += [f"--bn-level={level}", f"--bn-profile={profile}", f"--bn-device={device}", f"--bn-timeout={timeout}"]
@@ -67,9 +70,15 @@ def run(
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: NOT_JUDGED, _PYTEST_INTERNAL: NOT_JUDGED}.get(code, code)
 
 
-def check(target: str, **options: object) -> int:
-    """Judge one implementation and explain what fails."""
-    return run(implementations=(target,), **options)  # type: ignore[arg-type]
+def check(target: str, kind: str, convention: tuple[str, ...], **options: Any) -> int:
+    """Judge one implementation and explain what fails; code of a kind is told what else it matches."""
+    from bn_conformance.commands.kinds import check_kind, target_of
+    from bn_conformance.targets import kind_of
+
+    target = target_of(target, kind, convention)
+    if kind_of(target) is None:
+        return run(implementations=(target,), **options)
+    return check_kind(target, **options)
 
 
 def _processes(text: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.deviant import EVERYTHING
 from bn_conformance.implementations import Implementation
+from bn_conformance.targets import is_target
 from bn_reference.config import LayerConfig
 from bn_reference.running import eps_of, weights_of
 
@@ -67,7 +68,7 @@ class Party:
 
 def is_convention(text: str) -> bool:
     """Whether a side is given as a convention: a JSON file or `name=value,...`."""
-    return text.endswith(".json") or "=" in text
+    return text.endswith(".json") or ("=" in text and not is_target(text))
 
 
 def convention_party(text: str) -> Party:

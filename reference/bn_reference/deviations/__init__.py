@@ -24,6 +24,8 @@ MODULES: tuple[str, ...] = (
     "inference",
     "gradients",
     "parameter_gradients",
+    "masks",
+    "second_order",
     "accumulation",
     "numerics",
     "formats",
@@ -32,6 +34,7 @@ MODULES: tuple[str, ...] = (
     "edges",
     "state",
     "purity",
+    "debiasing",
     "conventions",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
@@ -47,6 +50,7 @@ class Deviation:
         sentence: what is computed instead, one sentence.
         clause: the clause that it violates; empty where it changes a convention instead.
         convention: the convention fields that it changes; a fault only where something else is declared.
+        requires: the convention fields without which it changes nothing.
         effect: what a person notices in practice.
         link: where it happened in real software, or empty.
         layer: the change: a subclass of `PlainLayer` that calls `super()`, so that changes can be combined.
@@ -59,6 +63,7 @@ class Deviation:
     sentence: str
     clause: str
     convention: Mapping[str, Any] = field(default_factory=dict)
+    requires: Mapping[str, Any] = field(default_factory=dict)
     effect: str
     link: str = ""
     layer: type[PlainLayer] = PlainLayer
@@ -66,7 +71,9 @@ class Deviation:
     numeric: bool = True
 
     def under(self, convention: Convention) -> Convention | None:
-        """The convention that results; None where the deviation changes a convention to what it is already."""
+        """The convention that results; None where the deviation is no deviation under this one."""
+        if any(getattr(convention, name) != value for name, value in self.requires.items()):
+            return None
         changed = replace(convention, **self.convention)
         return None if self.convention and changed == convention else changed
 
@@ -81,6 +88,7 @@ def deviation(
     effect: str,
     link: str = "",
     convention: Mapping[str, Any] | None = None,
+    requires: Mapping[str, Any] | None = None,
     level: str = "",
     numeric: bool = True,
 ) -> Callable[[type[PlainLayer]], type[PlainLayer]]:
@@ -102,6 +110,7 @@ def deviation(
             sentence=sentence,
             clause=clause,
             convention=dict(convention or {}),
+            requires=dict(requires or {}),
             effect=effect,
             link=link,
             layer=layer,

@@ -55,6 +55,12 @@ _choice("weight-of-new-in-float32", "The weight of the new statistic is kept in 
         "running statistics of float64 layers are off by 1e-8", momentum_dtype="float32-new")  # fmt: skip
 _choice("momentum-in-float64", "momentum is kept in float64.", "running statistics of float64 layers are off by 1e-8",
         momentum_dtype="float64")  # fmt: skip
+_choice("zero-debiased", "The initial values are divided out of the running statistics.",
+        "the first steps differ after a port", debiasing="zero-debias")  # fmt: skip
+_choice("first-batch-replaces", "The first batch replaces the initial values.",
+        "the first batch rules inference for long", debiasing="first-batch")  # fmt: skip
+_choice("not-debiased", "The initial values have their weight in the running statistics.",
+        "the first steps differ after a port", debiasing="none")  # fmt: skip
 _choice("statistics-in-float32", "Running statistics are float32 at least, whatever the parameters are.",
         "a saved model has another format", statistics_dtype="float32")  # fmt: skip
 _choice("statistics-as-parameters", "Running statistics have the format of the parameters.",

@@ -143,10 +143,10 @@ class Unheard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskedBatch(Batch):
+class ColouredBatch(Batch):
     """A step with data that says more than the format does."""
 
-    mask: int = 0
+    colour: int = 0
 
 
 def test_what_the_format_does_not_say_is_left_out_by_name(
@@ -168,8 +168,8 @@ def test_what_the_format_does_not_say_is_left_out_by_name(
 def test_a_new_field_of_a_step_is_left_out_too() -> None:
     plain = all_cases()["fwd/nc/float32/random"]
     first = plain.batches[0]
-    step = MaskedBatch(training=True, shape=first.shape, x=first.x, mask=1)
-    assert lacking(replace(plain, steps=(step,))) == "the step MaskedBatch"
+    step = ColouredBatch(training=True, shape=first.shape, x=first.x, colour=1)
+    assert lacking(replace(plain, steps=(step,))) == "the step ColouredBatch"
     assert lacking(replace(plain, band=True)) == "Case.band"
     assert lacking(replace(plain, steps=(Freeze(), first))) == ""
 

@@ -1,0 +1,145 @@
+"""`equinox.nn.BatchNorm` with `mode="batch"`, under `jax.vmap` over axis 0 and `jax.jit`.
+
+The layer keeps hidden averages and the number of steps; inference divides the hidden ones by 1 - momentum ** steps (by
+1 before any step), and that quotient, as `BatchNorm.__call__` writes it, is what this adapter reads. JAX stays in 32
+bits: with 64, the integer counter makes the quotient, and y in inference, float64 whatever x is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bn_adapters.flax_modules import JAX_ENVIRONMENT
+from bn_adapters.jax_functions import FunctionalLayer, Functions, copied
+from bn_conformance.adapter import (
+    Adapter,
+    Array,
+    Capabilities,
+    Convention,
+    Layer,
+    LayerConfig,
+    RunningStatistics,
+)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    functions: Functions
+    momentum: float
+
+
+@cache
+def _shared(config: LayerConfig) -> _Shared:
+    import equinox
+    import jax
+
+    options: dict[str, Any] = {}
+    if config.eps is not None:
+        options["eps"] = config.eps
+    if config.keep is not None:
+        options["momentum"] = config.keep
+    module, initial = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
+        config.num_channels,
+        axis_name="batch",
+        mode="batch",
+        channelwise_affine=config.gamma,
+        dtype=config.dtype,
+        **options,
+    )
+
+    def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        layer = module
+        if parameters:
+            given = (parameters["weight"], parameters["bias"])
+            layer = equinox.tree_at(lambda tree: (tree.weight, tree.bias), module, given)
+        state = jax.tree.map(lambda leaf: leaf, initial)  # setting makes a State unusable, and this one is shared
+        state = state.set(module.batch_counter, statistics["counter"])
+        state = state.set(module.batch_state_index, (statistics["mean"], statistics["variance"]))
+        run = jax.vmap(
+            lambda x, state: layer(x, state, inference=not training),
+            axis_name="batch",
+            in_axes=(0, None),
+            out_axes=(0, None),
+        )
+        y, state = run(x, state)
+        mean, variance = state.get(module.batch_state_index)
+        return y, {"counter": state.get(module.batch_counter), "mean": mean, "variance": variance}
+
+    mean, variance = initial.get(module.batch_state_index)
+    statistics = {"counter": initial.get(module.batch_counter), "mean": mean, "variance": variance}
+    parameters = {"weight": module.weight, "bias": module.bias} if config.gamma else {}
+    return _Shared(Functions.of(apply, parameters, statistics, compiled=True), module.momentum)
+
+
+class _EquinoxLayer(FunctionalLayer):
+    names = ("weight", "bias")
+
+    def __init__(self, config: LayerConfig, shared: _Shared) -> None:
+        super().__init__(config, shared.functions)
+        self._momentum = shared.momentum
+
+    def _weight(self) -> Any:
+        """What inference divides the hidden averages by."""
+        import jax.numpy as jnp
+
+        counter = self.statistics["counter"]
+        return jnp.where(counter == 0, 1, 1 - self._momentum**counter)
+
+    def running_statistics(self) -> RunningStatistics:
+        weight = self._weight()
+        return RunningStatistics(*(np.array(self.statistics[name] / weight) for name in ("mean", "variance")))
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        weight = self._weight()
+        hidden = {name: copied(given) * weight for name, given in (("mean", mean), ("variance", variance))}
+        self.statistics = {**self.statistics, **hidden}
+
+    def state(self) -> Mapping[str, Array]:
+        return {name: np.array(value) for name, value in {**self.parameters, **self.statistics}.items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        self.parameters = {name: copied(state[name]) for name in self.parameters}
+        counter = copied(int(state["counter"]))  # type: ignore[arg-type] # as the layer made it: weakly typed
+        self.statistics = {"counter": counter, **{name: copied(state[name]) for name in ("mean", "variance")}}
+
+
+class EquinoxBatch(Adapter):
+    """`equinox.nn.BatchNorm(mode="batch")` under `jax.vmap` and `jax.jit`."""
+
+    name = "equinox[batch]"
+    framework = "equinox"
+    environment = {**JAX_ENVIRONMENT, "JAX_ENABLE_X64": "0"}  # noqa: RUF012 - declared in the contract
+    requires = ("jax", "equinox")
+    install = "pip install 'bnconform[equinox]'"
+    # equinox/nn/_batch_norm.py: a biased variance, whose hidden average starts at 1 and is debiased in inference.
+    convention = Convention(
+        running_variance="biased",
+        momentum_weighs="old",
+        default_momentum=0.99,
+        default_eps=1e-5,
+        debiasing="zero-debias",
+    )
+    capabilities = Capabilities(
+        dtypes=frozenset({"float32"}),
+        freeze=True,
+        compiles=True,
+        second_order=frozenset({"training", "inference"}),
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return _EquinoxLayer(config, _shared(config))
+
+    def supports(self, config: LayerConfig) -> str | None:
+        if config.momentum in (0.0, 1.0):
+            return "the momentum of equinox.nn.BatchNorm is documented as between 0 and 1 exclusive"
+        return None
+
+    def versions(self) -> Mapping[str, str]:
+        from importlib.metadata import version
+
+        return {name: version(name) for name in ("equinox", "jax", "jaxlib")}

@@ -1,0 +1,141 @@
+"""A user's code: the class or the functions that a target names, and what a constructor takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+from bn_conformance.targets import TargetError, module_of, split
+
+CHANNELS = 3
+"""Channels of the data that code is tried with."""
+
+SIZES = (4, CHANNELS, 5, 2, 7)
+"""Sizes of the axes of an x with its channels first: no two are equal, so that a mistaken axis does not go unseen."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as a person reads it, in a line of moderate length."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+
+
+def stem(module: ModuleType) -> str:
+    """What a module is called in reports: the name of its file, or its own."""
+    return Path(module.__file__).stem if module.__file__ else module.__name__
+
+
+def class_of(code: str, is_one: Callable[[Any], bool], expected: str) -> tuple[type, str]:
+    """The class that `file.py:Class` names, or the only fitting one that a file defines, and its name in reports.
+
+    Raises:
+        TargetError: there is no such class, it is not what is expected, or several are.
+    """
+    place, attribute = split(code)
+    module = module_of(place)
+    own = [name for name, value in vars(module).items() if _defined_in(value, module) and is_one(value)]
+    if not attribute:
+        if len(own) != 1:
+            raise TargetError(
+                f"{place} defines {len(own)} classes that are {expected}{_list(own)}; name one: {place}:NAME"
+            )
+        attribute = own[0]
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise TargetError(f"{place} has no {attribute}; it defines {len(own)} that are {expected}{_list(own)}")
+    if not (inspect.isclass(found) and is_one(found)):
+        what = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
+        raise TargetError(f"{attribute} in {place} is {what}, and not {expected}")
+    return found, f"{stem(module)}.{attribute}"
+
+
+def _defined_in(value: Any, module: ModuleType) -> bool:
+    return inspect.isclass(value) and value.__module__ == module.__name__
+
+
+def _list(names: list[str]) -> str:
+    return f" ({', '.join(names)})" if names else ""
+
+
+@dataclass(frozen=True)
+class Constructor:
+    """What a class is built from.
+
+    Attributes:
+        built: the class.
+        names: what the suite calls an argument, to what the class calls it.
+        defaults: what the suite calls an argument, to its default; without those that have none.
+    """
+
+    built: type
+    names: Mapping[str, str]
+    defaults: Mapping[str, Any]
+
+    def arguments(self, **chosen: Any) -> dict[str, Any]:
+        """Keyword arguments by the class's own names, of those that it takes."""
+        return {self.names[name]: value for name, value in chosen.items() if name in self.names}
+
+    def number(self, name: str) -> float | None:
+        """The default of an argument where that is a number."""
+        value = self.defaults.get(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def constructor(built: type, known: Mapping[str, tuple[str, ...]], first: str, expected: str) -> Constructor:
+    """What a class is built from, read from its signature (and from those of its bases where it takes `**kwargs`).
+
+    Args:
+        built: the class.
+        known: what the suite calls an argument, to names that it may have.
+        first: what its first positional argument is, whatever its name; empty where that means nothing.
+        expected: what a class of this kind is built from, for messages.
+
+    Raises:
+        TargetError: it cannot be built from that: another argument is required.
+    """
+    found = _parameters(built)
+    names = {what: alias for what, aliases in known.items() for alias in aliases[::-1] if alias in found}
+    positional = [entry for entry in found.values() if entry.kind is not entry.KEYWORD_ONLY]
+    if first and positional and positional[0].name not in names.values():
+        names[first] = positional[0].name
+    required = [entry.name for entry in found.values() if entry.default is entry.empty]
+    beyond = [name for name in required if name not in names.values()]
+    if beyond:
+        raise TargetError(f"{built.__name__} needs {', '.join(beyond)}; {expected}")
+    defaults = {what: found[name].default for what, name in names.items() if name not in required}
+    return Constructor(built, names, defaults)
+
+
+def _parameters(built: type) -> dict[str, inspect.Parameter]:
+    """Parameters of a constructor; where it takes `**kwargs`, those of its bases' constructors too."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in built.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        entries = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        for entry in entries:
+            if entry.kind not in (entry.VAR_KEYWORD, entry.VAR_POSITIONAL):
+                found.setdefault(entry.name, entry)
+        if not any(entry.kind is entry.VAR_KEYWORD for entry in entries):
+            break
+    return found
+
+
+def trial(rank: int, axis: int, dtype: str = "float32", batch: int = SIZES[0]) -> Array:
+    """An x of a rank to try code with: of no symmetry, its channels on an axis."""
+    shape = [batch, *(SIZES[2:rank])]
+    shape.insert(axis, CHANNELS)
+    values = np.sin(np.arange(np.prod(shape), dtype=np.float64) * 1.7) * 2.0 + 0.5
+    return np.asarray(values.reshape(shape).astype(dtype))
+
+
+def number_or_none(value: Any) -> float | None:
+    """A number as it is; None for anything else."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,231 @@
+"""Any Keras 3 layer class with gamma, beta, moving_mean and moving_variance, judged without an adapter.
+
+Keras runs on one backend in a process: `keras-layer[jax]` names it; `keras-layer` takes the one that Keras itself would
+take (KERAS_BACKEND, else its configuration file, else TensorFlow).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bn_adapters.keras_layers import (
+    ENVIRONMENTS,
+    KerasAdapter,
+    KerasJax,
+    KerasTensorflow,
+    KerasTorch,
+    load_keras,
+)
+from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
+from bn_conformance.adapter import Capabilities, Layer, LayerConfig
+from bn_conformance.kinds import Kind
+from bn_conformance.targets import TargetError
+
+ARGUMENTS = (
+    "a keras-layer is built from no arguments and, where it has them, axis, epsilon, momentum, center, scale and dtype"
+)
+STATE = "a built keras-layer has the variables moving_mean and moving_variance, gamma and beta (None where absent)"
+KNOWN = {"eps": ("epsilon", "eps"), "momentum": ("momentum",), "axis": ("axis",), "gamma": ("scale",),
+         "beta": ("center",), "dtype": ("dtype",)}  # fmt: skip
+ON: Mapping[str, type[KerasAdapter]] = {"tensorflow": KerasTensorflow, "jax": KerasJax, "torch": KerasTorch}
+
+
+class _KerasCode(KerasAdapter):
+    """What the adapters of layers share; `adapter` makes a subclass of it and of a backend's adapter."""
+
+    framework = ""  # a process of its own, whatever backend it is
+    takes: ClassVar[Constructor]
+    notes: ClassVar[tuple[str, ...]]
+
+    def build(self, config: LayerConfig) -> Layer:
+        keras = load_keras(self.backend)
+        return self.layer_class(keras, config, _layer(self.takes, config, self.convention.momentum_weighs == "old"))
+
+    def supports(self, config: LayerConfig) -> str | None:
+        for name in ("eps", "momentum"):
+            if getattr(config, name) is None:
+                if getattr(self.convention, f"default_{name}") is None:
+                    return f"the class has no default {name}"
+            elif name not in self.takes.names:
+                return f"the constructor takes no {KNOWN[name][0]}"
+        return None
+
+
+def _layer(takes: Constructor, config: LayerConfig, weighs_old: bool) -> Any:
+    """A fresh layer, which is not built yet."""
+    chosen: dict[str, Any] = {}
+    if config.eps is not None:
+        chosen["eps"] = config.eps
+    if config.momentum is not None:
+        chosen["momentum"] = config.keep if weighs_old else config.momentum
+    return takes.built(
+        **takes.arguments(axis=config.channel_axis, gamma=config.gamma, beta=config.beta, dtype=config.dtype, **chosen)
+    )
+
+
+def backend_of_keras() -> str:
+    """The backend that Keras takes when nobody names one: KERAS_BACKEND, its configuration file, TensorFlow."""
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named
+    file = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8")).get("backend", "tensorflow"))
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
+
+
+def _environment(backend: str) -> Mapping[str, str]:
+    backend = backend or backend_of_keras()
+    if backend not in ON:
+        raise TargetError(f"keras runs on {backend!r} here; set KERAS_BACKEND to {', '.join(ON)}")
+    if importlib.util.find_spec(backend) is None:
+        raise TargetError(f"keras runs on {backend} here, which is not installed; name another: keras-layer[torch]=...")
+    return ENVIRONMENTS[backend]
+
+
+def adapter(code: str, backend: str = "") -> type[KerasAdapter]:
+    """The adapter of a layer class on a backend.
+
+    Raises:
+        TargetError: it is no layer class, cannot be built, or lacks what a keras-layer has.
+    """
+    backend = backend or backend_of_keras()
+    keras = load_keras(backend)
+    built, name = class_of(code, lambda one: issubclass(one, keras.layers.Layer), "a keras.layers.Layer class")
+    takes = constructor(built, KNOWN, "", ARGUMENTS)
+    called = built.call  # type: ignore[attr-defined]
+    if "training" not in inspect.signature(called).parameters:
+        raise TargetError(f"{name}.call has no argument training; a keras-layer is called as layer(x, training=True)")
+    _inspect(takes, name)
+    own = issubclass(built, keras.layers.BatchNormalization)
+    layouts, ranks, refused = _shapes(ON[backend], takes)
+    switches = {"gamma", "beta"} <= set(takes.names)
+    affine = {"both", "none", "gamma", "beta"} if switches else _present(takes)
+    capabilities = Capabilities(
+        dtypes=frozenset({"float32", "float64"}) if "dtype" in takes.names else frozenset({"float32"}),
+        ranks=frozenset(ranks),
+        layouts=frozenset(layouts),  # type: ignore[arg-type]
+        affine=frozenset(affine),  # type: ignore[arg-type]
+        freeze=own,
+        compiles=backend == "jax",
+    )
+    defaults = {key: takes.number(key) for key in ("eps", "momentum")}
+    notes = (
+        f"on {backend}; built with "
+        + (", ".join(_argument(takes, key) for key in KNOWN if key in takes.names) or "no arguments"),
+        f"gamma and beta: {', '.join(sorted(capabilities.affine))}; "
+        f"formats {' and '.join(sorted(capabilities.dtypes))}; channels {' and '.join(sorted(layouts))}",
+        f"x of rank {', '.join(map(str, ranks))}" + "".join(f"; not {rank} ({why})" for rank, why in refused.items()),
+    )
+    attributes = {
+        "name": name,
+        "convention": _convention(name, ON[backend], defaults),
+        "capabilities": capabilities,
+        "takes": takes,
+        "notes": notes,
+        "__module__": __name__,
+    }
+    return type(built.__name__, (_KerasCode, ON[backend]), attributes)
+
+
+def _argument(takes: Constructor, key: str) -> str:
+    default = takes.number(key)
+    return takes.names[key] + (f"={default:g}" if key in ("eps", "momentum") and default is not None else "")
+
+
+def _convention(name: str, base: type[KerasAdapter], defaults: Mapping[str, float | None]) -> Any:
+    try:
+        return replace(base.convention, default_eps=defaults["eps"], default_momentum=defaults["momentum"])
+    except ValueError as error:
+        raise TargetError(f"{name}: {error}") from None
+
+
+def _config(rank: int = 4, axis: int = -1, **changes: Any) -> LayerConfig:
+    settings: dict[str, Any] = {"eps": 1e-3, "momentum": 0.25} | changes
+    return LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=axis % rank, **settings)
+
+
+def _inspect(takes: Constructor, name: str) -> Any:
+    """A built layer that has what it should.
+
+    Raises:
+        TargetError: it cannot be built, or lacks something.
+    """
+    try:
+        layer = _layer(takes, _config(), True)
+        layer.build((None, 5, 2, CHANNELS))
+    except Exception as error:
+        raise TargetError(f"{name} cannot be built: {one_line(error)}; {ARGUMENTS}") from None
+    for variable in ("moving_mean", "moving_variance", "gamma", "beta"):
+        if not hasattr(layer, variable):
+            raise TargetError(f"{name} has no {variable}; {STATE}")
+        held = getattr(layer, variable)
+        if held is None and variable in ("gamma", "beta"):
+            continue
+        if tuple(getattr(held, "shape", ("none",))) != (CHANNELS,):
+            raise TargetError(f"{name} has {variable} of another shape than ({CHANNELS},), the channels; {STATE}")
+    return layer
+
+
+def _present(takes: Constructor) -> set[str]:
+    layer = _inspect(takes, takes.built.__name__)
+    return {{(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}[
+        layer.gamma is not None, layer.beta is not None
+    ]}  # fmt: skip
+
+
+def _shapes(base: type[KerasAdapter], takes: Constructor) -> tuple[set[str], list[int], dict[int, str]]:
+    """Where the channels may be, the ranks of x that a layer takes, and why not the others."""
+    ranks, refused = [], {}
+    for rank in (2, 3, 4, 5):
+        why = _refusal(base, takes, rank, rank - 1)
+        if why is None:
+            ranks.append(rank)
+        else:
+            refused[rank] = why
+    if not ranks:
+        why = "; ".join(f"rank {rank} {reason}" for rank, reason in refused.items())
+        raise TargetError(f"{takes.built.__name__} takes no x of shape (N, ..., {CHANNELS}): {why}")
+    layouts = {"last"}
+    if "axis" in takes.names:
+        tall = max(ranks)
+        layouts |= {"first"} if tall > 2 and _refusal(base, takes, tall, 1) is None else set()
+        layouts |= {"between"} if tall > 3 and _refusal(base, takes, tall, 2) is None else set()
+    return layouts, ranks, refused
+
+
+def _refusal(base: type[KerasAdapter], takes: Constructor, rank: int, axis: int) -> str | None:
+    """None where a layer takes an x of a rank with its channels on an axis, else why it does not."""
+    config, x = _config(rank, axis), trial(rank, axis)
+    try:
+        layer = base.layer_class(load_keras(base.backend), config, _layer(takes, config, True))
+        shapes = [np.shape(layer.forward(x, training)) for training in (True, False)]
+    except Exception as error:
+        return one_line(error)
+    wrong = [shape for shape in shapes if shape != x.shape]
+    return f"y has shape {wrong[0]} for x of {x.shape}" if wrong else None
+
+
+def _kind(backend: str) -> Kind:
+    make: Callable[[str], type[KerasAdapter]] = partial(adapter, backend=backend)
+    return Kind(
+        expects="a keras.layers.Layer class",
+        adapter=make,
+        requires=("keras",),
+        install=ON[backend].install if backend else "pip install 'bnconform[tensorflow]'",
+        environment=partial(_environment, backend),
+    )
+
+
+KIND = _kind("")
+ON_TENSORFLOW, ON_JAX, ON_TORCH = _kind("tensorflow"), _kind("jax"), _kind("torch")

@@ -1,0 +1,169 @@
+"""The search: cases drawn and judged until one fails, which Hypothesis then makes as small as it can."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis.strategies import SearchStrategy
+
+from bn_conformance import outcomes
+from bn_conformance.case import Case
+from bn_conformance.outcomes import Verdict
+from bn_conformance.results import Item
+
+ROUND = 500
+"""Cases that Hypothesis draws in one go; it remembers all of them, which takes memory and time."""
+
+SHRINKING = 60.0
+"""Seconds that making a case smaller may take at most."""
+
+LOST = frozenset({outcomes.CRASHED, outcomes.TIMED_OUT})
+"""Outcomes that cost a process: such a case is not made smaller."""
+
+
+@dataclass
+class Found:
+    """What a search came to.
+
+    Attributes:
+        configurations: cases judged before anything failed.
+        seconds: the time that took.
+        levels: how many cases had each outcome.
+        case, item: the smallest case that fails, and its record; None where nothing fails.
+        first: the case that failed first.
+        shrinking: cases judged to make it smaller.
+        cut: whether that was cut off.
+    """
+
+    configurations: int = 0
+    seconds: float = 0.0
+    levels: Counter[str] = field(default_factory=Counter)
+    case: Case | None = None
+    item: Item | None = None
+    first: Case | None = None
+    shrinking: int = 0
+    cut: bool = False
+
+    @property
+    def judged(self) -> int:
+        """Cases of which a number was judged, or that were rightly refused."""
+        return sum(
+            count for name, count in self.levels.items() if name not in (outcomes.UNSUPPORTED, outcomes.NOT_JUDGED)
+        )
+
+
+class _Over(BaseException):
+    """Ends Hypothesis's loop: the time or the number of cases is used up. No `Exception`, which would be shrunk."""
+
+
+class _Violation(AssertionError):
+    """A case fails."""
+
+
+class _Search:
+    def __init__(
+        self, judge: Callable[[Case], Item], seconds: float, limit: int, progress: Callable[[int], None] | None
+    ) -> None:
+        self._judge, self._limit, self._progress = judge, limit, progress
+        self._start = time.perf_counter()
+        self._end = self._start + seconds
+        self.found = Found()
+        self._kind: tuple[str, str] | None = None
+
+    def attempt(self, case: Case) -> None:
+        """Judge a case; raises for a violation of the kind that was found first."""
+        now = time.perf_counter()
+        if self._kind is None and (now > self._end or 0 < self._limit <= self.found.configurations):
+            raise _Over
+        if self._kind is not None and now > self._end:
+            self.found.cut = True
+            raise _Over
+        item = self._judge(case)
+        self._count(item)
+        if item.verdict != Verdict.FAIL.value:
+            return
+        kind = _kind_of(item)
+        if self._kind is None:
+            self._kind, self.found.first = kind, case
+            self.found.seconds = time.perf_counter() - self._start
+            self._end = time.perf_counter() + SHRINKING
+        elif kind != self._kind:
+            return
+        self.found.case, self.found.item = case, item
+        if item.outcome in LOST:
+            raise _Over
+        raise _Violation
+
+    def _count(self, item: Item) -> None:
+        if self._kind is not None:
+            self.found.shrinking += 1
+            return
+        self.found.configurations += 1
+        self.found.levels[item.outcome] += 1
+        if self._progress:
+            self._progress(self.found.configurations)
+
+    def finish(self) -> Found:
+        """The search as it ended."""
+        if self._kind is None:
+            self.found.seconds = time.perf_counter() - self._start
+        return self.found
+
+
+def _kind_of(item: Item) -> tuple[str, str]:
+    """What fails: the outcome, and the worst quantity without its step. A smaller case must fail in the same way."""
+    bad = [quantity for quantity in item.quantities if quantity.outcome == item.outcome]
+    worst = max(bad, key=lambda quantity: quantity.ratio or 0.0, default=None)
+    return item.outcome, worst.name.rpartition(".")[2] if worst else ""
+
+
+def search(
+    judge: Callable[[Case], Item],
+    strategy: SearchStrategy[Case],
+    seconds: float,
+    limit: int = 0,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Found:
+    """Draw and judge cases until the first violation, which is made as small as possible.
+
+    Args:
+        judge: gives the record of a case, as the matrix has it.
+        strategy: of cases.
+        seconds: when to stop drawing.
+        limit: how many cases to judge at most; 0 for no limit.
+        seed: equal seeds draw equal cases.
+        progress: told the number of cases so far.
+    """
+    state = _Search(judge, seconds, limit, progress)
+    number = 0
+    try:
+        while True:
+            _round(state.attempt, strategy, seed + 1_000_003 * number)
+            number += 1
+    except (_Over, _Violation):
+        return state.finish()
+
+
+def _round(attempt: Callable[[Case], None], strategy: SearchStrategy[Case], seed: int) -> None:
+    quiet = settings(
+        max_examples=ROUND,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+
+    def body(case: Case) -> None:
+        attempt(case)
+
+    test: Any = seeded(seed)(quiet(given(strategy)(body)))
+    test()

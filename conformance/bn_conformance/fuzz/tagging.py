@@ -1,0 +1,103 @@
+"""The clauses that a drawn case tests, the deciding one first, from what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+from bn_conformance.adapter import CUMULATIVE, LayerConfig
+from bn_conformance.case import Batch, Freeze, Reload, SetParameters, Step
+from bn_conformance.recipes import Recipe
+
+LARGE = 10.0
+"""Mean over deviation from where data are called data of a large mean."""
+
+CONSTANT = frozenset({"constant", "fill", "signed-zeros"})
+
+
+def clauses_of(config: LayerConfig, steps: Sequence[Step], repeat: bool, overwrites: bool) -> tuple[str, ...]:
+    """Ids of the clauses of a drawn case."""
+    batches = [step for step in steps if isinstance(step, Batch)]
+    found = [
+        *_edges(config, batches),
+        *_data(batches),
+        *_sequence(config, steps, batches),
+        *_layer(config),
+        *(["PURE-2"] if repeat else []),
+        *(["PURE-7"] if overwrites else []),
+        *_base(batches),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def is_special(steps: Sequence[Step]) -> bool:
+    """Whether a NaN or an infinity is among the data."""
+    return any(_kind(recipe) == "special" for step in steps if isinstance(step, Batch) for recipe in (step.x, step.dy))
+
+
+def _kind(recipe: Recipe | None) -> str:
+    return "" if recipe is None else recipe.kind
+
+
+def _edges(config: LayerConfig, batches: Sequence[Batch]) -> Iterator[str]:
+    for batch in batches:
+        count = prod(batch.shape) // max(config.num_channels, 1)
+        if count < 2:
+            yield ("EDGE-1" if count else "EDGE-2") if batch.training else "EDGE-5"
+    if is_special(batches):
+        yield "EDGE-4"
+
+
+def _data(batches: Sequence[Batch]) -> Iterator[str]:
+    for batch in batches:
+        if batch.x.kind in CONSTANT:
+            yield "NUM-3"
+        elif abs(batch.x.offset) >= LARGE * abs(batch.x.scale):
+            yield "NUM-1"
+        elif batch.x.kind == "mixed-scales" or batch.x.scale != 1.0:
+            yield "NUM-2"
+        if batch.mask is not None:
+            yield "MASK-1" if batch.training else "MASK-8"
+        if batch.second is not None:
+            yield "SECOND-1" if batch.training else "SECOND-4"
+        if batch.interrupt is not None:
+            yield "PURE-3"
+        if batch.view != "contiguous":
+            yield "LAYOUT-3"
+
+
+def _sequence(config: LayerConfig, steps: Sequence[Step], batches: Sequence[Batch]) -> Iterator[str]:
+    if any(isinstance(step, Reload) for step in steps):
+        yield "STATE-2"
+    if any(isinstance(step, Freeze) for step in steps):
+        yield "STATE-3"
+    if any(isinstance(step, SetParameters) for step in steps):
+        yield "STATE-6"
+    if len(batches) > 1:
+        yield "STATE-1"
+    if len({batch.shape for batch in batches}) > 1:
+        yield "STATE-5"
+    if config.momentum == CUMULATIVE:
+        yield "STAT-8"
+    elif config.momentum is None:
+        yield "STAT-6"
+
+
+def _layer(config: LayerConfig) -> Iterator[str]:
+    if config.eps is None:
+        yield "FWD-5"
+    if config.dtype != config.parameter_dtype:
+        yield "DTYPE-4"
+    elif config.dtype != "float32":
+        yield "DTYPE-3" if config.dtype == "float64" else "DTYPE-2"
+    if not (config.gamma and config.beta):
+        yield "FWD-4"
+
+
+def _base(batches: Sequence[Batch]) -> Iterator[str]:
+    for batch in batches:
+        yield "FWD-1" if batch.training else "EVAL-1"
+        if batch.training:
+            yield "STAT-1"
+        if batch.dy is not None:
+            yield "GRAD-1" if batch.training else "GRAD-4"

@@ -1,0 +1,150 @@
+"""Claims: equations between numbers that an implementation gave, each with what the error bounds allow.
+
+Where two right answers must agree they may differ by the sum of their bounds; where a sum must vanish it may be as
+large as the sum of the bounds of its terms. Nothing here is a tolerance of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bn_conformance.adapter import Array, Convention
+from bn_conformance.host import Returned
+from bn_conformance.judge import shape_and_dtype_fault
+from bn_conformance.laws.running import Ran
+from bn_conformance.recipes import dtype_of
+from bn_reference.bounds import Bound
+from bn_reference.channels import channels_first
+from bn_reference.golden import Expected, Formats, Golden, Parameters, Statistics
+from bn_reference.grades import STABLE, Grade
+from bn_reference.quad import Quad, to_float64, to_quad
+
+Allowed = Callable[[Grade], Bound]
+
+ROWS = frozenset({"y", "dx"})
+"""What has the shape of x."""
+
+
+class NoNumbers(Exception):
+    """An implementation gave something that no law can be held against; the message says what."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """`got` must be `values` but for what is allowed; rows (C, n) or vectors (C,)."""
+
+    name: str
+    values: Quad
+    got: Array
+    allowed: Allowed
+
+
+class Outcome:
+    """What a run gave, as rows and vectors, with the bounds that its data make."""
+
+    def __init__(self, ran: Ran, convention: Convention) -> None:
+        self.ran, self.setup = ran, ran.setup
+        self._convention = convention
+        self._formats = Formats.of(ran.setup.config, convention)
+
+    def got(self, name: str) -> Array:
+        """One of y, dx, dgamma, dbeta, running_mean and running_var, as rows or a vector.
+
+        Raises:
+            NoNumbers: it is no array, or of another shape or format than it should be.
+        """
+        setup, formats = self.setup, self._formats
+        shape = setup.shape if name in ROWS else (setup.config.num_channels,)
+        dtype = formats.storage if name in ROWS else formats.parameters
+        if name.startswith("running"):
+            dtype = formats.statistics
+        value = self._returned(name)
+        message = shape_and_dtype_fault(name, value, shape, dtype_of(dtype.name))
+        if message or not isinstance(value, np.ndarray):
+            raise NoNumbers(message)
+        return channels_first(value, setup.config.channel_axis) if name in ROWS else value
+
+    def _returned(self, name: str) -> Returned | None:
+        if name.startswith("running"):
+            return self.ran.after[name == "running_var"]
+        found: Returned | None = getattr(self.ran, name)
+        return found
+
+    def numbers(self, name: str) -> Quad:
+        """As `got`, in binary128."""
+        return to_quad(self.got(name))
+
+    @property
+    def has(self) -> tuple[str, ...]:
+        """Names of what a run with a backward has: the outputs and the gradients of the parameters that there are."""
+        config = self.setup.config
+        return ("y", "dx", *(("dgamma",) if config.gamma else ()), *(("dbeta",) if config.beta else ()))
+
+    @cached_property
+    def golden(self) -> Golden:
+        """The reference on the data of the run."""
+        setup = self.setup
+        gamma, beta = (None if part is None else to_quad(part) for part in (setup.gamma, setup.beta))
+        return Golden(setup.config, self._convention, to_quad(setup.x), Parameters(gamma, beta))
+
+    @cached_property
+    def dy(self) -> Quad:
+        """dy in binary128."""
+        assert self.setup.dy is not None
+        return to_quad(self.setup.dy)
+
+    @cached_property
+    def expected(self) -> dict[str, Expected]:
+        """What the bounds are bounds of.
+
+        Raises:
+            NoNumbers: the running statistics are no vectors.
+        """
+        dy = None if self.setup.dy is None else self.dy
+        if not all(isinstance(part, np.ndarray) and part.ndim == 1 for part in self.ran.before):
+            raise NoNumbers("the running statistics are no vectors")
+        known = Statistics.known(*self.ran.before)
+        if not self.setup.training:
+            return self.golden.inference(known, dy)
+        return self.golden.training(dy) | self.golden.update(known, STABLE)[1]
+
+    def bound(self, name: str, grade: Grade) -> Bound:
+        """The error that a right number may have."""
+        return self.expected[name].bound(grade)
+
+
+Rearranged = Callable[[Any], Any]
+
+
+def agree(
+    name: str,
+    one: Outcome,
+    other: Outcome,
+    rearrange: Rearranged = lambda values: values,
+    factor: float = 1.0,
+    label: str = "",
+) -> Claim:
+    """Claim that a quantity of one run, rearranged and times a power of two, is that of another run."""
+
+    def allowed(grade: Grade) -> Bound:
+        own, theirs = one.bound(name, grade), other.bound(name, grade)
+        size = to_quad(abs(factor)) * rearrange(own.allowed)
+        return Bound(size + theirs.allowed, _of_channels(rearrange, own.meaningful) & theirs.meaningful)
+
+    return Claim(label or name, rearrange(one.numbers(name)) * to_quad(factor), other.got(name), allowed)
+
+
+def _of_channels(rearrange: Rearranged, meaningful: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which channels mean anything, rearranged as rows of one column are."""
+    return np.asarray(rearrange(meaningful[:, None])[:, 0])
+
+
+def vanishes(name: str, residual: Quad, allowed: Allowed) -> Claim:
+    """Claim that a vector is zero but for what is allowed."""
+    return Claim(name, np.zeros_like(residual), to_float64(residual), allowed)

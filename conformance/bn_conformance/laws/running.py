@@ -1,0 +1,137 @@
+"""Runs of a law: fresh layers on data that are related to one another, and what each gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.case import Batch, Case, SetStatistics
+from bn_conformance.host import Host, Returned
+from bn_conformance.recipes import dtype_of
+from bn_reference.channels import channels_back, channels_first
+
+if TYPE_CHECKING:
+    from bn_conformance.observe import CaseData
+
+
+class InexactData(Exception):
+    """The data of a law are not exact in the layer's format: a defect of the case, never of the implementation."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setup:
+    """One call of a fresh layer.
+
+    Attributes:
+        config: the layer.
+        x: rows of shape (C, n) in the layer's format.
+        dy: rows like x; None for no backward.
+        sizes: sizes of the axes of x but the channels'.
+        training: whether the forward is in training.
+        gamma, beta: vectors of the parameters' format; None where the layer has its default.
+        statistics: running mean and variance that are set before, float64 vectors; None for a fresh layer's.
+    """
+
+    config: LayerConfig
+    x: Array
+    dy: Array | None
+    sizes: tuple[int, ...]
+    training: bool
+    gamma: Array | None
+    beta: Array | None
+    statistics: tuple[Array, Array] | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of x as the layer takes it."""
+        axis = self.config.channel_axis
+        return (*self.sizes[:axis], self.x.shape[0], *self.sizes[axis:])
+
+    def tensor(self, rows: Array) -> Array:
+        """Rows as the layer takes them."""
+        return np.ascontiguousarray(channels_back(rows, self.shape, self.config.channel_axis))
+
+    def on(self, **changes: Any) -> Setup:
+        """The setup with other data; float64 rows and vectors are brought to the layer's formats.
+
+        Raises:
+            InexactData: they are not exact there.
+        """
+        formats = {"x": self.config.dtype, "dy": self.config.dtype} | dict.fromkeys(
+            ("gamma", "beta"), self.config.parameter_dtype
+        )
+        for name, value in changes.items():
+            if name in formats and value is not None:
+                changes[name] = _exactly(value, formats[name], name)
+        return replace(self, **changes)
+
+
+def _exactly(values: Array, dtype: str, name: str) -> Array:
+    cast = values.astype(dtype_of(dtype))
+    if not np.array_equal(cast.astype(np.float64), values.astype(np.float64)):
+        raise InexactData(f"{name} of a law is not exact in {dtype}; give its case coarser data")
+    return cast
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What one setup gave; statistics are pairs (mean, variance)."""
+
+    setup: Setup
+    y: Returned
+    dx: Returned | None
+    dgamma: Returned | None
+    dbeta: Returned | None
+    before: tuple[Returned, Returned]
+    after: tuple[Returned, Returned]
+
+
+def base_of(case: Case, data: CaseData) -> Setup:
+    """The setup that a case describes: its last step with data, after the statistics that it sets."""
+    config, step, tensors = case.config, case.batches[-1], data.batches[-1]
+    assert isinstance(step, Batch)
+    axis = config.channel_axis
+    vectors = None
+    for other in case.steps:
+        if isinstance(other, SetStatistics):
+            channels = config.num_channels
+            vectors = other.mean.vector(channels, "float64"), other.variance.vector(channels, "float64")
+    return Setup(
+        config=config,
+        x=np.ascontiguousarray(channels_first(tensors.x, axis)),
+        dy=None if tensors.dy is None else np.ascontiguousarray(channels_first(tensors.dy, axis)),
+        sizes=tuple(size for place, size in enumerate(step.shape) if place != axis),
+        training=step.training,
+        gamma=tensors.gamma,
+        beta=tensors.beta,
+        statistics=vectors,
+    )
+
+
+def run(host: Host, setup: Setup, explicit_update: bool, built: list[int]) -> Ran:
+    """Run a setup on a fresh layer, whose number is appended to `built`.
+
+    Raises:
+        LayerError: the implementation raised.
+        HostLost: its process is gone.
+    """
+    layer = host.build(setup.config)
+    built.append(layer)
+    if setup.gamma is not None or setup.beta is not None:
+        host.set_parameters(layer, setup.gamma, setup.beta)
+    before = host.running_statistics(layer)
+    if setup.statistics is not None:
+        kept = before[1].dtype if isinstance(before[1], np.ndarray) else np.dtype(np.float32)
+        mean, variance = (vector.astype(kept) for vector in setup.statistics)
+        host.set_running_statistics(layer, mean, variance)
+        before = host.running_statistics(layer)
+    y = host.forward(layer, setup.tensor(setup.x), "contiguous", setup.training).y
+    if setup.training and explicit_update:
+        host.update_statistics(layer)
+    if setup.dy is None:
+        return Ran(setup, y, None, None, None, before, host.running_statistics(layer))
+    back = host.backward(layer, setup.tensor(setup.dy), "contiguous")
+    return Ran(setup, y, back.dx, back.dgamma, back.dbeta, before, host.running_statistics(layer))

@@ -1,0 +1,311 @@
+"""One step with data, judged: outputs and gradients, running statistics, purity, and its place on the trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bn_conformance import outcomes
+from bn_conformance.adapter import Convention
+from bn_conformance.band import judge_band
+from bn_conformance.case import Batch, Case
+from bn_conformance.goldens import StepGolden
+from bn_conformance.host import Returned
+from bn_conformance.judge import judge, shape_and_dtype_fault
+from bn_conformance.observe import CaseData, Pair, StepObservation, same_returned
+from bn_conformance.recipes import dtype_of
+from bn_conformance.results import Quantity
+from bn_conformance.wire import describe_foreign
+from bn_reference.golden import Expected, Formats, Statistics
+from bn_reference.grades import GRADES, STABLE
+
+BASE_CLAUSES = {
+    ("y", True): "FWD-1",
+    ("y", False): "EVAL-1",
+    ("dx", True): "GRAD-1",
+    ("dgamma", True): "GRAD-2",
+    ("dbeta", True): "GRAD-3",
+    ("dx", False): "GRAD-4",
+    ("dgamma", False): "GRAD-4",
+    ("dbeta", False): "GRAD-4",
+    ("running_mean", True): "STAT-1",
+    ("running_var", True): "STAT-2",
+    ("ds_dx", True): "SECOND-1",
+    ("ds_dgamma", True): "SECOND-2",
+    ("ds_ddy", True): "SECOND-3",
+    ("ds_dx", False): "SECOND-4",
+    ("ds_dgamma", False): "SECOND-4",
+    ("ds_ddy", False): "SECOND-4",
+}
+"""The clause behind each quantity, in training (True) and in inference."""
+
+MASKED_CLAUSES = {
+    "y": "MASK-7",
+    "dx": "MASK-3",
+    "dgamma": "MASK-3",
+    "dbeta": "MASK-3",
+    "running_mean": "MASK-2",
+    "running_var": "MASK-2",
+}
+"""The clause behind each quantity of a training step with a mask."""
+
+LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy"})
+"""Quantities that have the shape and format of x."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a verdict needs: the case, its data and goldens, and the convention."""
+
+    case: Case
+    data: CaseData
+    goldens: tuple[StepGolden, ...]
+    convention: Convention
+
+    @property
+    def formats(self) -> Formats:
+        """Formats of the layer."""
+        return Formats.of(self.case.config, self.convention)
+
+
+def clauses_of(case: Case, *base: str) -> tuple[str, ...]:
+    """The clauses behind a quantity, then those of the case."""
+    return (*base, *(clause for clause in case.clauses if clause not in base))
+
+
+def fault(name: str, message: str, clauses: tuple[str, ...]) -> Quantity:
+    """What is wrong and no number."""
+    return Quantity(name=name, outcome=outcomes.WRONG, clauses=clauses, message=message)
+
+
+def judged_array(
+    name: str,
+    expected: Expected,
+    got: Returned,
+    shape: tuple[int, ...],
+    dtype: str,
+    axis: int,
+    clauses: tuple[str, ...],
+    case: Case,
+) -> Quantity:
+    """Judge one array; another kind, shape or format than the expected one is a fault."""
+    message = shape_and_dtype_fault(name, got, shape, dtype_of(dtype))
+    if message or not isinstance(got, np.ndarray):
+        return fault(name, message, (*clauses, "DTYPE-1"))
+    return judge(name, expected, got, axis, clauses, case.exact, case.nonfinite_alike, case.tight)
+
+
+def judged_vector(
+    judgement: Judgement, name: str, expected: Expected, got: Returned, clauses: tuple[str, ...]
+) -> Quantity:
+    """Judge a vector of running statistics."""
+    shape = (judgement.case.config.num_channels,)
+    return judged_array(name, expected, got, shape, judgement.formats.statistics.name, 0, clauses, judgement.case)
+
+
+@dataclass
+class StepJudge:
+    """Judges one step with data."""
+
+    judgement: Judgement
+    step: Batch
+    position: int
+    seen: StepObservation
+    frozen: bool
+    updates: int
+
+    @property
+    def training(self) -> bool:
+        """Whether batch statistics are used."""
+        return self.step.training and not self.frozen
+
+    @property
+    def moves(self) -> bool:
+        """Whether the statistics should move in this step."""
+        in_backward = self.judgement.convention.statistics_move == "backward"
+        return self.training and not (in_backward and self.step.dy is None) and self.step.shape[0] > 0 and self._counts
+
+    @property
+    def _counts(self) -> bool:
+        """Whether any position counts."""
+        mask = self.judgement.data.batches[self.position].mask
+        return mask is None or bool(mask.any())
+
+    def _clause(self, name: str) -> str:
+        """The clause behind a quantity of this step."""
+        if self.training and self.step.mask is not None and name in MASKED_CLAUSES:
+            return MASKED_CLAUSES[name]
+        return BASE_CLAUSES[name, self.training]
+
+    @property
+    def _golden(self) -> StepGolden:
+        return self.judgement.goldens[self.position]
+
+    def quantities(self) -> Iterator[Quantity]:
+        """Outputs and gradients, statistics from the state observed before, and purity."""
+        case = self.judgement.case
+        if self.step.judge:
+            yield from self._outputs()
+        if "running_mean" in case.judges:
+            yield from self._statistics()
+        yield from self._purity()
+
+    def _outputs(self) -> Iterator[Quantity]:
+        case, judgement = self.judgement.case, self.judgement
+        if self.training:
+            expected: Mapping[str, Expected] = self._golden.training or {}
+        else:
+            before = self._arrays(self.seen.before)
+            if before is None:
+                yield self._statistics_fault(self.seen.before)
+                return
+            known = Statistics.known(*before)
+            expected = self._golden.golden.inference(known, self._golden.dy) | self._golden.second_order(known)
+        if case.band and not self.step.training:
+            yield judge_band(judgement.case, self.position, self.seen, judgement.goldens, judgement.convention)
+        storage, parameters = case.config.dtype, case.config.parameter_dtype
+        for name, got in self._returned().items():
+            if name not in case.judges:
+                continue
+            axis = case.config.channel_axis if name in LIKE_X else 0
+            shape = self.step.shape if name in LIKE_X else (case.config.num_channels,)
+            dtype = storage if name in LIKE_X else parameters
+            clauses = clauses_of(case, self._clause(name))
+            yield judged_array(f"step{self.position}.{name}", expected[name], got, shape, dtype, axis, clauses, case)
+
+    def _returned(self) -> dict[str, Returned]:
+        config, found = self.judgement.case.config, {}
+        if self.seen.forward is not None:
+            found["y"] = self.seen.forward.y
+        if self.seen.backward is not None:
+            found["dx"] = self.seen.backward.dx
+            # A gradient of a parameter that the layer has is owed; one of a parameter that it lacks is not looked at.
+            if config.gamma:
+                found["dgamma"] = _owed(self.seen.backward.dgamma)
+            if config.beta:
+                found["dbeta"] = _owed(self.seen.backward.dbeta)
+        if self.seen.second is not None:
+            found |= {"ds_dx": self.seen.second.ds_dx, "ds_ddy": self.seen.second.ds_ddy}
+            if config.gamma:
+                found["ds_dgamma"] = _owed(self.seen.second.ds_dgamma)
+        return found
+
+    def _statistics(self) -> Iterator[Quantity]:
+        case, name = self.judgement.case, f"step{self.position}"
+        before, after = self._arrays(self.seen.before), self._arrays(self.seen.after)
+        if before is None or after is None:
+            yield self._statistics_fault(self.seen.after if after is None else self.seen.before)
+            return
+        if not self.moves:
+            if not same_pair(before, after):
+                clause = "MASK-5" if self.step.shape[0] else "EDGE-2"
+                clause = "STATE-3" if self.frozen else clause if self.step.training else "STAT-5"
+                yield fault(f"{name}.statistics", "running statistics moved and should not", clauses_of(case, clause))
+            return
+        yield from self._timing(before)
+        if case.finite_statistics:
+            if not all(bool(np.all(np.isfinite(np.asarray(part, np.float64)))) for part in after):
+                yield fault(f"{name}.statistics", "running statistics are not finite", clauses_of(case))
+            return
+        known = Statistics.known(*before, updates=self.updates)
+        _, expected = self._golden.golden.update(known, STABLE)
+        if same_pair(before, after) and not _unchanged_is_right(expected, known):
+            message = "running statistics never move: they are what they were before the training step"
+            yield fault(f"{name}.statistics", message, clauses_of(case, "STAT-4"))
+        for key, got in (("running_mean", after[0]), ("running_var", after[1])):
+            yield judged_vector(
+                self.judgement, f"{name}.{key}", expected[key], got, clauses_of(case, self._clause(key))
+            )
+
+    def _arrays(self, pair: Pair | None) -> Pair | None:
+        """The pair, where both are vectors of floating-point numbers, one a channel."""
+        return None if pair is None or any(self._vector_faults(pair)) else pair
+
+    def _vector_faults(self, pair: Pair) -> Iterator[str]:
+        shape, wanted = (self.judgement.case.config.num_channels,), dtype_of(self.judgement.formats.statistics.name)
+        for key, part in zip(("running_mean", "running_var"), pair, strict=True):
+            own = part.dtype if isinstance(part, np.ndarray) and "float" in part.dtype.name else wanted
+            yield shape_and_dtype_fault(key, part, shape, own)
+
+    def _statistics_fault(self, pair: Pair | None) -> Quantity:
+        message = next(filter(None, self._vector_faults(pair))) if pair else "there are no running statistics"
+        return fault(f"step{self.position}.statistics", message, clauses_of(self.judgement.case, "DTYPE-1"))
+
+    def _timing(self, before: Pair) -> Iterator[Quantity]:
+        """Statistics move when the convention says, and at no other time."""
+        move = self.judgement.convention.statistics_move
+        moments = [
+            ("forward", self.seen.after_forward),
+            ("explicit", self.seen.after_update),
+            ("interrupt", self.seen.after_interrupt),
+            ("backward", self.seen.after),
+        ]
+        last = before
+        for moment, state in moments:
+            if state is None:
+                continue
+            if moment not in (move, "interrupt") and not same_pair(last, state):
+                message = f"running statistics moved in {moment}; the convention says {move}"
+                yield fault(f"step{self.position}.timing", message, clauses_of(self.judgement.case, "STAT-4"))
+            last = state
+
+    def _purity(self) -> Iterator[Quantity]:
+        name = f"step{self.position}"
+        if self.seen.forward is not None and self.seen.forward.input_modified:
+            yield fault(f"{name}.x", "forward modified its input", ("PURE-1",))
+        if self.seen.backward is not None and self.seen.backward.input_modified:
+            yield fault(f"{name}.dy", "backward modified its input", ("PURE-1",))
+        if self.seen.second is not None and self.seen.second.input_modified:
+            yield fault(f"{name}.second", "double_backward modified its input", ("PURE-1",))
+        alone = self.seen.after_update or self.seen.after_forward
+        if not same_pair(alone, self.seen.after_interrupt):
+            yield fault(f"{name}.statistics", "running statistics moved when another layer trained", ("PURE-3",))
+        if self.seen.forward is not None and self.seen.forward.shares_input and self.training:
+            yield fault(f"{name}.y", "y shares memory with x", ("PURE-1",))
+
+    def along(self, state: Statistics) -> tuple[Statistics, list[Quantity]]:
+        """The step on the golden trajectory: the new state, and the statistics (or y) judged against it."""
+        case, judged = self.judgement.case, []
+        clauses = clauses_of(case, "STATE-1")
+        name = f"trajectory{self.position}"
+        golden = self._golden.golden
+        if not self.moves:
+            if self.step.judge and not self.training and "y" in case.judges and self.seen.forward is not None:
+                expected = golden.inference(state, None)["y"]
+                axis, dtype = case.config.channel_axis, case.config.dtype
+                judged.append(
+                    judged_array(
+                        f"{name}.y", expected, self.seen.forward.y, self.step.shape, dtype, axis, clauses, case
+                    )
+                )
+            return state, judged
+        after, expected_statistics = golden.update(state, STABLE)
+        seen = self.seen.after
+        if self.step.judge and seen is not None and "running_mean" in case.judges and not case.finite_statistics:
+            for key, got in (("running_mean", seen[0]), ("running_var", seen[1])):
+                judged.append(judged_vector(self.judgement, f"{name}.{key}", expected_statistics[key], got, clauses))
+        return after, judged
+
+
+def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) -> bool:
+    """Whether leaving the statistics as they are is within the bounds of moving them."""
+    pairs = ((expected["running_mean"], before.mean), (expected["running_var"], before.variance))
+    for golden, old in pairs:
+        allowed = golden.bound(GRADES[0]).allowed
+        apart = np.abs(golden.values - old) > allowed
+        if bool(np.any(apart)):
+            return False
+    return True
+
+
+def _owed(gradient: Returned | None) -> Returned:
+    return describe_foreign(None) if gradient is None else gradient
+
+
+def same_pair(first: Pair | None, second: Pair | None) -> bool:
+    """Whether two pairs of statistics are the same bits; one that was not read is like any."""
+    if first is None or second is None:
+        return True
+    return all(same_returned(one, other) for one, other in zip(first, second, strict=True))

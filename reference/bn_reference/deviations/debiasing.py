@@ -1,0 +1,115 @@
+"""Deviations of debiased averages: of layers that declare `zero-debias` and weigh the batches otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bn_reference.config import CUMULATIVE
+from bn_reference.deviations import deviation
+from bn_reference.plain import Array, PlainLayer
+from bn_reference.running import Weights, weights_of
+
+_ZERO_DEBIAS = {"debiasing": "zero-debias"}
+_EARLY = "models that are evaluated early, or trained for few steps, use wrong statistics"
+
+Change = Callable[[Any, Any, int, Weights], Weights]
+"""(keep, new, updates before, right weights) to wrong ones, in binary128."""
+
+
+class _Weighing(PlainLayer):
+    """The plain weights, and others made of them."""
+
+    def plain_weights(self) -> Weights:
+        """Of an average that is not debiased."""
+        return weights_of(self.config, replace(self.convention, debiasing="none"), self.updates)
+
+    def changed(self, change: Change) -> Weights:
+        """The weights that a change makes, in the working dtype."""
+        plain, right = self.plain_weights(), weights_of(self.config, self.convention, self.updates)
+        if self.config.momentum == CUMULATIVE or plain.new == 0:
+            return Weights(self.constant(right.old), self.constant(right.new))
+        wrong = change(plain.old, plain.new, self.updates, right)
+        return Weights(self.constant(wrong.old), self.constant(wrong.new))
+
+
+def _weights(name: str, sentence: str, change: Change) -> None:
+    """Enter a layer with other weights."""
+
+    class Changed(_Weighing):
+        def weights(self) -> Weights:
+            """The other ones."""
+            return self.changed(change)
+
+    Changed.__doc__ = sentence
+    deviation(name, clause="STAT-9", effect=_EARLY, requires=_ZERO_DEBIAS)(Changed)
+
+
+def _behind(keep: Any, new: Any, before: int, right: Weights) -> Weights:
+    """hidden / (1 - keep ** (t + 1))."""
+    after = 1 - keep ** (before + 2)
+    return Weights(keep * (1 - keep ** (before + 1)) / after if before else keep * 0, new / after)
+
+
+_weights("debias-keeps-initial", "The hidden average starts at the initial values, and is debiased all the same.",
+         lambda keep, new, before, right: right if before else Weights(keep / new, new / new))  # fmt: skip
+_weights("debias-a-step-behind", "The average is divided by 1 - keep ** (t + 1).", _behind)
+_weights(
+    "debias-as-cumulative",
+    "Every batch has the same weight, as in a cumulative average.",
+    lambda keep, new, before, right: Weights(new * 0 + before / (before + 1.0), new * 0 + 1 / (before + 1.0)),
+)
+_weights("debias-missing", "The hidden average, which starts at 0, is used as it is.",
+         lambda keep, new, before, right: Weights(keep if before else keep * 0, new))  # fmt: skip
+_weights("debias-keep-for-new", "The power is that of the weight of the new statistic: 1 - new ** t.",
+         lambda keep, new, before, right: Weights(keep * (1 - new**before) / (1 - new ** (before + 1)),
+                                                  new / (1 - new ** (before + 1))))  # fmt: skip
+
+
+@deviation("debias-mean-alone", clause="STAT-9", effect=_EARLY, requires=_ZERO_DEBIAS)
+class DebiasMeanAlone(_Weighing):
+    """The running variance is not debiased: its initial value keeps its weight."""
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        """The variance as without debiasing."""
+        before, plain = self.running_var, self.plain_weights()
+        super().move(mean, variance, count)
+        if self.config.momentum != CUMULATIVE:
+            weights = Weights(self.constant(plain.old), self.constant(plain.new))
+            self.running_var = self.blend(before, self.estimate(variance, count), weights)
+
+
+@deviation("debias-count-lost", clause="STAT-9", effect="a model that goes on training forgets its statistics",
+           requires=_ZERO_DEBIAS)  # fmt: skip
+class DebiasCountLost(PlainLayer):
+    """The number of steps is not saved: a loaded layer starts to count at 0."""
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """And forgets."""
+        super().load_state(state)
+        self.updates = 0
+
+
+@deviation("debias-count-not-loaded", clause="STAT-9", effect="a model that goes on training weighs batches wrongly",
+           requires=_ZERO_DEBIAS)  # fmt: skip
+class DebiasCountNotLoaded(PlainLayer):
+    """A layer that loads keeps its own number of steps."""
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """But for the number."""
+        own = self.updates
+        super().load_state(state)
+        self.updates = own
+
+
+@deviation("debias-counts-inference", clause="STAT-9", effect="looking at a model changes how it goes on training",
+           requires=_ZERO_DEBIAS)  # fmt: skip
+class DebiasCountsInference(PlainLayer):
+    """Inference counts as a step."""
+
+    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+        """And counts."""
+        y = super().forward_masked(x, mask, training)
+        self.updates += not self.uses_batch(training)
+        return y

@@ -1,0 +1,308 @@
+"""Deviations of masks: counted positions that are not, others that are, and backward passes that forgot the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bn_reference.deviations import deviation
+from bn_reference.plain import Array, PlainLayer, Saved
+
+# Which positions count.
+
+
+def _counting(name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array],
+              clause: str = "MASK-1") -> None:  # fmt: skip
+    """Enter a layer that takes another mask, change(layer, mask), for the one it is given."""
+
+    class Counting(PlainLayer):
+        def counted(self, x: Array, mask: Array | None) -> Array:
+            """By the other mask."""
+            return super().counted(x, None if mask is None else change(self, mask))
+
+    Counting.__doc__ = sentence
+    deviation(name, clause=clause, effect=effect)(Counting)
+
+
+def _swapped(layer: PlainLayer, mask: Array) -> Array:
+    """The mask with two axes exchanged, the first two of one size that are not the channels'."""
+    axes = [axis for axis in range(mask.ndim) if axis != layer.config.channel_axis]
+    pairs = [(one, other) for one in axes for other in axes if one < other and mask.shape[one] == mask.shape[other]]
+    return mask.swapaxes(*pairs[0]) if pairs else mask
+
+
+_PADDING = "padding leaks into the statistics, the more the shorter the sequences are"
+_counting("mask-ignored", "The mask is ignored.", _PADDING, lambda layer, mask: np.ones_like(mask))
+_counting("mask-inverted", "The positions that do not count are counted.", "statistics are those of the padding",
+          lambda layer, mask: ~mask)  # fmt: skip
+_counting("mask-along-wrong-axis", "The mask lies along another axis of the same size.",
+          "the wrong positions count, without an error where sizes happen to agree", _swapped)  # fmt: skip
+_counting("mask-of-first-entry", "The mask of the first entry is that of all.", _PADDING,
+          lambda layer, mask: np.broadcast_to(mask[:1], mask.shape))  # fmt: skip
+_counting("mask-of-whole-entries", "An entry counts as a whole where its first position does.", _PADDING,
+          lambda layer, mask: np.broadcast_to(mask.reshape(len(mask), -1)[:, :1].reshape(-1, *[1] * (mask.ndim - 1)),
+                                              mask.shape) if mask.size else mask)  # fmt: skip
+
+
+@deviation("mask-kept", clause="MASK-1", effect="only the first batch of a run is masked rightly")
+class MaskKept(PlainLayer):
+    """The first mask is used for every later one of the same shape."""
+
+    first: Array | None = None
+
+    def counted(self, x: Array, mask: Array | None) -> Array:
+        """By the first mask."""
+        if mask is not None:
+            self.first = mask if self.first is None or self.first.shape != mask.shape else self.first
+            mask = self.first
+        return super().counted(x, mask)
+
+
+# What is made of them.
+
+
+@deviation("mask-in-mean-alone", clause="MASK-1", effect=_PADDING)
+class MaskInMeanAlone(PlainLayer):
+    """The variance is over all positions."""
+
+    def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
+        """Over all."""
+        return super().variance_of(rows, mean, np.ones_like(counted))
+
+
+@deviation("mask-in-variance-alone", clause="MASK-1", effect=_PADDING)
+class MaskInVarianceAlone(PlainLayer):
+    """The mean is over all positions."""
+
+    def mean_of(self, rows: Array, counted: Array) -> Array:
+        """Over all."""
+        return super().mean_of(rows, np.ones_like(counted))
+
+
+@deviation("mask-divides-by-all", clause="MASK-1", effect="statistics shrink with the share of padding")
+class MaskDividesByAll(PlainLayer):
+    """Sums over the counted positions are divided by the number of all."""
+
+    def count(self, counted: Array) -> Any:
+        """Of all."""
+        return self.constant(float(counted.size))
+
+
+@deviation("mask-count-plus-epsilon", clause="MASK-1", effect="float64 statistics are off by 1e-7 of their size")
+class MaskCountPlusEpsilon(PlainLayer):
+    """The number of counted positions has 1e-7 added, so that it is never 0."""
+
+    masked = False
+
+    def counted(self, x: Array, mask: Array | None) -> Array:
+        """And whether there is a mask."""
+        self.masked = mask is not None
+        return super().counted(x, mask)
+
+    def count(self, counted: Array) -> Any:
+        """A little more."""
+        return super().count(counted) + self.constant(1e-7 if self.masked else 0.0)
+
+
+@deviation("masked-values-are-zeros", clause="MASK-1", effect="statistics are drawn to zero by the share of padding")
+class MaskedValuesAreZeros(PlainLayer):
+    """Values that do not count are set to zero, and counted."""
+
+    def mean_of(self, rows: Array, counted: Array) -> Array:
+        """With the zeros."""
+        return super().mean_of(np.where(counted, rows, self.constant(0.0)), np.ones_like(counted))
+
+    def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
+        """With the zeros."""
+        return super().variance_of(np.where(counted, rows, self.constant(0.0)), mean, np.ones_like(counted))
+
+
+@deviation("mask-multiplied", clause="MASK-6", effect="one NaN in the padding spoils the whole channel")
+class MaskMultiplied(PlainLayer):
+    """Values are multiplied by the mask, and NaN times 0 is NaN."""
+
+    def mean_of(self, rows: Array, counted: Array) -> Array:
+        """Of the products."""
+        products = rows * self.wide(counted.astype(np.float64))
+        share = self.constant(float(counted.size)) / self.count(counted)
+        return np.asarray(super().mean_of(products, np.ones_like(counted)) * share)
+
+
+@deviation("masked-running-var-over-all", clause="MASK-2", effect="the running variance of padded batches is too small")
+class MaskedRunningVarOverAll(PlainLayer):
+    """The unbiased running variance has n / (n - 1) of all positions."""
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        """With the number of all."""
+        super().move(mean, variance, int(self.batch_values()))
+
+
+@deviation("masked-step-moves-nothing", clause="MASK-2", effect="running statistics of padded data are never learnt")
+class MaskedStepMovesNothing(PlainLayer):
+    """Running statistics do not move in a step with a mask."""
+
+    def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
+        """And puts them back."""
+        before = self.running_mean, self.running_var, self.updates
+        saved = super().normalisers(x, mask, training)
+        if mask is not None:
+            self.running_mean, self.running_var, self.updates = before
+            self.pending = None
+        return saved
+
+
+def _empty(name: str, sentence: str, effect: str, value: float) -> None:
+    """Enter a layer in which a mask that counts nothing makes a mean and variance of this value."""
+
+    class Empty(PlainLayer):
+        def check_count(self, count: int) -> None:
+            """Nothing is refused."""
+            if count:
+                super().check_count(count)
+
+        def mean_of(self, rows: Array, counted: Array) -> Array:
+            """The value if nothing counts."""
+            found = super().mean_of(rows, counted)
+            return found if counted.any() else np.full_like(found, self.constant(value))
+
+        def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
+            """The value if nothing counts."""
+            found = super().variance_of(rows, mean, counted)
+            return found if counted.any() else np.full_like(found, self.constant(value))
+
+    Empty.__doc__ = sentence
+    deviation(name, clause="MASK-5", effect=effect)(Empty)
+
+
+_empty("empty-mask-spoils-statistics", "A mask that counts nothing makes the running statistics NaN.",
+       "one empty batch ends the training", float("nan"))  # fmt: skip
+_empty("empty-mask-draws-to-zero", "A mask that counts nothing moves the running statistics toward 0.",
+       "empty batches shrink the running variance", 0.0)  # fmt: skip
+
+
+# y where nothing counts.
+
+
+def _hidden(name: str, sentence: str, effect: str, clause: str, training: bool, value: Callable[..., Array]) -> None:
+    """Enter a layer whose y is value(x) at positions that do not count, in one of the modes."""
+
+    class Hidden(PlainLayer):
+        def forward_masked(self, x: Array, mask: Array | None, training_: bool) -> Array:
+            """With other values there."""
+            y = super().forward_masked(x, mask, training_)
+            if mask is None or training_ != training:
+                return y
+            return np.asarray(np.where(mask, y, value(x)).astype(y.dtype))
+
+    Hidden.__doc__ = sentence
+    deviation(name, clause=clause, effect=effect)(Hidden)
+
+
+_hidden("masked-y-zero", "y is 0 where positions do not count.", "layers above see other padding", "MASK-7", True,
+        np.zeros_like)  # fmt: skip
+_hidden("masked-y-is-x", "y is x where positions do not count.", "layers above see unnormalised padding", "MASK-7",
+        True, np.asarray)  # fmt: skip
+_hidden("masked-y-zero-in-inference", "In inference y is 0 where positions do not count.",
+        "outputs in use depend on the mask", "MASK-8", False, np.zeros_like)  # fmt: skip
+
+
+@deviation("mask-turns-inference-to-training", clause="MASK-8", effect="outputs in use depend on the batch")
+class MaskTurnsInferenceToTraining(PlainLayer):
+    """Inference with a mask normalises by the statistics of the batch."""
+
+    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+        """In training, without moving."""
+        if training or mask is None or not mask.sum() > 1:
+            return super().forward_masked(x, mask, training)
+        before = self.running_mean, self.running_var, self.updates
+        y = super().forward_masked(x, mask, True)
+        self.running_mean, self.running_var, self.updates = before
+        return y
+
+
+# Backward.
+
+_SLOW = "training on padded data converges worse, and nothing else shows"
+
+
+@deviation("dx-mask-ignored", clause="MASK-3", effect=_SLOW)
+class DxMaskIgnored(PlainLayer):
+    """dx has the terms of mean and variance at every position, counted or not."""
+
+    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Everywhere, with the right number."""
+        if saved.mode == "inference":
+            return super().dx(dy, normalised, saved)
+        through = self.mean_term(dy, saved) + self.variance_term(dy, normalised, saved)
+        return np.asarray(self.outer_scale(saved) * (dy - through))
+
+
+@deviation("dx-divides-by-all", clause="MASK-3", effect=_SLOW)
+class DxDividesByAll(PlainLayer):
+    """The terms of mean and variance in dx are divided by the number of all positions."""
+
+    def _share(self, saved: Saved) -> Any:
+        return self.constant(float(saved.counted.sum()) / max(saved.counted.size, 1))
+
+    def mean_term(self, dy: Array, saved: Saved) -> Array:
+        """Over all."""
+        return np.asarray(super().mean_term(dy, saved) * self._share(saved))
+
+    def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Over all."""
+        return np.asarray(super().variance_term(dy, normalised, saved) * self._share(saved))
+
+
+def _of_counted(name: str, sentence: str, change: Callable[[PlainLayer, Array, Saved], Array], parts: str) -> None:
+    """Enter a layer whose backward takes another dy, change(layer, dy, saved), for some of its results."""
+
+    class OfCounted(PlainLayer):
+        def _changed(self, dy: Array, part: str) -> Array:
+            return change(self, dy, self.saved) if part in parts and self.saved is not None else dy
+
+        def dgamma(self, dy: Array, normalised: Array) -> Array:
+            """Of the other dy."""
+            return super().dgamma(self._changed(dy, "gamma"), normalised)
+
+        def dbeta(self, dy: Array) -> Array:
+            """Of the other dy."""
+            return super().dbeta(self._changed(dy, "beta"))
+
+        def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+            """Of the other dy."""
+            return super().dx(self._changed(dy, "dx"), normalised, saved)
+
+        def mean_term(self, dy: Array, saved: Saved) -> Array:
+            """Of the other dy."""
+            return super().mean_term(self._changed(dy, "terms"), saved)
+
+        def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+            """Of the other dy."""
+            return super().variance_term(self._changed(dy, "terms"), normalised, saved)
+
+    OfCounted.__doc__ = sentence
+    deviation(name, clause="MASK-3", effect=_SLOW)(OfCounted)
+
+
+def _visible(layer: PlainLayer, dy: Array, saved: Saved) -> Array:
+    return np.where(saved.counted, dy, layer.constant(0.0)) if saved.mode == "training" else dy
+
+
+_of_counted("dgamma-of-counted", "dgamma is over the counted positions alone.", _visible, "gamma")
+_of_counted("dbeta-of-counted", "dbeta is over the counted positions alone.", _visible, "beta")
+_of_counted("dx-zero-where-masked", "dx is that of a dy that is 0 where positions do not count.", _visible, "dx")
+_of_counted("dx-terms-of-counted", "The terms of mean and variance in dx are sums over the counted positions alone.",
+            _visible, "terms")  # fmt: skip
+
+
+@deviation("dx-mask-past-statistics", clause="MASK-3", effect=_SLOW)
+class DxMaskPastStatistics(PlainLayer):
+    """With a mask, dx treats the statistics as constants."""
+
+    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """As in inference."""
+        hidden = not bool(saved.counted.all())
+        return super().dx(dy, normalised, replace(saved, mode="inference") if hidden else saved)

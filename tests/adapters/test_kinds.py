@@ -1,0 +1,152 @@
+"""Adapters made of a user's own torch modules and NumPy functions: what is read from a class, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bn_conformance.adapter import Adapter, LayerConfig
+from bn_conformance.targets import TargetError, load_adapter
+
+pytest.importorskip("torch")
+
+MODULES = """
+import torch
+
+class Own(torch.nn.Module):
+    def __init__(self, channels, eps=1e-3, momentum=0.2):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = torch.nn.Parameter(torch.ones(channels))
+        self.bias = torch.nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x):
+        if self.training:
+            var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(var, self.momentum)
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale = self.weight / torch.sqrt(var + self.eps)
+        return (x - mean[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]
+
+class Fixed(Own):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+
+class Constant(Fixed):
+    eps = property(lambda self: 1e-3, lambda self, value: None)
+
+class Keywords(torch.nn.BatchNorm2d):
+    def __init__(self, num_features, **kwargs):
+        super().__init__(num_features, **kwargs)
+
+class Other: ...
+
+class Raises(torch.nn.Module):
+    def __init__(self, channels):
+        raise RuntimeError("no licence")
+
+class Greedy(Own):
+    def __init__(self, channels, dimensions):
+        super().__init__(channels)
+
+class Named(Own):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.gamma = torch.nn.Parameter(torch.ones(channels))
+
+class Stateless(torch.nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+
+class Tall(Own):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.running_mean = self.running_mean[None]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "modules.py"
+    path.write_text(MODULES)
+    return path
+
+
+def adapter(file: Path, name: str, changes: str = "") -> Adapter:
+    return load_adapter(f"torch-module={file}:{name}{changes}")()
+
+
+def config(**changes: object) -> LayerConfig:
+    return LayerConfig(num_channels=3, **changes)  # type: ignore[arg-type]
+
+
+def trained(made: Adapter, **changes: object) -> np.ndarray:
+    layer = made.build(config(**changes))
+    layer.forward(np.ones((2, 3, 4, 4), np.float32), True)
+    return np.asarray(layer.running_statistics().mean)
+
+
+def test_defaults_and_ranks_are_those_of_the_class(file: Path) -> None:
+    made = adapter(file, "Own")
+    assert (made.convention.default_eps, made.convention.default_momentum) == (1e-3, 0.2)
+    assert made.capabilities.ranks == {4}
+    assert made.capabilities.affine == {"both"}
+    assert made.name == "modules.Own"
+
+
+def test_momentum_is_given_in_the_direction_that_is_declared(file: Path) -> None:
+    np.testing.assert_allclose(trained(adapter(file, "Own"), momentum=0.25), 0.25)
+    np.testing.assert_allclose(trained(adapter(file, "Own", "+momentum_weighs=old"), momentum=0.25), 0.75)
+
+
+def test_what_the_constructor_does_not_take_is_set_where_the_module_obeys(file: Path) -> None:
+    made = adapter(file, "Fixed")
+    assert made.supports(config(eps=0.5, momentum=0.5)) is None
+    np.testing.assert_allclose(trained(made, momentum=0.5), 0.5)
+    assert made.convention.default_eps == 1e-3
+
+
+def test_what_a_module_does_not_obey_is_unsupported_with_a_reason(file: Path) -> None:
+    made = adapter(file, "Constant")
+    reason = made.supports(config(eps=0.5))
+    assert reason is not None
+    assert "takes no eps" in reason
+    assert made.supports(config(eps=None)) is None
+    assert made.convention.default_eps == 1e-3
+
+
+def test_keyword_arguments_are_those_of_the_base_class(file: Path) -> None:
+    made = adapter(file, "Keywords")
+    assert made.capabilities.affine == {"both", "none"}
+    assert made.capabilities.cumulative
+    assert (made.convention.default_eps, made.convention.default_momentum) == (1e-5, 0.1)
+
+
+REFUSED = {
+    "Missing": "has no Missing; it defines",
+    "Other": "Other in .* is a class, and not a torch.nn.Module class",
+    "Raises": r"Raises\(3\) raised RuntimeError: no licence; a torch-module is built from the number of channels",
+    "Greedy": "Greedy needs dimensions; a torch-module is built from",
+    "Named": "modules.Named has a parameter gamma; a torch-module has",
+    "Stateless": "modules.Stateless has no tensor running_mean; a torch-module has",
+    "Tall": r"running_mean of shape \(1, 3\) for 3 channels",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_such_module_is_refused_in_a_line(file: Path, name: str) -> None:
+    with pytest.raises(TargetError, match=REFUSED[name]) as caught:
+        adapter(file, name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_with_several_modules_asks_for_one(file: Path) -> None:
+    with pytest.raises(TargetError, match=r"defines \d+ classes that are a torch.nn.Module class"):
+        load_adapter(f"torch-module={file}")

@@ -1,0 +1,82 @@
+"""Masked calls of Keras and Flax against plain float64 NumPy, each in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.adapters.test_tensorflow_ops import CHANNELS, draw, rows
+
+from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
+from bn_adapters.keras_layers import KerasJax, KerasTensorflow, KerasTorch
+from bn_conformance.adapter import Adapter, LayerConfig
+
+ADAPTERS: dict[str, type[Adapter]] = {
+    adapter.name: adapter
+    for adapter in (FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit, KerasJax, KerasTensorflow, KerasTorch)
+}
+LAST = LayerConfig(num_channels=CHANNELS, rank=3, channel_axis=2, momentum=0.25)
+
+
+def set_environment(environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+
+
+@pytest.fixture(scope="module", params=ADAPTERS)
+def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Call a function of an adapter where its framework starts with its environment."""
+    adapter = ADAPTERS[request.param]
+    missing = [module for module in adapter.requires if importlib.util.find_spec(module) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed: {adapter.install}")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, set_environment, (dict(adapter.environment),)) as pool:
+        yield lambda function: pool.submit(function, adapter).result(timeout=300)
+
+
+def close(got: Any, expected: Any) -> None:
+    np.testing.assert_allclose(np.asarray(got, np.float64), expected, rtol=0, atol=2e-4)
+
+
+def check_masked_training(adapter: type[Adapter]) -> None:
+    layer, x, dy = adapter().build(LAST), draw(LAST), draw(LAST, offset=0.0)[::-1].copy()
+    mask = (np.arange(x.shape[0] * x.shape[1]) % 3 != 1).reshape(*x.shape[:2], 1)
+    weights, x_rows, dy_rows = mask.reshape(-1, 1).astype(np.float64), rows(x, LAST), rows(dy, LAST)
+    counted = x_rows[weights[:, 0] > 0]
+    inverse = 1 / np.sqrt(counted.var(0) + 2.0**-10)
+    normal = (x_rows - counted.mean(0)) * inverse
+    close(rows(layer.forward_masked(x, mask, True), LAST), normal)
+    close(layer.running_statistics().mean, 0.25 * counted.mean(0))
+    close(layer.running_statistics().variance, 0.75 + 0.25 * counted.var(0))
+    dx, dgamma, dbeta = layer.backward(dy)
+    close(dgamma, (dy_rows * normal).sum(0))
+    close(dbeta, dy_rows.sum(0))
+    through = (dy_rows.sum(0) + normal * (dy_rows * normal).sum(0)) / len(counted)
+    close(rows(dx, LAST), inverse * (dy_rows - weights * through))
+
+
+def check_inference_takes_no_mask(adapter: type[Adapter]) -> None:
+    layer, x = adapter().build(LAST), draw(LAST)
+    mask = np.zeros((*x.shape[:2], 1), np.bool_)
+    np.testing.assert_array_equal(layer.forward_masked(x, mask, False), layer.forward(x, False))
+
+
+def check_the_next_call_has_no_mask(adapter: type[Adapter]) -> None:
+    one, other, x = adapter().build(LAST), adapter().build(LAST), draw(LAST)
+    mask = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1) > 4
+    one.forward_masked(x, mask, True)
+    np.testing.assert_array_equal(one.forward(x, True), other.forward(x, True))
+    np.testing.assert_array_equal(one.backward(x).dx, other.backward(x).dx)
+
+
+@pytest.mark.parametrize(
+    "check", [check_masked_training, check_inference_takes_no_mask, check_the_next_call_has_no_mask]
+)
+def test_masks(run: Callable[..., Any], check: Callable[[type[Adapter]], None]) -> None:
+    run(check)

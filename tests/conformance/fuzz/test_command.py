@@ -1,0 +1,133 @@
+"""`bnconform fuzz`, and `bnconform run --regressions`, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bn_conformance.cases import all_cases
+from bn_conformance.cli import main
+from bn_conformance.fuzz.document import read, write
+from bn_conformance.results import read as read_results
+
+TEXTBOOK = ("textbook.numpy", "--without", "EDGE-2")
+
+ADAPTER = """
+from bn_conformance.deviant import PlainAdapter
+from bn_reference.deviations import catalogue
+
+
+class Wrong(PlainAdapter):
+    name = "wrong"
+
+    def __init__(self, device="cpu"):
+        super().__init__([catalogue()["beta-rolled"]])
+        self.name = "wrong"
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.py").write_text(ADAPTER, encoding="utf-8")
+    return tmp_path
+
+
+def called(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_a_right_implementation_exits_with_0_and_says_how_many() -> None:
+    done = called("fuzz", *TEXTBOOK, "--configs", "60", "--in-process")
+    assert done.exit_code == 0, done.output
+    assert "textbook.numpy: 60 configurations in " in done.stdout
+    assert not Path("regressions").exists()
+
+
+def test_a_wrong_one_exits_with_1_and_leaves_a_regression(folder: Path) -> None:
+    done = called("fuzz", "wrong.py", "--configs", "200")
+    assert done.exit_code == 1, done.output
+    (path,) = (folder / "regressions").glob("wrong-*.json")
+    case = read(path)
+    told = done.stdout
+    for part in (
+        "step0.y", "expected", "FWD-1 MUST", f"--case '{case.id}' --regressions", "read('regressions/wrong-", "np.sqrt",
+        "explained by: beta-rolled",
+    ):  # fmt: skip
+        assert part in told, part
+    assert json.loads(path.read_text())["found"]["explained_by"][0]
+
+    again = called("fuzz", "wrong.py", "--configs", "1")
+    assert again.exit_code == 1
+    assert "1 of 1 saved regressions fail" in again.stderr
+    assert "configurations in" not in again.stdout
+
+    shown = called("show", str(path))
+    assert shown.exit_code == 0
+    assert case.id in shown.stdout
+
+    for target, code, verdict in (("wrong.py", 1, "fail"), ("textbook.numpy", 0, "pass")):
+        options = ("--regressions", str(path), "--case", "regression/*", "-n", "0", "--results", "r.jsonl")
+        assert called("run", "-i", target, *options).exit_code == code
+        (item,) = read_results("r.jsonl").items
+        assert (item.case, item.verdict) == (case.id, verdict)
+        assert "--regressions" in item.reproduce
+
+
+def test_a_regression_is_an_extra_item(folder: Path) -> None:
+    write(folder / "one.json", all_cases()["grad/nc/float32/random"], {})
+    options = ("--case", "fwd/nc/float32/random", "--case", "regression/*", "--results", "r.jsonl")
+    assert called("run", "-i", "textbook.numpy", "--regressions", "one.json", "-n", "2", *options).exit_code == 0
+    assert len(read_results("r.jsonl").items) == 2
+
+
+def test_a_known_fault_covers_a_regression(folder: Path) -> None:
+    done = called("fuzz", "wrong.py", "--configs", "200", "--out", "found.json")
+    assert done.exit_code == 1
+    case = read(folder / "found.json")
+    fault = f'[[fault]]\nimplementation = "wrong"\ncase = "{case.id}"\nreason = "it is made so"\n'
+    (folder / "known.toml").write_text(fault, encoding="utf-8")
+    options = ("--regressions", "found.json", "--case", "regression/*", "-n", "0", "--known-faults", "known.toml")
+    assert called("run", "-i", "wrong.py", *options).exit_code == 0
+
+
+def test_a_known_fault_of_the_matrix_is_pointed_out() -> None:
+    done = called("fuzz", "textbook.numpy", "--configs", "2000", "--in-process")
+    assert done.exit_code == 1, done.output
+    assert "To look past it: --without EDGE-2" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("no-such",), "there is no implementation 'no-such'"),
+        (("textbook.numpy", "--seconds", "0"), "--seconds is 0"),
+        (("textbook.numpy", "--seconds", "nan"), "--seconds is nan"),
+        (("textbook.numpy", "--configs", "-1"), "--configs is -1"),
+        (("textbook.numpy", "--without", "NONE-1"), "there is no clause 'NONE-1'"),
+        (("textbook.numpy", "--out", "."), "is a folder"),
+        (("textbook.numpy", "--regressions", "wrong.py"), "is not JSON"),
+        (("torch.*",), "names several implementations"),
+    ],
+)
+def test_bad_usage_exits_with_2_and_a_line(arguments: tuple[str, ...], says: str) -> None:
+    done = called("fuzz", *arguments)
+    assert done.exit_code == 2, done.output
+    assert says in done.stderr
+
+
+def test_a_bad_regression_ends_a_run_with_2(folder: Path) -> None:
+    (folder / "bad.json").write_text("{}", encoding="utf-8")
+    done = called("run", "-i", "textbook.numpy", "--regressions", "bad.json", "-n", "0", "--results", "r.jsonl")
+    assert done.exit_code == 2
+
+
+def test_without_hypothesis_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    done = called("fuzz", "textbook.numpy")
+    assert done.exit_code == 2
+    assert "pip install 'bnconform[fuzz]'" in done.stderr

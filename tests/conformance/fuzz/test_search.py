@@ -1,0 +1,138 @@
+"""The search: what it draws is within the capabilities, right layers pass, wrong ones are found and made small."""
+
+from __future__ import annotations
+
+from math import prod
+
+import pytest
+from hypothesis import given, settings
+
+from bn_conformance.adapter import Capabilities
+from bn_conformance.case import Batch, Case, unsupported_reason
+from bn_conformance.cases import all_cases
+from bn_conformance.deviant import EVERYTHING
+from bn_conformance.fuzz.search import Found, search
+from bn_conformance.fuzz.strategies import cases
+from bn_conformance.outcomes import CRASHED
+from bn_conformance.power import Bench
+from bn_conformance.results import Item
+from bn_conformance.run_case import lost_item
+from bn_reference.clauses import clauses
+from bn_reference.deviations import catalogue
+
+LITTLE = Capabilities(
+    dtypes=frozenset({"float64"}),
+    ranks=frozenset({2, 4}),
+    gradients=frozenset({"training"}),
+    affine=frozenset({"none"}),
+    state=False,
+    set_statistics=False,
+)
+
+
+def searched(*deviations: str, configurations: int = 400, seed: int = 7) -> Found:
+    bench, wrong = Bench(), [catalogue()[name] for name in deviations]
+    return search(lambda case: bench.judge(wrong, case), cases(EVERYTHING), 120.0, configurations, seed)
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(cases(EVERYTHING))
+def test_a_drawn_case_has_clauses_and_small_data(case: Case) -> None:
+    assert set(case.clauses) <= clauses().keys()
+    assert case.family == case.clauses[0].partition("-")[0]
+    assert case.id not in all_cases()
+    assert all(prod(step.shape) <= 405 for step in case.steps if isinstance(step, Batch))
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(cases(LITTLE))
+def test_a_drawn_case_is_within_the_capabilities(case: Case) -> None:
+    assert unsupported_reason(case, LITTLE) is None
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(cases(Capabilities(compiles=True, layouts=frozenset({"first", "last"}))))
+def test_what_compiles_gets_few_shapes(case: Case) -> None:
+    assert all(step.shape[0] in (0, 1, 4) and case.config.num_channels == 3 for step in case.batches)
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(cases(EVERYTHING, frozenset({"EDGE-4", "NUM-3"})))
+def test_clauses_can_be_left_out(case: Case) -> None:
+    assert {"EDGE-4", "NUM-3"}.isdisjoint(case.clauses)
+
+
+def test_capabilities_that_leave_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to draw"):
+        cases(Capabilities(dtypes=frozenset()))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_right_layer_has_no_violation(seed: int) -> None:
+    found = searched(configurations=500, seed=seed)
+    assert found.case is None, found.item
+    assert found.configurations == 500
+    assert found.judged >= 450
+
+
+@pytest.mark.parametrize(
+    ("deviation", "quantity"),
+    [
+        ("dgamma-is-a-mean", "dgamma"),
+        ("beta-rolled", "y"),
+        ("dx-gamma-absolute", "dx"),
+        ("moves-once-only", "running_mean"),
+        ("float64-through-float32", "y"),
+        ("bessel-of-batch-size", "running_var"),
+        ("statistics-swapped-in-load", "reloaded"),
+    ],
+)
+def test_a_wrong_layer_is_found_and_made_small(deviation: str, quantity: str) -> None:
+    found = searched(deviation)
+    assert found.case is not None
+    assert found.item is not None
+    assert found.first is not None
+    assert found.item.verdict == "fail"
+    assert quantity in {entry.name.rpartition(".")[2] for entry in found.item.quantities if entry.outcome == "wrong"}
+    size = sum(prod(step.shape) for step in found.case.batches)
+    assert size <= sum(prod(step.shape) for step in found.first.batches)
+    assert size <= 6
+    assert len(found.case.steps) <= 3
+
+
+def test_equal_seeds_find_the_same() -> None:
+    one, other = searched("beta-rolled"), searched("beta-rolled")
+    assert one.case is not None
+    assert other.case is not None
+    assert (one.configurations, one.case.id) == (other.configurations, other.case.id)
+
+
+def test_a_smaller_case_fails_in_the_same_way() -> None:
+    """Every case of float16 has a wrong dx, every other a wrong y: shrinking may not go from one to the other."""
+    bench, calls = Bench(), {name: [catalogue()[name]] for name in ("dx-gamma-absolute", "beta-rolled")}
+
+    def judge(case: Case) -> Item:
+        return bench.judge(calls["dx-gamma-absolute" if case.config.dtype == "float64" else "beta-rolled"], case)
+
+    found = search(judge, cases(Capabilities(dtypes=frozenset({"float64"}))), 60.0, 400, 3)
+    assert found.item is not None
+    assert {entry.name for entry in found.item.quantities if entry.outcome == "wrong"} == {"step0.dx"}
+
+
+def test_a_crash_is_not_made_smaller() -> None:
+    judged: list[str] = []
+
+    def judge(case: Case) -> Item:
+        judged.append(case.id)
+        return lost_item("x", case, CRASHED, "it is gone")
+
+    found = search(judge, cases(EVERYTHING), 60.0, 100, 1)
+    assert found.case is not None
+    assert len(judged) == 1
+
+
+def test_time_ends_a_search() -> None:
+    bench = Bench()
+    found = search(lambda case: bench.judge([], case), cases(EVERYTHING), 0.5, 0, 1)
+    assert found.case is None
+    assert 0.5 <= found.seconds < 3.0
