@@ -94,7 +94,7 @@ HOSTILE = {
     "unknown view": (broken(put(*STEP, "view", "sideways")), "allowed are contiguous"),
     "unknown clause": (broken(put("case", "clauses", ["EDGE-99"])), "no clause 'EDGE-99'"),
     "unknown law": (broken(put("case", "laws", ["gravity"])), "no law 'gravity'"),
-    "another family": (broken(put("case", "family", "NUM")), "family is 'NUM'"),
+    "another family": (broken(put("case", "family", "SUM")), "family is 'SUM'"),
     "huge": (broken(put(*STEP, "shape", [1 << 24, 5])), "allowed are"),
     "enormous": (broken(put(*STEP, "shape", [1 << 40, 5])), "maximum"),
     "negative": (broken(put(*STEP, "shape", [-1, 5])), "minimum"),
