@@ -83,6 +83,7 @@ class Implementation:
                 | {
                     "convention": Convention.from_json(data["convention"]),
                     "capabilities": capabilities_from_json(data["capabilities"]),
+                    "notes": tuple(data.get("notes", ())),
                 }
             )
         )

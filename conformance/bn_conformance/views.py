@@ -25,7 +25,7 @@ def _fortran(x: Array) -> Array:
 
 def _reversed_axes(x: Array) -> Array:
     """Memory in the opposite order of axes, seen through a transposition."""
-    return np.ascontiguousarray(x.T).T
+    return x.T.copy(order="C").T
 
 
 def _strided(x: Array) -> Array:
@@ -56,7 +56,7 @@ def _broadcast(x: Array) -> Array:
 def _negative(x: Array) -> Array:
     """Memory that runs backwards along the first and the last axis, seen through negative strides."""
     backwards = (slice(None, None, -1), *(slice(None) for _ in x.shape[2:]), slice(None, None, -1))[-x.ndim :]
-    return np.ascontiguousarray(x[backwards])[backwards]
+    return x[backwards].copy(order="C")[backwards]
 
 
 VIEWS: dict[str, Callable[[Array], Array]] = {

@@ -7,7 +7,8 @@ vacuous and judges nothing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_reference.formats import Format
-from bn_reference.grades import SAFETY, VACUOUS, Grade, path_length
+from bn_reference.grades import SAFETY, STABLE, TIGHT, VACUOUS, Grade, path_length
 from bn_reference.graph import Forward, Mask, RowGradients, column, counted, mean_of, sum_of, where_counted
 from bn_reference.quad import QUAD, Quad, quietly, to_quad
 
@@ -29,10 +30,23 @@ class Bound(NamedTuple):
     allowed: Quad
     meaningful: NDArray[np.bool_]
 
-    def below(self, size: Quad, share: float = VACUOUS) -> Bound:
-        """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,)."""
+    def below(self, size: Quad, share: float = VACUOUS, tight: Callable[[], Bound] | None = None) -> Bound:
+        """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,).
+
+        Where `tight` is given and means something, the bound is cut down to that share instead of going: what is inside
+        is explained by a sound algorithm, and zeros stay outside.
+        """
         allowed = mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
-        return Bound(self.allowed, self.meaningful & ((allowed <= share * size) | (size == 0)))
+        fits = (allowed <= share * size) | (size == 0)
+        if tight is None or fits.all():
+            return Bound(self.allowed, self.meaningful & fits)
+        best = tight()
+        cut = self.meaningful & best.meaningful & ~fits
+        factor = np.where(cut, share * size / allowed, to_quad(1.0))
+        scaled = self.allowed * (column(factor) if self.allowed.ndim == 2 else factor)
+        where = column(cut) if self.allowed.ndim == 2 else cut
+        scaled = np.where(where, np.maximum(scaled, best.allowed), self.allowed)
+        return Bound(scaled, self.meaningful & (fits | cut))
 
 
 @dataclass(frozen=True)
@@ -210,7 +224,8 @@ class BatchBounds:
         stored = Precision.of(self.compute, self.parameters, grade)
         paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
         allowed = self._dgamma(dy, grads, grade, errors) + stored.stored(grads.dgamma, paths)
-        return Bound(allowed, errors.meaningful).below(product_size(dy, self.nodes, grads.dgamma))
+        tight = tight_of(grade, lambda best: self.dgamma(dy, grads, best))
+        return Bound(allowed, errors.meaningful).below(product_size(dy, self.nodes, grads.dgamma), tight=tight)
 
     @quietly
     def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
@@ -235,7 +250,13 @@ class BatchBounds:
         common = where_counted(column(mean_dy) + normalised * column(mean_product), self.mask)
         paths = scale * (np.abs(dy) + common) if grade.composite else None
         size = self._scale * np.sqrt(mean_of(dy * dy))
-        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size, math.sqrt(VACUOUS))
+        tight = tight_of(grade, lambda best: self.dx(dy, grads, best))
+        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size, math.sqrt(VACUOUS), tight)
+
+
+def tight_of(grade: Grade, bound: Callable[[Grade], Bound]) -> Callable[[], Bound] | None:
+    """For `stable`, the same bound under `tight`, worked out when it is called; None for every other grade."""
+    return (lambda: bound(replace(TIGHT, safety=grade.safety))) if grade.level == STABLE.level else None
 
 
 def root_error(relative: Quad) -> Quad:

@@ -20,6 +20,7 @@ from bn_reference.bounds import (
     product_size,
     root_error,
     rounded_sum,
+    tight_of,
 )
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade
@@ -118,7 +119,8 @@ class InferenceBounds:
         underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
         allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, paths)
         size = product_size(dy, self.nodes, grads.dgamma)
-        return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(size)
+        tight = tight_of(grade, lambda best: self.dgamma(dy, grads, best))
+        return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(size, tight=tight)
 
     @quietly
     def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:

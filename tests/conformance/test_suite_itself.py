@@ -46,7 +46,13 @@ def test_a_capable_implementation_gets_several_hundred_cases() -> None:
 def test_a_compiling_implementation_gets_few_signatures() -> None:
     cases = supported(replace(EVERYTHING, compiles=True))
     assert len(cases) >= 600
-    assert len({case.signature for case in cases}) <= 39
+    computed = [case for case in cases if case.expects != "refusal"]  # what is refused is not compiled
+    compiled = {
+        (batch.shape, case.config.dtype, case.config.parameter_dtype, case.config.channel_axis)
+        for case in computed
+        for batch in case.batches
+    }
+    assert len(compiled) <= 29
 
 
 PINNED = {

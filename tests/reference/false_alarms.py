@@ -23,7 +23,6 @@ from bn_reference.bounds import Bound
 from bn_reference.formats import FORMATS
 from bn_reference.golden import Expected
 from bn_reference.grades import STABLE, TIGHT, Grade
-from bn_reference.quad import to_quad
 
 SEEDS = 1000
 
@@ -48,6 +47,9 @@ WIDE_OFFSETS = (0.0, 10.0, 1e3, 1e6)
 WIDE_SCALES = (1.0, 2.0**-10, 2.0**10)
 """Mean over deviation, and the deviation, as the format allows."""
 
+LARGEST_CONDITION = 1e5
+"""Mean over deviation in inference near the running mean; beyond, a folded dgamma has lost its digits in float32."""
+
 Judged = tuple[Sample, Mapping[str, Expected]]
 
 
@@ -58,15 +60,12 @@ class Tally:
     Attributes:
         seeds: on how many seeds it ran.
         alarms: how many of them were called wrong.
-        lost: seeds on which the promised grade does not exist for some output, since its bound exceeds a share of what
-            such a result is like, although the error is within that bound: the algorithm itself is of no use there.
         worst: largest error over what the promised grade allows.
         where: the first alarm: quantity, channel and data.
     """
 
     seeds: int = 0
     alarms: int = 0
-    lost: int = 0
     worst: float = 0.0
     where: str = ""
 
@@ -94,6 +93,7 @@ def _sample(dtype: str, parameter_dtype: str, count: int, eps: float, seeds: ran
     spread = np.clip(x.var(axis=1), known.smallest_normal, known.largest / 4)
     mean = x[:, 0] * random.uniform(0.5, 1.5, channels)
     if dtype == "float16":  # nor does a normalised value times dy
+        spread = np.maximum(spread, np.square(x.mean(axis=1) / LARGEST_CONDITION))
         mean = x.mean(axis=1) + np.sqrt(spread) * random.normal(size=channels)
     return Sample(
         name=f"{dtype}-p-{parameter_dtype}/n={count}/eps={eps:g}",
@@ -135,18 +135,12 @@ def tally(algorithm: Algorithm, judged: Iterable[Judged]) -> Tally:
     for sample, expected in judged:
         got = outputs(algorithm, sample)
         alarms: dict[int, str] = {}
-        lost: set[int] = set()
         for name, channel in _called_wrong(grade, expected, got):
-            one, values = one_channel(expected[name], channel), got[name][channel : channel + 1]
-            if _vacuous(one, values, grade):
-                lost.add(channel)
-            else:
-                alarms.setdefault(channel, f"{name}, channel {channel} of {sample.name}")
+            alarms.setdefault(channel, f"{name}, channel {channel} of {sample.name}")
         worst = max(ratio(expected[name], values, grade) for name, values in got.items())
         found = Tally(
             found.seeds + sample.channels,
             found.alarms + len(alarms),
-            found.lost + len(lost),
             max(found.worst, worst),
             found.where or next(iter(alarms.values()), ""),
         )
@@ -162,12 +156,6 @@ def _called_wrong(grade: Grade, expected: Mapping[str, Expected], got: Outputs) 
         for channel in range(values.shape[0]):
             if level(name, one_channel(expected[name], channel), values[channel : channel + 1]) not in allowed:
                 yield name, channel
-
-
-def _vacuous(expected: Expected, got: Rows, grade: Grade) -> bool:
-    """Whether the grade does not exist here, and would explain the error if it did."""
-    allowed, meaningful = expected.bound(grade)
-    return not meaningful.any() and bool(np.all(np.abs(to_quad(got) - expected.values) <= allowed))
 
 
 def one_channel(expected: Expected, channel: int) -> Expected:
@@ -207,9 +195,8 @@ def lines(found: Mapping[tuple[str, str], Tally]) -> list[str]:
     for name in dict.fromkeys(name for name, _ in found):
         cells = (found.get((name, slug)) for slug in formats)
         text.append(f"{name:34s}" + "".join(f"{f'{c.alarms} ({c.worst:.2f})' if c else '-':>18s}" for c in cells))
-    runs, alarms, lost = (sum(getattr(c, key) for c in found.values()) for key in ("seeds", "alarms", "lost"))
+    runs, alarms = sum(c.seeds for c in found.values()), sum(c.alarms for c in found.values())
     text += [f"{name}, {slug}: {one.where}" for (name, slug), one in found.items() if one.alarms]
-    text.append(f"seeds on which the promised grade does not exist: {lost}")
     text.append(
         f"{len({name for name, _ in found})} right implementations, {runs} seeds judged, false alarms: {alarms}"
     )

@@ -16,8 +16,6 @@ def test_no_right_implementation_gives_a_false_alarm_on_a_thousand_seeds_of_each
     assert all(one.seeds == SEEDS for one in found.values())
     assert len({name for name, _ in found}) >= 10
     assert sum(one.alarms for one in found.values()) == 0
-    assert all(one.lost == 0 for (name, _), one in found.items() if ALGORITHMS[name].grade == "tight")
-    assert sum(one.lost for one in found.values()) < SEEDS / 10
 
 
 @pytest.mark.parametrize(("dtype", "parameter_dtype"), FORMAT_PAIRS)

@@ -64,11 +64,11 @@ def cases() -> Iterator[Case]:
             evaluate(layout, normal("other")),
         )
         title = "axes of equal sizes: training, then inference"
-        yield make("LAYOUT", layout, F32, "equal-axes", title, ("LAYOUT-5",), steps, sweep=len(layout.shape) == 3)
+        yield make("LAYOUT", layout, F32, "equal-axes", title, ("LAYOUT-5",), steps, sweep=len(layout.shape) != 4)
         steps = (train(layout, dy=DY),)
         yield make(
             "LAYOUT", layout, F32, "equal-axes-training", "axes of equal sizes: training", ("LAYOUT-5",), steps,
-            sweep=len(layout.shape) == 3,
+            sweep=len(layout.shape) != 4,
         )  # fmt: skip
     yield from _sizes()
 

@@ -184,6 +184,8 @@ def _draw(
         click.echo(f"the regression cannot be written to {path}: {error.strerror}", err=True)
     cut = ", cut off" if found.cut else ""
     click.echo(f"made smaller with {found.shrinking} further configurations{cut}; written to {path}\n")
+    if found.flaky:
+        click.echo("A case that failed did not fail when it was run again: the implementation is not deterministic.\n")
     click.echo(_shown(case, item, path))
     click.echo(_known(plan, implementation, case), nl=False)
     return VIOLATION

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
+from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
 from bn_conformance import outcomes
@@ -39,6 +40,7 @@ class Found:
         first: the case that failed first.
         shrinking: cases judged to make it smaller.
         cut: whether that was cut off.
+        flaky: whether a case that failed did not fail again.
     """
 
     configurations: int = 0
@@ -49,6 +51,7 @@ class Found:
     first: Case | None = None
     shrinking: int = 0
     cut: bool = False
+    flaky: bool = False
 
     @property
     def judged(self) -> int:
@@ -147,8 +150,11 @@ def search(
         while True:
             _round(state.attempt, strategy, seed + 1_000_003 * number)
             number += 1
+    except Flaky:
+        state.found.flaky = True
     except (_Over, _Violation):
-        return state.finish()
+        pass
+    return state.finish()
 
 
 def _round(attempt: Callable[[Case], None], strategy: SearchStrategy[Case], seed: int) -> None:

@@ -255,10 +255,10 @@ _DY_KINDS = ("integers", "centred", "outlier", "constant", "fill", "special")
 
 
 @st.composite
-def _part(draw: Draw, steps: _Steps, later: bool) -> list[Step]:
+def _part(draw: Draw, steps: _Steps, before: tuple[Step, ...]) -> list[Step]:
     """A part of a sequence as a draw of its own, which Hypothesis can leave out as a whole."""
     steps.source.draw = draw
-    return steps.part(later)
+    return steps.part(before)
 
 
 @dataclass
@@ -284,22 +284,24 @@ class _Steps:
         steps: list[Step] = []
         batches = 0
         while batches < MOST_BATCHES:
-            steps += self.source.draw(_part(self, bool(steps)))
+            steps += self.source.draw(_part(self, tuple(steps)))
             batches += 1
             if not self.source.one_in(5):
                 break
         return tuple(steps)
 
-    def part(self, later: bool) -> list[Step]:
-        """A batch, perhaps with a step before it; `later` where steps come before that."""
-        between = self._between(later) if self.source.one_in(3) else []
+    def part(self, before: tuple[Step, ...]) -> list[Step]:
+        """A batch, perhaps with a step before it; `before` are the steps so far."""
+        between = self._between(before) if self.source.one_in(3) else []
         return [*between, self._batch()]
 
-    def _between(self, later: bool) -> list[Step]:
+    def _between(self, before: tuple[Step, ...]) -> list[Step]:
+        # Being frozen is no part of a state, so that a frozen layer is not saved here.
+        saves = self.can.state and bool(before) and not any(isinstance(step, Freeze) for step in before)
         kinds = [
             *(["statistics"] if self.can.set_statistics else []),
             "parameters",
-            *(["reload"] if self.can.state and later else []),
+            *(["reload"] if saves else []),
             *(["freeze"] if self.can.freeze else []),
         ]
         kind = self.source.pick(*kinds)

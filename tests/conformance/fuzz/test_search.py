@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -17,6 +18,7 @@ from bn_conformance.outcomes import CRASHED
 from bn_conformance.power import Bench
 from bn_conformance.results import Item
 from bn_conformance.run_case import lost_item
+from bn_conformance.views import VIEWS, realise
 from bn_reference.clauses import clauses
 from bn_reference.deviations import catalogue
 
@@ -108,15 +110,21 @@ def test_equal_seeds_find_the_same() -> None:
 
 
 def test_a_smaller_case_fails_in_the_same_way() -> None:
-    """Every case of float16 has a wrong dx, every other a wrong y: shrinking may not go from one to the other."""
-    bench, calls = Bench(), {name: [catalogue()[name]] for name in ("dx-gamma-absolute", "beta-rolled")}
+    """Once a large case has a wrong dx, small ones have a wrong dgamma: shrinking may not go from one to the other."""
+    bench, failed = Bench(), [False]
 
     def judge(case: Case) -> Item:
-        return bench.judge(calls["dx-gamma-absolute" if case.config.dtype == "float64" else "beta-rolled"], case)
+        if max(prod(step.shape) for step in case.batches) >= 12:
+            item = bench.judge([catalogue()["dx-gamma-absolute"]], case)
+            failed[0] = failed[0] or item.verdict == "fail"
+            return item
+        return bench.judge([catalogue()["dgamma-is-a-mean"]] if failed[0] else [], case)
 
-    found = search(judge, cases(Capabilities(dtypes=frozenset({"float64"}))), 60.0, 400, 3)
+    found = search(judge, cases(EVERYTHING), 60.0, 1000, 3)
     assert found.item is not None
-    assert {entry.name for entry in found.item.quantities if entry.outcome == "wrong"} == {"step0.dx"}
+    wrong = {entry.name.rpartition(".")[2] for entry in found.item.quantities if entry.outcome == "wrong"}
+    assert wrong == {"dx"}
+    assert found.shrinking > 10
 
 
 def test_a_crash_is_not_made_smaller() -> None:
@@ -136,3 +144,22 @@ def test_time_ends_a_search() -> None:
     found = search(lambda case: bench.judge([], case), cases(EVERYTHING), 0.5, 0, 1)
     assert found.case is None
     assert 0.5 <= found.seconds < 3.0
+
+
+def test_a_layer_that_fails_now_and_then_is_told_so() -> None:
+    bench, calls = Bench(), [0]
+
+    def judge(case: Case) -> Item:
+        calls[0] += 1
+        return bench.judge([catalogue()["all-ones"]] if calls[0] == 5 else [], case)
+
+    found = search(judge, cases(EVERYTHING), 60.0, 200, 1)
+    assert found.case is not None
+    assert found.flaky
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("shape", [(4, 3), (1, 3), (3, 1), (1, 2, 2, 1), (1, 1, 3, 1)])
+def test_a_view_never_shares_memory_with_the_data_of_a_case(view: str, shape: tuple[int, ...]) -> None:
+    x = np.arange(float(prod(shape))).reshape(shape)
+    assert not np.shares_memory(realise(x, view), x)

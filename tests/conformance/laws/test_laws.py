@@ -13,6 +13,7 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases import all_cases
 from bn_conformance.cases.law import COARSE_X, cases
 from bn_conformance.deviant import PlainAdapter
+from bn_conformance.explaining import same
 from bn_conformance.host import LocalHost
 from bn_conformance.laws.catalogue import LAWS, shuffle
 from bn_conformance.laws.differences import step_of
@@ -149,3 +150,18 @@ def test_the_step_of_a_difference_is_a_power_of_two_near_the_cube_root_of_the_ro
         step = step_of(dtype)
         assert np.frexp(step)[0] == 0.5
         assert 0.5 <= step / 2.0 ** (-bits / 3) <= 2.0
+
+
+@pytest.mark.parametrize("mode", ["training", "inference"])
+def test_the_truncation_of_a_difference_is_allowed_for(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bn_conformance.laws.differences.step_of", lambda dtype: 0.125)
+    item = judged(f"finite-differences-in-{mode}", None, "nchw/float64")
+    assert item.outcome in ("exact", "tight"), item.quantities
+
+
+def test_observations_whose_laws_differ_are_not_the_same() -> None:
+    case = all_cases()["law/nc/float32/shift"]
+    seen = observe(case, data_of(case), LocalHost(PlainAdapter()), explicit_update=False)
+    first, _ = seen.laws["shift"]
+    assert same(seen, replace(seen))
+    assert not same(seen, replace(seen, laws={"shift": (first, first)}))
