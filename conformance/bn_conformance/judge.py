@@ -216,10 +216,14 @@ def _kinds_agree(golden: Quad, rows: Array, rounded: Array, allowed: Quad) -> ND
 def _allowed(name: str, expected: Expected, grade: Grade, shape: tuple[int, ...]) -> tuple[Quad, NDArray[np.bool_]]:
     bound = expected.bound(grade)
     allowed = bound.allowed if bound.allowed.ndim == 2 else bound.allowed[:, None]
-    mask = np.broadcast_to(bound.meaningful[:, None] & np.isfinite(allowed), shape)
+    mask = _spread(bound.meaningful[:, None] & np.isfinite(allowed), shape)
     if bool(np.any((allowed < 0) & mask)):
         raise SuiteError(f"the bound of {name} is negative at grade {grade.level}")
-    return np.broadcast_to(allowed, shape), mask
+    return _spread(allowed, shape), mask
+
+
+def _spread(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
 def _ratios(errors: Quad, allowed: Quad) -> NDArray[np.float64]:
@@ -230,7 +234,7 @@ def _ratios(errors: Quad, allowed: Quad) -> NDArray[np.float64]:
 
 def _sortable(ratios: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Ratios with NaN as infinity, and what is not judged behind everything else."""
-    return np.where(mask, np.nan_to_num(ratios, nan=np.inf, posinf=np.inf), -1.0)
+    return np.where(mask, np.where(np.isnan(ratios), np.inf, ratios), -1.0)
 
 
 def _ulp(error: float, expected: float, format_: Format) -> float | None:

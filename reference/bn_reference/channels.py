@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 def channels_first(x: NDArray[Any], channel_axis: int) -> NDArray[Any]:
     """x of any rank as an array of shape (C, n): a row per channel, with its n values in the order of x's axes."""
-    moved = np.moveaxis(x, channel_axis, 0)
-    return moved.reshape(moved.shape[0], int(np.prod(moved.shape[1:], dtype=np.int64)))
+    axis = channel_axis + x.ndim if channel_axis < 0 else channel_axis
+    moved = x.transpose((axis, *range(axis), *range(axis + 1, x.ndim))) if axis else x
+    return moved.reshape(moved.shape[0], prod(moved.shape[1:]))
 
 
 def channels_back(rows: NDArray[Any], shape: tuple[int, ...], channel_axis: int) -> NDArray[Any]:
