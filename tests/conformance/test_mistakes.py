@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from tests.conformance.good_numpy import EVERYTHING, GoodLayer
 from tests.conformance.judged import adapter_of, failing, judge_all, lines, supported
-from tests.conformance.wrong_numpy import MISTAKES, AllOnes, AllZeros, GivesItsInput, Mistake, ZeroDebiased
+from tests.conformance.wrong import MISTAKES, Mistake
+from tests.conformance.wrong.nonsense import AllOnes, AllZeros, GivesItsInput
+from tests.conformance.wrong.options import ZeroDebiased
 
 from bn_conformance.adapter import Array, Capabilities, Convention
 from bn_conformance.case import Case

@@ -1,9 +1,9 @@
-"""The mistakes of `wrong_numpy.py` as adapters, which a worker process loads by `module:Class`."""
+"""The mistakes of `wrong/` as adapters, which a worker process loads by `module:Class`."""
 
 from __future__ import annotations
 
 from tests.conformance.good_numpy import GoodNumpy
-from tests.conformance.wrong_numpy import MISTAKES
+from tests.conformance.wrong import MISTAKES
 
 from bn_conformance.adapter import Adapter
 

@@ -1,0 +1,30 @@
+"""Mistakes that people really make, each a small change of the right implementation, and what must catch it."""
+
+from tests.conformance.wrong import (
+    axes,
+    forward,
+    gradients,
+    inference,
+    memory,
+    nonsense,
+    options,
+    purity,
+    statistics,
+    stored,
+)
+from tests.conformance.wrong.mistake import MISTAKES, Mistake
+
+__all__ = [
+    "MISTAKES",
+    "Mistake",
+    "axes",
+    "forward",
+    "gradients",
+    "inference",
+    "memory",
+    "nonsense",
+    "options",
+    "purity",
+    "statistics",
+    "stored",
+]
