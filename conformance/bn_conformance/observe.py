@@ -244,9 +244,15 @@ class _Run:
             if self.case.overwrites:
                 dx, dgamma, dbeta = map(_copied, (seen.backward.dx, seen.backward.dgamma, seen.backward.dbeta))
                 seen.backward = replace(seen.backward, dx=dx, dgamma=dgamma, dbeta=dbeta)
-                self._overwrite(layer)
+                self._overwrite(layer, ("x of forward",) if data.second is not None else ())
             if data.second is not None:
                 seen.second = host.double_backward(layer, data.dy, *data.second)
+                if self.case.overwrites:
+                    ds_dx, ds_dgamma, ds_ddy = map(
+                        _copied, (seen.second.ds_dx, seen.second.ds_dgamma, seen.second.ds_ddy)
+                    )
+                    seen.second = replace(seen.second, ds_dx=ds_dx, ds_dgamma=ds_dgamma, ds_ddy=ds_ddy)
+                    self._overwrite(layer)
             seen.after = host.running_statistics(layer)
         self.statistics = seen.after
 

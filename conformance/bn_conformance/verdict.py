@@ -15,6 +15,7 @@ from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
 from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, fault, judged_vector, same_pair
 from bn_reference.bounds import Bound
+from bn_reference.formats import Format
 from bn_reference.golden import Expected, Statistics
 from bn_reference.quad import Quad, to_quad
 
@@ -101,6 +102,7 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
         elif isinstance(step, SetStatistics):
             trajectory = None
         elif isinstance(step, Reload):
+            frozen = False  # being frozen is no part of a state, and the layer that loads it is a new one
             yield from _reloaded(judgement, seen, position)
         elif isinstance(step, Batch):
             if position == len(seen.steps):  # it refused here
@@ -111,8 +113,18 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                 trajectory, judged = walker.along(trajectory)
                 if position:
                     yield from judged
+                if _overflows(trajectory, judgement.formats.statistics):
+                    trajectory = None  # what a layer that kept inf there gives next is judged from what it kept
             updates += walker.moves
             position += 1
+
+
+def _overflows(statistics: Statistics, format_: Format) -> bool:
+    """Whether a finite statistic, give or take its error, is beyond the largest number of its format."""
+    pairs = ((statistics.mean, statistics.mean_error), (statistics.variance, statistics.variance_error))
+    return any(
+        bool(np.any(np.isfinite(values) & (np.abs(values) + errors > format_.largest))) for values, errors in pairs
+    )
 
 
 def _purity_of_all(seen: Observation) -> Iterator[Quantity]:

@@ -303,15 +303,15 @@ class PlainLayer(DoubleBackward):
         self.beta = self.beta if beta is None else beta.astype(self.parameters)
 
     def state(self) -> Mapping[str, Array]:
-        """What a saved model holds."""
+        """What a saved model holds; being frozen is no part of it."""
         named = {name: getattr(self, name).copy() for name in ("gamma", "beta", "running_mean", "running_var")}
-        return {**named, "updates": np.array(self.updates), "frozen": np.array(self.frozen)}
+        return {**named, "updates": np.array(self.updates)}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
         """Load what `state` gave."""
         self.set_parameters(state["gamma"], state["beta"])
         self.set_running_statistics(state["running_mean"], state["running_var"])
-        self.updates, self.frozen = int(state["updates"]), bool(state["frozen"])
+        self.updates = int(state["updates"])
 
     def freeze(self) -> None:
         """Use the running statistics from now on, and never move them."""

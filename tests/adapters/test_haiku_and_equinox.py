@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.adapters.own_process import calls
 from tests.adapters.test_tensorflow_ops import (
     CHANNELS,
     check_backward_is_of_the_latest_forward,
@@ -26,20 +23,10 @@ from bn_conformance.adapter import Adapter, LayerConfig
 ADAPTERS: dict[str, type[Adapter]] = {adapter.name: adapter for adapter in (HaikuBatchNorm, EquinoxBatch)}
 
 
-def set_environment(environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-
-
 @pytest.fixture(scope="module", params=ADAPTERS)
 def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Call a function of an adapter where JAX starts with the adapter's environment."""
-    adapter = ADAPTERS[request.param]
-    missing = [module for module in adapter.requires if importlib.util.find_spec(module) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed: {adapter.install}")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, set_environment, (dict(adapter.environment),)) as pool:
-        yield lambda function: pool.submit(function, adapter).result(timeout=300)
+    yield from calls(ADAPTERS[request.param])
 
 
 def check_debiasing(adapter: type[Adapter]) -> None:

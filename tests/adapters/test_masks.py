@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.adapters.own_process import calls
 from tests.adapters.test_tensorflow_ops import CHANNELS, draw, rows
 
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
@@ -24,20 +21,10 @@ ADAPTERS: dict[str, type[Adapter]] = {
 LAST = LayerConfig(num_channels=CHANNELS, rank=3, channel_axis=2, momentum=0.25)
 
 
-def set_environment(environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-
-
 @pytest.fixture(scope="module", params=ADAPTERS)
 def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Call a function of an adapter where its framework starts with its environment."""
-    adapter = ADAPTERS[request.param]
-    missing = [module for module in adapter.requires if importlib.util.find_spec(module) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed: {adapter.install}")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, set_environment, (dict(adapter.environment),)) as pool:
-        yield lambda function: pool.submit(function, adapter).result(timeout=300)
+    yield from calls(ADAPTERS[request.param])
 
 
 def close(got: Any, expected: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.adapter import Array
+from bn_conformance.adapter import Array, Convention, LayerConfig
 from bn_conformance.targets import TargetError, module_of, split
 
 CHANNELS = 3
@@ -81,6 +81,34 @@ class Constructor:
     def arguments(self, **chosen: Any) -> dict[str, Any]:
         """Keyword arguments by the class's own names, of those that it takes."""
         return {self.names[name]: value for name, value in chosen.items() if name in self.names}
+
+    def described(self, *names: str) -> str:
+        """The arguments that it takes of some, by the class's own names, with the defaults of eps and momentum."""
+        found = []
+        for name in names:
+            if name in self.names:
+                default = self.number(name) if name in ("eps", "momentum") else None
+                found.append(self.names[name] + ("" if default is None else f"={default:g}"))
+        return ", ".join(found) or "no arguments"
+
+    def chosen(self, config: LayerConfig, convention: Convention) -> dict[str, Any]:
+        """The eps and the momentum that a configuration sets, the momentum in the class's own direction."""
+        found: dict[str, Any] = {}
+        if config.eps is not None:
+            found["eps"] = config.eps
+        if config.momentum is not None:
+            found["momentum"] = config.keep if convention.momentum_weighs == "old" else config.momentum
+        return found
+
+    def refusal(self, config: LayerConfig, convention: Convention) -> str | None:
+        """Why a configuration's eps or momentum cannot be had; None where they can."""
+        for name in ("eps", "momentum"):
+            if getattr(config, name) is None:
+                if getattr(convention, f"default_{name}") is None:
+                    return f"the class has no default {name}"
+            elif name not in self.names:
+                return f"the constructor takes no argument for {name}"
+        return None
 
     def number(self, name: str) -> float | None:
         """The default of an argument where that is a number."""

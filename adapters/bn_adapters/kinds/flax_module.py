@@ -12,7 +12,7 @@ import numpy as np
 
 from bn_adapters.flax_modules import JAX_ENVIRONMENT, FlaxNnx, LinenLayer, NnxLayer
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
-from bn_conformance.adapter import Capabilities, Layer, LayerConfig
+from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.kinds import Kind
 from bn_conformance.targets import TargetError
 
@@ -37,32 +37,22 @@ class _FlaxCode(FlaxNnx):
     notes: ClassVar[tuple[str, ...]]
 
     def build(self, config: LayerConfig) -> Layer:
-        make = partial(_module, self.takes, self.convention.momentum_weighs == "old")
+        make = partial(_module, self.takes, self.convention)
         return type(self).layer(config, False, make, self.argument)
 
     def supports(self, config: LayerConfig) -> str | None:
-        for name in ("eps", "momentum"):
-            if getattr(config, name) is None:
-                if getattr(self.convention, f"default_{name}") is None:
-                    return f"the class has no default {name}"
-            elif name not in self.takes.names:
-                return f"the constructor takes no {KNOWN[name][0]}"
-        return None
+        return self.takes.refusal(config, self.convention)
 
 
-def _module(takes: Constructor, weighs_old: bool, config: LayerConfig) -> Any:
+def _module(takes: Constructor, convention: Convention, config: LayerConfig) -> Any:
     """A fresh module."""
     import jax.numpy as jnp
 
-    chosen: dict[str, Any] = {"rngs": None}
+    chosen = takes.chosen(config, convention) | {"rngs": None}
     if "rngs" in takes.names:
         from flax import nnx
 
         chosen["rngs"] = nnx.Rngs(0)
-    if config.eps is not None:
-        chosen["eps"] = config.eps
-    if config.momentum is not None:
-        chosen["momentum"] = config.keep if weighs_old else config.momentum
     arguments = takes.arguments(
         axis=config.channel_axis, gamma=config.gamma, beta=config.beta, dtype=jnp.dtype(config.dtype),
         param_dtype=jnp.dtype(config.parameter_dtype), **chosen,
@@ -97,7 +87,7 @@ def adapter(code: str) -> type[FlaxNnx]:
     if not wide:  # its formats are what JAX makes of a float, which is float32 where 64 bits are not asked for
         jax.config.update("jax_enable_x64", False)
     layer = LinenLayer if linen else NnxLayer
-    make = partial(_module, takes, True)
+    make = partial(_module, takes, FlaxNnx.convention)
     ranks, refused = _ranks(layer, make, argument, name)
     layouts = {"last"}
     if "axis" in takes.names and max(ranks) > 3:
@@ -119,10 +109,9 @@ def adapter(code: str) -> type[FlaxNnx]:
         convention = replace(FlaxNnx.convention, **defaults, **kept)  # type: ignore[arg-type]
     except ValueError as error:
         raise TargetError(f"{name}: {error}") from None
-    arguments = [_argument(takes, key) for key in ("channels", *KNOWN) if key in takes.names]
     where = f"channels {' and '.join(sorted(layouts))}"
     notes = (
-        f"{'linen' if linen else 'nnx'}, called with {argument}; built with {', '.join(arguments) or 'no arguments'}",
+        f"{'linen' if linen else 'nnx'}, called with {argument}; built with {takes.described('channels', *KNOWN)}",
         f"gamma and beta: {', '.join(sorted(capabilities.affine))}; "
         f"formats {' and '.join(sorted(capabilities.dtypes))}; {where}",
         f"x of rank {', '.join(map(str, ranks))}" + "".join(f"; not {rank} ({why})" for rank, why in refused.items()),
@@ -132,11 +121,6 @@ def adapter(code: str) -> type[FlaxNnx]:
         "argument": argument, "notes": notes, "__module__": __name__,
     }  # fmt: skip
     return type(built.__name__, (_FlaxCode,), dict(attributes))
-
-
-def _argument(takes: Constructor, key: str) -> str:
-    default = takes.number(key)
-    return takes.names[key] + (f"={default:g}" if key in ("eps", "momentum") and default is not None else "")
 
 
 def _ranks(layer: Any, make: Any, argument: str, name: str) -> tuple[list[int], dict[int, str]]:

@@ -27,7 +27,7 @@ from bn_adapters.keras_layers import (
     load_keras,
 )
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
-from bn_conformance.adapter import Capabilities, Layer, LayerConfig
+from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.kinds import Kind
 from bn_conformance.targets import TargetError
 
@@ -49,25 +49,15 @@ class _KerasCode(KerasAdapter):
 
     def build(self, config: LayerConfig) -> Layer:
         keras = load_keras(self.backend)
-        return self.layer_class(keras, config, _layer(self.takes, config, self.convention.momentum_weighs == "old"))
+        return self.layer_class(keras, config, _layer(self.takes, config, self.convention))
 
     def supports(self, config: LayerConfig) -> str | None:
-        for name in ("eps", "momentum"):
-            if getattr(config, name) is None:
-                if getattr(self.convention, f"default_{name}") is None:
-                    return f"the class has no default {name}"
-            elif name not in self.takes.names:
-                return f"the constructor takes no {KNOWN[name][0]}"
-        return None
+        return self.takes.refusal(config, self.convention)
 
 
-def _layer(takes: Constructor, config: LayerConfig, weighs_old: bool) -> Any:
+def _layer(takes: Constructor, config: LayerConfig, convention: Convention) -> Any:
     """A fresh layer, which is not built yet."""
-    chosen: dict[str, Any] = {}
-    if config.eps is not None:
-        chosen["eps"] = config.eps
-    if config.momentum is not None:
-        chosen["momentum"] = config.keep if weighs_old else config.momentum
+    chosen = takes.chosen(config, convention)
     return takes.built(
         **takes.arguments(axis=config.channel_axis, gamma=config.gamma, beta=config.beta, dtype=config.dtype, **chosen)
     )
@@ -121,8 +111,7 @@ def adapter(code: str, backend: str = "") -> type[KerasAdapter]:
     )
     defaults = {key: takes.number(key) for key in ("eps", "momentum")}
     notes = (
-        f"on {backend}; built with "
-        + (", ".join(_argument(takes, key) for key in KNOWN if key in takes.names) or "no arguments"),
+        f"on {backend}; built with {takes.described(*KNOWN)}",
         f"gamma and beta: {', '.join(sorted(capabilities.affine))}; "
         f"formats {' and '.join(sorted(capabilities.dtypes))}; channels {' and '.join(sorted(layouts))}",
         f"x of rank {', '.join(map(str, ranks))}" + "".join(f"; not {rank} ({why})" for rank, why in refused.items()),
@@ -136,11 +125,6 @@ def adapter(code: str, backend: str = "") -> type[KerasAdapter]:
         "__module__": __name__,
     }
     return type(built.__name__, (_KerasCode, ON[backend]), attributes)
-
-
-def _argument(takes: Constructor, key: str) -> str:
-    default = takes.number(key)
-    return takes.names[key] + (f"={default:g}" if key in ("eps", "momentum") and default is not None else "")
 
 
 def _convention(name: str, base: type[KerasAdapter], defaults: Mapping[str, float | None]) -> Any:
@@ -162,7 +146,7 @@ def _inspect(takes: Constructor, name: str) -> Any:
         TargetError: it cannot be built, or lacks something.
     """
     try:
-        layer = _layer(takes, _config(), True)
+        layer = _layer(takes, _config(), KerasAdapter.convention)
         layer.build((None, 5, 2, CHANNELS))
     except Exception as error:
         raise TargetError(f"{name} cannot be built: {one_line(error)}; {ARGUMENTS}") from None
@@ -208,7 +192,7 @@ def _refusal(base: type[KerasAdapter], takes: Constructor, rank: int, axis: int)
     """None where a layer takes an x of a rank with its channels on an axis, else why it does not."""
     config, x = _config(rank, axis), trial(rank, axis)
     try:
-        layer = base.layer_class(load_keras(base.backend), config, _layer(takes, config, True))
+        layer = base.layer_class(load_keras(base.backend), config, _layer(takes, config, base.convention))
         shapes = [np.shape(layer.forward(x, training)) for training in (True, False)]
     except Exception as error:
         return one_line(error)

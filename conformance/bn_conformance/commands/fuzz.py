@@ -18,9 +18,10 @@ import click
 from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
 from bn_conformance.commands.kinds import target_of
+from bn_conformance.commands.probe import one_implementation
 from bn_conformance.explain import explain, one_line
 from bn_conformance.fuzz.document import Regression, RegressionError, named, read_all, write
-from bn_conformance.implementations import OK, Implementation
+from bn_conformance.implementations import Implementation
 from bn_conformance.outcomes import Verdict
 from bn_conformance.plan import Options, Plan
 from bn_conformance.results import Item
@@ -51,7 +52,7 @@ def fuzz(
     """Run saved regressions, then draw until something fails or the time is over; gives the exit code."""
     _check(seconds, configs, timeout, out)
     _need_hypothesis()
-    implementation = _implementation(target_of(target, kind, convention), device)
+    implementation = one_implementation(target_of(target, kind, convention), device)
     saved = _saved(regressions, out)
     plan = _plan(implementation, saved, level, device, known_faults, timeout, in_process)
     runner = Runner(plan, explains=False)
@@ -81,22 +82,6 @@ def _need_hypothesis() -> None:
         import hypothesis  # noqa: F401 - only whether it is there
     except ImportError:
         raise click.UsageError("fuzz needs hypothesis; run: pip install 'bnconform[fuzz]'") from None
-
-
-def _implementation(target: str, device: str) -> Implementation:
-    from bn_conformance.implementations import UnknownImplementation, find
-    from bn_conformance.targets import TargetError
-
-    try:
-        found = find([target], device)
-    except (UnknownImplementation, TargetError) as error:
-        raise click.UsageError(str(error)) from None
-    if len(found) != 1:
-        names = ", ".join(entry.name for entry in found)
-        raise click.UsageError(f"{target!r} names several implementations ({names}); give one")
-    if found[0].status != OK:
-        raise click.UsageError(f"{found[0].name}: {found[0].message}")
-    return found[0]
 
 
 def _saved(paths: Sequence[str], out: str) -> tuple[Regression, ...]:

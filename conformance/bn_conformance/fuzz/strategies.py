@@ -296,12 +296,10 @@ class _Steps:
         return [*between, self._batch()]
 
     def _between(self, before: tuple[Step, ...]) -> list[Step]:
-        # Being frozen is no part of a state, so that a frozen layer is not saved here.
-        saves = self.can.state and bool(before) and not any(isinstance(step, Freeze) for step in before)
         kinds = [
             *(["statistics"] if self.can.set_statistics else []),
             "parameters",
-            *(["reload"] if saves else []),
+            *(["reload"] if self.can.state and before else []),
             *(["freeze"] if self.can.freeze else []),
         ]
         kind = self.source.pick(*kinds)

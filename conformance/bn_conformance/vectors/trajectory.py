@@ -62,7 +62,7 @@ def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[Walke
             given = {name: one.vector(config.num_channels, config.parameter_dtype) for name, one in recipes.items()}
             walked = Walked(step, state, state, vectors=given)
         else:
-            frozen = frozen or isinstance(step, Freeze)
+            frozen = isinstance(step, Freeze)  # the other such step, a reload, gives a new layer, which is not
             walked = Walked(step, state, state)
         state = walked.after
         yield walked
