@@ -13,7 +13,7 @@ from bn_reference.golden import Expected, Golden, Parameters, Statistics
 from bn_reference.quad import Quad, to_quad
 from bn_reference.running import eps_of
 
-CAPACITY = 600
+CAPACITY = 1500
 """Cases whose data and goldens are kept."""
 
 
@@ -39,7 +39,7 @@ class Goldens:
 
     def __init__(self) -> None:
         self._data: OrderedDict[str, CaseData] = OrderedDict()
-        self._steps: OrderedDict[tuple[str, str], tuple[StepGolden, ...]] = OrderedDict()
+        self._steps: OrderedDict[tuple[str, float], tuple[StepGolden, ...]] = OrderedDict()
 
     def data(self, case: Case) -> CaseData:
         """The tensors of a case."""
@@ -50,20 +50,16 @@ class Goldens:
         return self._data[case.id]
 
     def steps(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
-        """Goldens of a case's steps with data, in order."""
-        key = case.id, repr(convention)
+        """Goldens of a case's steps with data, in order; computed once for all conventions that share the eps."""
+        key = case.id, float(eps_of(case.config, convention))
         if key not in self._steps:
-            self._steps[key] = self._shared(case, convention) or self._compute(case, convention)
+            self._steps[key] = self._compute(case, convention)
             if len(self._steps) > CAPACITY:
                 self._steps.popitem(last=False)
-        return self._steps[key]
-
-    def _shared(self, case: Case, convention: Convention) -> tuple[StepGolden, ...] | None:
-        """The steps of another convention, rebound, where batch results cannot differ: the same eps and formats."""
-        for (case_id, _), steps in self._steps.items():
-            if case_id == case.id and steps and eps_of(case.config, convention) == steps[0].golden.eps:
-                return tuple(replace(step, golden=step.golden.under(convention)) for step in steps)
-        return None
+        steps = self._steps[key]
+        if not steps or steps[0].golden.convention == convention:
+            return steps
+        return tuple(replace(step, golden=step.golden.under(convention)) for step in steps)
 
     def _compute(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
         data, axis = self.data(case), case.config.channel_axis

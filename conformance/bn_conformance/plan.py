@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -164,24 +164,40 @@ def _case_matches(case_id: str, pattern: str) -> bool:
     return case_id == pattern or matches_pattern(case_id, pattern)
 
 
+SEPARATOR = "#"
+"""Between the implementation and the number of a block."""
+
+
 def blocks(plan: Plan, count: int) -> dict[str, str]:
     """A block for each item: items of one implementation in `count` blocks of about equal size, signatures together.
 
     A block is what a process works on at a time, so that each signature is compiled in one process alone and one
-    implementation still keeps every core busy.
+    implementation still keeps every core busy. A signature has the same number in every implementation where sizes
+    allow it, so that the goldens of its cases are computed in one process alone, too.
     """
-    sizes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    items = plan.items()
+    items, count = plan.items(), max(count, 1)
+    sizes: dict[str, Counter[str]] = defaultdict(Counter)
     for implementation, case in items.values():
         sizes[implementation.name][case.signature] += 1
-    place: dict[tuple[str, str], int] = {}
-    for name, signatures in sizes.items():
-        loads = [0] * max(count, 1)
-        for signature, size in sorted(signatures.items(), key=lambda entry: -entry[1]):
-            lightest = loads.index(min(loads))
-            loads[lightest] += size + 10
-            place[name, signature] = lightest
+    homes = _placed(sum(sizes.values(), Counter[str]()), count, {})
+    places = {name: _placed(own, count, homes) for name, own in sizes.items()}
     return {
-        item_id: f"{implementation.name}#{place[implementation.name, case.signature]}"
+        item_id: f"{implementation.name}{SEPARATOR}{places[implementation.name][case.signature]}"
         for item_id, (implementation, case) in items.items()
     }
+
+
+def _placed(sizes: Counter[str], count: int, homes: Mapping[str, int]) -> dict[str, int]:
+    """A number for each signature: its home where that has room, else where there is least."""
+    loads, places = [0] * count, dict[str, int]()
+    room = 1.1 * (sizes.total() + OF_ONE_SIGNATURE * len(sizes)) / count
+    for signature, size in sizes.most_common():
+        load, home = size + OF_ONE_SIGNATURE, homes.get(signature)
+        place = loads.index(min(loads)) if home is None or loads[home] + load > room else home
+        loads[place] += load
+        places[signature] = place
+    return places
+
+
+OF_ONE_SIGNATURE = 10
+"""What a signature costs beside its items, as if they were so many: it may have to be compiled."""

@@ -1,4 +1,8 @@
-"""How pytest-xdist hands out the matrix: by implementation and block of signatures, in the order of the plan."""
+"""How pytest-xdist hands out the matrix: by implementation and block of signatures, in the order of the plan.
+
+A process gets the blocks of its own number, implementation after implementation, so that it meets the same cases again
+and has their goldens already; when none of them is left it takes others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from bn_conformance.plan import SEPARATOR
 
 
 class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is untyped
@@ -22,6 +28,12 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
         super().__init__(config, log)
         self._block_of = block_of
         config.option.loadscopereorder = False
+
+    def _assign_work_unit(self, node: Any) -> None:
+        own = f"{SEPARATOR}{list(self.registered_collections).index(node)}"
+        scope = next((scope for scope in self.workqueue if scope.endswith(own)), next(reversed(self.workqueue)))
+        self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         return self._block_of.get(item_id(nodeid), nodeid)

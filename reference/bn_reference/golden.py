@@ -157,7 +157,7 @@ class Golden:
     def under(self, convention: Convention) -> Golden:
         """The same batch under a convention with the same eps: what was computed of the batch is shared."""
         other = Golden(self.config, convention, self.x, self.parameters, self.exact_statistics, self.mask)
-        other._training, other._errors = self._batch(), self._errors
+        other._training, other._errors = self._training, self._errors
         return other
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:

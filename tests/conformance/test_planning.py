@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from tests.conformance.good_numpy import EVERYTHING
 from bn_conformance.cases import all_cases
 from bn_conformance.implementations import Implementation
 from bn_conformance.known_faults import KnownFault, KnownFaultsError, load, matching, parse, shipped
-from bn_conformance.plan import Options, Plan, PlanError, blocks, select_cases
-from bn_conformance.scheduler import item_id
+from bn_conformance.plan import SEPARATOR, Options, Plan, PlanError, blocks, select_cases
+from bn_conformance.scheduler import BlockScheduling, item_id
 
 ONE = Implementation(
     name="some[thing]",
@@ -46,6 +47,36 @@ def test_a_signature_is_never_split_and_every_process_has_work(count: int) -> No
     loads = [list(found.values()).count(block) for block in sorted(set(found.values()))]
     assert len(loads) == count
     assert min(loads) * count >= 0.7 * sum(loads)
+
+
+def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_that_can_less() -> None:
+    less = replace(ONE, name="less", capabilities=replace(ONE.capabilities, masks=False, dtypes=frozenset({"float32"})))
+    plan = Plan(Options(cases=("*",)), (ONE, less), tuple(all_cases()), ())
+    numbers: dict[str, set[str]] = defaultdict(set)
+    for name, block in blocks(plan, 2).items():
+        numbers[plan.items()[name][1].signature].add(block.partition(SEPARATOR)[2])
+    assert sum(len(found) > 1 for found in numbers.values()) <= len(numbers) // 10
+
+
+class Node:
+    """Stands for a process of xdist."""
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.given += indices
+
+
+def test_a_process_gets_the_blocks_of_its_number_and_then_others() -> None:
+    scheduling, nodes = BlockScheduling.__new__(BlockScheduling), (Node(), Node())
+    units = ["a#0", "a#1", "b#0", "b#1"]
+    scheduling.workqueue = OrderedDict((unit, {unit: False}) for unit in units)
+    scheduling.registered_collections = OrderedDict.fromkeys(nodes, units)
+    scheduling.assigned_work = {}
+    for node in (nodes[1], nodes[0], nodes[1], nodes[1]):
+        scheduling._assign_work_unit(node)
+    assert [[units[index] for index in node.given] for node in nodes] == [["a#0"], ["a#1", "b#1", "b#0"]]
 
 
 def test_items_come_by_signature() -> None:
