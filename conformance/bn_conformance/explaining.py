@@ -21,7 +21,8 @@ from bn_conformance.adapter import Convention, Layer
 from bn_conformance.case import Case
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.goldens import Goldens, StepGolden
-from bn_conformance.host import BackwardResult, ForwardResult, LocalHost, Returned, SecondResult
+from bn_conformance.host import BackwardResult, ForwardResult, Returned, SecondResult
+from bn_conformance.local_host import LocalHost
 from bn_conformance.observe import Observation, StepObservation, observe
 from bn_conformance.results import Quantity
 from bn_conformance.verdict import Judgement, quantities_of

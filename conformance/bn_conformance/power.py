@@ -23,7 +23,7 @@ from bn_conformance.cases import all_cases
 from bn_conformance.deviant import EVERYTHING, PlainAdapter
 from bn_conformance.explaining import same
 from bn_conformance.goldens import Goldens
-from bn_conformance.host import LocalHost
+from bn_conformance.local_host import LocalHost
 from bn_conformance.observe import Observation, observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item

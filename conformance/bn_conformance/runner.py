@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from bn_conformance import outcomes
 from bn_conformance.case import Case
 from bn_conformance.goldens import Goldens
-from bn_conformance.host import Host, HostLost, LayerError, LocalHost
+from bn_conformance.host import Host, HostLost, LayerError
 from bn_conformance.implementations import Implementation
 from bn_conformance.isolated import IsolatedHost, Process
 from bn_conformance.known_faults import matching
+from bn_conformance.local_host import LocalHost
 from bn_conformance.observe import Observation
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.plan import Plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.host import LayerError, LocalHost
+from bn_conformance.host import LayerError
+from bn_conformance.local_host import LocalHost
 from bn_conformance.targets import describe, load_adapter
 from bn_conformance.wire import PROTOCOL, WireError, from_line, to_line
 

@@ -19,7 +19,7 @@ from bn_conformance.deviant import PlainAdapter
 from bn_conformance.diagnosis import diagnose
 from bn_conformance.explaining import Examination
 from bn_conformance.goldens import Goldens
-from bn_conformance.host import LocalHost
+from bn_conformance.local_host import LocalHost
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.power import judged_cases

@@ -11,7 +11,7 @@ from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, Lay
 from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
 from bn_conformance.goldens import Goldens
-from bn_conformance.host import LocalHost
+from bn_conformance.local_host import LocalHost
 from bn_conformance.outcomes import Threshold
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, run_case

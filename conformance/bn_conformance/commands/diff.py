@@ -12,7 +12,8 @@ from bn_conformance.commands.probe import emit, one_implementation, open_output,
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.diff.comparing import Diff, compare
 from bn_conformance.diff.parties import Party, PartyError, convention_party, is_convention
-from bn_conformance.host import Host, LayerError, LocalHost
+from bn_conformance.host import Host, LayerError
+from bn_conformance.local_host import LocalHost
 
 Opener = Callable[[], Host]
 

@@ -10,7 +10,7 @@ from bn_conformance import outcomes
 from bn_conformance.case import Case
 from bn_conformance.cases import all_cases
 from bn_conformance.goldens import Goldens
-from bn_conformance.host import LocalHost
+from bn_conformance.local_host import LocalHost
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item, Quantity
 from bn_conformance.run_case import Policy, run_case

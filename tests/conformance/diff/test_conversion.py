@@ -20,7 +20,7 @@ from bn_conformance.diff import recipe, verifying
 from bn_conformance.diff.comparing import Diff, compare
 from bn_conformance.diff.parties import Party, PartyError, convention_party
 from bn_conformance.diff.show import markdown, print_diff
-from bn_conformance.host import LocalHost
+from bn_conformance.local_host import LocalHost
 from bn_conformance.report.differences import render
 from bn_reference.deviations import catalogue
 from bn_reference.quad import to_float64, to_quad

@@ -14,10 +14,10 @@ from bn_conformance.cases import all_cases
 from bn_conformance.cases.law import COARSE_X, cases
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.explaining import same
-from bn_conformance.host import LocalHost
 from bn_conformance.laws.catalogue import LAWS, shuffle
 from bn_conformance.laws.differences import step_of
 from bn_conformance.laws.running import InexactData, base_of
+from bn_conformance.local_host import LocalHost
 from bn_conformance.observe import data_of, observe
 from bn_conformance.outcomes import Threshold
 from bn_conformance.power import OPPOSITE, Bench, is_caught

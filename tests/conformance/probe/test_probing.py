@@ -18,9 +18,9 @@ from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.cases import all_cases
 from bn_conformance.commands.probe import Worker
 from bn_conformance.deviant import PlainAdapter
-from bn_conformance.host import LocalHost
 from bn_conformance.implementations import Implementation
 from bn_conformance.known_faults import KnownFault
+from bn_conformance.local_host import LocalHost
 from bn_conformance.probe.finding import AGREED, FAILED, FAILING, NOTHING, Finding, Status, exit_code
 from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.probe.probing import probe, with_known
