@@ -23,7 +23,8 @@ from bn_conformance.deviant import PlainAdapter
 from bn_conformance.goldens import Goldens, StepGolden
 from bn_conformance.host import BackwardResult, ForwardResult, Returned, SecondResult
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observe import Observation, StepObservation, observe
+from bn_conformance.observation import Observation, StepObservation
+from bn_conformance.observe import observe
 from bn_conformance.results import Quantity
 from bn_conformance.verdict import Judgement, quantities_of
 from bn_conformance.views import realise
