@@ -48,6 +48,9 @@ OF_A_CLAUSE, MOST_CASES = 3, 16
 NEVER = 1e6
 """How much remains unexplained where an error is raised that the deviation does not raise, or the opposite."""
 
+SLACK = 4.0
+"""How much more than a right layer a deviating one may be off: bounds are those of the right arithmetic."""
+
 PAIRED_IN_VAIN = 2
 """Cases that no pair explains, after which pairs are tried no more: they would cost minutes, and explain nothing."""
 
@@ -303,7 +306,7 @@ def _moved(expected: Expected, theirs: Returned | None, axis: int) -> Expected:
         return expected
     precise = theirs.dtype == QUAD or theirs.dtype == np.float64
     rounding = to_quad(0.0 if precise else 2.0 * format_of(theirs.dtype).unit_roundoff) * np.abs(values)
-    growth = _growth(expected.values, values)
+    growth = SLACK * _growth(expected.values, values)
 
     def bound(grade: Grade) -> Bound:
         allowed, meaningful = expected.bound(grade)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.case import Batch, Case, Reload, SetParameters, SetStatistics, Step
+from bn_conformance.case import Batch, Case, Reload, SetParameters, SetStatistics, Step, unsupported_reason
 from bn_conformance.case_data import data_of
+from bn_conformance.case_power import power_of
+from bn_conformance.deviant import EVERYTHING
 from bn_conformance.goldens import Goldens
 from bn_conformance.implementations import UnknownImplementation, find
 from bn_conformance.recipes import Recipe
@@ -46,6 +48,9 @@ def describe(case: Case, implementation: str = "", source: str = "") -> str:
                 f"Goldens of the first step ({implementation or 'convention of torch.nn'})",
                 *_goldens(case, convention),
             ]
+        if not unsupported_reason(case, EVERYTHING):
+            lines += ["", "Power (error of the deviations that break a clause, over what the loosest level allows)"]
+            lines += _power(case)
     lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
     lines += [f"    {line}" for line in reproduction(case, source)]
     replay = f" --regressions '{source}'" if source else ""
@@ -132,6 +137,24 @@ def _goldens(case: Case, convention: Convention) -> list[str]:
                 f"  {name:7} first value {values[0]:.17g}, allowed {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
             )
     return lines or [f"  nothing: x has shape {batch.shape}"]
+
+
+def _power(case: Case) -> list[str]:
+    lines = []
+    for claim in power_of(case):
+        caught = [f"{one.deviation} {_times(one.ratio)}" for one in claim.caught]
+        text = f"{len(caught)} caught" if caught else "none of its own caught"
+        if caught:
+            text += f", from {caught[0]} to {caught[-1]}" if len(caught) > 1 else f", {caught[0]}"
+        if claim.any_way:
+            text += f"; of any clause {claim.any_way.deviation} {_times(claim.any_way.ratio)}"
+        text += f"; {len(claim.missed)} others are for other cases" if claim.missed else ""
+        lines.append(f"  {claim.clause:8} {text}")
+    return lines
+
+
+def _times(ratio: float) -> str:
+    return "by more than numbers can say" if ratio == np.inf else f"{ratio:.3g} times"
 
 
 def reproduction(case: Case, source: str = "") -> list[str]:

@@ -79,7 +79,7 @@ def _of_layout(layout: Layout, formats: Formats) -> Iterator[Case]:
     title = "a mask that counts one position, then inference"
     steps = (train(layout, mask=Mask(kind="one"), judge=False), evaluate(layout))
     yield _case(
-        layout, formats, "one", title, ("EDGE-1", "MASK-2"), steps, judges=OUTPUTS | STATISTICS,
+        layout, formats, "one", title, ("EDGE-1",), steps, judges=OUTPUTS | STATISTICS,
         expects="numbers-or-refusal", finite_statistics=True,
     )  # fmt: skip
     title = "a mask that counts nothing, then inference"

@@ -25,6 +25,7 @@ MODULES: tuple[str, ...] = (
     "gradients",
     "parameter_gradients",
     "masks",
+    "masked_sums",
     "second_order",
     "accumulation",
     "numerics",

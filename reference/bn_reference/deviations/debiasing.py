@@ -113,3 +113,17 @@ class DebiasCountsInference(PlainLayer):
         y = super().forward_masked(x, mask, training)
         self.updates += not self.uses_batch(training)
         return y
+
+
+@deviation("debias-cumulative-too", clause="STAT-9", effect="cumulative averages grow with every step",
+           requires=_ZERO_DEBIAS)  # fmt: skip
+class DebiasCumulativeToo(PlainLayer):
+    """A cumulative average, which its initial values have no weight in, is divided by 1 - (1 - 1 / t) ** t as well."""
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        """And divided."""
+        super().move(mean, variance, count)
+        if self.config.momentum == CUMULATIVE and self.updates > 1:
+            share = 1.0 - (1.0 - 1.0 / self.updates) ** self.updates
+            self.running_mean = self.store(self.wide(self.running_mean) / self.constant(share), self.kept)
+            self.running_var = self.store(self.wide(self.running_var) / self.constant(share), self.kept)

@@ -240,3 +240,13 @@ class TrainingDgammaByRunningStatistics(PlainLayer):
         assert self.saved is not None
         inverse = self.normaliser(self.column(self.running_var), self.saved.mode)
         return super().dgamma(dy, (self.saved.rows - self.column(self.running_mean)) * inverse)
+
+
+@deviation("dy-scaled-to-largest", clause="GRAD-5", effect="one batch without a loss turns a model to NaN")
+class DyScaledToLargest(PlainLayer):
+    """dy is divided by its largest magnitude and the gradients multiplied by it, also where it is zero."""
+
+    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Scaled there and back."""
+        largest = np.abs(dy).max() if dy.size else self.constant(1.0)
+        return np.asarray(super().dx(dy / largest, normalised, saved) * largest)

@@ -109,7 +109,7 @@ def _reused(name: str, sentence: str, effect: str, which: str, by_class: bool) -
             return np.asarray(buffer)
 
     Reused.__doc__ = sentence
-    deviation(name, clause="PURE-1", effect=effect, numeric=False)(Reused)
+    deviation(name, clause="PURE-4", effect=effect, numeric=False)(Reused)
 
 
 _reused("y-overwritten-by-next-call", "y lies in a buffer of the layer, which its next call overwrites.",

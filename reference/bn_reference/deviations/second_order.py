@@ -65,6 +65,8 @@ _method("second-dy-without-dgamma", "SECOND-3", "second_dy", "ds_ddy lacks what 
         lambda layer, value, twice: value - twice.v_dgamma * twice.normalised)  # fmt: skip
 _method("second-dy-without-dbeta", "SECOND-3", "second_dy", "ds_ddy lacks what weighs dbeta.",
         lambda layer, value, twice: value - twice.v_dbeta)  # fmt: skip
+_method("second-inference-without-dbeta", "SECOND-4", "second_dy", "ds_ddy in inference lacks what weighs dbeta.",
+        lambda layer, value, twice: value - (twice.saved.mode == "inference") * twice.v_dbeta)  # fmt: skip
 _method(
     "second-dy-without-mean",
     "SECOND-3",
