@@ -75,7 +75,8 @@ class Capabilities:
         freeze: whether `Layer.freeze` works.
         state: whether `Layer.state` and `Layer.load_state` work.
         set_statistics: whether `Layer.set_running_statistics` works.
-        compiles: each new shape costs a compilation, so that sweeps over sizes are left out.
+        compiles: each new shape costs a compilation, so that sweeps over sizes are left out, and 16-bit formats are
+            judged in one of the layouts that an implementation takes.
         threads: whether `Adapter.set_threads` works.
         concurrent: whether two layers may run at the same time in two Python threads.
         masks: whether `Layer.forward_masked` works.

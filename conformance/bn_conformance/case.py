@@ -178,6 +178,17 @@ class Case:
         return f"{'+'.join(shapes)}/{self.config.dtype}/{self.config.parameter_dtype}/{self.config.channel_axis}"
 
 
+def _judged_elsewhere(config: LayerConfig, can: Capabilities) -> bool:
+    """Whether a 16-bit case is one of a pair, and the other is judged: one with its channels elsewhere.
+
+    The same cases are there for images with their channels first and last. An implementation that takes both and
+    compiles for each gets those of plain 16-bit layers with channels first, and of mixed ones with channels last.
+    """
+    if config.rank != 4 or not config.dtype.endswith("float16") or not {"first", "last"} <= can.layouts:
+        return False
+    return config.layout == ("last" if config.dtype == config.parameter_dtype else "first")
+
+
 def unsupported_reason(case: Case, can: Capabilities) -> str | None:
     """None where the declared capabilities cover the case, else the first that is lacking, in a few words."""
     config = case.config
@@ -208,5 +219,6 @@ def unsupported_reason(case: Case, can: Capabilities) -> str | None:
         (case.threads > 1 and not can.threads, "setting the number of threads"),
         (case.concurrent > 0 and not can.concurrent, "running in two threads at the same time"),
         (case.sweep and can.compiles, "sweep over sizes (compiles for each shape)"),
+        (can.compiles and _judged_elsewhere(config, can), "these formats in this layout (compiles for each of them)"),
     )
     return next((f"{what} is not declared" for lacks, what in lacking if lacks), None)
