@@ -15,7 +15,7 @@ from typing import IO, Any
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.host import BackwardResult, ForwardResult, HostLost, LayerError, Returned, SecondResult
 from bn_conformance.outcomes import CRASHED, TIMED_OUT
-from bn_conformance.wire import WireError, from_line, to_line
+from bn_conformance.wire import Line, WireError, encode, from_line, read_line
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -51,15 +51,15 @@ class Process:
             env=os.environ | ONE_THREAD | dict(environment),
             start_new_session=True,
         )
-        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Line] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
+        while (line := read_line(self._process.stdout)).text:
             self._answers.put(line)
-        self._answers.put(b"")
+        self._answers.put(line)
 
     def ask(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
         """Send a request and wait for its answer.
@@ -76,7 +76,9 @@ class Process:
     def _exchange(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(to_line(request))
+            for piece in encode(request):
+                self._process.stdin.write(piece)
+            self._process.stdin.write(b"\n")
             self._process.stdin.flush()
         except OSError:
             raise self._lost() from None
@@ -85,7 +87,7 @@ class Process:
         except queue.Empty:
             message = f"{request['op']} did not answer within {limit:g} s; raise the limit with --timeout"
             raise HostLost(TIMED_OUT, message) from None
-        if not line:
+        if not line.text:
             raise self._lost()
         try:
             return from_line(line)
