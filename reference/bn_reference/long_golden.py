@@ -206,6 +206,8 @@ class _Backward:
         self._golden, self._dy = golden, dy
         self._batch, self._work = golden.batch, golden.work
         self._wide, self._narrow = golden._vectors_in(QUAD), golden._vectors_in(golden.work)
+        self._gamma = self._wide[2]
+        self._wide = (*self._wide[:2], None, None, self._wide[4])  # no y is wanted, and in binary128 it takes its time
         self._sums = GradientSums(self._blocks, golden.batch.count)
         self._dgamma, self._dbeta = added(map(self._totals, golden.batch.blocks()))
         self._mean = cache(self._mean_allowed)
@@ -245,7 +247,7 @@ class _Backward:
 
     def _dx(self, entries: slice) -> Expected:
         wide = self._golden._nodes(self._batch.rows(entries, QUAD), self._wide)
-        values = self._gradients(self._dy.rows(entries, QUAD), wide, self._wide[2]).dx
+        values = self._gradients(self._dy.rows(entries, QUAD), wide, self._gamma).dx
         at = cache(lambda: self._at(entries))
 
         def bound(grade: Grade) -> Bound:
