@@ -17,7 +17,7 @@ from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
 from bn_conformance.goldens import StepGolden
-from bn_conformance.observe import StepObservation
+from bn_conformance.observation import StepObservation
 from bn_conformance.results import Quantity
 from bn_reference.channels import channels_first
 from bn_reference.quad import to_float64

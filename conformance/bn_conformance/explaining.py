@@ -19,11 +19,13 @@ import numpy as np
 from bn_conformance import outcomes
 from bn_conformance.adapter import Convention, Layer
 from bn_conformance.case import Case
+from bn_conformance.case_data import CaseData
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.goldens import Goldens, StepGolden
 from bn_conformance.host import BackwardResult, ForwardResult, Returned, SecondResult
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observe import Observation, StepObservation, observe
+from bn_conformance.observation import Observation, StepObservation
+from bn_conformance.observe import observe
 from bn_conformance.results import Quantity
 from bn_conformance.verdict import Judgement, quantities_of
 from bn_conformance.views import realise
@@ -124,7 +126,6 @@ class _Examiner:
             return 0.0 if both else NEVER
         if self._case.expects == "refusal":
             return 0.0
-        own = self._faults(theirs)
         exact = self._observe(deviations, _Unrounded)
         if exact is None or exact.error is not None:
             return NEVER
@@ -133,22 +134,30 @@ class _Examiner:
         )
         judgement = Judgement(replace(self._case, **_LENIENT), self._data, rebased, self._convention)
         quantities = quantities_of(judgement, seen, None)
-        numbers = sum(_badness(quantity) for quantity in quantities if not quantity.message)
-        faults = {(quantity.name, quantity.message) for quantity in quantities if quantity.message}
-        return numbers + len(faults ^ own)
+        numbers = sum(_badness(quantity) for quantity in quantities if not _is_fault(quantity))
+        return numbers + len(self._faults(seen) ^ self._faults(theirs))
 
     def _observe(self, deviations: Sequence[Deviation], base: type[PlainLayer] = PlainLayer) -> Observation | None:
         if any(entry.under(self._convention) is None for entry in deviations):
             return None
         exact = base is _Unrounded
         adapter = PlainAdapter(deviations, self._convention, self._work if exact else None, base)
-        host = _Following(adapter, self._seen) if exact else LocalHost(adapter)
+        host = _Following(adapter, self._seen, self._data) if exact else LocalHost(adapter)
         return observe(self._case, self._data, host, self._convention.statistics_move == "explicit")
 
-    def _faults(self, theirs: Observation) -> set[tuple[str, str]]:
-        """What is wrong with a deviating layer beside its numbers."""
+    def _faults(self, seen: Observation) -> set[tuple[str, str]]:
+        """What is wrong with a layer beside the numbers that it computes."""
         judgement = Judgement(self._case, self._data, self._goldens, self._convention)
-        return {(one.name, one.message) for one in quantities_of(judgement, theirs, None) if one.message}
+        return {
+            (one.name, one.message or f"{one.outcome} {one.got}")
+            for one in quantities_of(judgement, seen, None)
+            if _is_fault(one)
+        }
+
+
+def _is_fault(quantity: Quantity) -> bool:
+    """Whether a quantity is no computed number: it has a message, or is what a fresh layer holds."""
+    return bool(quantity.message) or quantity.name.startswith("initial.")
 
 
 class _Unrounded(PlainLayer):
@@ -177,15 +186,18 @@ class _Following(LocalHost):
     have changed.
     """
 
-    def __init__(self, adapter: PlainAdapter, seen: Observation) -> None:
+    def __init__(self, adapter: PlainAdapter, seen: Observation, data: CaseData) -> None:
         super().__init__(adapter)
-        self._before = iter(seen.steps)
+        self._before = list(zip(data.batches, seen.steps, strict=False))
 
     def forward(self, layer: int, x: Any, view: str, training: bool, mask: Any = None) -> ForwardResult:
         """Take over the observed statistics, then run."""
-        step, plain = next(self._before, None), self._layers[layer]
-        if step is not None and step.before is not None and isinstance(plain, PlainLayer):
-            for name, vector in zip(("running_mean", "running_var"), step.before, strict=True):
+        plain = self._layers[layer]
+        before = None
+        if self._before and self._before[0][0].x is x:  # else it is another layer's, between the steps
+            before = self._before.pop(0)[1].before
+        if before is not None and isinstance(plain, PlainLayer):
+            for name, vector in zip(("running_mean", "running_var"), before, strict=True):
                 if isinstance(vector, np.ndarray) and vector.shape == getattr(plain, name).shape:
                     setattr(plain, name, vector.astype(plain.kept))
         return ForwardResult(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Batch, Case, Freeze
-from bn_conformance.observe import BatchData, CaseData, data_of
+from bn_conformance.case_data import BatchData, CaseData, data_of
 from bn_reference.channels import channels_first
 from bn_reference.golden import Expected, Golden, Parameters, Statistics
 from bn_reference.long_golden import LongGolden, Tensor

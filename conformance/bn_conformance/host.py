@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.wire import NotAnArray
@@ -67,17 +67,34 @@ class SecondResult:
     input_modified: bool
 
 
+@dataclass(frozen=True)
+class Call:
+    """One operation of a host, by its name, to be made with others."""
+
+    operation: str
+    arguments: Mapping[str, Any]
+
+
 class Host(Protocol):
     """Operations on the layers of one adapter. All raise `LayerError`; hosts in other processes also `HostLost`."""
 
     seconds: float
     """Time spent in the implementation's own calls so far."""
 
+    def run(self, calls: Sequence[Call]) -> tuple[list[Any], LayerError | None]:
+        """Make calls one after the other up to the first that raises: their results, and what that one raised.
+
+        It is what each of them alone does, without waiting for every answer in turn.
+        """
+
+    def reserve(self) -> int:
+        """A number for a layer that is built later."""
+
     def supports(self, config: LayerConfig) -> str | None:
         """See `Adapter.supports`."""
 
-    def build(self, config: LayerConfig) -> int:
-        """Build a layer and name it."""
+    def build(self, config: LayerConfig, layer: int | None = None) -> int:
+        """Build a layer and name it, by the number that was reserved for it if one was."""
 
     def forward(self, layer: int, x: Array, view: str, training: bool, mask: Array | None = None) -> ForwardResult:
         """Run forward (with a mask, the masked one) on a view of x."""

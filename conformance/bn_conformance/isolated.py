@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import signal
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
+import numpy as np
+
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.host import BackwardResult, ForwardResult, HostLost, LayerError, Returned, SecondResult
+from bn_conformance.host import BackwardResult, Call, ForwardResult, HostLost, LayerError, Returned, SecondResult
 from bn_conformance.outcomes import CRASHED, TIMED_OUT
 from bn_conformance.wire import Line, WireError, encode, from_line, read_line
 
@@ -54,6 +57,8 @@ class Process:
         self._answers: queue.SimpleQueue[Line] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self.layers = itertools.count(1)
+        """Numbers of layers, for all adapters of this process."""
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -61,31 +66,35 @@ class Process:
             self._answers.put(line)
         self._answers.put(line)
 
-    def ask(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
-        """Send a request and wait for its answer.
+    def ask(self, requests: Sequence[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
+        """Send requests and wait for their answers, each of which may take `limit` seconds.
 
         Raises:
-            HostLost: the process ended or did not answer within `limit` seconds; it is gone then.
+            HostLost: the process ended or did not answer in time; it is gone then.
         """
         try:
-            return self._exchange(request, limit)
+            self._send(requests)
+            return [self._answer(request["op"], limit) for request in requests]
         except BaseException:  # an answer that nobody waits for must not become that of the next request
             self.close()
             raise
 
-    def _exchange(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
+    def _send(self, requests: Sequence[dict[str, Any]]) -> None:
         assert self._process.stdin is not None
         try:
-            for piece in encode(request):
-                self._process.stdin.write(piece)
-            self._process.stdin.write(b"\n")
+            for request in requests:
+                for piece in encode(request):
+                    self._process.stdin.write(piece)
+                self._process.stdin.write(b"\n")
             self._process.stdin.flush()
         except OSError:
             raise self._lost() from None
+
+    def _answer(self, operation: str, limit: float) -> dict[str, Any]:
         try:
             line = self._answers.get(timeout=limit)
         except queue.Empty:
-            message = f"{request['op']} did not answer within {limit:g} s; raise the limit with --timeout"
+            message = f"{operation} did not answer within {limit:g} s; raise the limit with --timeout"
             raise HostLost(TIMED_OUT, message) from None
         if not line.text:
             raise self._lost()
@@ -158,46 +167,75 @@ class IsolatedHost:
         self.seconds = 0.0
         self.description = self._ask("load", limit=max(START_LIMIT, limit), target=target, device=device)
 
+    def run(self, calls: Sequence[Call]) -> tuple[list[Any], LayerError | None]:
+        """Make calls one after the other up to the first that raises: their results, and what that one raised."""
+        found: list[Any] = []
+        for some in _groups(calls):
+            error = self._group(some, self._limit, found)
+            if error is not None:
+                return found, error
+        return found, None
+
+    def _group(self, calls: Sequence[Call], limit: float, found: list[Any]) -> LayerError | None:
+        """Send calls together, append their results, and give the first error; what came after it was not run."""
+        requests = [_request(call) for call in calls]
+        for request in requests[1:]:
+            request["chained"] = True
+        for call, answer in zip(calls, self._process.ask(requests, limit), strict=True):
+            self.seconds = float(answer.get("seconds", 0.0))
+            if "error" in answer:
+                error = answer["error"]
+                return LayerError(call.operation, str(error.get("type")), str(error.get("message")))
+            found.append(_RESULTS.get(call.operation, _as_it_is)(answer.get("ok")))
+        return None
+
     def _ask(self, operation: str, limit: float | None = None, **arguments: Any) -> Any:
-        answer = self._process.ask({"op": operation, **arguments}, limit or self._limit)
-        self.seconds = float(answer.get("seconds", 0.0))
-        if "error" in answer:
-            error = answer["error"]
-            raise LayerError(operation, str(error.get("type")), str(error.get("message")))
-        return answer.get("ok")
+        found: list[Any] = []
+        error = self._group([Call(operation, arguments)], limit or self._limit, found)
+        if error is not None:
+            raise error
+        return found[0]
 
     def supports(self, config: LayerConfig) -> str | None:
         """See `Adapter.supports`; an adapter that sets no limits of its own is not asked."""
         if not self.description["limits"]:
             return None
-        reason = self._ask("supports", config=config.to_json())
+        reason = self._ask("supports", config=config)
         return None if reason is None else str(reason)
 
-    def build(self, config: LayerConfig) -> int:
-        """Build a layer and name it."""
-        return int(self._ask("build", config=config.to_json()))
+    def reserve(self) -> int:
+        """A number for a layer that is built later."""
+        return next(self._process.layers)
+
+    def build(self, config: LayerConfig, layer: int | None = None) -> int:
+        """Build a layer and name it, by the number that was reserved for it if one was."""
+        layer = self.reserve() if layer is None else layer
+        self._ask("build", config=config, layer=layer)
+        return layer
 
     def forward(self, layer: int, x: Array, view: str, training: bool, mask: Array | None = None) -> ForwardResult:
         """Run forward (with a mask, the masked one) on a view of x."""
-        masked: dict[str, Any] = {} if mask is None else {"mask": mask}
-        return ForwardResult(**self._ask("forward", layer=layer, x=x, view=view, training=training, **masked))
+        found: ForwardResult = self._ask("forward", layer=layer, x=x, view=view, training=training, mask=mask)
+        return found
 
     def backward(self, layer: int, dy: Array, view: str) -> BackwardResult:
         """Run backward on a view of dy."""
-        return BackwardResult(**self._ask("backward", layer=layer, dy=dy, view=view))
+        found: BackwardResult = self._ask("backward", layer=layer, dy=dy, view=view)
+        return found
 
     def double_backward(
         self, layer: int, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
     ) -> SecondResult:
         """Run double_backward."""
-        return SecondResult(
-            **self._ask("double_backward", layer=layer, dy=dy, v_dx=v_dx, v_dgamma=v_dgamma, v_dbeta=v_dbeta)
+        found: SecondResult = self._ask(
+            "double_backward", layer=layer, dy=dy, v_dx=v_dx, v_dgamma=v_dgamma, v_dbeta=v_dbeta
         )
+        return found
 
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Running mean and variance."""
-        mean, variance = self._ask("running_statistics", layer=layer)
-        return mean, variance
+        found: tuple[Returned, Returned] = self._ask("running_statistics", layer=layer)
+        return found
 
     def set_running_statistics(self, layer: int, mean: Array, variance: Array, view: str = "contiguous") -> None:
         """Set the running statistics from views of vectors."""
@@ -239,8 +277,48 @@ class IsolatedHost:
 
     def overwrite(self, layer: int, but: Sequence[str]) -> None:
         """Write over the arrays that a layer was given or gave, but those named so, as their owner may."""
-        self._ask("overwrite", layer=layer, but=list(but))
+        self._ask("overwrite", layer=layer, but=but)
 
     def drop(self, layer: int) -> list[str]:
         """Forget a layer; which arrays that it was given or gave have changed since, as `y of forward 1`."""
-        return [str(what) for what in self._ask("drop", layer=layer) or ()]
+        found: list[str] = self._ask("drop", layer=layer)
+        return found
+
+
+AT_A_TIME = 1 << 20
+"""Bytes of arrays that are sent before their answers are read, so that large ones do not lie in memory together."""
+
+
+def _groups(calls: Sequence[Call]) -> Iterator[list[Call]]:
+    """Calls that are sent together."""
+    group, size = list[Call](), 0
+    for call in calls:
+        own = sum(value.nbytes for value in call.arguments.values() if isinstance(value, np.ndarray))
+        if group and size + own > AT_A_TIME:
+            yield group
+            group, size = [], 0
+        group.append(call)
+        size += own
+    if group:
+        yield group
+
+
+def _request(call: Call) -> dict[str, Any]:
+    arguments = {
+        name: value.to_json() if isinstance(value, LayerConfig) else value for name, value in call.arguments.items()
+    }
+    return {"op": call.operation, **arguments}
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer
+
+
+_RESULTS: dict[str, Callable[[Any], Any]] = {
+    "forward": lambda answer: ForwardResult(**answer),
+    "backward": lambda answer: BackwardResult(**answer),
+    "double_backward": lambda answer: SecondResult(**answer),
+    "running_statistics": tuple,
+    "drop": lambda answer: [str(what) for what in answer],
+}
+"""What answers are made into."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bn_conformance.adapter import Adapter, Array, Layer, LayerConfig
-from bn_conformance.host import BackwardResult, ForwardResult, LayerError, Returned, SecondResult
+from bn_conformance.host import BackwardResult, Call, ForwardResult, LayerError, Returned, SecondResult
 from bn_conformance.together import together
 from bn_conformance.views import realise
 from bn_conformance.watch import Watch, memory_of
@@ -51,12 +51,27 @@ class LocalHost:
         """See `Adapter.supports`."""
         return self._call("supports", lambda: self._adapter.supports(config))
 
-    def build(self, config: LayerConfig) -> int:
-        """Build a layer and name it."""
+    def run(self, calls: Sequence[Call]) -> tuple[list[Any], LayerError | None]:
+        """Make calls one after the other up to the first that raises: their results, and what that one raised."""
+        found = []
+        for call in calls:
+            try:
+                found.append(getattr(self, call.operation)(**call.arguments))
+            except LayerError as error:
+                return found, error
+        return found, None
+
+    def reserve(self) -> int:
+        """A number for a layer that is built later."""
         self._next += 1
-        self._layers[self._next] = self._call("build", lambda: self._adapter.build(config))
-        self._watches[self._next] = Watch()
         return self._next
+
+    def build(self, config: LayerConfig, layer: int | None = None) -> int:
+        """Build a layer and name it, by the number that was reserved for it if one was."""
+        layer = self.reserve() if layer is None else layer
+        self._layers[layer] = self._call("build", lambda: self._adapter.build(config))
+        self._watches[layer] = Watch()
+        return layer
 
     def forward(self, layer: int, x: Array, view: str, training: bool, mask: Array | None = None) -> ForwardResult:
         """Run forward (with a mask, the masked one) on a view of x."""

@@ -2,134 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.adapter import Array
 from bn_conformance.case import Batch, Case, Freeze, Parameters, Reload, SetParameters, SetStatistics, Step
-from bn_conformance.host import BackwardResult, ForwardResult, Host, LayerError, Returned, SecondResult
+from bn_conformance.case_data import BatchData, CaseData, batch_data, vectors_of
+from bn_conformance.host import BackwardResult, Call, ForwardResult, Host, LayerError, Returned, SecondResult
 from bn_conformance.laws.judging import observe_laws
-from bn_conformance.laws.running import Ran
-from bn_conformance.views import realise
+from bn_conformance.observation import Observation, Pair, StepObservation, same_returned
 from bn_conformance.wire import NotAnArray
 
-Pair = tuple[Returned, Returned]
-
-
-@dataclass(frozen=True)
-class BatchData:
-    """The tensors of one step with data, as arrays of the configured format.
-
-    gamma and beta are those that the layer has in this step, None where it has its defaults or lacks them.
-    """
-
-    x: Array
-    dy: Array | None
-    gamma: Array | None = None
-    beta: Array | None = None
-    interrupt: Array | None = None
-    mask: Array | None = None
-    second: tuple[Array, Array | None, Array | None] | None = None
-    """v_dx, and the vectors v_dgamma and v_dbeta."""
-
-
-@dataclass(frozen=True)
-class CaseData:
-    """Every tensor of a case. Made once, shared by all implementations; nobody writes to it.
-
-    gamma and beta are those at the beginning.
-    """
-
-    batches: tuple[BatchData, ...]
-    gamma: Array | None
-    beta: Array | None
-
-
-Vectors = tuple[Array | None, Array | None]
-
-
-def data_of(case: Case) -> CaseData:
-    """Make the data of a case. A view that repeats the first entry of the batch is applied to the data itself."""
-    first = vectors = _vectors(case.config, case.parameters)
-    batches = []
-    for step in case.steps:
-        if isinstance(step, SetParameters):
-            vectors = _vectors(case.config, step)
-        elif isinstance(step, Batch):
-            batches.append(_batch_data(case.config, step, vectors))
-    return CaseData(tuple(batches), *first)
-
-
-def _vectors(config: LayerConfig, parameters: Parameters | None) -> Vectors:
-    if parameters is None:
-        return None, None
-    channels, dtype = config.num_channels, config.parameter_dtype
-    return (
-        parameters.gamma.vector(channels, dtype) if config.gamma else None,
-        parameters.beta.vector(channels, dtype) if config.beta else None,
-    )
-
-
-def _batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData:
-    axis = min(config.channel_axis, len(batch.shape) - 1)
-    x = batch.x.tensor(batch.shape, axis, batch.dtype or config.dtype)
-    dy = None if batch.dy is None else batch.dy.tensor(batch.dy_shape or batch.shape, axis, config.dtype)
-    interrupt = None if batch.interrupt is None else batch.interrupt.tensor(batch.shape, axis, config.dtype)
-    if batch.view == "broadcast":
-        x = np.ascontiguousarray(realise(x, "broadcast"))
-    if batch.dy_view == "broadcast" and dy is not None:
-        dy = np.ascontiguousarray(realise(dy, "broadcast"))
-    mask = None if batch.mask is None else batch.mask.array(batch.shape, axis)
-    if batch.mask is not None and mask is not None:
-        x = batch.mask.hide(x, mask)
-    return BatchData(x, dy, *vectors, interrupt, mask, _second(config, batch, axis))
-
-
-def _second(config: LayerConfig, batch: Batch, axis: int) -> tuple[Array, Array | None, Array | None] | None:
-    if batch.second is None:
-        return None
-    channels, dtype, given = config.num_channels, config.parameter_dtype, batch.second
-    return (
-        given.v_dx.tensor(batch.shape, axis, config.dtype),
-        given.v_dgamma.vector(channels, dtype) if given.v_dgamma and config.gamma else None,
-        given.v_dbeta.vector(channels, dtype) if given.v_dbeta and config.beta else None,
-    )
-
-
-@dataclass
-class StepObservation:
-    """What one step with data gave. Statistics are pairs (mean, variance)."""
-
-    before: Pair | None = None
-    forward: ForwardResult | None = None
-    after_forward: Pair | None = None
-    after_update: Pair | None = None
-    after_interrupt: Pair | None = None
-    backward: BackwardResult | None = None
-    second: SecondResult | None = None
-    after: Pair | None = None
-
-
-@dataclass
-class Observation:
-    """What a case gave: its steps with data up to the first error, and that error."""
-
-    steps: list[StepObservation] = field(default_factory=list)
-    initial: Pair | None = None
-    kept: bool = True
-    """Whether running statistics that were set were read back, number by number."""
-    changed: list[str] = field(default_factory=list)
-    """Arrays that went in or came out and hold other bytes at the end, as `y of forward 1`."""
-    disturbed: list[str] = field(default_factory=list)
-    """Results that two layers give at the same time and not alone, as `dx of layer 0`."""
-    laws: dict[str, tuple[Ran, ...]] = field(default_factory=dict)
-    """The runs of each law."""
-    error: LayerError | None = None
-    error_step: int = -1
-    """Index (among all steps) of the step that raised; -1 for building the layer."""
+Result = TypeVar("Result", ForwardResult, BackwardResult, SecondResult)
 
 
 def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Observation:
@@ -153,108 +40,177 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
         run.whole()
     except LayerError as error:
         run.seen.error = error
-    for layer in run.built:
-        run.seen.changed += host.drop(layer)
+    for changed in host.run([Call("drop", {"layer": layer}) for layer in run.built])[0]:
+        run.seen.changed += changed
     if threads:
         host.set_threads(1)
     return run.seen
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """A call that is made when an answer is needed, the step that it belongs to, and what takes its result."""
+
+    step: int
+    call: Call
+    take: Callable[[Any], None]
+
+
+def _ignore(result: Any) -> None:
+    """For results that say nothing."""
+
+
 class _Run:
-    """One run of a case: the layer that its steps are at, every layer that was built, and what was seen."""
+    """One run of a case: the layer that its steps are at, every layer that was built, and what was seen.
+
+    Calls are planned and made together, where no step needs to know what an earlier one gave.
+    """
 
     def __init__(self, case: Case, data: CaseData, host: Host, explicit_update: bool) -> None:
         self.case, self.data, self.host, self.explicit_update = case, data, host, explicit_update
         self.seen = Observation()
         self.built: list[int] = []
+        self.planned: list[_Planned] = []
+        self.step = -1
         self.layer = 0
         self.statistics: Pair = (NotAnArray("None"), NotAnArray("None"))
 
     def whole(self) -> None:
-        """Build the layer and take every step."""
+        """Build the layer and take every step.
+
+        Raises:
+            LayerError: the implementation raised, at the step that `Observation.error_step` says.
+        """
         self.layer = self._build()
         self._set_parameters(self.layer, self.data.gamma, self.data.beta, self.case.parameters)
-        self.statistics = self.seen.initial = self.host.running_statistics(self.layer)
+        self._read(self.seen.begin)
         position = 0
         for index, step in enumerate(self.case.steps):
-            self.seen.error_step = index
+            self.step = index
             if isinstance(step, Batch):
                 self._batch(step, self.data.batches[position])
                 position += 1
             else:
                 self._between(step)
-        self.seen.error_step = -1
+        self._make()
+        self.step = self.seen.error_step = -1
         if self.case.concurrent:
             self._concurrently(self.data.batches[0])
         self.seen.laws = observe_laws(self.case, self.data, self.host, self.explicit_update, self.built)
 
+    def _plan(self, operation: str, take: Callable[[Any], None] = _ignore, **arguments: Any) -> None:
+        self.planned.append(_Planned(self.step, Call(operation, arguments), take))
+
+    def _make(self) -> None:
+        """Make the planned calls."""
+        planned, self.planned = self.planned, []
+        results, error = self.host.run([one.call for one in planned])
+        for one, result in zip(planned, results, strict=False):
+            one.take(result)
+        self.seen.error_step = self.step
+        if error is not None:
+            self.seen.error_step = planned[len(results)].step
+            raise error
+
     def _build(self) -> int:
-        self.built.append(self.host.build(self.case.config))
-        return self.built[-1]
+        layer = self.host.reserve()
+        self._plan("build", lambda _: self.built.append(layer), config=self.case.config, layer=layer)
+        return layer
+
+    def _read(self, take: Callable[[Pair], None] = _ignore) -> None:
+        """Plan to read the running statistics."""
+
+        def taken(pair: Pair) -> None:
+            self.statistics = pair
+            take(pair)
+
+        self._plan("running_statistics", taken, layer=self.layer)
 
     def _set_parameters(
         self, layer: int, gamma: Array | None, beta: Array | None, parameters: Parameters | None
     ) -> None:
         if gamma is not None or beta is not None:
-            self.host.set_parameters(layer, gamma, beta, parameters.view if parameters else "contiguous")
+            view = parameters.view if parameters else "contiguous"
+            self._plan("set_parameters", layer=layer, gamma=gamma, beta=beta, view=view)
             self._overwrite(layer)
 
     def _overwrite(self, layer: int, but: Sequence[str] = ()) -> None:
         """Let the caller write over its arrays, where the case says so."""
         if self.case.overwrites:
-            self.host.overwrite(layer, but)
+            self._plan("overwrite", layer=layer, but=but)
 
     def _between(self, step: Step) -> None:
         """A step without data of its own."""
         if isinstance(step, SetStatistics):
             self._set_statistics(step)
         elif isinstance(step, SetParameters):
-            self._set_parameters(self.layer, *_vectors(self.case.config, step), step)
+            self._set_parameters(self.layer, *vectors_of(self.case.config, step), step)
         elif isinstance(step, Reload):
             self.layer = self._reload(step)
-            self.statistics = self.host.running_statistics(self.layer)
+            self._read()
         elif isinstance(step, Freeze):
-            self.host.freeze(self.layer)
+            self._plan("freeze", layer=self.layer)
 
     def _set_statistics(self, step: SetStatistics) -> None:
+        self._make()  # the format of the statistics is what the layer keeps them in
         channels, dtype = self.case.config.num_channels, _dtype(self.statistics)
         mean, variance = (recipe.vector(channels, dtype) for recipe in (step.mean, step.variance))
-        self.host.set_running_statistics(self.layer, mean, variance, step.view)
+        self._plan("set_running_statistics", layer=self.layer, mean=mean, variance=variance, view=step.view)
         self._overwrite(self.layer)
-        self.statistics = self.host.running_statistics(self.layer)
-        self.seen.kept = self.seen.kept and all(map(_holds, self.statistics, (mean, variance)))
+
+        def held(pair: Pair) -> None:
+            self.seen.kept = self.seen.kept and all(map(_holds, pair, (mean, variance)))
+
+        self._read(held)
 
     def _batch(self, step: Batch, data: BatchData) -> None:
-        host, layer = self.host, self.layer
-        seen = StepObservation(before=self.statistics)
-        self.seen.steps.append(seen)
-        seen.forward = host.forward(layer, data.x, step.view, step.training, data.mask)
-        seen.after_forward = seen.after = host.running_statistics(layer)
+        seen = StepObservation()
+
+        def begun(forward: ForwardResult) -> None:
+            seen.before, seen.forward = self.statistics, self._own(forward)
+            self.seen.steps.append(seen)
+
+        arguments = {"x": data.x, "view": step.view, "training": step.training, "mask": data.mask}
+        self._plan("forward", begun, layer=self.layer, **arguments)
+        self._read(seen.take("after_forward", "after"))
         if step.training and self.explicit_update:
-            host.update_statistics(layer)
-            seen.after_update = seen.after = host.running_statistics(layer)
+            self._plan("update_statistics", layer=self.layer)
+            self._read(seen.take("after_update", "after"))
         if data.interrupt is not None:
             self._interrupt(data)
-            seen.after_interrupt = seen.after = host.running_statistics(layer)
+            self._read(seen.take("after_interrupt", "after"))
         if self.case.overwrites:
-            seen.forward = replace(seen.forward, y=_copied(seen.forward.y))
-            self._overwrite(layer, ("x of forward",))
+            self._make()
+            self._overwrite(self.layer, ("x of forward",))
         if data.dy is not None:
-            seen.backward = host.backward(layer, data.dy, _dy_view(step))
+            self._backward(step, data, seen)
+            self._read(seen.take("after"))
+
+    def _backward(self, step: Batch, data: BatchData, seen: StepObservation) -> None:
+        self._plan(
+            "backward",
+            lambda backward: seen.take("backward")(self._own(backward)),
+            layer=self.layer, dy=data.dy, view=_dy_view(step),
+        )  # fmt: skip
+        if self.case.overwrites:
+            self._make()
+            self._overwrite(self.layer, ("x of forward",) if data.second is not None else ())
+        if data.second is not None:
+            names = ("v_dx", "v_dgamma", "v_dbeta")
+            self._plan(
+                "double_backward",
+                lambda second: seen.take("second")(self._own(second)),
+                layer=self.layer, dy=data.dy, **dict(zip(names, data.second, strict=True)),
+            )  # fmt: skip
             if self.case.overwrites:
-                dx, dgamma, dbeta = map(_copied, (seen.backward.dx, seen.backward.dgamma, seen.backward.dbeta))
-                seen.backward = replace(seen.backward, dx=dx, dgamma=dgamma, dbeta=dbeta)
-                self._overwrite(layer, ("x of forward",) if data.second is not None else ())
-            if data.second is not None:
-                seen.second = host.double_backward(layer, data.dy, *data.second)
-                if self.case.overwrites:
-                    ds_dx, ds_dgamma, ds_ddy = map(
-                        _copied, (seen.second.ds_dx, seen.second.ds_dgamma, seen.second.ds_ddy)
-                    )
-                    seen.second = replace(seen.second, ds_dx=ds_dx, ds_dgamma=ds_dgamma, ds_ddy=ds_ddy)
-                    self._overwrite(layer)
-            seen.after = host.running_statistics(layer)
-        self.statistics = seen.after
+                self._make()
+                self._overwrite(self.layer)
+
+    def _own(self, result: Result) -> Result:
+        """A result with arrays of its own, where the layer's may be written over."""
+        if not self.case.overwrites:
+            return result
+        return replace(result, **{name: _copied(part) for name, part in vars(result).items()})
 
     def _interrupt(self, data: BatchData) -> None:
         """Another layer, with the parameters in reverse so that they are its own, takes a training step and goes."""
@@ -263,28 +219,33 @@ class _Run:
         gamma, beta = (None if vector is None else vector[::-1].copy() for vector in (data.gamma, data.beta))
         self._set_parameters(other, gamma, beta, None)
         self._use(other, data.interrupt, True)
-        self.built.remove(other)
-        self.seen.changed += [f"{what} of another layer" for what in self.host.drop(other)]
+
+        def gone(changed: list[str]) -> None:
+            self.built.remove(other)
+            self.seen.changed += [f"{what} of another layer" for what in changed]
+
+        self._plan("drop", gone, layer=other)
 
     def _use(self, layer: int, x: Array, training: bool) -> None:
-        self.host.forward(layer, x, "contiguous", training)
+        self._plan("forward", layer=layer, x=x, view="contiguous", training=training)
         if training and self.explicit_update:
-            self.host.update_statistics(layer)
+            self._plan("update_statistics", layer=layer)
 
     def _reload(self, step: Reload) -> int:
-        host, layer = self.host, self.layer
-        state = host.state(layer)
+        self._make()
+        layer = self.layer
+        state = self.host.state(layer)
         foreign = {key: value for key, value in state.items() if isinstance(value, NotAnArray)}
         if foreign:
             key, value = next(iter(foreign.items()))
             raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
         arrays = {key: value for key, value in state.items() if not isinstance(value, NotAnArray)}
         other = self._build()
-        also = None if step.also is None else _batch_data(self.case.config, step.also, (None, None)).x
+        also = None if step.also is None else batch_data(self.case.config, step.also, (None, None)).x
         training = step.also is not None and step.also.training
         if also is not None:
             self._use(other, also, training)
-        host.load_state(other, arrays)
+        self._plan("load_state", layer=other, state=arrays)
         self._overwrite(other)
         if also is not None:
             self._use(layer, also, training)
@@ -303,6 +264,7 @@ class _Run:
                 layers = [self._build() for _ in group]
                 for layer in layers:
                     self._set_parameters(layer, data.gamma, data.beta, None)
+                self._make()
                 given += self.host.concurrently(layers, [xs[i] for i in group], [dys[i] for i in group], rounds)
             results.append(given)
         for layer, (alone, beside) in enumerate(zip(*results, strict=True)):
@@ -318,13 +280,6 @@ def _copied(result: Any) -> Any:
 def _columns(rounds: list[Sequence[Returned | None]]) -> list[tuple[Returned | None, ...]]:
     """The results of each name, over all rounds."""
     return list(zip(*rounds, strict=True))
-
-
-def same_returned(one: Returned | None, other: Returned | None) -> bool:
-    """Whether two results are the same bits of the same format and shape."""
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    return one == other if not isinstance(one, np.ndarray) and not isinstance(other, np.ndarray) else False
 
 
 def _dy_view(step: Batch) -> str:

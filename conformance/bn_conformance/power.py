@@ -24,7 +24,8 @@ from bn_conformance.deviant import EVERYTHING, PlainAdapter
 from bn_conformance.explaining import same
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observe import Observation, observe
+from bn_conformance.observation import Observation
+from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, run_case

@@ -13,7 +13,8 @@ from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
 from bn_conformance.goldens import Goldens
 from bn_conformance.host import Host, HostLost, LayerError
-from bn_conformance.observe import Observation, observe
+from bn_conformance.observation import Observation
+from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item, Quantity
 from bn_conformance.verdict import Judgement, quantities_of

@@ -14,7 +14,7 @@ from bn_conformance.implementations import Implementation
 from bn_conformance.isolated import IsolatedHost, Process
 from bn_conformance.known_faults import matching
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observe import Observation
+from bn_conformance.observation import Observation
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.plan import Plan
 from bn_conformance.results import Item

@@ -17,18 +17,30 @@ class Server:
     def __init__(self) -> None:
         self._adapters: dict[tuple[str, str], tuple[Adapter, LocalHost]] = {}
         self._host: LocalHost | None = None
+        self._failed = False
 
     def answer(self, line: bytes | Line) -> bytes:
-        """The answer to a request, as a line; whatever goes wrong becomes an answer too."""
+        """The answer to a request, as a line; whatever goes wrong becomes an answer too.
+
+        A request that is chained to one that failed is not run, and has failed then.
+        """
         try:
             request = from_line(line)
-            return to_line(self._run(request))
+            if request.pop("chained", False) and self._failed:
+                return self._failure("NotRun", "the request before it failed")
+            answer = to_line(self._run(request))
         except LayerError as error:
-            return _failure(error.kind, error.message, self._seconds())
+            return self._failure(error.kind, error.message)
         except (WireError, KeyError, TypeError) as error:
-            return _failure("ProtocolError", f"{type(error).__name__}: {error}", self._seconds())
+            return self._failure("ProtocolError", f"{type(error).__name__}: {error}")
         except Exception as error:
-            return _failure(type(error).__name__, str(error), self._seconds())
+            return self._failure(type(error).__name__, str(error))
+        self._failed = False
+        return answer
+
+    def _failure(self, kind: str, message: str) -> bytes:
+        self._failed = True
+        return to_line({"error": {"type": kind, "message": message}, "seconds": self._seconds()})
 
     def _seconds(self) -> float:
         return self._host.seconds if self._host else 0.0
@@ -76,7 +88,3 @@ _OPERATIONS = frozenset(
         "drop",
     }
 )
-
-
-def _failure(kind: str, message: str, seconds: float) -> bytes:
-    return to_line({"error": {"type": kind, "message": message}, "seconds": seconds})

@@ -6,9 +6,9 @@ import numpy as np
 
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Batch, Case, Reload, SetParameters, SetStatistics, Step
+from bn_conformance.case_data import data_of
 from bn_conformance.goldens import Goldens
 from bn_conformance.implementations import UnknownImplementation, find
-from bn_conformance.observe import data_of
 from bn_conformance.recipes import Recipe
 from bn_reference.clauses import clauses
 from bn_reference.golden import Statistics
@@ -145,7 +145,7 @@ def reproduction(case: Case, source: str = "") -> list[str]:
     lines = [
         "import numpy as np",
         "from bn_conformance.fuzz.document import read" if source else f"from bn_conformance.cases import {known}",
-        "from bn_conformance.observe import data_of",
+        "from bn_conformance.case_data import data_of",
         f"data = data_of(read({source!r}))" if source else f"data = data_of({known}()[{case.id!r}])",
         "first = data.batches[0]",
         "x, dy, gamma, beta = first.x, first.dy, first.gamma, first.beta",

@@ -11,10 +11,11 @@ from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
 from bn_conformance.band import judge_band
 from bn_conformance.case import Batch, Case
+from bn_conformance.case_data import CaseData
 from bn_conformance.goldens import StepGolden
 from bn_conformance.host import Returned
 from bn_conformance.judge import judge, shape_and_dtype_fault
-from bn_conformance.observe import CaseData, Pair, StepObservation, same_returned
+from bn_conformance.observation import Pair, StepObservation, same_returned
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
 from bn_conformance.wire import describe_foreign

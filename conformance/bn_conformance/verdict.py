@@ -10,7 +10,7 @@ from bn_conformance import outcomes
 from bn_conformance.case import Batch, Freeze, Reload, SetStatistics
 from bn_conformance.host import Returned
 from bn_conformance.laws.judging import judge_laws
-from bn_conformance.observe import Observation, StepObservation, same_returned
+from bn_conformance.observation import Observation, StepObservation, same_returned
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
 from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, fault, judged_vector, same_pair

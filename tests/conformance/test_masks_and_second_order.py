@@ -9,11 +9,11 @@ from tests.conformance.judged import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, SecondOrder
 from bn_conformance.case import unsupported_reason
+from bn_conformance.case_data import data_of
 from bn_conformance.cases import all_cases
 from bn_conformance.host import LayerError
 from bn_conformance.local_host import LocalHost
 from bn_conformance.masks import KINDS, Mask
-from bn_conformance.observe import data_of
 from bn_conformance.serving import Server
 from bn_conformance.wire import from_line, to_line
 

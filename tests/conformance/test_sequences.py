@@ -12,8 +12,11 @@ from tests.conformance.judged import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, SecondOrder
 from bn_conformance.case import Case, Freeze, Reload
+from bn_conformance.case_data import data_of
 from bn_conformance.cases import all_cases
 from bn_conformance.cases.build import F16, F32, NC, Layout, evaluate, make, normal, train
+from bn_conformance.local_host import LocalHost
+from bn_conformance.observe import observe
 from bn_conformance.recipes import Recipe
 
 SMALL = Layout("nc", (2, 3), 1)
@@ -95,5 +98,23 @@ class KeepsItsSecondGradients(GoodLayer):
 def test_callers_write_over_their_arrays_after_the_second_backward(layer: type[GoodLayer], passes: bool) -> None:
     case = all_cases()["second/nchw/float32/random"]
     steps = tuple(step for step in case.steps for _ in range(2))
-    (item,) = judge_all(adapter_of(layer), [replace(case, steps=steps, overwrites=True)])
+    (item,) = judge_all(adapter_of(layer), [replace(case, id="second-twice", steps=steps, overwrites=True)])
     assert (item.verdict == "pass") is passes, item.message
+
+
+class RefusesTheThird(GoodLayer):
+    """Raises in its third forward."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        if self.steps == 2:
+            raise ValueError("three is too many")
+        return super().forward(x, training)
+
+
+def test_what_was_seen_before_an_error_is_kept_with_the_step_that_raised() -> None:
+    host = LocalHost(adapter_of(RefusesTheThird))
+    case = sequence(NC, F32, *(train(NC, normal(f"batch {index}")) for index in range(5)))
+    seen = observe(case, data_of(case), host, explicit_update=False)
+    assert (str(seen.error), seen.error_step) == ("forward raised ValueError: three is too many", 2)
+    assert len(seen.steps) == 2
+    assert all(step.after is not None for step in seen.steps)

@@ -9,10 +9,11 @@ import numpy as np
 
 from bn_conformance.adapter import Array, Convention
 from bn_conformance.case import Batch, Case, Freeze, Reload, SetParameters, SetStatistics, unsupported_reason
+from bn_conformance.case_data import CaseData, data_of
 from bn_conformance.cases import all_cases
 from bn_conformance.diff.parties import Party
 from bn_conformance.host import HostLost, LayerError
-from bn_conformance.observe import CaseData, data_of, observe
+from bn_conformance.observe import observe
 from bn_conformance.probe.laboratory import Laboratory
 from bn_reference.channels import channels_first
 from bn_reference.golden import Golden, Parameters, Statistics

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
+from bn_conformance.case_data import CaseData
 from bn_conformance.host import Host
 from bn_conformance.judge import judge
 from bn_conformance.laws.catalogue import LAWS, Law
@@ -16,9 +16,6 @@ from bn_conformance.laws.claims import NoNumbers, Outcome
 from bn_conformance.laws.running import Ran, base_of, run
 from bn_conformance.results import Quantity
 from bn_reference.golden import Expected
-
-if TYPE_CHECKING:
-    from bn_conformance.observe import CaseData
 
 
 def observe_laws(

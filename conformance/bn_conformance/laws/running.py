@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.case import Batch, Case, SetStatistics
-from bn_conformance.host import Host, Returned
+from bn_conformance.case_data import CaseData
+from bn_conformance.host import BackwardResult, Call, Host, Returned
 from bn_conformance.recipes import dtype_of
 from bn_reference.channels import channels_back, channels_first
-
-if TYPE_CHECKING:
-    from bn_conformance.observe import CaseData
 
 
 class InexactData(Exception):
@@ -118,20 +116,35 @@ def run(host: Host, setup: Setup, explicit_update: bool, built: list[int]) -> Ra
         LayerError: the implementation raised.
         HostLost: its process is gone.
     """
-    layer = host.build(setup.config)
+    layer = host.reserve()
     built.append(layer)
+    read = Call("running_statistics", {"layer": layer})
+    calls = [Call("build", {"config": setup.config, "layer": layer})]
     if setup.gamma is not None or setup.beta is not None:
-        host.set_parameters(layer, setup.gamma, setup.beta)
-    before = host.running_statistics(layer)
+        calls.append(Call("set_parameters", {"layer": layer, "gamma": setup.gamma, "beta": setup.beta}))
+    calls.append(read)
     if setup.statistics is not None:
+        before = _made(host, calls)[-1]
         kept = before[1].dtype if isinstance(before[1], np.ndarray) else np.dtype(np.float32)
         mean, variance = (vector.astype(kept) for vector in setup.statistics)
-        host.set_running_statistics(layer, mean, variance)
-        before = host.running_statistics(layer)
-    y = host.forward(layer, setup.tensor(setup.x), "contiguous", setup.training).y
+        calls = [Call("set_running_statistics", {"layer": layer, "mean": mean, "variance": variance}), read]
+    place = len(calls)
+    x = setup.tensor(setup.x)
+    calls.append(Call("forward", {"layer": layer, "x": x, "view": "contiguous", "training": setup.training}))
     if setup.training and explicit_update:
-        host.update_statistics(layer)
+        calls.append(Call("update_statistics", {"layer": layer}))
+    if setup.dy is not None:
+        calls.append(Call("backward", {"layer": layer, "dy": setup.tensor(setup.dy), "view": "contiguous"}))
+    results = _made(host, [*calls, read])
+    before, y, after = results[place - 1], results[place].y, results[-1]
     if setup.dy is None:
-        return Ran(setup, y, None, None, None, before, host.running_statistics(layer))
-    back = host.backward(layer, setup.tensor(setup.dy), "contiguous")
-    return Ran(setup, y, back.dx, back.dgamma, back.dbeta, before, host.running_statistics(layer))
+        return Ran(setup, y, None, None, None, before, after)
+    back: BackwardResult = results[-2]
+    return Ran(setup, y, back.dx, back.dgamma, back.dbeta, before, after)
+
+
+def _made(host: Host, calls: list[Call]) -> list[Any]:
+    results, error = host.run(calls)
+    if error is not None:
+        raise error
+    return results

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bn_conformance.adapter import Array, Convention
 from bn_conformance.case import Batch, Case, Freeze, SetParameters, SetStatistics, Step
+from bn_conformance.case_data import BatchData
 from bn_conformance.goldens import Goldens, StepGolden
-from bn_conformance.observe import BatchData
 from bn_conformance.recipes import dtype_of
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import STABLE

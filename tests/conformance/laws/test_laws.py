@@ -10,6 +10,7 @@ from tests.conformance.judged import adapter_of, failing, goldens, judge_all, li
 from tests.conformance.test_mistakes import FoldedInSingle, TwoPassInSingle, WelfordInSingle
 
 from bn_conformance.adapter import Convention
+from bn_conformance.case_data import data_of
 from bn_conformance.cases import all_cases
 from bn_conformance.cases.law import COARSE_X, cases
 from bn_conformance.deviant import PlainAdapter
@@ -18,7 +19,7 @@ from bn_conformance.laws.catalogue import LAWS, shuffle
 from bn_conformance.laws.differences import step_of
 from bn_conformance.laws.running import InexactData, base_of
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observe import data_of, observe
+from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold
 from bn_conformance.power import OPPOSITE, Bench, is_caught
 from bn_conformance.results import Item
