@@ -138,12 +138,23 @@ def bench_matrix() -> str:
     )
 
 
+def bench_large() -> str:
+    """The case of ten million values on a right layer in NumPy: time and peak memory of the process that judges it."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.conformance.large_cost import measured
+
+    from bn_conformance.cases import large_cases
+
+    return "\n".join(str(measured(case_id)) for case_id in large_cases())
+
+
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "help": bench_help,
     "collection": bench_collection,
     "harness": bench_harness,
     "check": bench_check,
     "matrix": bench_matrix,
+    "large": bench_large,
 }
 
 

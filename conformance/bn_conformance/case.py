@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Literal
 
 from bn_conformance.adapter import Capabilities, LayerConfig
@@ -17,6 +18,9 @@ OUTPUTS: Quantities = frozenset({"y"})
 GRADIENTS: Quantities = frozenset({"dx", "dgamma", "dbeta"})
 STATISTICS: Quantities = frozenset({"running_mean", "running_var"})
 EVERYTHING: Quantities = OUTPUTS | GRADIENTS | STATISTICS
+LARGE = 1 << 20
+"""Values of x from which on a step is large."""
+
 SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
 
 
@@ -67,6 +71,11 @@ class Batch:
     dy_shape: tuple[int, ...] | None = None
     mask: Mask | None = None
     second: Second | None = None
+
+    @property
+    def large(self) -> bool:
+        """Whether x is too large to be spread out in binary128 many times over."""
+        return prod(self.shape) >= LARGE
 
 
 @dataclass(frozen=True)
@@ -170,6 +179,11 @@ class Case:
     def batches(self) -> tuple[Batch, ...]:
         """The steps that have data."""
         return tuple(step for step in self.steps if isinstance(step, Batch))
+
+    @property
+    def large(self) -> bool:
+        """Whether a step is large: then the case runs only where it is named, and nothing is made of its failures."""
+        return any(batch.large for batch in self.batches)
 
     @property
     def signature(self) -> str:

@@ -6,10 +6,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention
-from bn_conformance.case import Case
+from bn_conformance.case import Batch, Case, Freeze
 from bn_conformance.case_data import BatchData, CaseData, data_of
 from bn_reference.channels import channels_first
 from bn_reference.golden import Expected, Golden, Parameters, Statistics
+from bn_reference.long_golden import LongGolden, Tensor
 from bn_reference.quad import Quad, to_quad
 from bn_reference.running import eps_of
 
@@ -19,7 +20,10 @@ CAPACITY = 1500
 
 @dataclass(frozen=True)
 class StepGolden:
-    """Golden of one step with data: its batch, dy as rows, and (in training) what does not depend on state."""
+    """Golden of one step with data: its batch, dy as rows, and (in training) what does not depend on state.
+
+    A large step in training has no rows of dy (`by_blocks`).
+    """
 
     golden: Golden
     dy: Quad | None
@@ -65,6 +69,9 @@ class Goldens:
         data, axis = self.data(case), case.config.channel_axis
         steps = []
         for batch, tensors in zip(case.batches, data.batches, strict=True):
+            if by_blocks(case, batch):
+                steps.append(_long(case, convention, tensors))
+                continue
             x = to_quad(channels_first(tensors.x, axis))
             dy = None if tensors.dy is None else to_quad(channels_first(tensors.dy, axis))
             gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
@@ -75,6 +82,22 @@ class Goldens:
                 step = replace(step, training=step.training | step.second_order(None))
             steps.append(step)
         return tuple(steps)
+
+
+def by_blocks(case: Case, batch: Batch) -> bool:
+    """Whether a step is judged by blocks: a large one that normalises by all of its own batch, once."""
+    frozen = any(isinstance(step, Freeze) for step in case.steps)
+    return batch.large and batch.training and batch.mask is None and batch.second is None and not frozen
+
+
+def _long(case: Case, convention: Convention, tensors: BatchData) -> StepGolden:
+    """The golden of a step by blocks."""
+    axis = case.config.channel_axis
+    gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
+    x, dy = (None if part is None else Tensor(part, axis) for part in (tensors.x, tensors.dy))
+    assert x is not None
+    golden = LongGolden(case.config, convention, x, Parameters(gamma, beta), case.exact_statistics)
+    return StepGolden(golden, None, golden.training(dy))
 
 
 def _weights(tensors: BatchData, axis: int) -> tuple[Quad, Quad | None, Quad | None] | None:

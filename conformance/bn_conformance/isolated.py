@@ -18,7 +18,7 @@ import numpy as np
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.host import BackwardResult, Call, ForwardResult, HostLost, LayerError, Returned, SecondResult
 from bn_conformance.outcomes import CRASHED, TIMED_OUT
-from bn_conformance.wire import WireError, from_line, to_line
+from bn_conformance.wire import Line, WireError, encode, from_line, read_line
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -54,7 +54,7 @@ class Process:
             env=os.environ | ONE_THREAD | dict(environment),
             start_new_session=True,
         )
-        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Line] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.layers = itertools.count(1)
@@ -62,9 +62,9 @@ class Process:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
+        while (line := read_line(self._process.stdout)).text:
             self._answers.put(line)
-        self._answers.put(b"")
+        self._answers.put(line)
 
     def ask(self, requests: Sequence[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
         """Send requests and wait for their answers, each of which may take `limit` seconds.
@@ -83,7 +83,9 @@ class Process:
         assert self._process.stdin is not None
         try:
             for request in requests:
-                self._process.stdin.write(to_line(request))
+                for piece in encode(request):
+                    self._process.stdin.write(piece)
+                self._process.stdin.write(b"\n")
             self._process.stdin.flush()
         except OSError:
             raise self._lost() from None
@@ -94,7 +96,7 @@ class Process:
         except queue.Empty:
             message = f"{operation} did not answer within {limit:g} s; raise the limit with --timeout"
             raise HostLost(TIMED_OUT, message) from None
-        if not line:
+        if not line.text:
             raise self._lost()
         try:
             return from_line(line)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bn_conformance.case import Case, unsupported_reason
-from bn_conformance.cases import all_cases
+from bn_conformance.cases import all_cases, large_cases
 from bn_conformance.fuzz import document
 from bn_conformance.fuzz.document import Regression
 from bn_conformance.implementations import OK, Implementation, find, matches_pattern
@@ -76,8 +76,8 @@ class Plan:
         return [known[case_id] for case_id in self.cases]
 
     def known_cases(self) -> Mapping[str, Case]:
-        """Every case by id: those of the matrix, and the regressions."""
-        return all_cases() | {one.case.id: one.case for one in self.regressions}
+        """Every case by id: those of the matrix, the large ones, and the regressions."""
+        return all_cases() | large_cases() | {one.case.id: one.case for one in self.regressions}
 
     def source(self, case: Case) -> str:
         """The file of a regression; empty for a case of the matrix."""
@@ -134,6 +134,8 @@ def make(options: Options) -> Plan:
 def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: Iterable[Case] = ()) -> list[str]:
     """Ids of the cases that test any of the clauses (`STAT-3`, or a family) and match any of the patterns.
 
+    A large case is among them only where a pattern is meant for large cases, matching no other.
+
     Args:
         wanted_clauses: clauses or families; none for all.
         patterns: of ids; none for all.
@@ -143,6 +145,10 @@ def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: I
         PlanError: a clause does not exist, a pattern matches nothing, or both together leave nothing.
     """
     known = all_cases() | {case.id: case for case in more}
+    usual = [pattern for pattern in patterns if any(_case_matches(case_id, pattern) for case_id in known)]
+    for pattern in patterns:
+        if pattern not in usual:
+            known |= {case_id: case for case_id, case in large_cases().items() if _case_matches(case_id, pattern)}
     for clause in wanted_clauses:
         if not any(clause in (existing.id, existing.family) for existing in clauses().values()):
             raise PlanError(f"there is no clause {clause!r}; bnconform list --clauses shows them")

@@ -88,11 +88,18 @@ class Catch:
 
 
 def judged_cases(patterns: Iterable[str] = ()) -> list[str]:
-    """Ids of the cases that power is measured on: all that the plain layer supports."""
-    from bn_conformance.plan import select_cases
+    """Ids of the cases that power is measured on: all that the plain layer supports, large ones aside.
+
+    Raises:
+        PlanError: a pattern matches nothing, or all of them match large cases alone.
+    """
+    from bn_conformance.plan import PlanError, select_cases
 
     known = all_cases()
-    return [case for case in select_cases((), tuple(patterns)) if not unsupported_reason(known[case], EVERYTHING)]
+    selected = [case for case in select_cases((), tuple(patterns)) if case in known]
+    if not selected:
+        raise PlanError("power is not measured on large cases; name others")
+    return [case for case in selected if not unsupported_reason(known[case], EVERYTHING)]
 
 
 class Bench:

@@ -22,6 +22,11 @@ Rows = NDArray[np.float64]
 
 SQRT_3 = 1.7320508075688772
 
+EVERY_COLUMN = slice(None)
+
+AT_A_TIME = 1 << 18
+"""Values of a tensor that are made at a time."""
+
 
 def dtype_of(name: str) -> np.dtype[np.generic]:
     """The NumPy dtype of one of the suite's formats."""
@@ -61,11 +66,20 @@ class Recipe:
         return make(self, channels, count)
 
     def tensor(self, shape: tuple[int, ...], channel_axis: int, dtype: str) -> Array:
-        """The data as a C-contiguous array of a shape and format."""
+        """The data as a C-contiguous array of a shape and format; where they are many, made some entries at a time."""
         count = int(np.prod([size for axis, size in enumerate(shape) if axis != channel_axis], dtype=np.int64))
-        rows = self.rows(shape[channel_axis], count)
+        channels, entries = shape[channel_axis], shape[0]
+        step = max(1, entries * AT_A_TIME // (channels * count)) if self.kind in IN_PARTS and channels * count else 0
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.ascontiguousarray(channels_back(rows, shape, channel_axis).astype(dtype_of(dtype)))
+            if not 0 < step < entries:
+                rows = self.rows(channels, count)
+                return np.ascontiguousarray(channels_back(rows, shape, channel_axis).astype(dtype_of(dtype)))
+            whole, width = np.empty(shape, dtype_of(dtype)), count // entries
+            for start in range(0, entries, step):
+                part = whole[start : start + step]
+                rows = IN_PARTS[self.kind](self, channels, count, slice(start * width, (start + len(part)) * width))
+                part[...] = channels_back(rows, part.shape, channel_axis)
+            return whole
 
     def vector(self, channels: int, dtype: str) -> Array:
         """The data as a vector of shape (channels,): one value per channel."""
@@ -78,30 +92,49 @@ def seed_of(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def uniform(seed: int, shape: tuple[int, ...]) -> Rows:
-    """Numbers uniform in [0, 1), multiples of 2**-53, from raw 64-bit words of PCG64."""
-    size = int(np.prod(shape, dtype=np.int64))
-    words = np.asarray(np.random.PCG64(seed).random_raw(size), np.uint64)
+def uniform(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Rows:
+    """Numbers uniform in [0, 1), multiples of 2**-53, from raw 64-bit words of PCG64.
+
+    Args:
+        seed: of PCG64.
+        shape: of the whole.
+        columns: which indices of the last axis are given, with a start and a stop; every other number is skipped.
+    """
+    if columns == EVERY_COLUMN:
+        size = int(np.prod(shape, dtype=np.int64))
+        words = np.asarray(np.random.PCG64(seed).random_raw(size), np.uint64)
+    else:
+        *others, count = shape
+        shape = (*others, columns.stop - columns.start)
+        rows = range(int(np.prod(others, dtype=np.int64)))
+        parts = [np.random.PCG64(seed).advance(row * count + columns.start).random_raw(shape[-1]) for row in rows]
+        words = np.concatenate([np.asarray(part, np.uint64) for part in parts])
     numbers = np.empty(shape, np.float64)
     numbers.reshape(-1)[:] = words >> np.uint64(11)
     numbers *= 2.0**-53
     return numbers
 
 
-def bell(seed: int, shape: tuple[int, ...]) -> Rows:
+def bell(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Rows:
     """Bell-shaped numbers of mean 0 and variance 1: the sum of four uniform ones, centred and scaled."""
-    parts = uniform(seed, (4, *shape))
+    parts = uniform(seed, (4, *shape), columns)
     centred: Rows = ((parts[0] + parts[1]) + (parts[2] + parts[3])) - 2.0
     centred *= SQRT_3
     return centred
 
 
-def _normal(recipe: Recipe, channels: int, count: int) -> Rows:
+def _normal(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
     """offset + scale * z, where each channel has a centre and a spread of its own besides."""
     centre = 0.5 * (np.arange(channels, dtype=np.float64) % 5 - 2.0)[:, None]
     spread = (1.0 + 0.25 * (np.arange(channels, dtype=np.float64) % 4))[:, None]
-    z = bell(recipe.seed, (channels, count))
+    z = bell(recipe.seed, (channels, count), columns)
     return recipe.offset + recipe.scale * (spread * z + centre)
+
+
+def _beside(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
+    """offset * c in channel c, plus scale * z, where z is half what `normal` data of this seed have, half its own."""
+    shared, own = (bell(recipe.seed + more, (channels, count), columns) for more in (0, 1))
+    return recipe.offset * np.arange(channels, dtype=np.float64)[:, None] + recipe.scale * (0.5 * (shared + own))
 
 
 def _centred(recipe: Recipe, channels: int, count: int) -> Rows:
@@ -192,6 +225,7 @@ def _network(recipe: Recipe, channels: int, count: int) -> Rows:
 
 KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
     "normal": _normal,
+    "beside": _beside,
     "centred": _centred,
     "alike": _alike,
     "positive": _positive,
@@ -207,3 +241,6 @@ KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
     "network": _network,
 }
 """Every kind of data, by name; the functions' docstrings say what each is."""
+
+IN_PARTS: dict[str, Callable[[Recipe, int, int, slice], Rows]] = {"normal": _normal, "beside": _beside}
+"""The kinds that can also give some columns of the rows alone, and so tensors without spreading them out in float64."""

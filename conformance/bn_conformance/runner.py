@@ -71,8 +71,8 @@ class Runner:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        known = not self._explains or matching(self._plan.faults, implementation, case) is not None
-        examine = None if known else self._examine(implementation)
+        unexplained = not self._explains or case.large or matching(self._plan.faults, implementation, case) is not None
+        examine = None if unexplained else self._examine(implementation)
         item = run_case(
             implementation.name, case, host, implementation.convention, self._goldens, self._policy, examine
         )

@@ -8,7 +8,7 @@ from bn_conformance.adapter import Adapter, LayerConfig
 from bn_conformance.host import LayerError
 from bn_conformance.local_host import LocalHost
 from bn_conformance.targets import describe, load_adapter
-from bn_conformance.wire import PROTOCOL, WireError, from_line, to_line
+from bn_conformance.wire import PROTOCOL, Line, WireError, from_line, to_line
 
 
 class Server:
@@ -19,7 +19,7 @@ class Server:
         self._host: LocalHost | None = None
         self._failed = False
 
-    def answer(self, line: bytes) -> bytes:
+    def answer(self, line: bytes | Line) -> bytes:
         """The answer to a request, as a line; whatever goes wrong becomes an answer too.
 
         A request that is chained to one that failed is not run, and has failed then.

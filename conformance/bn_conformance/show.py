@@ -48,7 +48,7 @@ def describe(case: Case, implementation: str = "", source: str = "") -> str:
                 f"Goldens of the first step ({implementation or 'convention of torch.nn'})",
                 *_goldens(case, convention),
             ]
-        if not unsupported_reason(case, EVERYTHING):
+        if not case.large and not unsupported_reason(case, EVERYTHING):
             lines += ["", "Power (error of the deviations that break a clause, over what the loosest level allows)"]
             lines += _power(case)
     lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
@@ -128,7 +128,8 @@ def _goldens(case: Case, convention: Convention) -> list[str]:
             return ["  (inference from statistics that the case sets)"]
         expected = first.golden.inference(Statistics.initial(case.config.num_channels, convention), first.dy)
     lines = []
-    for name, golden in expected.items():
+    for name, whole in expected.items():
+        golden = next(iter(whole.parts()))
         if golden.values.size:
             dtype = np.float64
             values, allowed = round_to(golden.values, dtype).ravel(), to_float64(golden.bound(TIGHT).allowed).ravel()
@@ -163,11 +164,12 @@ def reproduction(case: Case, source: str = "") -> list[str]:
     axes = config.reduced_axes
     shape = [1] * config.rank
     shape[config.channel_axis] = -1
+    known = "large_cases" if case.large else "all_cases"
     lines = [
         "import numpy as np",
-        "from bn_conformance.fuzz.document import read" if source else "from bn_conformance.cases import all_cases",
+        "from bn_conformance.fuzz.document import read" if source else f"from bn_conformance.cases import {known}",
         "from bn_conformance.case_data import data_of",
-        f"data = data_of(read({source!r}))" if source else f"data = data_of(all_cases()[{case.id!r}])",
+        f"data = data_of(read({source!r}))" if source else f"data = data_of({known}()[{case.id!r}])",
         "first = data.batches[0]",
         "x, dy, gamma, beta = first.x, first.dy, first.gamma, first.beta",
     ]

@@ -2,6 +2,8 @@
 
 A request is `{"op": NAME, ...}`, its answer `{"ok": ...}` or `{"error": {"type", "message"}}`. Other languages
 implement the same operations (conformance/README.md lists them). Nothing is ever unpickled or evaluated.
+
+A long array's text is never whole in memory: it is written in pieces, and decoded while it comes in.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import base64
 import binascii
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -19,6 +22,13 @@ from bn_conformance.adapter import Array
 from bn_conformance.recipes import dtype_of
 
 PROTOCOL = 1
+
+PIECE = 3 << 18
+"""Bytes that are encoded at a time; a multiple of 3, so that the texts of pieces make up that of the whole."""
+
+_DATA = b'"data":"'
+_CUT = "#"
+"""Begins the rest of a text whose beginning was decoded as it came; no digit of base64."""
 
 _NUMERIC = frozenset(
     {"float16", "bfloat16", "float32", "float64", "bool"}
@@ -54,72 +64,147 @@ def native(value: Array) -> Array:
     return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
 
 
-def encode(value: Any) -> Any:
-    """Arrays and containers of them as JSON types; anything else that is no JSON is described."""
+def encode(value: Any) -> Iterator[bytes]:
+    """The JSON text of arrays and containers of them, in pieces; anything else that is no JSON is described."""
     if is_numeric(value):
-        little = np.ascontiguousarray(native(value))
-        if sys.byteorder == "big":
-            little = little.byteswap()
-        data = base64.b64encode(little.tobytes()).decode("ascii")
-        return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data}
-    if isinstance(value, NotAnArray):
-        return {"not-an-array": value.description}
-    if isinstance(value, dict):
-        return {str(key): encode(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [encode(entry) for entry in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return encode(describe_foreign(value))
+        yield from _encoded(value)
+    elif isinstance(value, NotAnArray):
+        yield _json({"not-an-array": value.description})
+    elif isinstance(value, dict):
+        yield b"{"
+        for position, (key, entry) in enumerate(value.items()):
+            yield (b"," if position else b"") + _json(str(key)) + b":"
+            yield from encode(entry)
+        yield b"}"
+    elif isinstance(value, list | tuple):
+        yield b"["
+        for position, entry in enumerate(value):
+            yield b"," if position else b""
+            yield from encode(entry)
+        yield b"]"
+    elif value is None or isinstance(value, str | int | float | bool):
+        yield _json(value)
+    else:
+        yield from encode(describe_foreign(value))
 
 
-def decode(value: Any) -> Any:
-    """The inverse of `encode`; sequences come back as lists.
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _encoded(array: Array) -> Iterator[bytes]:
+    little = np.ascontiguousarray(native(array))
+    if sys.byteorder == "big":
+        little = little.byteswap()
+    content: Any = little.reshape(-1).view(np.uint8)
+    yield _json({"dtype": array.dtype.name, "shape": list(array.shape)})[:-1] + b"," + _DATA
+    for start in range(0, len(content), PIECE):
+        yield base64.b64encode(content[start : start + PIECE].data)
+    yield b'"}'
+
+
+def decode(value: Any, cut: Sequence[bytearray] = ()) -> Any:
+    """The inverse of `encode`, of parsed JSON; sequences come back as lists.
+
+    Args:
+        value: the parsed JSON.
+        cut: beginnings of arrays that were decoded as they came.
 
     Raises:
         WireError: an array is not what its dtype and shape say.
     """
     if isinstance(value, list):
-        return [decode(entry) for entry in value]
+        return [decode(entry, cut) for entry in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"dtype", "shape", "data"}:
-        return _array(value)
+        return _array(value, cut)
     if value.keys() == {"not-an-array"}:
         return NotAnArray(str(value["not-an-array"]))
-    return {key: decode(entry) for key, entry in value.items()}
+    return {key: decode(entry, cut) for key, entry in value.items()}
 
 
-def _array(value: dict[str, Any]) -> Array:
+def _array(value: dict[str, Any], cut: Sequence[bytearray]) -> Array:
     try:
         if value["dtype"] not in _NUMERIC:
             raise WireError(f"dtype {value['dtype']!r} is not of the protocol")
         shape = [int(size) for size in value["shape"]]
         if any(size < 0 for size in shape):  # which NumPy would take for "whatever fits"
             raise WireError(f"shape {shape} is not of the protocol")
-        buffer = bytearray(base64.b64decode(value["data"], validate=True))
+        buffer = _buffer(value["data"], cut)
         array = np.frombuffer(buffer, dtype_of(value["dtype"])).reshape(shape)
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, IndexError, binascii.Error) as error:
         raise WireError(f"an array is malformed ({error})") from None
     return array.byteswap() if sys.byteorder == "big" else array
 
 
+def _buffer(text: Any, cut: Sequence[bytearray]) -> bytearray:
+    if not isinstance(text, str) or not text.startswith(_CUT):
+        return bytearray(base64.b64decode(text, validate=True))
+    number, _, rest = text[1:].partition(_CUT)
+    cut[int(number)].extend(base64.b64decode(rest, validate=True))
+    return cut[int(number)]
+
+
 def to_line(message: dict[str, Any]) -> bytes:
     """A message as a line of bytes."""
-    return json.dumps(encode(message), separators=(",", ":")).encode() + b"\n"
+    return b"".join(encode(message)) + b"\n"
 
 
-def from_line(line: bytes) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Line:
+    """A line as it was read: its text, without the beginnings of long arrays, and these, decoded."""
+
+    text: bytes
+    cut: tuple[bytearray, ...] = ()
+
+
+def read_line(stream: IO[bytes]) -> Line:
+    """The next line of a stream; its text is empty where there is none. A long text under `data` is an array's."""
+    text, cut = bytearray(), list[bytearray]()
+    while piece := stream.readline(PIECE):
+        text += piece
+        if text.endswith(b"\n"):
+            break
+        _cut_out(text, cut)
+    return Line(bytes(text), tuple(cut))
+
+
+def _cut_out(text: bytearray, cut: list[bytearray]) -> None:
+    """Decode what is there of an array in which a text ends, and leave its number and the rest in its place."""
+    start = text.rfind(_DATA) + len(_DATA)
+    if start <= len(_DATA) or text.find(b'"', start) >= 0:
+        return
+    if text[start - len(_DATA) - 1] not in b",{":  # the end of a longer key
+        return
+    mark = f"{_CUT}{len(cut) - 1}{_CUT}".encode()
+    begun = bool(cut) and text.startswith(mark, start)
+    start += len(mark) if begun else 0
+    end = start + (len(text) - start) // 4 * 4
+    try:
+        decoded = base64.b64decode(text[start:end], validate=True)
+    except ValueError:  # no array of ours; what it is will be seen when the line is whole
+        return
+    if begun:
+        cut[-1] += decoded
+        del text[start:end]
+    else:
+        text[start:end] = f"{_CUT}{len(cut)}{_CUT}".encode()
+        cut.append(bytearray(decoded))
+
+
+def from_line(line: bytes | Line) -> dict[str, Any]:
     """The message of a line.
 
     Raises:
         WireError: the line is no message.
     """
+    line = line if isinstance(line, Line) else Line(line)
     try:
-        message = json.loads(line)
+        message = json.loads(line.text)
     except (ValueError, RecursionError) as error:
         raise WireError(f"a line is not JSON ({error})") from None
     if not isinstance(message, dict):
         raise WireError("a message is not an object")
-    decoded: dict[str, Any] = decode(message)
+    decoded: dict[str, Any] = decode(message, line.cut)
     return decoded

@@ -24,10 +24,11 @@ def main() -> int:
     """Serve until the channel closes."""
     requests, answers = _take_channel()
     from bn_conformance.serving import Server
+    from bn_conformance.wire import read_line
 
     server = Server()
     with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:
-        for line in source:
+        while (line := read_line(source)).text:
             sink.write(server.answer(line))
             sink.flush()
     return 0

@@ -1,7 +1,8 @@
-"""Error bounds of BOUNDS.md, evaluated in binary128 for the data of a case, a bound for every number.
+"""Error bounds of BOUNDS.md, evaluated for the data of a case, a bound for every number.
 
 All rows have shape (C, n), all vectors (C,). A bound comes with the channels it means anything for: elsewhere it is
-vacuous and judges nothing.
+vacuous and judges nothing. The same lines run in binary128 and, for blocks of a long batch in float32 or narrower, in
+float64 (`bn_reference.long_golden`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from bn_reference.formats import Format
 from bn_reference.grades import SAFETY, STABLE, TIGHT, VACUOUS, Grade, path_length
-from bn_reference.graph import Forward, Mask, RowGradients, column, counted, mean_of, sum_of, where_counted
-from bn_reference.quad import QUAD, Quad, quietly, to_quad
+from bn_reference.graph import Forward, Mask, RowGradients, Vector, column, counted, mean_of, where_counted
+from bn_reference.quad import QUAD, Quad, quietly
+from bn_reference.sums import GradientSums, dbeta_error, folded_error, product_error
 
 ROOT = 4.0
 """a of BOUNDS.md: roundings allowed to adding eps, the root and the division together."""
@@ -30,19 +32,26 @@ class Bound(NamedTuple):
     allowed: Quad
     meaningful: NDArray[np.bool_]
 
-    def below(self, size: Quad, share: float = VACUOUS, tight: Callable[[], Bound] | None = None) -> Bound:
+    def below(
+        self,
+        size: Quad,
+        share: float = VACUOUS,
+        tight: Callable[[], Bound] | None = None,
+        mean: Vector | None = None,
+    ) -> Bound:
         """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,).
 
         Where `tight` is given and means something, the bound is cut down to that share instead of going: what is inside
-        is explained by a sound algorithm, and zeros stay outside.
+        is explained by a sound algorithm, and zeros stay outside. `mean` is that over the row where it is longer than
+        what is here.
         """
-        allowed = mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
+        allowed = mean if mean is not None else mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
         fits = (allowed <= share * size) | (size == 0)
         if tight is None or fits.all():
             return Bound(self.allowed, self.meaningful & fits)
         best = tight()
         cut = self.meaningful & best.meaningful & ~fits
-        factor = np.where(cut, share * size / allowed, to_quad(1.0))
+        factor = np.where(cut, share * size / allowed, np.ones((), allowed.dtype))
         scaled = self.allowed * (column(factor) if self.allowed.ndim == 2 else factor)
         where = column(cut) if self.allowed.ndim == 2 else cut
         scaled = np.where(where, np.maximum(scaled, best.allowed), self.allowed)
@@ -51,7 +60,7 @@ class Bound(NamedTuple):
 
 @dataclass(frozen=True)
 class Precision:
-    """Roundoffs of one computation, each a binary128 number.
+    """Roundoffs of one computation, each a number of binary128 or of float64.
 
     Attributes:
         u: of the arithmetic, times C.
@@ -72,7 +81,9 @@ class Precision:
 
     @classmethod
     @cache
-    def of(cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None) -> Precision:
+    def of(
+        cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None, wide: bool = True
+    ) -> Precision:
         """Precision of a grade that computes in one format and stores in another.
 
         Args:
@@ -80,6 +91,7 @@ class Precision:
             storage: format of the result.
             grade: whose C it is, and whether arithmetic is in `storage`.
             safety: another C.
+            wide: whether the numbers are of binary128, else of float64.
         """
         factor = grade.safety if safety is None else safety
         narrower = storage.precision < compute.precision
@@ -91,7 +103,7 @@ class Precision:
         eta = factor * eta + (eta_s if grade.composite else 0.0)
         sequential_u = compute.unit_roundoff if grade.sequential else 0.0
         numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_s)
-        return cls(*(to_quad(np.float64(number)) for number in numbers))
+        return cls(*(np.float64(number).astype(QUAD if wide else np.float64) for number in numbers))
 
     def adding(self, count: int) -> Any:
         """Error of a sum of `count` terms, relative to the sum of their absolute values."""
@@ -116,6 +128,14 @@ class Statistics:
     """Channels where a bound that uses the variance means anything."""
 
 
+@dataclass(frozen=True)
+class Whole:
+    """What the bounds of some columns need of the whole batch: values per channel, and the mean of |x|, a vector."""
+
+    count: int
+    magnitude: Vector
+
+
 @dataclass(frozen=True, kw_only=True)
 class BatchBounds:
     """Bounds of one training batch.
@@ -130,6 +150,7 @@ class BatchBounds:
         parameters: format of dgamma and dbeta.
         exact_statistics: mean and variance are exact in any order of summation, so their errors are 0.
         mask: of shape (n,), True where a position counts for the statistics; None where all do.
+        whole: the batch of which x and nodes are some columns; None where they are all.
     """
 
     x: Quad
@@ -142,11 +163,24 @@ class BatchBounds:
     parameters: Format
     exact_statistics: bool = False
     mask: Mask | None = None
+    whole: Whole | None = None
 
     @property
     def count(self) -> int:
         """Values per channel that count for the statistics."""
+        if self.whole is not None:
+            return self.whole.count
         return int(self.x.shape[1] if self.mask is None else self.mask.sum())
+
+    @cached_property
+    def _magnitude(self) -> Vector:
+        """Mean of |x|."""
+        return mean_of(np.abs(counted(self.x, self.mask))) if self.whole is None else self.whole.magnitude
+
+    @property
+    def _work(self) -> np.dtype[Any]:
+        """What the bounds are evaluated in."""
+        return self.nodes.mean.dtype
 
     @cached_property
     def _scale(self) -> Quad:
@@ -155,29 +189,34 @@ class BatchBounds:
 
     @cached_property
     def _gamma(self) -> Quad:
-        return np.ones(self.x.shape[0], QUAD) if self.gamma is None else np.abs(self.gamma)
+        return np.ones(self.x.shape[0], self._work) if self.gamma is None else np.abs(self.gamma)
 
     @cached_property
     def _beta(self) -> Quad:
-        return np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta)
+        return np.zeros(self.x.shape[0], self._work) if self.beta is None else np.abs(self.beta)
 
     def precision(self, grade: Grade) -> Precision:
         """Roundoffs of a grade. Where the statistics are exact the roundings are few and counted, and C is 1."""
-        return Precision.of(self.compute, self.storage, grade, safety=1.0 if self.exact_statistics else None)
+        safety = 1.0 if self.exact_statistics else None
+        return Precision.of(self.compute, self.storage, grade, safety, self._work == QUAD)
+
+    def _parameter_precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.parameters, grade, wide=self._work == QUAD)
 
     @quietly
     def statistics(self, grade: Grade) -> Statistics:
         """Items 1 to 3 of BOUNDS.md."""
         p = self.precision(grade)
-        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], QUAD)
+        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], self._work)
         if self.exact_statistics:
             return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
         adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
         terms = adding + 4 * p.u
-        mean_error = (adding + p.u) * mean_of(np.abs(counted(self.x, self.mask))) + 3 * p.eta
+        mean_error = (adding + p.u) * self._magnitude + 3 * p.eta
         variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
         if grade.raw_moments:
-            variance_error = variance_error + 2 * terms / to_quad(grade.safety) * (sigma2 + mean * mean)
+            safety = np.float64(grade.safety).astype(self._work)
+            variance_error = variance_error + 2 * terms / safety * (sigma2 + mean * mean)
         variance_error = variance_error + p.eta * (3 + 2 * np.sqrt(sigma2) + p.eta)
         sums = np.broadcast_to(np.asarray(adding <= VACUOUS), mean.shape) & np.isfinite(mean_error)
         meaningful = sums & (variance_error <= VACUOUS * (sigma2 + self.eps))
@@ -200,58 +239,71 @@ class BatchBounds:
         )
 
     @quietly
-    def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+    def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        allowed = dbeta_error(dy, grads, self.precision(grade))
-        stored = Precision.of(self.compute, self.parameters, grade)
-        paths = sum_of(np.abs(dy)) if grade.composite else None
+        allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
+        stored = self._parameter_precision(grade)
+        paths = sums.dy if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
 
-    def _dgamma(self, dy: Quad, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
+    def _dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
         p = self.precision(grade)
-        inverse, magnitude = self.nodes.inverse_deviation, sum_of(np.abs(dy))
+        inverse = self.nodes.inverse_deviation
         allowed = inverse * errors.mean * np.abs(grads.dbeta) + errors.root * np.abs(grads.dgamma)
-        allowed = allowed + product_error(dy, self.nodes.normalised, grade, p)
+        allowed = allowed + product_error(sums.along, sums.count, grade, p)
         if grade.folded:
-            allowed = allowed + inverse * folded_error(dy, self.x, self.nodes.mean, grads.dbeta, grade, p)
-        underflow = 2 * dy.shape[1] + (1 + inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
+            allowed = allowed + inverse * folded_error(sums, self.nodes.mean, grads.dbeta, grade, p)
+        underflow = 2 * sums.count + (1 + inverse) * sums.dy + sums.normalised
         return np.asarray(allowed + p.eta * underflow)
 
     @quietly
-    def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+    def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7."""
         errors = self.statistics(grade)
-        stored = Precision.of(self.compute, self.parameters, grade)
-        paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
-        allowed = self._dgamma(dy, grads, grade, errors) + stored.stored(grads.dgamma, paths)
-        tight = tight_of(grade, lambda best: self.dgamma(dy, grads, best))
-        return Bound(allowed, errors.meaningful).below(product_size(dy, self.nodes, grads.dgamma), tight=tight)
+        paths = sums.along.rounded if grade.composite else None
+        allowed = self._dgamma(sums, grads, grade, errors)
+        allowed = allowed + self._parameter_precision(grade).stored(grads.dgamma, paths)
+        tight = tight_of(grade, lambda best: self.dgamma(sums, grads, best))
+        return Bound(allowed, errors.meaningful).below(sums.product_size(grads.dgamma), tight=tight)
 
     @quietly
-    def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
-        """Item 8, training."""
+    def dx(
+        self,
+        dy: Quad,
+        sums: GradientSums,
+        grads: RowGradients,
+        grade: Grade,
+        mean: Callable[[Grade], Vector] | None = None,
+    ) -> Bound:
+        """Item 8, training; `mean` is what `dx_allowed` is in the mean over a row, where dy is not the whole of it."""
+        size = self._scale * np.sqrt(sums.dy_squares / np.float64(sums.count).astype(self._work))
+        tight = tight_of(grade, lambda best: self.dx(dy, sums, grads, best, mean))
+        bound = Bound(self.dx_allowed(dy, sums, grads, grade), self.statistics(grade).meaningful)
+        return bound.below(size, math.sqrt(VACUOUS), tight, None if mean is None else mean(grade))
+
+    @quietly
+    def dx_allowed(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Quad:
+        """Item 8, training, before it is seen whether that means anything: rows."""
         p = self.precision(grade)
         errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
-        count = to_quad(float(max(self.count, 1)))
+        count = np.float64(max(self.count, 1)).astype(self._work)
         normalised = np.abs(self.nodes.normalised)
         m1, m2 = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
-        mean_dy, mean_product = sum_of(np.abs(dy)) / count, sum_of(np.abs(dy * self.nodes.normalised)) / count
+        mean_dy, mean_product = sums.dy / count, sums.along.absolute / count
         normalised_error = column(inverse * errors.mean) + normalised * column(errors.root + 2 * p.u)
         if grade.folded:
             magnitudes = np.abs(self.x) + 2 * column(np.abs(self.nodes.mean))
             normalised_error = normalised_error + p.u * column(inverse) * magnitudes
-        dgamma_error = self._dgamma(dy, grads, grade, errors) / count
+        dgamma_error = self._dgamma(sums, grads, grade, errors) / count
         terms = np.abs(dy) + where_counted(column(m1) + normalised * column(m2), self.mask)
-        inner = column((p.adding(dy.shape[1]) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
+        inner = column((p.adding(sums.count) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
         inner = where_counted(inner + normalised_error * column(m2 + dgamma_error), self.mask) + 4 * p.u * terms
         allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
         underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
         allowed = allowed + p.eta * underflow
         common = where_counted(column(mean_dy) + normalised * column(mean_product), self.mask)
         paths = scale * (np.abs(dy) + common) if grade.composite else None
-        size = self._scale * np.sqrt(mean_of(dy * dy))
-        tight = tight_of(grade, lambda best: self.dx(dy, grads, best))
-        return Bound(allowed + p.stored(grads.dx, paths), errors.meaningful).below(size, math.sqrt(VACUOUS), tight)
+        return np.asarray(allowed + p.stored(grads.dx, paths))
 
 
 def tight_of(grade: Grade, bound: Callable[[Grade], Bound]) -> Callable[[], Bound] | None:
@@ -264,42 +316,6 @@ def root_error(relative: Quad) -> Quad:
 
     No channel with a relative error above a half is judged; it is cut there, so that no bound is NaN.
     """
-    relative = np.minimum(relative, to_quad(0.5))
+    relative = np.minimum(relative, np.float64(0.5).astype(relative.dtype))
     root = np.sqrt(1 - relative)
     return np.asarray(relative / (root * (1 + root)))
-
-
-def dbeta_error(dy: Quad, grads: RowGradients, p: Precision) -> Quad:
-    """Error of a sum of dy before it is stored (item 6); the same in training and in inference."""
-    allowed = p.adding(dy.shape[1]) * sum_of(np.abs(dy)) + p.u * np.abs(grads.dbeta)
-    return np.asarray(allowed + 2 * dy.shape[1] * p.eta)
-
-
-def rounded_sum(terms: Quad) -> Quad:
-    """Error of a sum by rounding each of its terms, over the roundoff: their signs are random in long sums.
-
-    sum|t| where every error has the same sign, and 5 norm(t), which exceeds it up to n = 25, where signs are random.
-    """
-    return np.asarray(np.minimum(sum_of(np.abs(terms)), 5 * np.sqrt(sum_of(terms * terms))))
-
-
-def product_error(dy: Quad, values: Quad, grade: Grade, p: Precision) -> Quad:
-    """Error of sum(dy * values), values taking four roundings (item 7)."""
-    products = dy * values
-    total = sum_of(np.abs(products))
-    return np.asarray(p.adding(dy.shape[1]) * total + 4 * p.u * (rounded_sum(products) if grade.wide_sums else total))
-
-
-def folded_error(dy: Quad, x: Quad, mean: Quad, dbeta: Quad, grade: Grade, p: Precision) -> Quad:
-    """Error of sum(dy * x) - mean * sum(dy), the two sums computed one by one (item 7, folded)."""
-    allowed = product_error(dy, x, grade, p) + p.adding(dy.shape[1]) * np.abs(mean) * sum_of(np.abs(dy))
-    return np.asarray(allowed + 4 * p.u * (np.abs(mean * dbeta) + np.abs(sum_of(dy * x))))
-
-
-def product_size(dy: Quad, nodes: Forward, total: Quad) -> Quad:
-    """What total = sum(dy * normalised) is like for signs at random, with normalised values of 1 at least.
-
-    Where the signs are not at random and the total is larger than that, it is the size itself.
-    """
-    random_signs = np.sqrt(sum_of(dy * dy * (1 + nodes.normalised * nodes.normalised)))
-    return np.asarray(np.maximum(random_signs, np.abs(total)))

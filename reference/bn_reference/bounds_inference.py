@@ -14,19 +14,15 @@ from bn_reference.bounds import (
     Bound,
     Precision,
     Statistics,
-    dbeta_error,
-    folded_error,
-    product_error,
-    product_size,
     root_error,
-    rounded_sum,
     tight_of,
 )
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade
-from bn_reference.graph import Forward, RowGradients, column, sum_of
+from bn_reference.graph import Forward, RowGradients, column
 from bn_reference.quad import QUAD, Quad, quietly, to_quad
 from bn_reference.running import Weights
+from bn_reference.sums import GradientSums, dbeta_error, folded_error, product_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +94,7 @@ class InferenceBounds:
         return Bound(allowed, self.meaningful(grade))
 
     @quietly
-    def dx(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+    def dx(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 8, inference."""
         p, size = self.precision(grade), np.abs(grads.dx)
         allowed = size * ((ROOT + 3) * p.u + column(self.root_error(grade)))
@@ -106,28 +102,28 @@ class InferenceBounds:
         return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self.meaningful(grade))
 
     @quietly
-    def dgamma(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+    def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7, inference: a sum over the batch, direct or folded."""
         p, inverse = self.precision(grade), self._inverse
-        stored, magnitude = Precision.of(self.compute, self.parameters, grade), sum_of(np.abs(dy))
+        stored = Precision.of(self.compute, self.parameters, grade)
         allowed = (self.root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
-        allowed = allowed + product_error(dy, self.nodes.normalised, grade, p)
+        allowed = allowed + product_error(sums.along, sums.count, grade, p)
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
         if grade.folded:
-            allowed = allowed + inverse * folded_error(dy, self.x, self.nodes.mean, grads.dbeta, grade, p)
-        paths = rounded_sum(dy * self.nodes.normalised) if grade.composite else None
-        underflow = 2 * dy.shape[1] + (1 + 2 * inverse) * magnitude + sum_of(np.abs(self.nodes.normalised))
+            allowed = allowed + inverse * folded_error(sums, self.nodes.mean, grads.dbeta, grade, p)
+        paths = sums.along.rounded if grade.composite else None
+        underflow = 2 * sums.count + (1 + 2 * inverse) * sums.dy + sums.normalised
         allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, paths)
-        size = product_size(dy, self.nodes, grads.dgamma)
-        tight = tight_of(grade, lambda best: self.dgamma(dy, grads, best))
+        size = sums.product_size(grads.dgamma)
+        tight = tight_of(grade, lambda best: self.dgamma(sums, grads, best))
         return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(size, tight=tight)
 
     @quietly
-    def dbeta(self, dy: Quad, grads: RowGradients, grade: Grade) -> Bound:
+    def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
-        allowed = dbeta_error(dy, grads, self.precision(grade))
+        allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
         stored = Precision.of(self.compute, self.parameters, grade)
-        paths = sum_of(np.abs(dy)) if grade.composite else None
+        paths = sums.dy if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.sums(grade))
 
     @property

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.bounds import ROOT, BatchBounds, Bound, Precision, folded_error, product_error, rounded_sum
+from bn_reference.bounds import ROOT, BatchBounds, Bound, Precision
 from bn_reference.bounds_inference import InferenceBounds
 from bn_reference.grades import VACUOUS, Grade
 from bn_reference.graph import column, mean_of, sum_of
 from bn_reference.quad import Quad, quietly, to_quad
 from bn_reference.second_order import SecondOrder, Upstream
+from bn_reference.sums import GradientSums, Products, folded_error, product_error
 
 ROUNDINGS = 8.0
 """Roundings allowed to the longest chain of products of one element, sums aside."""
@@ -96,12 +97,11 @@ class TrainingSecondBounds:
         count = to_quad(float(rows.shape[1]))
         mean, along = np.abs(mean_of(rows)), np.abs(mean_of(rows * nodes.normalised))
         mean_error = p.adding(rows.shape[1]) * magnitude + p.u * mean + 2 * p.eta
-        along_error = product_error(rows, nodes.normalised, grade, p) / count + (errors.root + p.u) * along
+        sums = GradientSums.of_rows(rows, batch.x, nodes.normalised)
+        along_error = product_error(sums.along, sums.count, grade, p) / count + (errors.root + p.u) * along
         along_error = along_error + inverse * errors.mean * mean
         if grade.folded:
-            along_error = along_error + inverse / count * folded_error(
-                rows, batch.x, nodes.mean, sum_of(rows), grade, p
-            )
+            along_error = along_error + inverse / count * folded_error(sums, nodes.mean, sum_of(rows), grade, p)
         along_error = along_error + p.eta * (2 + (1 + inverse) * magnitude + mean_of(self._normalised))
         terms = np.abs(rows) + column(mean) + self._normalised * column(along)
         error = column(mean_error) + self._normalised * column(along_error)
@@ -125,7 +125,8 @@ class TrainingSecondBounds:
             )
         one = self._projected(self.dy, grade, p, normalised_error)
         other = self._projected(v, grade, p, normalised_error)
-        count = to_quad(float(self.dy.shape[1]))
+        n, count = self.dy.shape[1], to_quad(float(self.dy.shape[1]))
+        crossed = Products.of(v, one.terms), Products.of(self.dy, other.terms)
         both_error = (
             other.mean * one.mean_error
             + one.mean * other.mean_error
@@ -133,7 +134,7 @@ class TrainingSecondBounds:
             + other.along * one.along_error
             + one.along * other.along_error
             + one.along_error * other.along_error
-            + (product_error(v, one.terms, grade, p) + product_error(self.dy, other.terms, grade, p)) / count
+            + (product_error(crossed[0], n, grade, p) + product_error(crossed[1], n, grade, p)) / count
             + p.eta * (4 + mean_of(one.terms + other.terms))
         )
         both = np.abs(mean_of(v * self.dy) - mean_of(v) * mean_of(self.dy) - self._along_product)
@@ -177,7 +178,7 @@ class TrainingSecondBounds:
         stored = Precision.of(self.batch.compute, self.batch.parameters, grade)
         size, v = np.abs(self.golden.ds_dgamma), self.upstream.v_dx
         allowed = self._inverse * count * s.both_error + (errors.root + 4 * s.p.u) * size
-        paths = STORED_PATHS * self._inverse * rounded_sum(np.abs(v) * s.dy.terms) if grade.composite else None
+        paths = STORED_PATHS * self._inverse * Products.of(np.abs(v), s.dy.terms).rounded if grade.composite else None
         allowed = allowed + s.p.eta * (2 + count * self._inverse) + stored.stored(size, paths)
         return Bound(allowed, errors.meaningful).below(self._inverse * np.sqrt(sum_of((v * self.dy) ** 2)))
 
@@ -229,8 +230,9 @@ class InferenceSecondBounds:
         """Item 9, gradient with respect to gamma."""
         p, size, v = self.batch.precision(grade), np.abs(self.golden.ds_dgamma), self.upstream.v_dx
         stored = Precision.of(self.batch.compute, self.batch.parameters, grade)
-        allowed = self._relative(grade) * size + self._inverse * product_error(self.dy, v, grade, p)
-        paths = self._inverse * rounded_sum(self.dy * v) if grade.composite else None
+        products = Products.of(self.dy, v)
+        allowed = self._relative(grade) * size + self._inverse * product_error(products, v.shape[1], grade, p)
+        paths = self._inverse * products.rounded if grade.composite else None
         underflow = (1 + self._inverse) * (2 * self.dy.shape[1] + sum_of(np.abs(self.dy) + np.abs(v)))
         meaningful = self.batch.meaningful(grade) & self.batch.sums(grade)
         bound = Bound(allowed + p.eta * underflow + stored.stored(size, paths), meaningful)

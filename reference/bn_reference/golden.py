@@ -5,7 +5,8 @@ Pure functions of the data; the state of a layer is passed in and comes out. Sha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,6 +27,9 @@ from bn_reference.graph import Mask
 from bn_reference.quad import QUAD, Quad, round_to, to_quad
 from bn_reference.running import batch_variance, bessel, eps_of, update, weights_of
 from bn_reference.second_order import Upstream, inference_second_order, second_order
+from bn_reference.sums import GradientSums
+
+EVERY_ENTRY = slice(None)
 
 
 class Expected:
@@ -34,12 +38,24 @@ class Expected:
     Args:
         values: rows (C, n) or a vector (C,).
         bound: the allowed error of each value under a grade.
+        entries: of which entries of the batch the rows are.
+        first: column of the whole rows at which these begin.
     """
 
-    def __init__(self, values: Quad, bound: Callable[[Grade], Bound]) -> None:
+    whole = True
+    """Whether `values` are all there is; else the parts are made one by one."""
+
+    def __init__(
+        self, values: Quad, bound: Callable[[Grade], Bound], entries: slice = EVERY_ENTRY, first: int = 0
+    ) -> None:
         self.values = values
         self.bound = cache(bound)
+        self.entries, self.first = entries, first
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
+
+    def parts(self) -> Iterable[Expected]:
+        """What is judged one after the other and together makes up the golden: usually this alone."""
+        return (self,)
 
     def rounded(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The golden rounded to a format."""
@@ -156,8 +172,8 @@ class Golden:
 
     def under(self, convention: Convention) -> Golden:
         """The same batch under a convention with the same eps: what was computed of the batch is shared."""
-        other = Golden(self.config, convention, self.x, self.parameters, self.exact_statistics, self.mask)
-        other._training, other._errors = self._training, self._errors
+        other = copy(self)
+        other.convention, other.formats = convention, Formats.of(self.config, convention)
         return other
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:
@@ -290,10 +306,11 @@ class Golden:
 
 
 def _gradients(bounds: BatchBounds | InferenceBounds, dy: Quad, grads: graph.RowGradients) -> dict[str, Expected]:
+    sums = GradientSums.of_rows(dy, bounds.x, bounds.nodes.normalised)
     return {
-        "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, grads, grade)),
-        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(dy, grads, grade)),
-        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(dy, grads, grade)),
+        "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, sums, grads, grade)),
+        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(sums, grads, grade)),
+        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, grads, grade)),
     }
 
 

@@ -131,7 +131,14 @@ def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, mask: M
     """
     dbeta = sum_of(dy)
     dgamma = sum_of(dy * nodes.normalised)
-    count = count_of(dy, mask)
+    return of_sums(dy, nodes, gamma, dgamma, dbeta, count_of(dy, mask), mask)
+
+
+@quietly
+def of_sums(
+    dy: Rows, nodes: Forward, gamma: Vector | None, dgamma: Vector, dbeta: Vector, count: Any, mask: Mask | None = None
+) -> RowGradients:
+    """The same where the sums are known, of `count` positions; dy and the nodes may be some columns of the batch."""
     inner = dy - where_counted(column(dbeta / count) + nodes.normalised * column(dgamma / count), mask)
     factor = nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation
     return RowGradients(column(factor) * inner, dgamma, dbeta)

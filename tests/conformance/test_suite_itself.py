@@ -69,6 +69,7 @@ def test_what_compiles_gets_every_variant_in_every_pair_of_formats_in_one_layout
 
 PINNED = {
     "normal": ("00deda716398cbc2", "dfa5e4429cf3a992"),
+    "beside": ("d126b83994156fd1", "4447412f4c6814d0"),
     "centred": ("2fe75b3089cf118d", "cbe9e168dbae101b"),
     "alike": ("b3eca81dc5eb1206", "f5c0cc23d9300578"),
     "positive": ("2f0aa378f0edfe92", "2853b8ff2ac75608"),

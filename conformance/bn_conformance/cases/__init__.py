@@ -9,7 +9,7 @@ from bn_conformance.case import Case
 
 @cache
 def all_cases() -> dict[str, Case]:
-    """Every case by id, in the order of the specification's families.
+    """Every case by id, in the order of the specification's families; large ones are apart (`large_cases`).
 
     Raises:
         ValueError: two cases have one id.
@@ -25,3 +25,11 @@ def all_cases() -> dict[str, Case]:
                 raise ValueError(f"two cases have the id {case.id}")
             found[case.id] = case
     return found
+
+
+@cache
+def large_cases() -> dict[str, Case]:
+    """Every large case by id. Nothing that goes through `all_cases` meets them: they run only where they are named."""
+    from bn_conformance.cases import large
+
+    return {case.id: case for case in large.cases()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bn_conformance.cases import all_cases
+from bn_conformance.cases import all_cases, large_cases
 from bn_reference.clauses import clauses as all_clauses
 
 NARROWEST_TABLE = 80
@@ -34,10 +34,11 @@ def _list_cases(clause: tuple[str, ...]) -> None:
         selected = select_cases(clause, ())
     except PlanError as error:
         raise click.UsageError(str(error)) from None
-    for case_id in selected:
-        case = all_cases()[case_id]
+    large = [case for case in large_cases().values() if not clause or {*case.clauses, case.family} & {*clause}]
+    for case in [*(all_cases()[case_id] for case_id in selected), *large]:
         click.echo(f"{case.id:52} {' '.join(case.clauses):24} {case.title}")
-    click.echo(f"{len(selected)} cases")
+    named = f", and {len(large)} large ones, which run only where --case names them" if large else ""
+    click.echo(f"{len(selected)} cases{named}")
 
 
 def _list_implementations() -> None:
@@ -67,7 +68,7 @@ def show(case: str, implementation: str) -> int:
     if case.endswith(".json"):
         click.echo(_described_file(case, implementation))
         return 0
-    known = all_cases()
+    known = all_cases() | large_cases()
     if case not in known:
         near = [case_id for case_id in known if case in case_id][:5]
         hint = f"; did you mean {', '.join(near)}?" if near else "; bnconform list --cases shows them"

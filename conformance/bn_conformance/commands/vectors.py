@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bn_conformance.cases import all_cases
+from bn_conformance.cases import all_cases, large_cases
 from bn_conformance.explain import explain, one_line
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.vectors.conventions import UnknownConvention, name_of
@@ -33,8 +33,8 @@ def export(
     if core:
         pairs, left_out = list(selection.core(all_cases().values())), Counter[str]()
     else:
-        name = _convention(implementation, convention)
-        chosen, left_out = selection.split(all_cases()[case_id] for case_id in _selected(clauses, cases))
+        name, known = _convention(implementation, convention), all_cases() | large_cases()
+        chosen, left_out = selection.split(known[case_id] for case_id in _selected(clauses, cases))
         pairs = [(case, name) for case in chosen]
     folder = Path(output or "vectors")
     try:

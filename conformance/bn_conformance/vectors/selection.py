@@ -45,6 +45,8 @@ _UNDERSTOOD: dict[type[Any], set[str]] = {
 
 def lacking(case: Case) -> str:
     """Empty where a document can say the whole case, else what it would need, for example `Batch.interrupt`."""
+    if case.large:
+        return "tensors of a million values"
     for part in (case, case.config, *case.steps, *filter(None, [case.parameters])):
         if type(part) not in _UNDERSTOOD:
             return f"the step {type(part).__name__}"
