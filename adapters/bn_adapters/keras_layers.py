@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
-from bn_adapters.tensorflow_ops import TENSORFLOW_ENVIRONMENT, tensorflow
+from bn_adapters.tensorflow_tapes import TENSORFLOW_ENVIRONMENT, tensorflow
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
 from bn_conformance.adapter import (
     Adapter,
