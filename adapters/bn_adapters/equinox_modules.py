@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.flax_modules import JAX_ENVIRONMENT
-from bn_adapters.jax_functions import FunctionalLayer, Functions, copied
+from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, copied
 from bn_conformance.adapter import (
     Adapter,
     Array,

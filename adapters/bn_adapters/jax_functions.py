@@ -15,6 +15,12 @@ import numpy as np
 
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, SecondOrder
 
+JAX_ENVIRONMENT: Mapping[str, str] = {
+    "JAX_ENABLE_X64": "1",  # Else float64 arrays turn into float32 without an error.
+    "JAX_PLATFORMS": "cpu",
+    "NPROC": "1",  # Threads of XLA's CPU client; --xla_cpu_multi_thread_eigen=false changes nothing with jaxlib 0.10.
+}
+
 Tree = Any
 """A pytree of JAX arrays."""
 
@@ -50,6 +56,11 @@ def pulled_back_twice(
     return found
 
 
+def weight_of(given: Array | None, gradient: Any) -> Any:
+    """What a gradient is weighed with in the form in which JAX takes it: of its shape and dtype, zeros for None."""
+    return copied(np.zeros(gradient.shape) if given is None else given.reshape(gradient.shape), gradient.dtype)
+
+
 @dataclass(frozen=True)
 class Functions:
     """What layers of one configuration share: trees before training, and functions of them.
@@ -59,7 +70,7 @@ class Functions:
         statistics: of a fresh layer.
         forward: as `Apply`.
         pullback: `(parameters, statistics, x, mask, dy, training)` to the gradients of the parameters and of x.
-        second: `(parameters, statistics, x, dy, weights, training)` to the gradients of `pulled_back_twice`.
+        second: `(parameters, statistics, x, mask, dy, weights, training)` to the gradients of `pulled_back_twice`.
     """
 
     parameters: Tree
@@ -79,8 +90,8 @@ class Functions:
         def pullback(parameters: Tree, statistics: Tree, x: Any, mask: Any, dy: Any, training: bool) -> Any:
             return pulled_back(output(statistics, mask, training), parameters, x, dy)
 
-        def second(parameters: Tree, statistics: Tree, x: Any, dy: Any, weights: Any, training: bool) -> Any:
-            return pulled_back_twice(output(statistics, None, training), parameters, x, dy, weights)
+        def second(parameters: Tree, statistics: Tree, x: Any, mask: Any, dy: Any, weights: Any, training: bool) -> Any:
+            return pulled_back_twice(output(statistics, mask, training), parameters, x, dy, weights)
 
         if not compiled:
             return cls(parameters, statistics, apply, pullback, second)
@@ -89,7 +100,7 @@ class Functions:
             statistics,
             jax.jit(apply, static_argnums=4),
             jax.jit(pullback, static_argnums=5),
-            jax.jit(second, static_argnums=5),
+            jax.jit(second, static_argnums=6),
         )
 
 
@@ -126,15 +137,10 @@ class FunctionalLayer(Layer):
         return Gradients(np.asarray(dx), *(self._vector(found, name) for name in self.names))
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
-        parameters, statistics, x, _, training = self._inputs()
+        *inputs, training = self._inputs()
         given = dict(zip(self.names, (v_dgamma, v_dbeta), strict=True))
-        weights = {
-            name: copied(np.zeros(old.shape) if given[name] is None else given[name].reshape(old.shape), old.dtype)  # type: ignore[union-attr]
-            for name, old in parameters.items()
-        }
-        found, ds_dx, ds_ddy = self.functions.second(
-            parameters, statistics, x, copied(dy), (weights, copied(v_dx)), training
-        )
+        weights = {name: weight_of(given[name], old) for name, old in self._inputs()[0].items()}
+        found, ds_dx, ds_ddy = self.functions.second(*inputs, copied(dy), (weights, copied(v_dx)), training)
         return SecondOrder(np.asarray(ds_dx), self._vector(found, self.names[0]), np.asarray(ds_ddy))
 
     def _inputs(self) -> tuple[Any, ...]:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from bn_adapters.tensorflow_ops import TENSORFLOW_ENVIRONMENT, tensorflow, tensorflow_versions
+from bn_adapters.tensorflow_tapes import TENSORFLOW_ENVIRONMENT, tensorflow, tensorflow_versions
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -28,16 +29,35 @@ from bn_conformance.adapter import (
     Layer,
     LayerConfig,
     RunningStatistics,
+    SecondOrder,
 )
 
 LAYERS_V1_ENVIRONMENT: Mapping[str, str] = {**TENSORFLOW_ENVIRONMENT, "TF_USE_LEGACY_KERAS": "1"}
 """Without `TF_USE_LEGACY_KERAS` there is no `tf.compat.v1.layers` in TensorFlow 2.16 and later."""
 
 
-class _Program:
-    """The graph of one configuration, for any size of batch and space, and the session that runs it."""
+@dataclass(frozen=True)
+class _Second:
+    """Tensors of the second order.
 
-    def __init__(self, config: LayerConfig, fused: bool | None) -> None:
+    Attributes:
+        weights: placeholders of what the gradients of x, gamma and beta are weighed with, by these names.
+        gradients: of the weighed gradients with respect to x, gamma and dy, by these names.
+    """
+
+    weights: Mapping[str, Any]
+    gradients: Mapping[str, Any]
+
+
+class _Program:
+    """The graph of one configuration, for any size of batch and space, and the session that runs it.
+
+    With the gradients of the gradients a graph costs more than twice as much, so that they are in it only where `twice`
+    is true. They cannot join it later: for those of tf.cond, which is how the fused layer tells its modes apart,
+    TensorFlow adds outputs to the operation of the forward, which a session that has run does not see.
+    """
+
+    def __init__(self, config: LayerConfig, fused: bool | None, twice: bool) -> None:
         tf = tensorflow().compat.v1
         graph = tf.Graph()
         with graph.as_default(), warnings.catch_warnings():
@@ -51,6 +71,7 @@ class _Program:
             self._variables = {variable.op.name.rpartition("/")[2]: variable for variable in tf.global_variables()}
             wanted = {"x": self.x, **{name: self._variables[name] for name in self.parameters}}
             self.gradients = dict(zip(wanted, tf.gradients(self.y, list(wanted.values()), self.dy), strict=True))
+            self.second = self._gradients_of_gradients(wanted) if twice else _Second({}, {})
             self._values = {
                 name: tf.placeholder(variable.dtype.base_dtype, variable.shape)
                 for name, variable in self._variables.items()
@@ -64,6 +85,18 @@ class _Program:
         self._session.run(initialise)
         self.initial = self.read()
         self.holds: weakref.ref[_LayersV1Layer] | None = None
+
+    def _gradients_of_gradients(self, wanted: Mapping[str, Any]) -> _Second:
+        tf = tensorflow().compat.v1
+        sources = {**{name: source for name, source in wanted.items() if name != "beta"}, "dy": self.dy}
+        weights = {name: tf.placeholder(part.dtype, part.shape) for name, part in self.gradients.items()}
+        found = tf.gradients(
+            list(self.gradients.values()),
+            list(sources.values()),
+            list(weights.values()),
+            unconnected_gradients="zero",  # of x in inference without gamma, for example
+        )
+        return _Second(weights, dict(zip(sources, found, strict=True)))
 
     @staticmethod
     def _options(config: LayerConfig) -> dict[str, Any]:
@@ -95,16 +128,17 @@ class _Program:
 
 
 @lru_cache(maxsize=256)
-def _program(config: LayerConfig, fused: bool | None) -> _Program:
-    return _Program(config, fused)
+def _program(config: LayerConfig, fused: bool | None, twice: bool = False) -> _Program:
+    return _Program(config, fused, twice)
 
 
 class _LayersV1Layer(Layer):
-    def __init__(self, program: _Program, forget_update: bool) -> None:
-        self._shared = program
+    def __init__(self, config: LayerConfig, fused: bool | None, forget_update: bool) -> None:
+        self._built = (config, fused)
+        self._shared = program = _program(config, fused)
         self._forget_update = forget_update
         self._waiting: Mapping[str, Array] = program.initial
-        self._feed: dict[Any, Any] = {}
+        self._latest: tuple[Array, bool] | None = None
 
     def _program(self) -> _Program:
         """The program, its session holding this layer's variables."""
@@ -124,14 +158,31 @@ class _LayersV1Layer(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         program = self._program()
         # Gradients and updates are later runs with the same feed: it keeps x as it is now.
-        self._feed = {program.x: np.array(x), program.training: training}
-        y: Array = program.run(program.y, self._feed)
+        self._latest = (np.array(x), training)
+        y: Array = program.run(program.y, self._fed(program))
         return y
+
+    def _fed(self, program: _Program) -> dict[Any, Any]:
+        """What the latest forward feeds a program."""
+        if self._latest is None:
+            raise RuntimeError("backward needs a forward before it")
+        return dict(zip((program.x, program.training), self._latest, strict=True))
 
     def backward(self, dy: Array) -> Gradients:
         program = self._program()
-        found = program.run(program.gradients, {**self._feed, program.dy: dy})
+        found = program.run(program.gradients, {**self._fed(program), program.dy: dy})
         return Gradients(found["x"], found.get("gamma"), found.get("beta"))
+
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        program = _program(*self._built, twice=True)
+        program.write(self._program().read())
+        given = {"x": v_dx, "gamma": v_dgamma, "beta": v_dbeta}
+        weights = {
+            place: np.zeros(place.shape, place.dtype.as_numpy_dtype) if given[name] is None else given[name]
+            for name, place in program.second.weights.items()
+        }
+        found = program.run(program.second.gradients, {**self._fed(program), program.dy: dy, **weights})
+        return SecondOrder(found["x"], found.get("gamma"), found["dy"])
 
     def running_statistics(self) -> RunningStatistics:
         values = self._program().read()
@@ -153,7 +204,7 @@ class _LayersV1Layer(Layer):
     def update_statistics(self) -> None:
         if not self._forget_update:
             program = self._program()
-            program.run(program.update_ops, self._feed)
+            program.run(program.update_ops, self._fed(program))
 
 
 class TensorflowLayersV1(Adapter):
@@ -184,12 +235,13 @@ class TensorflowLayersV1(Adapter):
         mixed=frozenset({("float16", "float32"), ("bfloat16", "float32")}),
         layouts=frozenset({"first", "last", "between"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
+        second_order=frozenset({"training", "inference"}),
     )
     fused: bool | None = False
     forget_update = False
 
     def build(self, config: LayerConfig) -> Layer:
-        return _LayersV1Layer(_program(config, self.fused), self.forget_update)
+        return _LayersV1Layer(config, self.fused, self.forget_update)
 
     def versions(self) -> Mapping[str, str]:
         return tensorflow_versions("tf-keras")
@@ -222,5 +274,6 @@ class TensorflowLayersV1Fused(TensorflowLayersV1):
         ranks=frozenset({4, 5}),
         layouts=frozenset({"first", "last"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
+        second_order=frozenset({"training", "inference"}),
     )
     fused = None

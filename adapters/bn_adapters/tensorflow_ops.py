@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
+from bn_adapters.tensorflow_tapes import TENSORFLOW_ENVIRONMENT, Tapes, tensorflow, tensorflow_versions
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -23,41 +22,10 @@ from bn_conformance.adapter import (
     Layer,
     LayerConfig,
     RunningStatistics,
+    SecondOrder,
 )
 
-TENSORFLOW_ENVIRONMENT: Mapping[str, str] = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-}
-"""One thread, and no chatter on the standard streams; both are read when TensorFlow is imported or first used."""
-
 _DATA_FORMATS = {(4, "first"): "NCHW", (4, "last"): "NHWC", (5, "first"): "NCDHW", (5, "last"): "NDHWC"}
-
-
-@cache
-def tensorflow() -> Any:
-    """TensorFlow on one CPU thread, with GPUs hidden."""
-    import tensorflow as tf
-
-    try:
-        tf.config.set_visible_devices([], "GPU")
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:  # Something else in this process has used TensorFlow already: its settings stand.
-        pass
-    return tf
-
-
-def tensorflow_versions(*others: str) -> dict[str, str]:
-    """Versions of TensorFlow, whichever distribution provides it, and of other distributions."""
-    found = {}
-    for name in ("tensorflow", "tensorflow-cpu", *others):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 class _EagerLayer(Layer):
@@ -71,7 +39,7 @@ class _EagerLayer(Layer):
         self._beta = tf.Variable(tf.zeros(shape, dtype), name="beta") if config.beta else None
         self._moving_mean = tf.Variable(tf.zeros(shape, dtype), trainable=False, name="moving_mean")
         self._moving_variance = tf.Variable(tf.ones(shape, dtype), trainable=False, name="moving_variance")
-        self._latest: tuple[Any, Any, Any] | None = None
+        self._latest: tuple[Tapes, Any] | None = None
 
     @abstractmethod
     def _train(self, x: Any) -> tuple[Any, Any, Any]:
@@ -84,8 +52,7 @@ class _EagerLayer(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         tf = tensorflow()
         tensor = tf.constant(x)
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch([tensor, *self._parameters()])
+        with Tapes(tensor, self._gamma, self._beta) as tapes:
             if training:
                 y, mean, variance = self._train(tensor)
             else:
@@ -93,19 +60,23 @@ class _EagerLayer(Layer):
         if training:
             self._moving_mean.assign(mean)
             self._moving_variance.assign(variance)
-        self._latest = (tape, y, tensor)
+        self._latest = (tapes, y)
         result: Array = y.numpy()
         return result
 
     def backward(self, dy: Array) -> Gradients:
+        tapes, y = self._recorded()
+        return tapes.gradients(y, dy)
+
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        tapes, y = self._recorded()
+        return tapes.second_order(y, dy, {"dx": v_dx, "dgamma": v_dgamma, "dbeta": v_dbeta})
+
+    def _recorded(self) -> tuple[Tapes, Any]:
+        """The record of the latest forward, and its y."""
         if self._latest is None:
             raise RuntimeError("backward needs a forward before it")
-        tape, y, x = self._latest
-        sources = {"dx": x, "dgamma": self._gamma, "dbeta": self._beta}
-        present = {name: source for name, source in sources.items() if source is not None}
-        found = tape.gradient(y, present, output_gradients=tensorflow().constant(dy))
-        arrays = {name: gradient.numpy() for name, gradient in found.items()}
-        return Gradients(arrays["dx"], arrays.get("dgamma"), arrays.get("dbeta"))
+        return self._latest
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(self._moving_mean.numpy(), self._moving_variance.numpy())
@@ -230,6 +201,7 @@ class TensorflowFused(_TensorflowOperations):
         ranks=frozenset({4, 5}),
         layouts=frozenset({"first", "last"}),
         affine=frozenset({"both"}),  # scale and offset are required.
+        second_order=frozenset({"training", "inference"}),
     )
 
     def build(self, config: LayerConfig) -> Layer:
@@ -252,6 +224,7 @@ class TensorflowMoments(_TensorflowOperations):
         dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
         layouts=frozenset({"first", "last", "between"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
+        second_order=frozenset({"training", "inference"}),
     )
 
     def build(self, config: LayerConfig) -> Layer:

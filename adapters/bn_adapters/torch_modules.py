@@ -7,18 +7,15 @@ torch's autograd. Arrays go to torch without a copy, so that a module which writ
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 from typing import Any
 
-import ml_dtypes
-import numpy as np
-
+from bn_adapters.torch_autograd import Parameters, gradients, second_order
+from bn_adapters.torch_tensors import load_torch, to_array, to_tensor, torch_dtype
 from bn_conformance.adapter import (
     CUMULATIVE,
     Adapter,
@@ -37,51 +34,6 @@ from bn_conformance.adapter import (
 ALL_DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
 MIXED = frozenset({("float16", "float32"), ("bfloat16", "float32")})
 INSTALL = "pip install 'bnconform[torch]'"
-
-
-@cache
-def load_torch() -> Any:
-    """The module torch, imported at the first call and set to one thread."""
-    import torch
-
-    torch.set_num_threads(1)
-    return torch
-
-
-def torch_dtype(name: str) -> Any:
-    """The dtype of torch with a format's name, for example of "bfloat16"."""
-    return getattr(load_torch(), name)
-
-
-def to_tensor(array: Array, device: str = "cpu") -> Any:
-    """A tensor over the memory of the array: strides, broadcasting and offset are kept, nothing is copied or rounded.
-
-    Only where torch has no such tensor (negative strides, or a stride between two elements) is the array copied first.
-    A dtype that torch does not know raises torch's own TypeError.
-    """
-    torch = load_torch()
-    if any(stride < 0 or stride % array.itemsize for stride in array.strides):
-        array = array.copy()
-    is_bfloat16 = array.dtype == ml_dtypes.bfloat16
-    bits = array.view(np.int16) if is_bfloat16 else array  # torch does not know the dtype of ml_dtypes
-    if bits.flags.writeable:
-        tensor = torch.from_numpy(bits)
-    else:
-        with (
-            warnings.catch_warnings()
-        ):  # torch has no read-only tensors and says so; whether one is written to is tested
-            warnings.simplefilter("ignore", UserWarning)
-            tensor = torch.from_numpy(bits)
-    return (tensor.view(torch.bfloat16) if is_bfloat16 else tensor).to(device)
-
-
-def to_array(tensor: Any) -> Array:
-    """A NumPy array over the memory of the tensor (a copy of it if that is on another device)."""
-    torch = load_torch()
-    tensor = tensor.detach().cpu()
-    if tensor.dtype == torch.bfloat16:
-        return np.asarray(tensor.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
-    return np.asarray(tensor.numpy())
 
 
 def hyperparameters(config: LayerConfig) -> dict[str, Any]:
@@ -123,46 +75,18 @@ class TorchLayer(Layer):
         return to_array(y_tensor)
 
     def backward(self, dy: Array) -> Gradients:
+        return gradients(*self._recorded(), self._input(dy))
+
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        vectors = (None if part is None else to_tensor(part, self.device) for part in (v_dgamma, v_dbeta))
+        return second_order(*self._recorded(), self._input(dy), (self._input(v_dx), *vectors))
+
+    def _recorded(self) -> tuple[Any, Any, Parameters]:
+        """The latest y and x, and the parameters."""
         if self.latest is None:
             raise RuntimeError("backward needs a forward before it")
         x_tensor, y_tensor = self.latest
-        weight, bias = getattr(self.held, "weight", None), getattr(self.held, "bias", None)
-        present = [parameter for parameter in (weight, bias) if parameter is not None]
-        found = self.torch.autograd.grad(y_tensor, [x_tensor, *present], self._input(dy), retain_graph=True)
-        gradients = map(to_array, found)
-        return Gradients(
-            dx=next(gradients),
-            dgamma=None if weight is None else next(gradients),
-            dbeta=None if bias is None else next(gradients),
-        )
-
-    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
-        if self.latest is None:
-            raise RuntimeError("double_backward needs a forward before it")
-        x_tensor, y_tensor = self.latest
-        weight, bias = getattr(self.held, "weight", None), getattr(self.held, "bias", None)
-        present = [parameter for parameter in (weight, bias) if parameter is not None]
-        dy_tensor = self._input(dy).requires_grad_(True)
-        found = self.torch.autograd.grad(
-            y_tensor, [x_tensor, *present], dy_tensor, create_graph=True, retain_graph=True
-        )
-        vectors = [part for part, held in ((v_dgamma, weight), (v_dbeta, bias)) if held is not None]
-        given = [(found[0], v_dx), *zip(found[1:], vectors, strict=True)]
-        weighed = [
-            (gradient, self._input(part) if part is v_dx else to_tensor(part, self.device))
-            for gradient, part in given
-            if part is not None
-        ]
-        sources = [x_tensor, dy_tensor, *([] if weight is None else [weight])]
-        # What does not depend on a source (x in inference without gamma, for example) has a gradient of zero.
-        ds_dx, ds_ddy, *ds_dgamma = self.torch.autograd.grad(
-            [gradient for gradient, _ in weighed],
-            sources,
-            [part for _, part in weighed],
-            retain_graph=True,
-            materialize_grads=True,
-        )
-        return SecondOrder(to_array(ds_dx), to_array(ds_dgamma[0]) if ds_dgamma else None, to_array(ds_ddy))
+        return y_tensor, x_tensor, (getattr(self.held, "weight", None), getattr(self.held, "bias", None))
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(to_array(self.held.running_mean).copy(), to_array(self.held.running_var).copy())

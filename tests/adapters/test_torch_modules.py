@@ -28,9 +28,8 @@ from bn_adapters.torch_modules import (
     TorchModuleLayer,
     TorchNN,
     TorchNNChannelsLast,
-    to_array,
-    to_tensor,
 )
+from bn_adapters.torch_tensors import to_array, to_tensor
 from bn_conformance.adapter import CUMULATIVE, Adapter, Array, LayerConfig
 
 torch: Any = pytest.importorskip("torch")

@@ -10,7 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.flax_modules import JAX_ENVIRONMENT, FlaxNnx, LinenLayer, NnxLayer
+from bn_adapters.flax_linen import LinenLayer
+from bn_adapters.flax_modules import FlaxNnx
+from bn_adapters.flax_nnx import NnxLayer
+from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.kinds import Kind

@@ -18,14 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.keras_layers import (
-    ENVIRONMENTS,
-    KerasAdapter,
-    KerasJax,
-    KerasTensorflow,
-    KerasTorch,
-    load_keras,
-)
+from bn_adapters.keras_backends import load_keras
+from bn_adapters.keras_layers import ENVIRONMENTS, KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.kinds import Kind
