@@ -17,12 +17,13 @@ from bn_conformance.case import Case
 from bn_conformance.cases import all_cases
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.diagnosis import diagnose
-from bn_conformance.explaining import Examination
+from bn_conformance.explaining import Examination, same
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
+from bn_conformance.observation import Observation
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
-from bn_conformance.power import judged_cases
+from bn_conformance.power import DEBIASED, OPPOSITE, judged_cases
 from bn_conformance.results import Diagnosis, Item
 from bn_conformance.run_case import Policy, run_case
 from bn_reference.clauses import clauses
@@ -69,18 +70,36 @@ def _cases() -> tuple[Case, ...]:
     return tuple(case for case in known if not case.sweep and len(case.steps) < 20)
 
 
+def _observed(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Observation:
+    host = LocalHost(Single(deviations, convention))
+    return observe(case, _goldens().data(case), host, convention.statistics_move == "explicit")
+
+
+def _judged(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Item:
+    adapter = Single(deviations, convention)
+    policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
+    return run_case(adapter.name, case, LocalHost(adapter), convention, _goldens(), policy)
+
+
+@cache
+def _right(convention: Convention, case_id: str) -> tuple[Observation, Item]:
+    """What the layer without a deviation gives, and its item."""
+    case = all_cases()[case_id]
+    return _observed((), convention, case), _judged((), convention, case)
+
+
 def examine(*names: str) -> Diagnosed:
     deviations = tuple(catalogue()[name] for name in names)
-    convention = OTHER if any(entry.under(Convention()) is None for entry in deviations) else Convention()
-    policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
+    convention = next(
+        one for one in (Convention(), OTHER, OPPOSITE, DEBIASED) if all(entry.under(one) for entry in deviations)
+    )
     adapter, examination, items = Single(deviations, convention), Examination(convention, _goldens()), list[Item]()
     with np.errstate(all="ignore"):
         for case in _cases():
-            item = run_case(adapter.name, case, LocalHost(adapter), convention, _goldens(), policy)
+            seen, (right, item) = _observed(deviations, convention, case), _right(convention, case.id)
+            if case.repeat or case.concurrent or not same(seen, right):
+                item = _judged(deviations, convention, case)
             if item.verdict == Verdict.FAIL.value:
-                seen = observe(
-                    case, _goldens().data(case), LocalHost(adapter), convention.statistics_move == "explicit"
-                )
                 item = replace(item, explained_by=examination.explanations(case, seen))
             items.append(item)
         failing = sum(item.verdict == Verdict.FAIL.value for item in items)

@@ -14,7 +14,7 @@ from bn_reference.plain_second import Twice
 _EFFECT = "gradient penalties and meta-learning pull the wrong way, and nothing else shows"
 
 
-def _method(name: str, clause: str, method: str, sentence: str, change: Callable[..., Array]) -> None:
+def _method(name: str, clause: str, method: str, sentence: str, change: Callable[..., Array], link: str = "") -> None:
     """Enter a layer in which a method of the second order gives change(layer, right value, twice)."""
 
     class Changed(PlainLayer):
@@ -25,7 +25,7 @@ def _method(name: str, clause: str, method: str, sentence: str, change: Callable
 
     setattr(Changed, method, changed)
     Changed.__doc__ = sentence
-    deviation(name, clause=clause, effect=_EFFECT)(Changed)
+    deviation(name, clause=clause, effect=_EFFECT, link=link)(Changed)
 
 
 def _times(factor: float) -> Callable[..., Array]:
@@ -56,6 +56,11 @@ _method("second-x-without-dgamma", "SECOND-1", "through_first", "ds_dx ignores w
         lambda layer, value, twice: value - twice.v_dgamma)  # fmt: skip
 _method("second-x-without-own-deviation", "SECOND-1", "through_first", "ds_dx ignores how v_dx lies along xhat.",
         lambda layer, value, twice: twice.v_dgamma + value * layer.constant(0.0))  # fmt: skip
+_method("second-mean-held-constant", "SECOND-1", "through_upstream",
+        "ds_dx holds the mean constant in the derivative of the variance, which is right for the first order alone.",
+        lambda layer, value, twice: value + twice.scale * twice.inverse * layer.averaged(twice.v_dx, twice)
+        * layer.averaged(twice.dy * twice.normalised, twice),
+        "https://github.com/tensorflow/tensorflow/pull/19609")  # fmt: skip
 _method("second-gamma-zero", "SECOND-2", "second_gamma", "ds_dgamma is zero.", _times(0.0))
 _method("second-gamma-averaged", "SECOND-2", "second_gamma", "ds_dgamma is a mean instead of a sum.",
         lambda layer, value, twice: value / layer.count(twice.saved.counted))  # fmt: skip
