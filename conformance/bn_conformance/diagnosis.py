@@ -13,7 +13,7 @@ from itertools import combinations
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases import all_cases
-from bn_conformance.explaining import MOST_STEPS
+from bn_conformance.explaining import MOST_STEPS, SLACK
 from bn_conformance.outcomes import Verdict
 from bn_conformance.power import ROBUST, Bench, is_caught, ratio_of
 from bn_conformance.results import Diagnosis, Item
@@ -114,7 +114,8 @@ def _compared(names: tuple[str, ...], convention: Convention, witnesses: Iterabl
     for item in witnesses:
         predicted = bench.judge(deviations, all_cases()[item.case])
         fails, failed = is_caught(predicted), is_caught(item)
-        if fails != failed and ratio_of(predicted if fails else item) > ROBUST:
+        clearly = ROBUST if fails else ROBUST * SLACK  # what is off by rounding may be off by more of it
+        if fails != failed and ratio_of(predicted if fails else item) > clearly:
             contradictions += 1
     return _Candidate(deviations, contradictions)
 
