@@ -112,7 +112,7 @@ def judge(
     elif must_be_tight:
         excess = float(np.max(_sortable(ratios, mask)))
     else:
-        excess = _excess(name, expected, errors, _kinds_agree(golden, rows, rounded, tight))
+        excess = _excess(name, expected, errors, _kinds_agree(golden, rows, rounded, tight), mask)
     row, column = (int(part) for part in np.unravel_index(int(np.argmax(_sortable(ratios, mask))), rows.shape))
     got_value, expected_value = float(rows[row, column]), float(golden[row, column])
     return Quantity(
@@ -153,17 +153,18 @@ def _level(
     return WRONG, errors, tight, mask
 
 
-def _excess(name: str, expected: Expected, errors: Quad, kinds: NDArray[np.bool_]) -> float:
+def _excess(name: str, expected: Expected, errors: Quad, kinds: NDArray[np.bool_], judged: NDArray[np.bool_]) -> float:
     """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?
 
-    Infinite where a number stands for a NaN or an infinity, or the other way round.
+    A grade that means nothing for some element that is judged explains nothing of it, and is not near. Infinite where
+    a number stands for a NaN or an infinity, or the other way round.
     """
     found = np.inf
     if not kinds.all():
         return found
     for grade in GRADES:
         allowed, meaningful = _allowed(name, expected, grade, errors.shape)
-        if meaningful.any():
+        if meaningful.any() and not np.any(judged & np.isfinite(errors) & ~meaningful):
             found = min(found, float(np.max(_sortable(_ratios(errors, allowed), meaningful))))
     return found
 
