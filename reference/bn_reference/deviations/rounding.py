@@ -43,3 +43,11 @@ def one_by_one(layer: PlainLayer, rows: Array, dtype: np.dtype[Any]) -> Array:
         return layer.wide(np.zeros((rows.shape[0], 1), FLOAT64))
     narrow = layer.store(np.ascontiguousarray(rows), dtype)
     return layer.wide(np.cumsum(narrow, axis=1, dtype=dtype)[:, -1:])
+
+
+def in_bfloat16_one_by_one(layer: PlainLayer, rows: Array) -> Array:
+    """Sum of each row as a column, added up in order, rounded to bfloat16 after each step."""
+    total = layer.wide(np.zeros((rows.shape[0], 1), FLOAT64))
+    for column in range(rows.shape[1]):
+        total = through_bfloat16(layer, total + rows[:, column : column + 1])
+    return total
