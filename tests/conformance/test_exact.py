@@ -100,7 +100,6 @@ def test_a_reciprocal_root_of_20_bits_is_wrong_with_counted_roundings(case_id: s
     [
         ("reciprocal-root-of-16-bits-in-backward", "num/nc-2x8/float32/exact-statistics-gradients"),
         ("reciprocal-root-of-16-bits-in-backward", "num/nchw/float32/exact-statistics-inference-gradients"),
-        ("reciprocal-root-of-12-bits-in-backward", "num/nchw/bfloat16-p-float32/exact-statistics-inference-gradients"),
         ("reciprocal-root-of-20-bits-in-inference", "num/nchw/float64/exact-statistics-inference"),
         ("folded-scale-of-16-bits", "num/nchw/float32/exact-statistics-inference"),
         ("folded-scale-in-float32", "num/nchw/float64/exact-statistics-inference"),

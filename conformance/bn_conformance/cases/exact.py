@@ -55,6 +55,9 @@ Where beta is 0 it absorbs no error of the root.
 SIGNS = Recipe(kind="alternating")
 """-1 and 1."""
 
+SPIKE = Recipe(kind="outlier")
+"""One value a channel, and zeros."""
+
 SMALL_INTEGERS = Recipe(kind="integers", seed=seed_of("exact dy"))
 
 
@@ -142,21 +145,23 @@ def _inference(formats: Formats) -> Iterator[Case]:
 
 
 def _inference_own_roots(formats: Formats) -> Iterator[Case]:
-    """x less the running mean is exact, and each of 12 running variances has a root of its own."""
-    x, mean = Recipe(kind="integers", seed=14, offset=0.5), Recipe(kind="integers", seed=15, scale=0.5)
-    for slug, judges, dy, more in (
-        ("exact-statistics-inference", OUTPUTS, None, "EVAL-1"),
-        ("exact-statistics-inference-gradients", GRADIENTS, DY, "GRAD-4"),
+    """x less the running mean is exact, and each of 12 running variances has a root of its own.
+
+    A dy of one value a channel leaves sums of one term, so that nothing hides the root in dgamma either.
+    """
+    x, mean = Recipe(kind="integers", seed=14, offset=0.5), Recipe(kind="integers", seed=16, scale=0.5)
+    for slug, judges, upstream, more in (
+        ("exact-statistics-inference", OUTPUTS, (None, None), "EVAL-1"),
+        ("exact-statistics-inference-gradients", GRADIENTS, (DY, SPIKE), "GRAD-4"),
     ):
         steps: list[Step] = []
-        for seed in range(4):
-            variance = Recipe(kind="positive", seed=seed_of(f"root {seed}"), scale=4.0**seed)
-            steps += [SetStatistics(mean, variance), evaluate(NCHW, x, dy)]
+        for place in range(4):
+            variance = Recipe(kind="positive", seed=seed_of(f"root {place}"), scale=4.0**place)
+            steps += [SetStatistics(mean, variance), evaluate(NCHW, x, upstream[place % 2])]
         title = "x less the running mean is exact, and every channel has a root of its own"
         yield make(
-            "NUM", NCHW, formats, slug, title, ("NUM-7", more), tuple(steps), {"eps": 2.0**-8},
-            judges=judges, exact_statistics=True,
-        )  # fmt: skip
+            "NUM", NCHW, formats, slug, title, ("NUM-7", more), tuple(steps), judges=judges, exact_statistics=True
+        )
 
 
 def _exact(
