@@ -135,7 +135,8 @@ class Case:
         parameters: gamma and beta at the beginning, or None for the layer's defaults (1 and 0).
         judges: kinds of quantities that are judged.
         expects: `numbers`; `numbers-or-refusal`, where a clear error is as good; or `refusal`, where nothing else is.
-        exact_statistics: mean and variance are exact in any order of summation.
+        exact_statistics: mean and variance are exact in any order of summation; in inference x less the running mean
+            is exact. What is left is a few counted roundings.
         exact: every result is exact; no unit in the last place is allowed.
         tight: y must be at level `tight`: a rounding of parameters to the format of x is not allowed.
         finite_statistics: running statistics are judged for being finite alone.

@@ -151,18 +151,22 @@ def _explaining(block: Block, level: int) -> int:
 def _excess(blocks: Blocks) -> float:
     """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?
 
-    Infinite where a number stands for a NaN or an infinity, or the other way round.
+    A grade that means nothing for some element that is judged explains nothing of it, and is not near. Infinite where
+    a number stands for a NaN or an infinity, or the other way round.
     """
     largest: dict[int, float] = {}
+    void: set[int] = set()
     for block in blocks:
         if not block.kinds.all():
             return np.inf
         for at, grade in enumerate(GRADES):
             allowed, meaningful = block.allowed(grade)
-            if meaningful.any():
+            if np.any(block.mask & np.isfinite(block.errors) & ~meaningful):
+                void.add(at)
+            elif meaningful.any():
                 ratio = float(np.max(sortable(ratios_of(block.errors, allowed), meaningful)))
                 largest[at] = max(largest.get(at, 0.0), ratio)
-    return min(largest.values(), default=np.inf)
+    return min((ratio for at, ratio in largest.items() if at not in void), default=np.inf)
 
 
 def _ulp(error: float, expected: float, format_: Format) -> float | None:

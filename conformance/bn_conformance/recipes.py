@@ -179,6 +179,12 @@ def _plus_minus_fan(recipe: Recipe, channels: int, count: int) -> Rows:
     return np.asarray(recipe.offset + recipe.scale * (np.arange(channels, dtype=np.float64) + 1.0)[:, None] * sign)
 
 
+def _alternating(recipe: Recipe, channels: int, count: int) -> Rows:
+    """offset - scale and offset + scale in turn, the other way round in odd channels."""
+    sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
+    return np.asarray(recipe.offset + recipe.scale * sign)
+
+
 def _integers(recipe: Recipe, channels: int, count: int) -> Rows:
     """Integers from -3 to 3 times scale, plus offset: sums of a few of them are exact in every format."""
     return recipe.offset + recipe.scale * (np.floor(uniform(recipe.seed, (channels, count)) * 7.0) - 3.0)
@@ -233,6 +239,7 @@ KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
     "fill": _fill,
     "plus-minus": _plus_minus,
     "plus-minus-fan": _plus_minus_fan,
+    "alternating": _alternating,
     "integers": _integers,
     "mixed-scales": _mixed_scales,
     "outlier": _outlier,

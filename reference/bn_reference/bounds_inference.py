@@ -37,6 +37,7 @@ class InferenceBounds:
         mean_error, variance_error: errors that the statistics themselves may have, vectors; 0 where they were set or
             read from the implementation.
         compute, storage, parameters: formats of the arithmetic, of y and dx, and of dgamma and dbeta.
+        exact_statistics: the statistics are given and x - mean is exact, so that roundings are few and counted.
     """
 
     x: Quad
@@ -49,6 +50,7 @@ class InferenceBounds:
     compute: Format
     storage: Format
     parameters: Format
+    exact_statistics: bool = False
 
     @cached_property
     def _gamma(self) -> Quad:
@@ -74,8 +76,8 @@ class InferenceBounds:
         return self._relative(grade) <= VACUOUS
 
     def precision(self, grade: Grade) -> Precision:
-        """Roundoffs of a grade."""
-        return Precision.of(self.compute, self.storage, grade)
+        """Roundoffs of a grade. Where x - mean is exact the roundings are few and counted, and C is 1."""
+        return Precision.of(self.compute, self.storage, grade, safety=1.0 if self.exact_statistics else None)
 
     @quietly
     def y(self, grade: Grade) -> Bound:

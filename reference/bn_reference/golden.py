@@ -120,7 +120,8 @@ class Golden:
         convention: under which it is judged.
         x: rows of shape (C, n) in binary128.
         parameters: gamma and beta.
-        exact_statistics: mean and variance of x are exact in any order of summation.
+        exact_statistics: mean and variance of x are exact in any order of summation; in inference, where statistics
+            are given, so is x less the running mean.
         mask: boolean, of shape (n,), True where a position counts for the statistics of training; inference ignores it.
 
     Raises:
@@ -261,6 +262,7 @@ class Golden:
             compute=self.formats.compute,
             storage=self.formats.storage,
             parameters=self.formats.parameters,
+            exact_statistics=self.exact_statistics,
         )
         return nodes, bounds
 

@@ -36,6 +36,14 @@ def test_what_is_no_number_has_an_infinite_ratio() -> None:
     assert ratio_of(item) == float("inf")
 
 
+def test_a_grade_that_means_nothing_somewhere_explains_nothing_there() -> None:
+    """In bfloat16 with exact statistics the storage grades say nothing of the dgamma of some channels."""
+    case = all_cases()["num/nc-2x8/bfloat16-p-float32/exact-statistics"]
+    (catch,) = Bench().catches(case, [catalogue()["reciprocal-root-of-16-bits-in-backward"]])
+    assert catch.fails
+    assert catch.ratio > 3
+
+
 def test_a_change_without_effect_survives() -> None:
     nothing = replace(catalogue()["eps-outside-root"], name="nothing", layer=PlainLayer)
     assert not list(Bench().catches(all_cases()[CASE], [nothing]))

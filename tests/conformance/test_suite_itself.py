@@ -77,6 +77,7 @@ PINNED = {
     "fill": ("2929b74c27bec17f", "11ab62c0e82a7d49"),
     "plus-minus": ("e7fbc75295560e9f", "9fce49c327db6c6b"),
     "plus-minus-fan": ("45638187bda8602b", "1a7e1f6e37d61092"),
+    "alternating": ("d26f018eb0287a86", "ea858c9fd929e030"),
     "integers": ("1c13d93692b9e691", "53c2e051ad2efbce"),
     "mixed-scales": ("a1c5ce6bdf621934", "0350000838811449"),
     "outlier": ("d8eadc28b4e37949", "f890203dd9f7459d"),

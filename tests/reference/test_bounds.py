@@ -300,12 +300,13 @@ def test_exact_statistics_leave_right_algorithms_their_few_roundings(
     figures(f"exact statistics, {dtype}, mean {middle:g}: y at most {largest:.2f} of the bound (C = 1)")
 
 
+@pytest.mark.parametrize("quantity", ["y", "inference_y", "inference_dx"])
 @pytest.mark.parametrize(("dtype", "bits"), [("float32", 20), ("float64", 49), ("float64", 23)])
-def test_exact_statistics_tell_a_reciprocal_root_that_lacks_bits(dtype: str, bits: int) -> None:
+def test_exact_statistics_tell_a_reciprocal_root_that_lacks_bits(dtype: str, bits: int, quantity: str) -> None:
     sample = pair_sample(dtype)
     precision = {"float32": 24, "float64": 53}[dtype]
     coarse = replace(ALGORITHMS["two-pass, NumPy sums"], root_roundings=2.0 ** (precision - bits))
-    assert level("y", expected_of(sample)["y"], outputs(coarse, sample)["y"]) == "wrong"
+    assert level(quantity, expected_of(sample)[quantity], outputs(coarse, sample)[quantity]) == "wrong"
 
 
 @quietly

@@ -15,11 +15,43 @@ def all_cases() -> dict[str, Case]:
         ValueError: two cases have one id.
     """
     from bn_conformance.cases import dtype as dtypes
-    from bn_conformance.cases import edge, err, fwd, grad, law, layout, mask, num, pure, second, stat, state
+    from bn_conformance.cases import (
+        edge,
+        err,
+        exact,
+        fwd,
+        grad,
+        law,
+        layout,
+        mask,
+        narrow,
+        num,
+        pure,
+        second,
+        stat,
+        state,
+    )
     from bn_conformance.cases import eval as inference
 
     found: dict[str, Case] = {}
-    for module in (fwd, stat, inference, grad, mask, second, num, dtypes, layout, edge, state, pure, err, law):
+    for module in (
+        fwd,
+        stat,
+        inference,
+        grad,
+        mask,
+        second,
+        num,
+        exact,
+        dtypes,
+        narrow,
+        layout,
+        edge,
+        state,
+        pure,
+        err,
+        law,
+    ):
         for case in module.cases():
             if case.id in found:
                 raise ValueError(f"two cases have the id {case.id}")

@@ -22,6 +22,7 @@ MODULES: tuple[str, ...] = (
     "statistics",
     "timing",
     "inference",
+    "folding",
     "gradients",
     "parameter_gradients",
     "masks",

@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.deviations.rounding import FLOAT16, FLOAT32, compute_dtype, one_by_one, through, through_bfloat16
-from bn_reference.plain import Array, PlainLayer
+from bn_reference.deviations.rounding import (
+    FLOAT16,
+    FLOAT32,
+    compute_dtype,
+    in_bfloat16_one_by_one,
+    one_by_one,
+    through,
+    through_bfloat16,
+)
+from bn_reference.plain import Array, PlainLayer, Saved
 
 # One-pass variances, in the arithmetic of the format.
 
@@ -103,6 +111,16 @@ _summed("float16-sums-of-float32", "Sums over float32 data are accumulated in fl
 _summed("bfloat16-sums", "Sums over 16-bit data are rounded to bfloat16.", "statistics have two digits",
         lambda layer, rows: through_bfloat16(layer, rows.sum(axis=1, keepdims=True)) if rows.size else
         rows[:, :1], "DTYPE-2", narrow_only=True)  # fmt: skip
+_summed("bfloat16-running-sums", "Sums over 16-bit data are accumulated one by one in bfloat16.",
+        "statistics stop growing at 256 summands",
+        in_bfloat16_one_by_one, "DTYPE-2", narrow_only=True)  # fmt: skip
+_summed("bfloat16-gradient-sums", "dgamma and dbeta of 16-bit data are accumulated one by one in bfloat16.",
+        "gradients of parameters stop growing at 256 summands",
+        in_bfloat16_one_by_one, "DTYPE-2", ("dgamma", "dbeta"), True)  # fmt: skip
+_summed("float16-gradient-sum-stored", "dgamma and dbeta of 16-bit data are stored in float16 before they are used.",
+        "infinite gradients where a sum passes 65504, although parameters are float32",
+        lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT16) if rows.size else rows[:, :1],
+        "DTYPE-2", ("dgamma", "dbeta"), True)  # fmt: skip
 _summed("float16-sum-before-division", "The sums of 16-bit data are stored in float16 before they are divided by n.",
         "infinite statistics for large images",
         lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT16) if rows.size else rows[:, :1],
@@ -124,6 +142,37 @@ class SquaresInStorage(PlainLayer):
     def total(self, rows: Array, purpose: str) -> Array:
         """Of rounded squares."""
         return super().total(through(self, rows, self.storage) if purpose == "variance" else rows, purpose)
+
+
+@deviation(
+    "gradient-products-in-storage", clause="DTYPE-2", effect="infinite dgamma where dy of float16 layers is large"
+)
+class GradientProductsInStorage(PlainLayer):
+    """dy times the normalised value is rounded to the format of x before it is added up."""
+
+    def dgamma(self, dy: Array, normalised: Array) -> Array:
+        """Of rounded products."""
+        return self.total(through(self, dy * normalised, self.storage), "dgamma")
+
+    def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Of rounded products."""
+        return np.asarray(normalised * (self.dgamma(dy, normalised) / self.count(saved.counted)))
+
+
+@deviation(
+    "dx-multiplied-out-in-storage", clause="DTYPE-2", effect="infinite dx where n * dy passes the range of float16"
+)
+class DxMultipliedOutInStorage(PlainLayer):
+    """dx is gamma / (n sigma) * (n dy - dbeta - xhat dgamma), the bracket's terms rounded to the format of x."""
+
+    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Multiplied out in training."""
+        if saved.mode == "inference" or not saved.counted.all():
+            return super().dx(dy, normalised, saved)
+        count = self.count(saved.counted)
+        parts = (count * dy, count * self.mean_term(dy, saved), count * self.variance_term(dy, normalised, saved))
+        whole, mean, variance = (through(self, part, self.storage) for part in parts)
+        return np.asarray(self.outer_scale(saved) / count * (whole - mean - variance))
 
 
 # Counters.

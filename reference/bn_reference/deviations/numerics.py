@@ -63,6 +63,29 @@ _coarse("reciprocal-root-in-float32", "The reciprocal root of a float64 layer is
         "float64 layers have seven digits", lambda layer, inverse: through(layer, inverse, FLOAT32), _BOTH,
         "DTYPE-3")  # fmt: skip
 
+
+def _coarse_backward(bits: int) -> None:
+    """Enter a layer whose backward takes a coarse reciprocal root, while its forward takes a good one."""
+
+    class CoarseBackward(PlainLayer):
+        def backward(self, dy: Array) -> RowGradients:
+            """By the coarse one."""
+            saved = self.saved
+            if saved is not None:
+                self.saved = replace(saved, inverse=to_bits(self, saved.inverse, bits))
+            try:
+                return super().backward(dy)
+            finally:
+                self.saved = saved
+
+    CoarseBackward.__doc__ = f"The reciprocal root of the backward is good to {bits} bits, in every mode."
+    effect = "gradients of a channel are off by the same factor, and y is right"
+    deviation(f"reciprocal-root-of-{bits}-bits-in-backward", clause="NUM-7", effect=effect)(CoarseBackward)
+
+
+for _bits in (12, 16, 20):
+    _coarse_backward(_bits)
+
 # Clamps.
 
 
@@ -113,8 +136,21 @@ def _normalised_clipped(limit: int) -> None:
     deviation(f"normalised-clipped-to-{limit}", clause="NUM-2", effect="outliers are cut off")(Clipped)
 
 
-for _limit in (3, 10, 30):
+for _limit in (3, 10, 30, 50):
     _normalised_clipped(_limit)
+
+
+@deviation("normalised-clipped-in-backward", clause="GRAD-1", effect="outliers pull the wrong way, and y is right")
+class NormalisedClippedInBackward(PlainLayer):
+    """The backward takes a normalised value that is clipped to -10 to 10."""
+
+    def dgamma(self, dy: Array, normalised: Array) -> Array:
+        """Of clipped values."""
+        return super().dgamma(dy, _limited(self, normalised, 10.0))
+
+    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """Of clipped values."""
+        return super().dx(dy, _limited(self, normalised, 10.0), saved)
 
 
 @deviation("scale-clipped", clause="NUM-2", effect="channels of small variance come out too small")

@@ -22,11 +22,16 @@ def through(layer: PlainLayer, values: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def through_bfloat16(layer: PlainLayer, values: Array) -> Array:
-    """Working values rounded to bfloat16, the upper half of a float32, to nearest even."""
-    single = np.ascontiguousarray(layer.store(np.asarray(values), FLOAT32))
+    """Working values rounded to bfloat16."""
+    return layer.wide(_to_bfloat16(layer.store(np.asarray(values), FLOAT32)))
+
+
+def _to_bfloat16(values: Array) -> Array:
+    """float32 values rounded to bfloat16, the upper half of a float32, to nearest even."""
+    single = np.ascontiguousarray(values)
     bits = single.view(np.uint32)
     kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
-    return layer.wide(np.where(np.isfinite(single), kept.view(np.float32), single))
+    return np.where(np.isfinite(single), kept.view(np.float32), single)
 
 
 def to_bits(layer: PlainLayer, values: Array, bits: int) -> Array:
@@ -43,3 +48,12 @@ def one_by_one(layer: PlainLayer, rows: Array, dtype: np.dtype[Any]) -> Array:
         return layer.wide(np.zeros((rows.shape[0], 1), FLOAT64))
     narrow = layer.store(np.ascontiguousarray(rows), dtype)
     return layer.wide(np.cumsum(narrow, axis=1, dtype=dtype)[:, -1:])
+
+
+def in_bfloat16_one_by_one(layer: PlainLayer, rows: Array) -> Array:
+    """Sum of each row as a column, added up in order in float32 and rounded to bfloat16 after each step."""
+    columns = np.ascontiguousarray(layer.store(np.ascontiguousarray(rows), FLOAT32).T)
+    total = np.zeros(rows.shape[0], FLOAT32)
+    for column in columns:
+        total = _to_bfloat16(total + column)
+    return layer.wide(total[:, None])
