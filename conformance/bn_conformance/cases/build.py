@@ -70,6 +70,14 @@ def places(formats: Formats, layouts: tuple[Layout, ...] = LAYOUTS) -> tuple[Lay
     return layouts if formats == F32 else tuple(layout for layout in layouts if layout in IMAGES)
 
 
+def of_images(formats: Formats) -> tuple[Layout, ...]:
+    """Image layouts of cases that need no other: both for mixed formats, which compilers are given in the latter alone.
+
+    (`bn_conformance.case.unsupported_reason` says which 16-bit cases an implementation that compiles is not given.)
+    """
+    return IMAGES if formats[0] != formats[1] else (NCHW,)
+
+
 def normal(role: str, offset: float = 0.0, scale: float = 1.0) -> Recipe:
     """Random data, the same in every layout and format; `role` makes its seed."""
     return Recipe(kind="normal", seed=seed_of(role), offset=offset, scale=scale)

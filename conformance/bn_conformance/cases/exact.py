@@ -21,12 +21,13 @@ from bn_conformance.cases.build import (
     F16_WIDE,
     FORMATS,
     NC,
-    NCHW,
     PARAMETERS,
     WIDE,
     Formats,
+    Layout,
     evaluate,
     make,
+    of_images,
     resized,
     train,
 )
@@ -68,8 +69,9 @@ def cases() -> Iterator[Case]:
         yield from _gradients(formats)
         yield _running(formats)
         yield from _own_roots(formats)
-        yield from _inference(formats)
-        yield from _inference_own_roots(formats)
+        for layout in of_images(formats):
+            yield from _inference(layout, formats)
+            yield from _inference_own_roots(layout, formats)
 
 
 def _outputs(formats: Formats) -> Iterator[Case]:
@@ -132,19 +134,19 @@ def _own_roots(formats: Formats) -> Iterator[Case]:
     yield _pair(formats, "exact-statistics-gradients", title, ("NUM-7",), x, SIGNS, FEW_BITS, 2.0, judges=GRADIENTS)
 
 
-def _inference(formats: Formats) -> Iterator[Case]:
+def _inference(layout: Layout, formats: Formats) -> Iterator[Case]:
     x = Recipe(kind="integers", seed=12, scale=0.5)
     mean = Recipe(kind="integers", seed=13)
     title = "inference in which every step is exact: no unit in the last place is allowed"
-    steps: tuple[Step, ...] = (SetStatistics(mean, Recipe(kind="fill", offset=1.0)), evaluate(NCHW, x))
-    yield _exact(formats, "exact-inference", title, ("NUM-6", "EVAL-1"), steps, EPS, OUTPUTS)
+    steps: tuple[Step, ...] = (SetStatistics(mean, Recipe(kind="fill", offset=1.0)), evaluate(layout, x))
+    yield _exact(layout, formats, "exact-inference", title, ("NUM-6", "EVAL-1"), steps, EPS, OUTPUTS)
     variance = Recipe(kind="fill", offset=0.0625)
-    steps = (SetStatistics(mean, variance), evaluate(NCHW, x, SMALL_INTEGERS))
+    steps = (SetStatistics(mean, variance), evaluate(layout, x, SMALL_INTEGERS))
     title = "gradients of inference in which every step is exact: no unit in the last place is allowed"
-    yield _exact(formats, "exact-inference-gradients", title, ("NUM-6", "GRAD-4"), steps, SMALL_EPS, GRADIENTS)
+    yield _exact(layout, formats, "exact-inference-gradients", title, ("NUM-6", "GRAD-4"), steps, SMALL_EPS, GRADIENTS)
 
 
-def _inference_own_roots(formats: Formats) -> Iterator[Case]:
+def _inference_own_roots(layout: Layout, formats: Formats) -> Iterator[Case]:
     """x less the running mean is exact, and each of 12 running variances has a root of its own.
 
     A dy of one value a channel leaves sums of one term, so that nothing hides the root in dgamma either.
@@ -157,14 +159,15 @@ def _inference_own_roots(formats: Formats) -> Iterator[Case]:
         steps: list[Step] = []
         for place in range(4):
             variance = Recipe(kind="positive", seed=seed_of(f"root {place}"), scale=4.0**place)
-            steps += [SetStatistics(mean, variance), evaluate(NCHW, x, upstream[place % 2])]
+            steps += [SetStatistics(mean, variance), evaluate(layout, x, upstream[place % 2])]
         title = "x less the running mean is exact, and every channel has a root of its own"
         yield make(
-            "NUM", NCHW, formats, slug, title, ("NUM-7", more), tuple(steps), judges=judges, exact_statistics=True
+            "NUM", layout, formats, slug, title, ("NUM-7", more), tuple(steps), judges=judges, exact_statistics=True
         )
 
 
 def _exact(
+    layout: Layout,
     formats: Formats,
     variant: str,
     title: str,
@@ -174,7 +177,7 @@ def _exact(
     judges: Quantities,
 ) -> Case:
     return make(
-        "NUM", NCHW, formats, variant, title, clauses, steps, {"eps": eps},
+        "NUM", layout, formats, variant, title, clauses, steps, {"eps": eps},
         parameters=FEW_BITS, judges=judges, exact=True, exact_statistics=True,
     )  # fmt: skip
 

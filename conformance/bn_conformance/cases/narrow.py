@@ -24,13 +24,13 @@ from bn_conformance.cases.build import (
     F16_WIDE,
     MEAN,
     NC,
-    NCHW,
     VARIANCE,
     Formats,
     Layout,
     evaluate,
     make,
     normal,
+    of_images,
     resized,
     train,
 )
@@ -45,13 +45,14 @@ LONG = resized(NC, (4096, 3), "nc-4096x3")
 def cases() -> Iterator[Case]:
     """Every case of 16-bit data beyond 16 bits."""
     for formats in (F16, F16_WIDE):
-        yield from _forward_overflows(formats)
-        yield from _backward_overflows(formats)
+        for layout in of_images(formats):
+            yield from _forward_overflows(layout, formats)
+            yield from _backward_overflows(layout, formats)
     for formats in (F16, BF16, F16_WIDE, BF16_WIDE):
         yield from _long(formats)
 
 
-def _forward_overflows(formats: Formats) -> Iterator[Case]:
+def _forward_overflows(layout: Layout, formats: Formats) -> Iterator[Case]:
     dy = Recipe(kind="centred", seed=seed_of("dy"), scale=256.0)  # dx is dy over a deviation of up to 60000
     for slug, what, x in (
         ("squares-300", "deviations near 300, whose squares", Recipe(kind="centred", seed=41, scale=300.0)),
@@ -61,19 +62,19 @@ def _forward_overflows(formats: Formats) -> Iterator[Case]:
     ):
         judges = EVERYTHING if formats == F16_WIDE else EVERYTHING - STATISTICS  # the variances overflow in float16
         title = f"{what} overflow in float16 and not in float32"
-        yield _case(NCHW, formats, f"overflow-{slug}", title, (train(NCHW, x, dy),), judges)
+        yield _case(layout, formats, f"overflow-{slug}", title, (train(layout, x, dy),), judges)
 
 
-def _backward_overflows(formats: Formats) -> Iterator[Case]:
+def _backward_overflows(layout: Layout, formats: Formats) -> Iterator[Case]:
     """Parameters of float16 have gradients that overflow themselves; dx does not."""
     judges: Quantities = GRADIENTS if formats == F16_WIDE else frozenset({"dx"})
     title = "a dy whose sums overflow in float16 and not in float32"
-    steps: tuple[Step, ...] = (train(NCHW, normal("x", scale=64.0), LARGE_DY),)
-    yield _case(NCHW, formats, "overflow-gradient-sums", title, steps, judges)
+    steps: tuple[Step, ...] = (train(layout, normal("x", scale=64.0), LARGE_DY),)
+    yield _case(layout, formats, "overflow-gradient-sums", title, steps, judges)
     if formats == F16_WIDE:
-        steps = (SetStatistics(MEAN, VARIANCE), evaluate(NCHW, normal("x", offset=2.0), LARGE_DY))
+        steps = (SetStatistics(MEAN, VARIANCE), evaluate(layout, normal("x", offset=2.0), LARGE_DY))
         sums = frozenset({"dgamma", "dbeta"})
-        yield _case(NCHW, formats, "overflow-inference-gradient-sums", title + ", in inference", steps, sums)
+        yield _case(layout, formats, "overflow-inference-gradient-sums", title + ", in inference", steps, sums)
 
 
 def _long(formats: Formats) -> Iterator[Case]:
