@@ -26,6 +26,10 @@ MOST_CANDIDATES = 12
 """Candidates that are compared with passing cases."""
 
 
+MOST_TIED, MOST_APART = 4, 250
+"""Candidates that explain a failure equally well and are told apart by more cases, and how many of those."""
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """Deviations that act together, and where they disagree with the implementation."""
@@ -57,6 +61,7 @@ def diagnose(implementation: str, convention: Convention, items: Iterable[Item])
         (_compared(names, convention, witnesses) for names in candidates), key=lambda one: one.contradictions
     )
     best = [one for one in ranked if one.contradictions == 0]
+    best = _told_apart(best[:MOST_TIED], convention, items, witnesses) + best[MOST_TIED:]
     if best:
         return Diagnosis(
             implementation=implementation,
@@ -92,15 +97,19 @@ def _candidates(explained: Sequence[set[str]]) -> list[tuple[str, ...]]:
     return pairs[:MOST_CANDIDATES]
 
 
-def _witnesses(items: Sequence[Item]) -> list[Item]:
-    """Items that a candidate must agree with: failing ones, and passing ones spread over all cases."""
-    usable = [
+def _usable(items: Iterable[Item]) -> list[Item]:
+    return [
         item
         for item in items
         if item.case in all_cases()
         and len(all_cases()[item.case].steps) <= MOST_STEPS
         and item.verdict in (Verdict.FAIL.value, Verdict.PASS.value)
     ]
+
+
+def _witnesses(items: Sequence[Item]) -> list[Item]:
+    """Items that a candidate must agree with: failing ones, and passing ones spread over all cases."""
+    usable = _usable(items)
     failing = [item for item in usable if item.verdict == Verdict.FAIL.value]
     passing = [item for item in usable if item.verdict == Verdict.PASS.value]
     failing = failing[:: len(failing) // (WITNESSES // 2) + 1]
@@ -110,14 +119,35 @@ def _witnesses(items: Sequence[Item]) -> list[Item]:
 def _compared(names: tuple[str, ...], convention: Convention, witnesses: Iterable[Item]) -> _Candidate:
     """A candidate with the number of cases in which it clearly fails and the implementation passes, or the opposite."""
     deviations = tuple(catalogue()[name] for name in names)
-    bench, contradictions = Bench(convention), 0
-    for item in witnesses:
-        predicted = bench.judge(deviations, all_cases()[item.case])
-        fails, failed = is_caught(predicted), is_caught(item)
-        clearly = ROBUST if fails else ROBUST * SLACK  # what is off by rounding may be off by more of it
-        if fails != failed and ratio_of(predicted if fails else item) > clearly:
-            contradictions += 1
-    return _Candidate(deviations, contradictions)
+    bench = Bench(convention)
+    return _Candidate(deviations, sum(_contradicts(bench, deviations, item) for item in witnesses))
+
+
+def _contradicts(bench: Bench, deviations: Sequence[Deviation], item: Item) -> bool:
+    """Whether a layer with these deviations clearly fails where the implementation passes, or the opposite."""
+    predicted = bench.judge(deviations, all_cases()[item.case])
+    fails, failed = is_caught(predicted), is_caught(item)
+    clearly = ROBUST if fails else ROBUST * SLACK  # what is off by rounding may be off by more of it
+    return fails != failed and ratio_of(predicted if fails else item) > clearly
+
+
+def _told_apart(
+    tied: list[_Candidate], convention: Convention, items: Sequence[Item], witnesses: Sequence[Item]
+) -> list[_Candidate]:
+    """Those of several candidates that go on to agree with the implementation, over cases that were no witnesses yet.
+
+    Cases of the clauses that the candidates break come first: they are the likeliest to tell one from the other.
+    """
+    clauses = {entry.clause for one in tied for entry in one.deviations}
+    seen = {item.case for item in witnesses}
+    others = [item for item in _usable(items) if item.case not in seen]
+    others.sort(key=lambda item: clauses.isdisjoint(all_cases()[item.case].clauses))
+    bench = Bench(convention)
+    for item in others[:MOST_APART]:
+        if len(tied) < 2:
+            break
+        tied = [one for one in tied if not _contradicts(bench, one.deviations, item)]
+    return tied
 
 
 def _words(best: Sequence[_Candidate], examined: int, witnesses: int) -> str:

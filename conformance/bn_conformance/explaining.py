@@ -42,8 +42,14 @@ LEADERS, PARTNERS = 3, 8
 """Deviations that are tried in pairs: the few that bring a case nearest to its numbers with all others, some more with
 one another."""
 
-OF_A_CLAUSE, MOST_CASES = 3, 16
-"""Failing cases of one implementation that are examined: of each deciding clause, and of all."""
+OF_A_CLAUSE, OF_A_FAMILY, MOST_CASES = 3, 4, 24
+"""Failing cases of one implementation that are examined: of each deciding clause, of each family, and of all.
+
+Sequences, which come late, tell apart what a single step does not.
+"""
+
+MOST_UNEXPLAINED = 6
+"""Cases that nothing explains, after which no more are examined: every one costs the whole catalogue."""
 
 NEVER = 1e6
 """How much remains unexplained where an error is raised that the deviation does not raise, or the opposite."""
@@ -68,6 +74,8 @@ class Examination:
         self._convention, self._goldens = convention, goldens
         self._likely: set[str] = set()
         self._clauses: Counter[str] = Counter()
+        self._families: Counter[str] = Counter()
+        self._unexplained = 0
         self._in_vain = 0
 
     def explanations(self, case: Case, seen: Observation) -> tuple[str, ...] | None:
@@ -75,16 +83,25 @@ class Examination:
 
         Pairs are tried where no single deviation explains it.
         """
-        if case.laws or len(case.steps) > MOST_STEPS or self._clauses[case.clauses[0]] >= OF_A_CLAUSE:
-            return None
-        if self._clauses.total() >= MOST_CASES:
+        if case.laws or len(case.steps) > MOST_STEPS or not self._wants(case):
             return None
         self._clauses[case.clauses[0]] += 1
+        self._families[case.family] += 1
         with np.errstate(all="ignore"):
             found = self._search(_Examiner(case, seen, self._convention, self._goldens))
+        self._unexplained += not found
         both = self._likely & set(found)
         self._likely = both or self._likely or set(found)
         return found
+
+    def _wants(self, case: Case) -> bool:
+        """Whether another case of its kind is examined."""
+        return (
+            self._clauses[case.clauses[0]] < OF_A_CLAUSE
+            and self._families[case.family] < OF_A_FAMILY
+            and self._families.total() < MOST_CASES
+            and self._unexplained < MOST_UNEXPLAINED
+        )
 
     def _search(self, examiner: _Examiner) -> tuple[str, ...]:
         found = tuple(name for name in sorted(self._likely) if examiner.unexplained(_parts(name)) == 0)

@@ -42,6 +42,16 @@ VALUES: dict[str, tuple[str, Parameters | None, Recipe | None]] = {
         Parameters(gamma=_fill(4.0), beta=Recipe(kind="constant", offset=-1.0)),
         Recipe(kind="plus-minus", scale=2.0),
     ),
+    "gamma-one": (
+        "gamma alone is as the layer was built with",
+        Parameters(gamma=_fill(1.0), beta=PARAMETERS.beta),
+        None,
+    ),
+    "beta-zero": (
+        "beta alone is as the layer was built with",
+        Parameters(gamma=PARAMETERS.gamma, beta=_fill(0.0)),
+        None,
+    ),
     "parameters-ones": ("gamma and beta are both one", Parameters(gamma=_fill(1.0), beta=_fill(1.0)), None),
 }
 
