@@ -180,7 +180,8 @@ class TrainingSecondBounds:
         allowed = self._inverse * count * s.both_error + (errors.root + 4 * s.p.u) * size
         paths = STORED_PATHS * self._inverse * Products.of(np.abs(v), s.dy.terms).rounded if grade.composite else None
         allowed = allowed + s.p.eta * (2 + count * self._inverse) + stored.stored(size, paths)
-        return Bound(allowed, errors.meaningful).below(self._inverse * np.sqrt(sum_of((v * self.dy) ** 2)))
+        spread = self._inverse * np.sqrt(sum_of((v * self.dy) ** 2))
+        return Bound(allowed, errors.meaningful).below(np.maximum(spread, np.abs(self.golden.ds_dgamma)))
 
     @quietly
     def ds_ddy(self, grade: Grade) -> Bound:
@@ -236,7 +237,7 @@ class InferenceSecondBounds:
         underflow = (1 + self._inverse) * (2 * self.dy.shape[1] + sum_of(np.abs(self.dy) + np.abs(v)))
         meaningful = self.batch.meaningful(grade) & self.batch.sums(grade)
         bound = Bound(allowed + p.eta * underflow + stored.stored(size, paths), meaningful)
-        return bound.below(self._inverse * np.sqrt(sum_of((v * self.dy) ** 2)))
+        return bound.below(np.maximum(self._inverse * np.sqrt(sum_of((v * self.dy) ** 2)), size))
 
     @quietly
     def ds_ddy(self, grade: Grade) -> Bound:

@@ -8,12 +8,14 @@ from tests.conformance.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
 from tests.conformance.judged import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, SecondOrder
-from bn_conformance.case import unsupported_reason
+from bn_conformance.case import SECOND_ORDER, Second, unsupported_reason
 from bn_conformance.case_data import data_of
 from bn_conformance.cases import all_cases
+from bn_conformance.cases.build import BF16, Layout, evaluate, make, normal
 from bn_conformance.host import LayerError
 from bn_conformance.local_host import LocalHost
 from bn_conformance.masks import KINDS, Mask
+from bn_conformance.recipes import Recipe
 from bn_conformance.serving import Server
 from bn_conformance.wire import from_line, to_line
 
@@ -132,3 +134,13 @@ def test_the_worker_answers_both_operations_as_a_local_host_does() -> None:
     own.forward(x, True)
     for name, expected in own.double_backward(dy, v_dx, vector, None)._asdict().items():
         np.testing.assert_array_equal(second[name], expected)
+
+
+def test_long_sums_of_one_sign_are_judged_in_sixteen_bits_too() -> None:
+    long = Layout("nc", (4096, 3), 1)
+    positive = Recipe(kind="positive", seed=1)
+    step = evaluate(long, normal("x"), positive, second=Second(v_dx=Recipe(kind="positive", seed=2)))
+    case = make("SECOND", long, BF16, "long", "long sums", ("SECOND-4",), (step,), judges=SECOND_ORDER)
+    (item,) = judge_all(adapter_of(GoodLayer), [case])
+    (sums,) = (one for one in item.quantities if one.name.endswith("ds_dgamma"))
+    assert (sums.outcome, sums.judged) == ("exact", 3)
