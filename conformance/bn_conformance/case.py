@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal
 
-from bn_conformance.adapter import Capabilities, LayerConfig
+from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.masks import Mask
 from bn_conformance.recipes import Recipe
 
@@ -204,9 +204,25 @@ def _judged_elsewhere(config: LayerConfig, can: Capabilities) -> bool:
     return config.layout == ("last" if config.dtype == config.parameter_dtype else "first")
 
 
-def unsupported_reason(case: Case, can: Capabilities) -> str | None:
-    """None where the declared capabilities cover the case, else the first that is lacking, in a few words."""
+def default_that_is_lacking(config: LayerConfig, convention: Convention) -> str | None:
+    """None where every hyper-parameter is configured or has a declared default, else which has neither."""
+    for name in ("eps", "momentum"):
+        if getattr(config, name) is None and getattr(convention, f"default_{name}") is None:
+            return f"a default {name} is not declared"
+    return None
+
+
+def unsupported_reason(case: Case, can: Capabilities, convention: Convention | None = None) -> str | None:
+    """None where what is declared covers the case, else the first that is lacking, in a few words.
+
+    Args:
+        case: the case.
+        can: the declared capabilities.
+        convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
+    """
     config = case.config
+    if convention and (lacking_default := default_that_is_lacking(config, convention)):
+        return lacking_default
     affine = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
     modes = {"training" if batch.training else "inference" for batch in case.batches if batch.dy is not None}
     twice = {"training" if batch.training else "inference" for batch in case.batches if batch.second is not None}

@@ -16,11 +16,15 @@ from bn_conformance.cases import all_cases
 from bn_conformance.explaining import MOST_STEPS, SLACK
 from bn_conformance.outcomes import Verdict
 from bn_conformance.power import ROBUST, Bench, is_caught, ratio_of
+from bn_conformance.report.text import counted
 from bn_conformance.results import Diagnosis, Item
 from bn_reference.deviations import Deviation, catalogue
 
 WITNESSES = 160
 """Cases that a candidate is compared with, failing ones first."""
+
+FEWEST_WITNESSES = 8
+"""Cases that a candidate must agree with before anybody can be sure of it."""
 
 MOST_CANDIDATES = 12
 """Candidates that are compared with passing cases."""
@@ -67,7 +71,7 @@ def diagnose(implementation: str, convention: Convention, items: Iterable[Item])
             implementation=implementation,
             deviations=best[0].names,
             message=_words(best, len(examined), len(witnesses)),
-            confident=True,
+            confident=len(witnesses) >= FEWEST_WITNESSES,
             examined=len(examined),
         )
     return Diagnosis(
@@ -150,6 +154,12 @@ def _told_apart(
     return tied
 
 
+def _all(examined: int) -> str:
+    if examined == 1:
+        return "the one failing case that was examined"
+    return f"all {examined} failing cases that were examined"
+
+
 def _words(best: Sequence[_Candidate], examined: int, witnesses: int) -> str:
     first = best[0]
     what = " and ".join(
@@ -159,10 +169,7 @@ def _words(best: Sequence[_Candidate], examined: int, witnesses: int) -> str:
     advice = f"; if that is meant, declare {', '.join(declared)}" if declared else ""
     others = [" and ".join(one.names) for one in best[1:4]]
     also = f" (these cases cannot tell it from {' or '.join(others)})" if others else ""
-    return (
-        f"{what}{advice}. It explains all {examined} failing cases that were examined{also} and agrees with "
-        f"{witnesses} others."
-    )
+    return f"{what}{advice}. It explains {_all(examined)}{also} and agrees with {witnesses} others."
 
 
 def _partial(explained: Sequence[set[str]], ranked: Sequence[_Candidate]) -> str:
@@ -170,7 +177,7 @@ def _partial(explained: Sequence[set[str]], ranked: Sequence[_Candidate]) -> str
         nearest = ranked[0]
         return (
             f"no known deviation explains it; nearest is {' and '.join(nearest.names)}, which explains what fails and "
-            f"contradicts {nearest.contradictions} other cases"
+            f"contradicts {counted(nearest.contradictions, 'other case')}"
         )
     counts = Counter(name for names in explained for name in names)
     if not counts:

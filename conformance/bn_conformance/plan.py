@@ -56,7 +56,7 @@ class Plan:
         """What is to be run, by id, in the order in which it is best run: by implementation, then by signature."""
         found = {}
         for implementation in self.runnable:
-            cases = [case for case in self._selected() if not unsupported_reason(case, implementation.capabilities)]
+            cases = [case for case in self._selected() if not _reason(implementation, case)]
             order = _first_use(case.signature for case in cases)
             for case in sorted(cases, key=lambda case: order[case.signature]):
                 found[f"{implementation.name}::{case.id}"] = implementation, case
@@ -68,7 +68,7 @@ class Plan:
             (implementation, case, reason)
             for implementation in self.runnable
             for case in self._selected()
-            if (reason := unsupported_reason(case, implementation.capabilities))
+            if (reason := _reason(implementation, case))
         ]
 
     def _selected(self) -> list[Case]:
@@ -106,6 +106,10 @@ class Plan:
             tuple(KnownFault(**fault) for fault in data["faults"]),
             tuple(Regression(document.from_json(one["case"]), one["path"]) for one in data["regressions"]),
         )
+
+
+def _reason(implementation: Implementation, case: Case) -> str | None:
+    return unsupported_reason(case, implementation.capabilities, implementation.convention)
 
 
 def _first_use(signatures: Iterable[str]) -> dict[str, int]:

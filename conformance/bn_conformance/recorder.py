@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +29,7 @@ from bn_conformance.results import (
     Writer,
     read,
 )
-from bn_conformance.run_case import lost_item
+from bn_conformance.run_case import lost_item, reproduce
 from bn_conformance.targets import capabilities_to_json
 from bn_reference.clauses import clauses
 
@@ -76,7 +77,8 @@ class Recorder:
         """Record an item whose pytest process died or that failed outside of its case."""
         if item in self._by_id:
             implementation, case = self._by_id[item]
-            self.add(lost_item(implementation.name, case, outcomes.CRASHED, message.strip()[-500:]))
+            item_ = lost_item(implementation.name, case, outcomes.CRASHED, message.strip()[-500:])
+            self.add(replace(item_, reproduce=reproduce(implementation.address, case.id)))
 
     def finish(self, pytest_status: int, partial: bool) -> int:
         """Write what only the end shows, and say how the run went.

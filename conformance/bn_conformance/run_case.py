@@ -10,7 +10,7 @@ import numpy as np
 
 from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
-from bn_conformance.case import Case
+from bn_conformance.case import Case, default_that_is_lacking
 from bn_conformance.goldens import Goldens
 from bn_conformance.host import Host, HostLost, LayerError
 from bn_conformance.observation import Observation
@@ -50,7 +50,7 @@ def run_case(
     """
     start, before = time.perf_counter(), host.seconds
     try:
-        unsupported = host.supports(case.config)
+        unsupported = default_that_is_lacking(case.config, convention) or host.supports(case.config)
         if unsupported:
             return Item(
                 implementation=implementation,

@@ -21,6 +21,7 @@ from bn_conformance.results import Quantity
 from bn_conformance.wire import describe_foreign
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import GRADES, STABLE
+from bn_reference.quad import Quad
 
 BASE_CLAUSES = {
     ("y", True): "FWD-1",
@@ -164,7 +165,7 @@ class StepJudge:
                 return
             known = Statistics.known(*before)
             expected = self._golden.golden.inference(known, self._golden.dy) | self._golden.second_order(known)
-        if case.band and not self.step.training:
+        if case.band and not self.step.training and self.updates:
             yield judge_band(judgement.case, self.position, self.seen, judgement.goldens, judgement.convention)
         storage, parameters = case.config.dtype, case.config.parameter_dtype
         for name, got in self._returned().items():
@@ -215,10 +216,21 @@ class StepJudge:
         if same_pair(before, after) and not _unchanged_is_right(expected, known):
             message = "running statistics never move: they are what they were before the training step"
             yield fault(f"{name}.statistics", message, clauses_of(case, "STAT-4"))
-        for key, got in (("running_mean", after[0]), ("running_var", after[1])):
+        for key, got in self._held(before, after, expected).items():
             yield judged_vector(
                 self.judgement, f"{name}.{key}", expected[key], got, clauses_of(case, self._clause(key))
             )
+
+    def _held(self, before: Pair | None, after: Pair, expected: Mapping[str, Expected]) -> dict[str, Returned]:
+        """The statistics after the step by name; with momentum 0 old ones that were kept stand for a golden NaN.
+
+        0 * NaN is NaN, and STAT-7 says that they keep their values: either is right.
+        """
+        found = dict(zip(("running_mean", "running_var"), after, strict=True))
+        if self.judgement.case.config.momentum == 0 and before is not None:
+            for (name, got), old in zip(found.items(), before, strict=True):
+                found[name] = _kept(got, old, expected[name].values)
+        return found
 
     def _arrays(self, pair: Pair | None) -> Pair | None:
         """The pair, where both are vectors of floating-point numbers, one a channel."""
@@ -285,9 +297,16 @@ class StepJudge:
         after, expected_statistics = golden.update(state, STABLE)
         seen = self.seen.after
         if self.step.judge and seen is not None and "running_mean" in case.judges and not case.finite_statistics:
-            for key, got in (("running_mean", seen[0]), ("running_var", seen[1])):
+            for key, got in self._held(self.seen.before, seen, expected_statistics).items():
                 judged.append(judged_vector(self.judgement, f"{name}.{key}", expected_statistics[key], got, clauses))
         return after, judged
+
+
+def _kept(got: Returned, old: Returned, golden: Quad) -> Returned:
+    """Statistics with the golden where that is no number and the old value was kept."""
+    if not isinstance(got, np.ndarray) or not isinstance(old, np.ndarray) or not got.shape == golden.shape == old.shape:
+        return got
+    return np.where(~np.isfinite(golden) & (got == old), golden.astype(np.float64), got).astype(got.dtype)
 
 
 def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) -> bool:

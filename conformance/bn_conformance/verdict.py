@@ -113,8 +113,10 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                 trajectory, judged = walker.along(trajectory)
                 if position:
                     yield from judged
-                if _overflows(trajectory, judgement.formats.statistics):
-                    trajectory = None  # what a layer that kept inf there gives next is judged from what it kept
+                if _overflows(trajectory, judgement.formats.statistics) or (
+                    case.config.momentum == 0 and not np.isfinite(trajectory.mean + trajectory.variance).all()
+                ):
+                    trajectory = None  # what a layer that kept what it had there gives next is judged from that
             updates += walker.moves
             position += 1
 

@@ -78,6 +78,7 @@ def cases() -> Iterator[Case]:
     yield _sizes()
     yield from _drifting()
     yield _textbook()
+    yield _textbook(DY)
 
 
 def _train(layout: Layout, count: int, role: str = "batch", **more: Any) -> tuple[Step, ...]:
@@ -160,15 +161,17 @@ def _sizes() -> Case:
     return _case(NC, F32, "changing-batches", "batches of different sizes", steps, "STATE-5", sweep=True)
 
 
-def _textbook() -> Case:
+def _textbook(dy: Recipe | None = None) -> Case:
+    """The network; with a dy for the implementations whose statistics move in backward, and for all that can do it."""
     steps = (
-        *(train(TEXTBOOK, Recipe(kind="network", seed=100 + index), judge=False) for index in range(50)),
+        *(train(TEXTBOOK, Recipe(kind="network", seed=100 + index), dy, judge=False) for index in range(50)),
         evaluate(TEXTBOOK, Recipe(kind="network", seed=999)),
     )
     ones = Parameters(gamma=Recipe(kind="fill", offset=1.0), beta=Recipe(kind="fill", offset=0.0))
     title = "a two-layer ReLU network: 50 training batches, then test-time outputs of mean near 0 and deviation near 1"
     config = {"momentum": 0.125, "eps": 1e-5}
-    return _case(TEXTBOOK, F32, "two-layer-network", title, steps, "STATE-4", config, parameters=ones, band=True)
+    slug = "two-layer-network" + "-backward" * (dy is not None)
+    return _case(TEXTBOOK, F32, slug, title, steps, "STATE-4", config, parameters=ones, band=True, sweep=dy is not None)
 
 
 def _case(

@@ -53,7 +53,7 @@ def fuzz(
     _check(seconds, configs, timeout, out)
     _need_hypothesis()
     implementation = one_implementation(target_of(target, kind, convention), device)
-    saved = _saved(regressions, out)
+    saved = _saved(regressions, out, implementation)
     plan = _plan(implementation, saved, level, device, known_faults, timeout, in_process)
     runner = Runner(plan, explains=False)
     try:
@@ -84,10 +84,12 @@ def _need_hypothesis() -> None:
         raise click.UsageError("fuzz needs hypothesis; run: pip install 'bnconform[fuzz]'") from None
 
 
-def _saved(paths: Sequence[str], out: str) -> tuple[Regression, ...]:
+def _saved(paths: Sequence[str], out: str, implementation: Implementation) -> tuple[Regression, ...]:
+    """The regressions that are named; where none is, those that were found on this implementation."""
     found = list(paths)
-    if not found and any(Path(FOLDER).glob("*.json")):
-        found.append(FOLDER)
+    if not found:
+        own = re.compile(re.escape(_slug(implementation.name)) + r"-[0-9a-f]+\.json")
+        found += sorted(str(path) for path in Path(FOLDER).glob("*.json") if own.fullmatch(path.name))
     if out and Path(out).exists():
         found.append(out)
     try:
@@ -171,7 +173,7 @@ def _draw(
     click.echo(f"made smaller with {found.shrinking} further configurations{cut}; written to {path}\n")
     if found.flaky:
         click.echo("A case that failed did not fail when it was run again: the implementation is not deterministic.\n")
-    click.echo(_shown(case, item, path))
+    click.echo(_shown(case, item, path, implementation.address))
     click.echo(_known(plan, implementation, case), nl=False)
     return VIOLATION
 
@@ -239,7 +241,7 @@ def _known(plan: Plan, implementation: Implementation, case: Case) -> str:
     return f"\nIt may be a known fault: {faults[0].reason}\nTo look past it: --without {clause}\n"
 
 
-def _shown(case: Case, item: Item, path: str) -> str:
+def _shown(case: Case, item: Item, path: str, address: str) -> str:
     """The violation in words, the steps, and code to paste."""
     from bn_conformance.show import describe
 
@@ -248,4 +250,4 @@ def _shown(case: Case, item: Item, path: str) -> str:
         lines.append(f"  explained by: {', '.join(item.explained_by)}")
     told = describe(case, source=path)
     lines += ["", told[told.index("Layer\n") :]]
-    return "\n".join(lines).replace("IMPLEMENTATION", shlex.quote(item.implementation))
+    return "\n".join(lines).replace("IMPLEMENTATION", shlex.quote(address))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.outcomes import NOT_JUDGED, UNSUPPORTED, Verdict, outcome_rank
+from bn_conformance.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, Verdict, outcome_rank
 from bn_conformance.report.levels import KINDS, Kind, Mark, gravity, kind_of, mark
 from bn_conformance.results import CaseInfo, Item, Quantity
 
@@ -40,7 +40,12 @@ class Entry:
 
     @property
     def clause(self) -> str:
-        """The id of the clause that decides: that of the worst quantity, else the first of the case."""
+        """The id of the clause that decides: that of the worst quantity, else the first of the case.
+
+        Where a wrong result is no failure, it is the clause of the case that says so (SHOULD).
+        """
+        if self.item.verdict == Verdict.WARN.value and self.item.outcome == WRONG:
+            return self.case.clauses[0] if self.case.clauses else ""
         clauses = (self.worst.clauses if self.worst else ()) or self.case.clauses
         return clauses[0] if clauses else ""
 

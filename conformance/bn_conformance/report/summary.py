@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
 
-from bn_conformance.outcomes import MISSING, Verdict
+from bn_conformance.outcomes import MISSING, UNSUPPORTED, Verdict
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.faults import Fault, Group, faults, grouped
-from bn_conformance.report.text import counted
+from bn_conformance.report.text import counted, one_line
 from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
 
 
@@ -145,7 +145,7 @@ class Summary:
             stale = counted(len(results.stale_faults), "known-fault entry", "known-fault entries")
             notes.append(f"{stale} no longer needed: the fault is gone, and the run fails until the entry is deleted.")
         if not self.tally.total - self.tally.verdicts[Verdict.UNSUPPORTED]:
-            notes.append("Nothing was judged.")
+            notes.append(_nothing(results.items))
         return notes
 
     @property
@@ -231,3 +231,12 @@ def _implementation(
         families={family: Tally.of(members) for family, members in by_family.items() if members},
         tally=Tally.of(entries),
     )
+
+
+def _nothing(items: Iterable[Item]) -> str:
+    """That nothing was judged, and why: what is lacking in most cases."""
+    reasons = Counter(one_line(item.message) for item in items if item.outcome == UNSUPPORTED)
+    if not reasons:
+        return "Nothing was judged."
+    most = ", ".join(f"{reason} ({counted(count, 'case')})" for reason, count in reasons.most_common(3))
+    return f"Nothing was judged: no case is within what is declared. What they lack first: {most}."

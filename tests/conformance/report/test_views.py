@@ -289,3 +289,23 @@ def test_anchors_are_unique_and_safe() -> None:
     found = slugs("i", names)
     assert len(set(found.values())) == len(names)
     assert all(set(anchor) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for anchor in found.values())
+
+
+# --- what a person is told --------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_result_that_only_warns_is_reported_under_the_clause_that_lets_it() -> None:
+    wrong = quantity(outcome="wrong", clauses=("FWD-1", "NUM-4"))
+    items = [item("i", "a", "wrong", "warn", quantities=(wrong,))]
+    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).faults(Verdict.WARN)
+    assert fault.clauses == ["NUM-4"]
+    items = [item("i", "a", "wrong", "fail", quantities=(wrong,))]
+    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).faults(Verdict.FAIL)
+    assert fault.clauses == ["FWD-1"]
+
+
+def test_a_run_that_judged_nothing_says_what_is_lacking() -> None:
+    said = {"a": "rank 4 is not declared", "b": "rank 4 is not declared", "c": "float32 is not declared"}
+    items = [item("i", name, "unsupported", "unsupported", message=message) for name, message in said.items()]
+    (note,) = summarise(results(items, cases=[case(name, "FWD-1") for name in said])).notes
+    assert "rank 4 is not declared (2 cases), float32 is not declared (1 case)" in note
