@@ -48,6 +48,17 @@ def test_a_right_implementation_exits_with_0_and_says_how_many() -> None:
     assert not Path("regressions").exists()
 
 
+def test_what_was_found_on_another_implementation_is_not_replayed_unless_named(folder: Path) -> None:
+    (folder / "regressions").mkdir()
+    theirs, own = (folder / "regressions" / f"{name}-0123456789.json" for name in ("other", "textbook.numpy"))
+    theirs.write_text("{}", encoding="utf-8")
+    arguments = ("fuzz", *TEXTBOOK, "--configs", "5", "--in-process")
+    assert called(*arguments).exit_code == 0
+    assert called(*arguments, "--regressions", str(theirs)).exit_code == 2
+    own.write_text("{}", encoding="utf-8")
+    assert called(*arguments).exit_code == 2
+
+
 def test_a_wrong_one_exits_with_1_and_leaves_a_regression(folder: Path) -> None:
     done = called("fuzz", "wrong.py", "--configs", "200")
     assert done.exit_code == 1, done.output
