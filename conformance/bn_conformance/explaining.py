@@ -327,6 +327,8 @@ def _moved(expected: Expected, theirs: Returned | None, axis: int) -> Expected:
 
     def bound(grade: Grade) -> Bound:
         allowed, meaningful = expected.bound(grade)
+        if allowed.ndim == 2 and allowed.shape[1]:  # a deviation may take to one element what is allowed in another
+            allowed = np.broadcast_to(allowed.max(axis=1, keepdims=True), allowed.shape)
         return Bound(np.where(np.isfinite(values), allowed * growth + rounding, allowed), meaningful)
 
     return Expected(values, bound)

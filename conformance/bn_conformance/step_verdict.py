@@ -204,7 +204,8 @@ class StepJudge:
             if not same_pair(before, after):
                 clause = "MASK-5" if self.step.shape[0] else "EDGE-2"
                 clause = "STATE-3" if self.frozen else clause if self.step.training else "STAT-5"
-                yield fault(f"{name}.statistics", "running statistics moved and should not", clauses_of(case, clause))
+                message = f"running statistics moved and should not: {difference(before, after)}"
+                yield fault(f"{name}.statistics", message, clauses_of(case, clause))
             return
         yield from self._timing(before)
         if case.finite_statistics:
@@ -322,6 +323,21 @@ def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) ->
 
 def _owed(gradient: Returned | None) -> Returned:
     return describe_foreign(None) if gradient is None else gradient
+
+
+def difference(before: Pair | None, after: Pair | None) -> str:
+    """Where two pairs of statistics differ first, of each: `running_mean[0] from 0.5 to 0.25`."""
+    found = []
+    for name, one, other in zip(("running_mean", "running_var"), before or (), after or (), strict=False):
+        if same_returned(one, other):
+            continue
+        if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and one.shape == other.shape != ():
+            old, new = one.astype(np.float64), other.astype(np.float64)
+            place = int(np.argmax((old != new) & ~(np.isnan(old) & np.isnan(new))))
+            found.append(f"{name}[{place}] from {old[place]:.4g} to {new[place]:.4g}")
+        else:
+            found.append(name)
+    return " and ".join(found)
 
 
 def same_pair(first: Pair | None, second: Pair | None) -> bool:

@@ -13,7 +13,7 @@ from bn_conformance.laws.judging import judge_laws
 from bn_conformance.observation import Observation, StepObservation, same_returned
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
-from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, fault, judged_vector, same_pair
+from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, difference, fault, judged_vector, same_pair
 from bn_reference.bounds import Bound
 from bn_reference.formats import Format
 from bn_reference.golden import Expected, Statistics
@@ -145,7 +145,8 @@ def _reloaded(judgement: Judgement, seen: Observation, position: int) -> Iterato
         return
     before, after = seen.steps[position - 1].after, seen.steps[position].before
     if not same_pair(before, after):
-        yield fault(f"step{position}.reloaded", "running statistics changed in save and load", ("STATE-2",))
+        message = f"running statistics changed in save and load: {difference(before, after)}"
+        yield fault(f"step{position}.reloaded", message, ("STATE-2",))
 
 
 def _same_bits(seen: Observation, again: Observation, clauses: tuple[str, ...]) -> Quantity:
