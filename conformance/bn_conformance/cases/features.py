@@ -254,7 +254,7 @@ NUMBERS = (
         place=_of_one_value,
     ),
     Feature(
-        slug="crossed-empty",
+        slug="empty-batch",
         title="an empty batch in training, then one entry in inference",
         clauses=("EDGE-2",),
         steps=_empty,
@@ -266,7 +266,7 @@ NUMBERS = (
 
 OF_RANKS = (
     Feature(
-        slug="crossed-offset-1000",
+        slug="offset-1000",
         title="data of mean 1000 and deviation near 1",
         clauses=("NUM-1",),
         steps=lambda layout: (train(layout, normal("x", offset=1000.0), DY),),
