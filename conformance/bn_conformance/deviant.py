@@ -14,7 +14,7 @@ from bn_reference.plain import PlainLayer
 
 EVERYTHING = Capabilities(
     dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
-    mixed=frozenset({("float16", "float32"), ("bfloat16", "float32")}),
+    mixed=frozenset({("float16", "float32"), ("bfloat16", "float32"), ("float32", "float64")}),
     layouts=frozenset({"first", "last", "between"}),
     affine=frozenset({"both", "none", "gamma", "beta"}),
     cumulative=True,

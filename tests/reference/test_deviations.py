@@ -115,6 +115,26 @@ def configurations() -> Iterator[tuple[LayerConfig, tuple[int, ...]]]:
     yield LayerConfig(num_channels=1, rank=2, eps=0.25, momentum=0.25), (65540, 1)
     yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=0.25), (1, 2)
     yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=0.25), (0, 2)
+    yield from crossed_configurations()
+
+
+def crossed_configurations() -> Iterator[tuple[LayerConfig, tuple[int, ...]]]:
+    """What deviations of one rank, one format or one size look at."""
+    defaults: dict[str, Any] = {"eps": None, "momentum": None, "gamma": False, "beta": False}
+    for rank, axis, shape in ((3, 1, (4, 3, 9)), (5, 2, (2, 3, 3, 2, 4))):
+        place: dict[str, Any] = {"num_channels": 3, "rank": rank, "channel_axis": axis}
+        yield LayerConfig(**place, **defaults), shape
+        yield LayerConfig(**place, eps=0.25, momentum=CUMULATIVE), shape
+    for dtype, wide in (("float16", "float32"), ("float64", "float64")):
+        formats: dict[str, Any] = {"num_channels": 2, "rank": 2, "dtype": dtype, "parameter_dtype": wide, "eps": 0.25}
+        yield LayerConfig(**formats, gamma=False, beta=False), (9, 2)
+        for momentum in (0.0, None, CUMULATIVE):
+            yield LayerConfig(**formats, momentum=momentum, beta=False), (9, 2)
+        for count in (0, 1, 4099) if dtype == "float64" else (0, 1):
+            yield LayerConfig(**formats), (count, 2)
+    yield LayerConfig(num_channels=2, rank=2, dtype="float32", parameter_dtype="float64"), (9, 2)
+    yield LayerConfig(num_channels=1026, rank=2), (3, 1026)
+    yield LayerConfig(num_channels=2, rank=2, eps=0.0), (9, 2)
 
 
 SCALES = (1.0, 1e-4, 1e6)
@@ -128,7 +148,7 @@ def data(shape: tuple[int, ...], seed: int, axis: int, offset: float = 0.5) -> n
         if seed == 2:
             np.moveaxis(x, axis, 0)[1 % shape[axis]] = 3.0
         if seed == 3:
-            np.moveaxis(x, axis, 0)[-1].reshape(-1)[:1] = np.nan
+            np.moveaxis(x, axis, 0)[-1].flat[0] = np.nan
     return x
 
 

@@ -14,8 +14,8 @@ def all_cases() -> dict[str, Case]:
     Raises:
         ValueError: two cases have one id.
     """
-    from bn_conformance.cases import dtype as dtypes
     from bn_conformance.cases import (
+        crossing,
         edge,
         err,
         exact,
@@ -28,9 +28,12 @@ def all_cases() -> dict[str, Case]:
         num,
         pure,
         second,
+        sizes,
         stat,
         state,
+        values,
     )
+    from bn_conformance.cases import dtype as dtypes
     from bn_conformance.cases import eval as inference
 
     found: dict[str, Case] = {}
@@ -51,6 +54,9 @@ def all_cases() -> dict[str, Case]:
         pure,
         err,
         law,
+        crossing,
+        sizes,
+        values,
     ):
         for case in module.cases():
             if case.id in found:

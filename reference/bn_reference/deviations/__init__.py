@@ -38,6 +38,8 @@ MODULES: tuple[str, ...] = (
     "purity",
     "debiasing",
     "conventions",
+    "crossings",
+    "sizes",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
 
