@@ -212,6 +212,8 @@ def family_of(case_id: str) -> str:
 def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -> Iterator[float | Power]:
     """Judge the cases on every deviation, in several processes.
 
+    Sweeps are for the deviations that no other case catches clearly: what they are there to catch.
+
     Args:
         names: deviations.
         case_ids: cases.
@@ -220,25 +222,43 @@ def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -
     Yields:
         The part of the work that is done so far, again and again; at last the result.
     """
+    chosen = {name: catalogue()[name] for name in names}
+    plain = [case_id for case_id in case_ids if not all_cases()[case_id].sweep]
+    sweeps = [case_id for case_id in case_ids if all_cases()[case_id].sweep]
+    found: list[Catch] = []
+    with ProcessPoolExecutor(processes or available_cpus(), mp_context=get_context("spawn")) as pool:
+        for share, catches in _all_parts(pool, names, plain):
+            found += catches
+            yield share * (1.0 - OF_SWEEPS)
+        clear = {catch.deviation for catch in found if catch.ratio > ROBUST and counts(chosen[catch.deviation], catch)}
+        for share, catches in _all_parts(pool, [name for name in names if name not in clear], sweeps):
+            found += catches
+            yield 1.0 - OF_SWEEPS + share * OF_SWEEPS
+    order = {case: place for place, case in enumerate(case_ids)}
+    by_name: dict[str, list[Catch]] = {name: [] for name in names}
+    for catch in sorted(found, key=lambda one: order[one.case]):
+        by_name[catch.deviation].append(catch)
+    yield Power(chosen, {name: tuple(catches) for name, catches in by_name.items()}, len(case_ids))
+
+
+OF_SWEEPS = 0.2
+"""About which part of the work sweeps are."""
+
+
+def _all_parts(
+    pool: ProcessPoolExecutor, names: Sequence[str], case_ids: Sequence[str]
+) -> Iterator[tuple[float, list[Catch]]]:
+    """The catches of each part as it is done, and how much of all is done then."""
     families: dict[str, list[str]] = {}
     for case_id in case_ids:
         families.setdefault(family_of(case_id), []).append(case_id)
     parts = [(names[start::CHUNKS], cases) for cases in families.values() for start in range(CHUNKS)]
     parts = sorted((part for part in parts if part[0]), key=lambda part: -len(part[1]))
-    found: list[Catch] = []
-    done, whole = 0, sum(len(cases) for _, cases in parts)
-    with ProcessPoolExecutor(processes or available_cpus(), mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(_part, tuple(some), tuple(cases)): len(cases) for some, cases in parts}
-        for future in as_completed(running):
-            found += future.result()
-            done += running[future]
-            yield done / whole
-    order = {case: place for place, case in enumerate(case_ids)}
-    by_name: dict[str, list[Catch]] = {name: [] for name in names}
-    for catch in sorted(found, key=lambda one: order[one.case]):
-        by_name[catch.deviation].append(catch)
-    chosen = {name: catalogue()[name] for name in names}
-    yield Power(chosen, {name: tuple(catches) for name, catches in by_name.items()}, len(case_ids))
+    running = {pool.submit(_part, tuple(some), tuple(cases)): len(cases) for some, cases in parts}
+    done, whole = 0, sum(running.values())
+    for future in as_completed(running):
+        done += running[future]
+        yield done / whole, future.result()
 
 
 def available_cpus() -> int:
