@@ -63,6 +63,8 @@ class GoodLayer(Layer):
         self.steps = 0
         self.frozen = False
         self.latest: tuple[Array, Array, bool] | None = None
+        self.shape: tuple[int, ...] = ()
+        """Shape of the latest y."""
         self.weights: Array | None = None
         """1 where a position of the latest forward counts and 0 elsewhere; None without a mask."""
 
@@ -147,6 +149,10 @@ class GoodLayer(Layer):
         if x.shape[config.channel_axis] != config.num_channels:
             raise ValueError(f"x has {x.shape[config.channel_axis]} channels; this layer has {config.num_channels}")
 
+    def check_dy(self, dy: Array) -> None:
+        if dy.shape != self.shape:
+            raise ValueError(f"dy has shape {dy.shape}; y had {self.shape}")
+
     def finish(self, rows: Array, shape: tuple[int, ...]) -> Array:
         return self._back(rows, shape, self.storage)
 
@@ -162,6 +168,7 @@ class GoodLayer(Layer):
 
     def _forward(self, x: Array, training: bool) -> Array:
         self.check(x)
+        self.shape = x.shape
         rows = self._rows(x)
         count = rows.shape[1] if self.weights is None else int(self.weights.sum())
         if self.uses_batch(training):
@@ -184,9 +191,8 @@ class GoodLayer(Layer):
         if self.latest is None:
             raise RuntimeError("backward before forward")
         rows, (mean, inverse), batch = self.latest
+        self.check_dy(dy)
         grad = self._rows(dy)
-        if grad.shape != rows.shape:
-            raise ValueError(f"dy has rows of shape {grad.shape}; x had {rows.shape}")
         xhat = (rows - mean[:, None]) * inverse[:, None]
         if batch and self.weights is not None:
             dx = self.masked_dx(grad, xhat, inverse, self.weights)

@@ -34,6 +34,7 @@ MODULES: tuple[str, ...] = (
     "layout",
     "memory",
     "edges",
+    "bad_input",
     "state",
     "purity",
     "debiasing",

@@ -2,6 +2,7 @@
 
 from tests.conformance.wrong import (
     axes,
+    bad_input,
     forward,
     gradients,
     inference,
@@ -18,6 +19,7 @@ __all__ = [
     "MISTAKES",
     "Mistake",
     "axes",
+    "bad_input",
     "forward",
     "gradients",
     "inference",
