@@ -116,6 +116,9 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                 if _overflows(trajectory, judgement.formats.statistics):
                     trajectory = None  # what a layer that kept inf there gives next is judged from what it kept
             updates += walker.moves
+            frozen = frozen or any(isinstance(change, Freeze) for change in step.between)
+            if any(isinstance(change, SetStatistics) for change in step.between):
+                trajectory = None
             position += 1
 
 

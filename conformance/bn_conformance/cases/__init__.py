@@ -14,8 +14,8 @@ def all_cases() -> dict[str, Case]:
     Raises:
         ValueError: two cases have one id.
     """
-    from bn_conformance.cases import dtype as dtypes
     from bn_conformance.cases import (
+        between,
         edge,
         err,
         exact,
@@ -28,9 +28,11 @@ def all_cases() -> dict[str, Case]:
         num,
         pure,
         second,
+        sequences,
         stat,
         state,
     )
+    from bn_conformance.cases import dtype as dtypes
     from bn_conformance.cases import eval as inference
 
     found: dict[str, Case] = {}
@@ -48,6 +50,8 @@ def all_cases() -> dict[str, Case]:
         layout,
         edge,
         state,
+        between,
+        sequences,
         pure,
         err,
         law,

@@ -36,6 +36,8 @@ MODULES: tuple[str, ...] = (
     "edges",
     "bad_input",
     "state",
+    "between_calls",
+    "sequences",
     "purity",
     "debiasing",
     "conventions",

@@ -3,6 +3,7 @@
 from tests.conformance.wrong import (
     axes,
     bad_input,
+    between_calls,
     forward,
     gradients,
     inference,
@@ -20,6 +21,7 @@ __all__ = [
     "Mistake",
     "axes",
     "bad_input",
+    "between_calls",
     "forward",
     "gradients",
     "inference",
