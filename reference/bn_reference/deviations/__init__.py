@@ -36,6 +36,7 @@ MODULES: tuple[str, ...] = (
     "edges",
     "bad_input",
     "state",
+    "masked_calls",
     "between_calls",
     "sequences",
     "purity",
