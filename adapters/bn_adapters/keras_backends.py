@@ -163,7 +163,7 @@ class TensorflowKerasLayer(KerasLayer):
 class JaxKerasLayer(KerasLayer):
     """Gradients by `jax.vjp` of the same call, which `keras.StatelessScope` makes a pure function of its inputs."""
 
-    latest: tuple[Any, list[Any], list[Any], dict[str, Any]] | None = None
+    latest: tuple[Any, list[Any], list[Any], dict[str, Any], bool] | None = None
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
         import jax
@@ -174,7 +174,7 @@ class JaxKerasLayer(KerasLayer):
         parameters = [variable.value for variable in self.parameters]
         arguments = {"training": training, **self._masked(mask)}
         y_tensor = self.layer(x_tensor, **arguments)
-        self.latest = (x_tensor, parameters, statistics, arguments)
+        self.latest = (x_tensor, parameters, statistics, arguments, self.layer.trainable)
         return self._array(y_tensor)
 
     def backward(self, dy: Array) -> Gradients:
@@ -201,14 +201,18 @@ class JaxKerasLayer(KerasLayer):
         """The latest call as a function of parameters and x, and those that it had."""
         if self.latest is None:
             raise RuntimeError("backward needs a forward before it")
-        x_tensor, parameters, statistics, arguments = self.latest
+        x_tensor, parameters, statistics, arguments, trainable = self.latest
         held = [self.layer.moving_mean, self.layer.moving_variance]
 
         def call(values: list[Any], x: Any) -> Any:
             # Not layer.stateless_call, which skips the checks and casts that calling the layer makes.
             mapping = [*zip(self.parameters, values, strict=True), *zip(held, statistics, strict=True)]
-            with self.keras.StatelessScope(state_mapping=mapping):
-                return self.layer(x, **arguments)
+            now, self.layer.trainable = self.layer.trainable, trainable  # it may have been frozen since
+            try:
+                with self.keras.StatelessScope(state_mapping=mapping):
+                    return self.layer(x, **arguments)
+            finally:
+                self.layer.trainable = now
 
         return call, parameters, x_tensor
 

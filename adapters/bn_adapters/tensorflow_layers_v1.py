@@ -139,6 +139,8 @@ class _LayersV1Layer(Layer):
         self._forget_update = forget_update
         self._waiting: Mapping[str, Array] = program.initial
         self._latest: tuple[Array, bool] | None = None
+        self._then: Mapping[str, Array] = {}
+        """Values of the variables at the latest forward."""
 
     def _program(self) -> _Program:
         """The program, its session holding this layer's variables."""
@@ -158,7 +160,7 @@ class _LayersV1Layer(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         program = self._program()
         # Gradients and updates are later runs with the same feed: it keeps x as it is now.
-        self._latest = (np.array(x), training)
+        self._latest, self._then = (np.array(x), training), program.read()
         y: Array = program.run(program.y, self._fed(program))
         return y
 
@@ -170,12 +172,18 @@ class _LayersV1Layer(Layer):
 
     def backward(self, dy: Array) -> Gradients:
         program = self._program()
-        found = program.run(program.gradients, {**self._fed(program), program.dy: dy})
+        feed, now = {**self._fed(program), program.dy: dy}, program.read()
+        # A run of the gradients runs the forward again: with the variables that it had.
+        program.write(self._then)
+        try:
+            found = program.run(program.gradients, feed)
+        finally:
+            program.write(now)
         return Gradients(found["x"], found.get("gamma"), found.get("beta"))
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         program = _program(*self._built, twice=True)
-        program.write(self._program().read())
+        program.write(self._then or program.initial)
         given = {"x": v_dx, "gamma": v_dgamma, "beta": v_dbeta}
         weights = {
             place: np.zeros(place.shape, place.dtype.as_numpy_dtype) if given[name] is None else given[name]

@@ -40,6 +40,19 @@ class Second:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backward:
+    """A backward of a step before its own, of the same forward: its numbers are not judged, and it leaves no trace.
+
+    Attributes:
+        dy: recipe of its dy.
+        second: what weighs the gradients of the second order, taken after it; None for no second order.
+    """
+
+    dy: Recipe
+    second: Second | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """A step with data: forward in training or inference, and backward where there is a `dy`.
 
@@ -52,6 +65,8 @@ class Batch:
         dy_view: how dy lies in memory; None for as x does (read-only where x is broadcast).
         interrupt: recipe of an x of the same shape, on which another layer of the same configuration is trained
             between the forward and the backward; None for no such layer.
+        between: what happens to the layer between the forward (and the update and the interruption) and the backward,
+            in order: a reload is of its own state into the layer itself. Cases that overwrite have none.
         judge: whether the step's numbers are judged; a training step in a long sequence may only move statistics.
         dtype: format of x where it is not the configuration's (bad input).
         dy_shape: shape of dy where it is not that of x (bad input).
@@ -66,6 +81,7 @@ class Batch:
     view: View = "contiguous"
     dy_view: View | None = None
     interrupt: Recipe | None = None
+    between: tuple[Between, ...] = ()
     judge: bool = True
     dtype: str | None = None
     dy_shape: tuple[int, ...] | None = None
@@ -119,6 +135,7 @@ class Freeze:
 
 
 Step = Batch | SetStatistics | SetParameters | Reload | Freeze
+Between = SetStatistics | SetParameters | Reload | Freeze | Backward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +199,11 @@ class Case:
         return tuple(step for step in self.steps if isinstance(step, Batch))
 
     @property
+    def changes(self) -> tuple[Step | Between, ...]:
+        """All that happens to the layer, between steps and within them."""
+        return (*self.steps, *(change for batch in self.batches for change in batch.between))
+
+    @property
     def large(self) -> bool:
         """Whether a step is large: then the case runs only where it is named, and nothing is made of its failures."""
         return any(batch.large for batch in self.batches)
@@ -191,6 +213,11 @@ class Case:
         """What a compiling implementation compiles anew for: shapes, formats and channel axis."""
         shapes = sorted({"x".join(map(str, batch.shape)) for batch in self.batches})
         return f"{'+'.join(shapes)}/{self.config.dtype}/{self.config.parameter_dtype}/{self.config.channel_axis}"
+
+
+def _has_second_order(batch: Batch) -> bool:
+    earlier = (change.second for change in batch.between if isinstance(change, Backward))
+    return any(second is not None for second in (batch.second, *earlier))
 
 
 def _judged_elsewhere(config: LayerConfig, can: Capabilities) -> bool:
@@ -225,7 +252,7 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         return lacking_default
     affine = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
     modes = {"training" if batch.training else "inference" for batch in case.batches if batch.dy is not None}
-    twice = {"training" if batch.training else "inference" for batch in case.batches if batch.second is not None}
+    twice = {"training" if batch.training else "inference" for batch in case.batches if _has_second_order(batch)}
     formats = (config.dtype, config.parameter_dtype)
     layout_known = config.layout in can.layouts or (config.rank == 2 and can.layouts)
     lacking = (
@@ -239,10 +266,10 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         (affine[config.gamma, config.beta] not in can.affine, f"affine {affine[config.gamma, config.beta]}"),
         (config.momentum == "cumulative" and not can.cumulative, "cumulative average"),
         (not modes <= can.gradients, f"gradient in {' and '.join(sorted(modes - can.gradients))}"),
-        (any(isinstance(step, Freeze) for step in case.steps) and not can.freeze, "freeze"),
-        (any(isinstance(step, Reload) for step in case.steps) and not can.state, "save and load"),
+        (any(isinstance(step, Freeze) for step in case.changes) and not can.freeze, "freeze"),
+        (any(isinstance(step, Reload) for step in case.changes) and not can.state, "save and load"),
         (
-            any(isinstance(step, SetStatistics) for step in case.steps) and not can.set_statistics,
+            any(isinstance(step, SetStatistics) for step in case.changes) and not can.set_statistics,
             "setting running statistics",
         ),
         (any(batch.mask is not None for batch in case.batches) and not can.masks, "masks"),

@@ -52,6 +52,8 @@ def data_of(case: Case) -> CaseData:
             vectors = vectors_of(case.config, step)
         elif isinstance(step, Batch):
             batches.append(batch_data(case.config, step, vectors))
+            for change in step.between:
+                vectors = vectors_of(case.config, change) if isinstance(change, SetParameters) else vectors
     return CaseData(tuple(batches), *first)
 
 

@@ -23,6 +23,8 @@ class StepObservation:
     after_forward: Pair | None = None
     after_update: Pair | None = None
     after_interrupt: Pair | None = None
+    resumed: Pair | None = None
+    """After what happens between the forward and the backward, where anything does."""
     backward: BackwardResult | None = None
     second: SecondResult | None = None
     after: Pair | None = None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.case import Batch, Case, Freeze, Parameters, Reload, SetParameters, SetStatistics, Step
+from bn_conformance.case import Backward, Batch, Case, Freeze, Parameters, Reload, SetParameters, SetStatistics, Step
 from bn_conformance.case_data import BatchData, CaseData, batch_data, vectors_of
 from bn_conformance.host import BackwardResult, Call, ForwardResult, Host, LayerError, Returned, SecondResult
 from bn_conformance.laws.judging import observe_laws
@@ -182,9 +182,24 @@ class _Run:
         if self.case.overwrites:
             self._make()
             self._overwrite(self.layer, ("x of forward",))
+        if step.between:
+            self._within(step)
+            self._read(seen.take("resumed", "after"))
         if data.dy is not None:
             self._backward(step, data, seen)
             self._read(seen.take("after"))
+
+    def _within(self, step: Batch) -> None:
+        """What happens between a forward and its backward."""
+        for change in step.between:
+            if isinstance(change, Backward):
+                earlier = replace(step, dy=change.dy, second=change.second)
+                self._backward(earlier, batch_data(self.case.config, earlier, (None, None)), StepObservation())
+            elif isinstance(change, Reload):
+                self._make()
+                self._plan("load_state", layer=self.layer, state=self._state(self.layer))
+            else:
+                self._between(change)
 
     def _backward(self, step: Batch, data: BatchData, seen: StepObservation) -> None:
         self._plan(
@@ -234,12 +249,7 @@ class _Run:
     def _reload(self, step: Reload) -> int:
         self._make()
         layer = self.layer
-        state = self.host.state(layer)
-        foreign = {key: value for key, value in state.items() if isinstance(value, NotAnArray)}
-        if foreign:
-            key, value = next(iter(foreign.items()))
-            raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
-        arrays = {key: value for key, value in state.items() if not isinstance(value, NotAnArray)}
+        arrays = self._state(layer)
         other = self._build()
         also = None if step.also is None else batch_data(self.case.config, step.also, (None, None)).x
         training = step.also is not None and step.also.training
@@ -250,6 +260,18 @@ class _Run:
         if also is not None:
             self._use(layer, also, training)
         return other
+
+    def _state(self, layer: int) -> dict[str, Array]:
+        """What a layer saves.
+
+        Raises:
+            LayerError: some of it is no array.
+        """
+        state = self.host.state(layer)
+        for key, value in state.items():
+            if isinstance(value, NotAnArray):
+                raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
+        return {key: value for key, value in state.items() if not isinstance(value, NotAnArray)}
 
     def _concurrently(self, data: BatchData) -> None:
         """Two layers that train at the same time give the bits that they give one after the other."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.case import Batch, Case, Reload, SetParameters, SetStatistics, Step, unsupported_reason
+from bn_conformance.case import (
+    Backward,
+    Batch,
+    Between,
+    Case,
+    Reload,
+    SetParameters,
+    SetStatistics,
+    Step,
+    unsupported_reason,
+)
 from bn_conformance.case_data import data_of
 from bn_conformance.case_power import power_of
 from bn_conformance.deviant import EVERYTHING
@@ -77,7 +87,7 @@ def _recipe(recipe: Recipe) -> str:
     return " ".join(parts)
 
 
-def _step(step: Step) -> str:
+def _step(step: Step | Between) -> str:
     if isinstance(step, Batch):
         mode = "train" if step.training else "evaluate"
         text = f"{mode} x {step.shape} ({_recipe(step.x)})"
@@ -86,8 +96,12 @@ def _step(step: Step) -> str:
         text += f", backward with dy ({_recipe(step.dy)})" if step.dy else ""
         text += f", second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
         text += f"; before that another layer trains on ({_recipe(step.interrupt)})" if step.interrupt else ""
+        text += f"; before that {', then '.join(map(_step, step.between))}" if step.between else ""
         text += _memory(step.view)
         return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
+    if isinstance(step, Backward):
+        second = f" and second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
+        return f"another backward with dy ({_recipe(step.dy)}){second}"
     if isinstance(step, SetStatistics):
         what = f"running mean ({_recipe(step.mean)}) and running variance ({_recipe(step.variance)})"
         return f"set {what}{_memory(step.view)}"

@@ -10,7 +10,7 @@ import numpy as np
 from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
 from bn_conformance.band import judge_band
-from bn_conformance.case import Batch, Case
+from bn_conformance.case import Backward, Batch, Case, Reload, SetStatistics
 from bn_conformance.case_data import CaseData
 from bn_conformance.goldens import StepGolden
 from bn_conformance.host import Returned
@@ -196,10 +196,14 @@ class StepJudge:
 
     def _statistics(self) -> Iterator[Quantity]:
         case, name = self.judgement.case, f"step{self.position}"
-        before, after = self._arrays(self.seen.before), self._arrays(self.seen.after)
+        begun, ended = self._span()
+        before, after = self._arrays(begun), self._arrays(ended)
         if before is None or after is None:
-            yield self._statistics_fault(self.seen.after if after is None else self.seen.before)
+            yield self._statistics_fault(ended if after is None else begun)
             return
+        if ended is not self.seen.after and not same_pair(self.seen.resumed, self.seen.after):
+            message = "running statistics moved in a backward and should not"
+            yield fault(f"{name}.statistics", message, clauses_of(case, "STAT-4"))
         if not self.moves:
             if not same_pair(before, after):
                 clause = "MASK-5" if self.step.shape[0] else "EDGE-2"
@@ -207,7 +211,7 @@ class StepJudge:
                 message = f"running statistics moved and should not: {difference(before, after)}"
                 yield fault(f"{name}.statistics", message, clauses_of(case, clause))
             return
-        yield from self._timing(before)
+        yield from self._timing(self._arrays(self.seen.before) or before)
         if case.finite_statistics:
             if not all(bool(np.all(np.isfinite(np.asarray(part, np.float64)))) for part in after):
                 yield fault(f"{name}.statistics", "running statistics are not finite", clauses_of(case))
@@ -233,6 +237,14 @@ class StepJudge:
                 found[name] = _kept(got, old, expected[name].values)
         return found
 
+    def _span(self) -> tuple[Pair | None, Pair | None]:
+        """The statistics that this step moves from, and those that it moves to, without what is set within it."""
+        if not any(isinstance(change, SetStatistics | Reload) for change in self.step.between):
+            return self.seen.before, self.seen.after
+        if self.judgement.convention.statistics_move == "backward":
+            return self.seen.resumed, self.seen.after
+        return self.seen.before, self.seen.after_update or self.seen.after_forward
+
     def _arrays(self, pair: Pair | None) -> Pair | None:
         """The pair, where both are vectors of floating-point numbers, one a channel."""
         return None if pair is None or any(self._vector_faults(pair)) else pair
@@ -254,16 +266,23 @@ class StepJudge:
             ("forward", self.seen.after_forward),
             ("explicit", self.seen.after_update),
             ("interrupt", self.seen.after_interrupt),
+            ("between", self.seen.resumed),
             ("backward", self.seen.after),
         ]
-        last = before
+        excused, last = self._excused(move), before
         for moment, state in moments:
             if state is None:
                 continue
-            if moment not in (move, "interrupt") and not same_pair(last, state):
+            if moment not in (move, *excused) and not same_pair(last, state):
                 message = f"running statistics moved in {moment}; the convention says {move}"
                 yield fault(f"step{self.position}.timing", message, clauses_of(self.judgement.case, "STAT-4"))
             last = state
+
+    def _excused(self, move: str) -> frozenset[str]:
+        """Moments, other than the convention's own, in which statistics may differ from those before."""
+        changes = (SetStatistics, Reload, Backward) if move == "backward" else (SetStatistics, Reload)
+        changed = any(isinstance(change, changes) for change in self.step.between)
+        return frozenset({"interrupt", "between"} if changed else {"interrupt"})
 
     def _purity(self) -> Iterator[Quantity]:
         name = f"step{self.position}"
@@ -296,7 +315,7 @@ class StepJudge:
                 )
             return state, judged
         after, expected_statistics = golden.update(state, STABLE)
-        seen = self.seen.after
+        seen = self._span()[1]
         if self.step.judge and seen is not None and "running_mean" in case.judges and not case.finite_statistics:
             for key, got in self._held(self.seen.before, seen, expected_statistics).items():
                 judged.append(judged_vector(self.judgement, f"{name}.{key}", expected_statistics[key], got, clauses))

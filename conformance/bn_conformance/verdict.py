@@ -118,6 +118,9 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                 ):
                     trajectory = None  # what a layer that kept what it had there gives next is judged from that
             updates += walker.moves
+            frozen = frozen or any(isinstance(change, Freeze) for change in step.between)
+            if any(isinstance(change, SetStatistics) for change in step.between):
+                trajectory = None
             position += 1
 
 

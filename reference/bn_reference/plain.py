@@ -33,7 +33,7 @@ Mode = Literal["training", "inference"]
 
 @dataclass(frozen=True)
 class Saved:
-    """What a forward leaves for its backward: rows of x, and the columns that normalised them."""
+    """What a forward leaves for its backward: rows of x, the columns that normalised them, and gamma as a column."""
 
     rows: Array
     mean: Array
@@ -41,6 +41,7 @@ class Saved:
     counted: Array
     mode: Mode
     shape: tuple[int, ...]
+    gamma: Array
 
 
 class PlainLayer(DoubleBackward):
@@ -177,7 +178,7 @@ class PlainLayer(DoubleBackward):
 
     def outer_scale(self, saved: Saved) -> Array:
         """gamma / sqrt(variance + eps)."""
-        return np.asarray(self.column(self.gamma) * saved.inverse)
+        return np.asarray(saved.gamma * saved.inverse)
 
     def mean_term(self, dy: Array, saved: Saved) -> Array:
         """What flows through the mean."""
@@ -262,7 +263,7 @@ class PlainLayer(DoubleBackward):
                 self.settle("forward")
         else:
             mean, variance = self.column(self.running_mean), self.column(self.running_var)
-        return Saved(rows, mean, self.normaliser(variance, mode), counted, mode, x.shape)
+        return Saved(rows, mean, self.normaliser(variance, mode), counted, mode, x.shape, self.column(self.gamma))
 
     @quietly
     def backward(self, dy: Array) -> RowGradients:

@@ -132,7 +132,7 @@ class DoubleBackward:
             v_dgamma=self.column(zeros if v_dgamma is None else v_dgamma),
             v_dbeta=self.column(zeros if v_dbeta is None else v_dbeta),
             normalised=(saved.rows - saved.mean) * saved.inverse,
-            scale=self.column(self.gamma),
+            scale=saved.gamma,
             inverse=saved.inverse,
             saved=saved,
         )

@@ -63,6 +63,10 @@ class GoodLayer(Layer):
         self.steps = 0
         self.frozen = False
         self.latest: tuple[Array, Array, bool] | None = None
+        self.shape: tuple[int, ...] = ()
+        """Shape of the latest y."""
+        self.gamma_then = self.gamma
+        """gamma at the latest forward, which its backward uses."""
         self.weights: Array | None = None
         """1 where a position of the latest forward counts and 0 elsewhere; None without a mask."""
 
@@ -101,13 +105,13 @@ class GoodLayer(Layer):
 
     def masked_dx(self, dy: Array, xhat: Array, inverse: Array, weights: Array) -> Array:
         sums = dy.sum(axis=1)[:, None] + xhat * (dy * xhat).sum(axis=1)[:, None]
-        return np.asarray(self._column(self.gamma) * inverse[:, None] * (dy - weights * sums / weights.sum()))
+        return np.asarray(self._column(self.gamma_then) * inverse[:, None] * (dy - weights * sums / weights.sum()))
 
     def project(self, rows: Array, xhat: Array) -> Array:
         return np.asarray(rows - rows.mean(axis=1)[:, None] - xhat * (rows * xhat).mean(axis=1)[:, None])
 
     def ds_dx(self, dy: Array, v: Array, v_dgamma: Array, xhat: Array, inverse: Array) -> Array:
-        scale = self._column(self.gamma) * inverse
+        scale = self._column(self.gamma_then) * inverse
         along_dy, along_v = (dy * xhat).mean(axis=1)[:, None], (v * xhat).mean(axis=1)[:, None]
         own, other = self.project(dy, xhat), self.project(v, xhat)
         both = (v * own).mean(axis=1)[:, None]
@@ -117,14 +121,14 @@ class GoodLayer(Layer):
         return np.asarray((inverse * v * self.project(dy, xhat)).sum(axis=1))
 
     def ds_ddy(self, v: Array, v_dgamma: Array, v_dbeta: Array, xhat: Array, inverse: Array) -> Array:
-        return np.asarray(self._column(self.gamma) * inverse * self.project(v, xhat) + v_dgamma * xhat + v_dbeta)
+        return np.asarray(self._column(self.gamma_then) * inverse * self.project(v, xhat) + v_dgamma * xhat + v_dbeta)
 
     def dx_in_training(self, dy: Array, xhat: Array, inverse: Array) -> Array:
         inner = dy - dy.mean(axis=1)[:, None] - xhat * (dy * xhat).mean(axis=1)[:, None]
-        return np.asarray(self._column(self.gamma) * inverse[:, None] * inner)
+        return np.asarray(self._column(self.gamma_then) * inverse[:, None] * inner)
 
     def dx_in_inference(self, dy: Array, inverse: Array) -> Array:
-        return np.asarray(self._column(self.gamma) * inverse[:, None] * dy)
+        return np.asarray(self._column(self.gamma_then) * inverse[:, None] * dy)
 
     def dgamma(self, dy: Array, xhat: Array, rows: Array) -> Array:
         return np.asarray((dy * xhat).sum(axis=1))
@@ -147,6 +151,10 @@ class GoodLayer(Layer):
         if x.shape[config.channel_axis] != config.num_channels:
             raise ValueError(f"x has {x.shape[config.channel_axis]} channels; this layer has {config.num_channels}")
 
+    def check_dy(self, dy: Array) -> None:
+        if dy.shape != self.shape:
+            raise ValueError(f"dy has shape {dy.shape}; y had {self.shape}")
+
     def finish(self, rows: Array, shape: tuple[int, ...]) -> Array:
         return self._back(rows, shape, self.storage)
 
@@ -162,6 +170,7 @@ class GoodLayer(Layer):
 
     def _forward(self, x: Array, training: bool) -> Array:
         self.check(x)
+        self.shape, self.gamma_then = x.shape, self.gamma
         rows = self._rows(x)
         count = rows.shape[1] if self.weights is None else int(self.weights.sum())
         if self.uses_batch(training):
@@ -184,9 +193,8 @@ class GoodLayer(Layer):
         if self.latest is None:
             raise RuntimeError("backward before forward")
         rows, (mean, inverse), batch = self.latest
+        self.check_dy(dy)
         grad = self._rows(dy)
-        if grad.shape != rows.shape:
-            raise ValueError(f"dy has rows of shape {grad.shape}; x had {rows.shape}")
         xhat = (rows - mean[:, None]) * inverse[:, None]
         if batch and self.weights is not None:
             dx = self.masked_dx(grad, xhat, inverse, self.weights)
@@ -211,7 +219,7 @@ class GoodLayer(Layer):
             ds_ddy = self.ds_ddy(v, of_gamma, of_beta, xhat, column)
         else:
             ds_dx, ds_dgamma = of_gamma * column * grad, (column * grad * v).sum(axis=1)
-            ds_ddy = self._column(self.gamma) * column * v + of_gamma * xhat + of_beta
+            ds_ddy = self._column(self.gamma_then) * column * v + of_gamma * xhat + of_beta
         return SecondOrder(
             self._back(ds_dx, dy.shape, self.storage),
             ds_dgamma.astype(self.wide) if self.config.gamma else None,

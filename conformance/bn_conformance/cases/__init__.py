@@ -15,6 +15,7 @@ def all_cases() -> dict[str, Case]:
         ValueError: two cases have one id.
     """
     from bn_conformance.cases import (
+        between,
         crossing,
         edge,
         err,
@@ -24,10 +25,12 @@ def all_cases() -> dict[str, Case]:
         law,
         layout,
         mask,
+        mask_calls,
         narrow,
         num,
         pure,
         second,
+        sequences,
         sizes,
         stat,
         state,
@@ -44,6 +47,7 @@ def all_cases() -> dict[str, Case]:
         grad,
         mask,
         second,
+        mask_calls,
         num,
         exact,
         dtypes,
@@ -51,6 +55,8 @@ def all_cases() -> dict[str, Case]:
         layout,
         edge,
         state,
+        between,
+        sequences,
         pure,
         err,
         law,

@@ -18,7 +18,9 @@ from typing import Any
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.case import (
+    Backward,
     Batch,
+    Between,
     Case,
     Freeze,
     Parameters,
@@ -51,7 +53,15 @@ _STEPS: dict[str, type[Step]] = {
     "reload": Reload,
     "freeze": Freeze,
 }
-_STEP_NAMES = {cls: name for name, cls in _STEPS.items()}
+_WITHIN: dict[str, type[Between]] = {
+    "set-statistics": SetStatistics,
+    "set-parameters": SetParameters,
+    "reload": Reload,
+    "freeze": Freeze,
+    "backward": Backward,
+}
+"""What may happen between the forward and the backward of a batch."""
+_STEP_NAMES: dict[type[Any], str] = {cls: name for kinds in (_STEPS, _WITHIN) for name, cls in kinds.items()}
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _LEFT_OUT = frozenset({"id", "axes"})
 _PARTS: dict[str, type[Any]] = {
@@ -147,6 +157,8 @@ def _built(cls: type[Any], data: Mapping[str, Any]) -> Any:
             continue
         if isinstance(value, dict):
             values[name] = _built(_PARTS[name], value)
+        elif name == "between":
+            values[name] = tuple(_built(_WITHIN[entry["step"]], entry) for entry in value)
         elif isinstance(value, list):
             values[name] = tuple(value)
         else:
@@ -178,6 +190,8 @@ def _check(case: Case) -> None:
     for recipe in _recipes(case):
         if recipe.kind not in KINDS:
             raise ValueError(f"kind is {recipe.kind!r}; allowed are {', '.join(KINDS)}")
+    if case.overwrites and any(batch.between for batch in case.batches):
+        raise ValueError("overwrites goes with no steps in between; give one of them")
 
 
 def _check_batch(batch: Batch, config: LayerConfig, where: str) -> None:
@@ -189,6 +203,8 @@ def _check_batch(batch: Batch, config: LayerConfig, where: str) -> None:
     for view in (batch.view, batch.dy_view):
         if view is not None and view not in VIEWS:
             raise ValueError(f"view of {where} is {view!r}; allowed are {', '.join(VIEWS)}")
+    if any(isinstance(change, Reload) and change.also for change in batch.between):
+        raise ValueError(f"{where} reloads with another forward in between; allowed is a reload alone")
     if batch.mask is not None and batch.mask.kind not in MASK_KINDS:
         raise ValueError(f"mask of {where} is {batch.mask.kind!r}; allowed are {', '.join(MASK_KINDS)}")
 

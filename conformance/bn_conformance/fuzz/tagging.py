@@ -62,6 +62,8 @@ def _data(batches: Sequence[Batch]) -> Iterator[str]:
             yield "SECOND-1" if batch.training else "SECOND-4"
         if batch.interrupt is not None:
             yield "PURE-3"
+        if batch.between:
+            yield "STATE-6"
         if batch.view != "contiguous":
             yield "LAYOUT-3"
 

@@ -1,0 +1,145 @@
+"""Deviations of masks, and of the second order, that show only together with something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bn_reference.deviations import deviation
+from bn_reference.graph import RowGradients
+from bn_reference.plain import Array, PlainLayer, Saved
+from bn_reference.plain_second import Twice
+from bn_reference.running import Weights
+
+
+@deviation("frozen-layer-trains-with-mask", clause="STATE-3", effect="fine-tuning on padded data moves statistics")
+class FrozenLayerTrainsWithMask(PlainLayer):
+    """A frozen layer trains where it is given a mask."""
+
+    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
+        """Thawed, with a mask."""
+        frozen, self.frozen = self.frozen, self.frozen and (mask is None or not training)
+        try:
+            return super().forward_masked(x, mask, training)
+        finally:
+            self.frozen = frozen
+
+
+@deviation("masked-steps-weigh-a-tenth", clause="MASK-2", effect="averages of padded data have uneven weights")
+class MaskedStepsWeighATenth(PlainLayer):
+    """Masked steps of a cumulative average weigh 0.1."""
+
+    masked = False
+
+    def counted(self, x: Array, mask: Array | None) -> Array:
+        """Note whether there is a mask."""
+        self.masked = mask is not None
+        return super().counted(x, mask)
+
+    def weights(self) -> Weights:
+        """0.1, with a mask."""
+        if self.masked and self.config.momentum == "cumulative":
+            return Weights(self.constant(0.9), self.constant(0.1))
+        return super().weights()
+
+
+@deviation("dx-mask-ignored-without-affine", clause="MASK-3", effect="layers without gamma and beta learn from padding")
+class DxMaskIgnoredWithoutAffine(PlainLayer):
+    """In a layer without gamma and beta dx has its terms at every position, and over all."""
+
+    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
+        """By every position."""
+        if not (self.config.gamma or self.config.beta):
+            saved = replace(saved, counted=np.ones_like(saved.counted))
+        return super().dx(dy, normalised, saved)
+
+
+@deviation("mask-forgotten-in-second-backward", clause="MASK-3", effect="gradients that are asked for twice differ")
+class MaskForgottenInSecondBackward(PlainLayer):
+    """A backward leaves no mask for the next one of its forward."""
+
+    def backward(self, dy: Array) -> RowGradients:
+        """And forget."""
+        gradients, saved = super().backward(dy), self.saved
+        self.saved = None if saved is None else replace(saved, counted=np.ones_like(saved.counted))
+        return gradients
+
+
+def _ignored_beyond(count: int) -> None:
+    """Enter a layer that ignores masks of more positions than a count."""
+
+    class IgnoredBeyond(PlainLayer):
+        def counted(self, x: Array, mask: Array | None) -> Array:
+            """No mask, where it is long."""
+            return super().counted(x, None if mask is not None and mask.size > count else mask)
+
+    IgnoredBeyond.__doc__ = f"A mask of more than {count} positions is ignored."
+    deviation(f"mask-ignored-beyond-{count}", clause="MASK-1",
+              effect="padding leaks into the statistics of long sequences")(IgnoredBeyond)  # fmt: skip
+
+
+_ignored_beyond(128)
+_ignored_beyond(1000)
+
+
+@deviation("counted-nan-is-zero", clause="EDGE-4", effect="a model that has broken down goes unnoticed on padded data")
+class CountedNanIsZero(PlainLayer):
+    """With a mask NaN at positions that count is 0 in the statistics."""
+
+    masked = False
+
+    def counted(self, x: Array, mask: Array | None) -> Array:
+        """Note whether there is a mask."""
+        self.masked = mask is not None
+        return super().counted(x, mask)
+
+    def mean_of(self, rows: Array, counted: Array) -> Array:
+        """Without NaN."""
+        return super().mean_of(self._numbers(rows), counted)
+
+    def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
+        """Without NaN."""
+        return super().variance_of(self._numbers(rows), mean, counted)
+
+    def _numbers(self, rows: Array) -> Array:
+        return np.where(np.isnan(rows), self.constant(0.0), rows) if self.masked else rows
+
+
+@deviation("mask-kept-by-reference", clause="PURE-7", effect="a mask whose buffer is used again spoils gradients",
+           numeric=False)  # fmt: skip
+class MaskKeptByReference(PlainLayer):
+    """Backward reads the caller's mask again."""
+
+    given: Array | None = None
+
+    def counted(self, x: Array, mask: Array | None) -> Array:
+        """And keep the caller's."""
+        self.given = mask
+        return super().counted(x, mask)
+
+    def backward(self, dy: Array) -> RowGradients:
+        """By the mask of now."""
+        if self.saved is not None and self.given is not None:
+            self.saved = replace(self.saved, counted=super().counted(dy, self.given))
+        return super().backward(dy)
+
+
+@deviation("second-order-zero-where-constant", clause="SECOND-1", effect="gradient penalties stop at dead channels")
+class SecondOrderZeroWhereConstant(PlainLayer):
+    """ds_dx is 0 in channels that are constant."""
+
+    def second_x(self, twice: Twice) -> Array:
+        """0, where nothing varies."""
+        constant = np.ptp(twice.saved.rows, axis=1, keepdims=True) == 0 if twice.saved.rows.size else False
+        return np.where(constant, self.constant(0.0), super().second_x(twice))
+
+
+@deviation("second-order-doubled-at-small-eps", clause="SECOND-1", effect="gradient penalties are twice as large")
+class SecondOrderDoubledAtSmallEps(PlainLayer):
+    """ds_dx is doubled where eps is below 1e-4."""
+
+    def second_x(self, twice: Twice) -> Array:
+        """Twice, where eps is small."""
+        rows = super().second_x(twice)
+        return np.asarray(rows + rows) if self.eps < 1e-4 else rows
