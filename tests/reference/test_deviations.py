@@ -112,6 +112,7 @@ def configurations() -> Iterator[tuple[LayerConfig, tuple[int, ...]]]:
     yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=CUMULATIVE), (1027, 2)
     yield LayerConfig(num_channels=2, rank=2, eps=1e-7, momentum=0.0, beta=False), (257, 2)
     yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=1.0, gamma=False), (8, 2)
+    yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=0.25, gamma=False, beta=False), (8, 2)
     yield LayerConfig(num_channels=1, rank=2, eps=0.25, momentum=0.25), (65540, 1)
     yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=0.25), (1, 2)
     yield LayerConfig(num_channels=2, rank=2, eps=0.25, momentum=0.25), (0, 2)
@@ -188,6 +189,43 @@ def run(layer_type: type[PlainLayer], config: LayerConfig, sizes: tuple[int, ...
         layer.update_statistics()
         record(layer, *layer.backward(data(sizes, 11, axis, 0.25).astype(storage)))
 
+    def between(layer: PlainLayer) -> None:
+        """Changes behind a forward and its gradients again, then a frozen layer that is set, masked and saved."""
+        axis, storage, channels = config.channel_axis, layer.storage, config.num_channels
+        x, dy = ((data(sizes, seed, axis) * scale).astype(storage) for seed in (1, 11))
+        one, other = (np.linspace(*ends, channels).astype(layer.parameters) for ends in ((0.7, 1.9), (-1.3, 2.1)))
+        some, more = (np.full(channels, value).astype(layer.kept) for value in (2.0, 5.0))
+        mask = Mask(seed=3).array(sizes, axis)
+        for training in (True, False):
+            for loads in (False, True):
+                layer.set_running_statistics(some, some)
+                layer.set_parameters(one, other)
+                layer.forward(x, training)
+                layer.update_statistics()
+                layer.set_parameters(other, one)
+                if loads:
+                    layer.load_state(layer.state())
+                else:
+                    layer.set_running_statistics(more, more)
+                record(layer, *layer.backward(dy))
+                record(layer, *layer.double_backward(dy, x, one, other))
+                record(layer, *layer.backward(dy))
+        fresh = layer_type(config, convention, dtype_named, work)
+        fresh.load_state(layer.state())
+        record(fresh, fresh.forward(x, False))
+        layer.forward_masked(x, mask, True)
+        record(layer, *layer.backward(dy), *layer.backward(dy))
+        broken = x.copy()
+        broken.reshape(-1)[:1] = np.nan
+        record(fresh, fresh.forward_masked(broken, mask, True))
+        layer.forward(x, True)
+        layer.freeze()
+        record(layer, *layer.backward(dy))
+        layer.set_running_statistics(more, some)
+        record(layer, layer.forward(x, True), layer.forward_masked(x, mask, True))
+        fresh.load_state(layer.state())
+        record(fresh, fresh.forward(x, True))
+
     with np.errstate(all="ignore"):
         channels = config.num_channels
         layer = layer_type(config, convention, dtype_named, work)
@@ -241,6 +279,8 @@ def run(layer_type: type[PlainLayer], config: LayerConfig, sizes: tuple[int, ...
             step(other, 3, False)
             layer.frozen = False
             step(layer, 3, True)
+            if sizes[0] > 1:
+                between(layer_type(config, convention, dtype_named, work))
             masked(layer, True, 7.0, "none")
         except (ValueError, TypeError, RuntimeError):
             pass

@@ -31,6 +31,8 @@ class FrozenIsSaved(PlainLayer):
 class FreezeKeepsStatistics(PlainLayer):
     """A frozen layer normalises by the running statistics that it had when it was frozen, whatever is set later."""
 
+    then: tuple[Array, Array] | None = None
+
     def freeze(self) -> None:
         """And keep."""
         super().freeze()
@@ -38,7 +40,7 @@ class FreezeKeepsStatistics(PlainLayer):
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
         """By what was kept."""
-        if not self.frozen:
+        if not self.frozen or self.then is None:
             return super().normalisers(x, mask, training)
         now = self.running_mean, self.running_var
         self.running_mean, self.running_var = self.then
