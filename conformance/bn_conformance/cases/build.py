@@ -56,6 +56,8 @@ F16: Formats = ("float16", "float16")
 BF16: Formats = ("bfloat16", "bfloat16")
 F16_WIDE: Formats = ("float16", "float32")
 BF16_WIDE: Formats = ("bfloat16", "float32")
+F32_WIDE: Formats = ("float32", "float64")
+"""A pair that an implementation may declare, and few do: its few cases are sweeps, and it is not of `FORMATS`."""
 FORMATS = (F32, F64, F16, BF16, F16_WIDE, BF16_WIDE)
 WIDE = (F32, F64)
 

@@ -16,6 +16,7 @@ from bn_conformance.cases.build import (
     F16,
     F16_WIDE,
     F32,
+    F32_WIDE,
     F64,
     LAYOUTS,
     NCDHW,
@@ -35,9 +36,6 @@ from bn_conformance.cases.build import (
     train,
 )
 from bn_conformance.cases.features import LAYERS, NUMBERS, OF_FORMATS, OF_RANKS, Feature, case_of
-
-F32_WIDE: Formats = ("float32", "float64")
-"""A pair that an implementation may declare, and few do: it has cases here and in `sizes` alone."""
 
 NDCHW = Layout("ndchw", (2, 3, 3, 2, 4), 2)
 """The axis before the channels has their size: what looks for them by size finds the wrong one."""

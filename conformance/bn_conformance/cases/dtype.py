@@ -11,6 +11,7 @@ from bn_conformance.cases.build import (
     DY,
     F16,
     F16_WIDE,
+    F32_WIDE,
     F64,
     FORMATS,
     IMAGES,
@@ -26,11 +27,11 @@ from bn_conformance.recipes import Recipe
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for formats in FORMATS:
+    for formats in (*FORMATS, F32_WIDE):
         for layout in IMAGES:
             steps: tuple[Step, ...] = (train(layout, dy=DY), evaluate(layout, normal("other")))
             title = "shapes and formats of everything, in training and in inference"
-            yield make("DTYPE", layout, formats, "formats", title, ("DTYPE-1",), steps)
+            yield make("DTYPE", layout, formats, "formats", title, ("DTYPE-1",), steps, sweep=formats == F32_WIDE)
             clause = {F64: "DTYPE-3", F16: "DTYPE-2", BF16: "DTYPE-2", F16_WIDE: "DTYPE-2", BF16_WIDE: "DTYPE-2"}
             if formats not in clause:
                 continue
