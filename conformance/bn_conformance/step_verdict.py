@@ -15,13 +15,13 @@ from bn_conformance.case_data import CaseData
 from bn_conformance.goldens import StepGolden
 from bn_conformance.host import Returned
 from bn_conformance.judge import judge, shape_and_dtype_fault
-from bn_conformance.observation import Pair, StepObservation, same_returned
+from bn_conformance.observation import Pair, StepObservation
+from bn_conformance.pairs import difference, kept, same_pair
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
 from bn_conformance.wire import describe_foreign
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import GRADES, STABLE
-from bn_reference.quad import Quad
 
 BASE_CLAUSES = {
     ("y", True): "FWD-1",
@@ -234,7 +234,7 @@ class StepJudge:
         found = dict(zip(("running_mean", "running_var"), after, strict=True))
         if self.judgement.case.config.momentum == 0 and before is not None:
             for (name, got), old in zip(found.items(), before, strict=True):
-                found[name] = _kept(got, old, expected[name].values)
+                found[name] = kept(got, old, expected[name].values)
         return found
 
     def _span(self) -> tuple[Pair | None, Pair | None]:
@@ -322,13 +322,6 @@ class StepJudge:
         return after, judged
 
 
-def _kept(got: Returned, old: Returned, golden: Quad) -> Returned:
-    """Statistics with the golden where that is no number and the old value was kept."""
-    if not isinstance(got, np.ndarray) or not isinstance(old, np.ndarray) or not got.shape == golden.shape == old.shape:
-        return got
-    return np.where(~np.isfinite(golden) & (got == old), golden.astype(np.float64), got).astype(got.dtype)
-
-
 def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) -> bool:
     """Whether leaving the statistics as they are is within the bounds of moving them."""
     pairs = ((expected["running_mean"], before.mean), (expected["running_var"], before.variance))
@@ -342,25 +335,3 @@ def _unchanged_is_right(expected: Mapping[str, Expected], before: Statistics) ->
 
 def _owed(gradient: Returned | None) -> Returned:
     return describe_foreign(None) if gradient is None else gradient
-
-
-def difference(before: Pair | None, after: Pair | None) -> str:
-    """Where two pairs of statistics differ first, of each: `running_mean[0] from 0.5 to 0.25`."""
-    found = []
-    for name, one, other in zip(("running_mean", "running_var"), before or (), after or (), strict=False):
-        if same_returned(one, other):
-            continue
-        if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and one.shape == other.shape != ():
-            old, new = one.astype(np.float64), other.astype(np.float64)
-            place = int(np.argmax((old != new) & ~(np.isnan(old) & np.isnan(new))))
-            found.append(f"{name}[{place}] from {old[place]:.4g} to {new[place]:.4g}")
-        else:
-            found.append(name)
-    return " and ".join(found)
-
-
-def same_pair(first: Pair | None, second: Pair | None) -> bool:
-    """Whether two pairs of statistics are the same bits; one that was not read is like any."""
-    if first is None or second is None:
-        return True
-    return all(same_returned(one, other) for one, other in zip(first, second, strict=True))

@@ -11,9 +11,10 @@ from bn_conformance.case import Batch, Freeze, Reload, SetStatistics
 from bn_conformance.host import Returned
 from bn_conformance.laws.judging import judge_laws
 from bn_conformance.observation import Observation, StepObservation, same_returned
+from bn_conformance.pairs import difference, same_pair
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
-from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, difference, fault, judged_vector, same_pair
+from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, fault, judged_vector
 from bn_reference.bounds import Bound
 from bn_reference.formats import Format
 from bn_reference.golden import Expected, Statistics
