@@ -24,6 +24,7 @@ class _Flax(Adapter):
         compiles=True,
         masks=True,
         second_order=frozenset({"training", "inference"}),
+        devices=("cpu", "cuda"),
     )
     convention = Convention(
         running_variance="biased",

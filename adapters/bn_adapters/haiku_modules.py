@@ -147,6 +147,7 @@ class HaikuBatchNorm(Adapter):
         affine=frozenset({"both", "none", "gamma", "beta"}),
         freeze=True,
         compiles=True,
+        devices=("cpu", "cuda"),
         second_order=frozenset({"training", "inference"}),
     )
 

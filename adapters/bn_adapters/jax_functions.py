@@ -17,8 +17,13 @@ from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, SecondO
 
 JAX_ENVIRONMENT: Mapping[str, str] = {
     "JAX_ENABLE_X64": "1",  # Else float64 arrays turn into float32 without an error.
-    "JAX_PLATFORMS": "cpu",
+    "JAX_PLATFORMS": "{device}",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # Else the first process takes most of a GPU's memory.
     "NPROC": "1",  # Threads of XLA's CPU client; --xla_cpu_multi_thread_eigen=false changes nothing with jaxlib 0.10.
+    # What one process of a run compiled the others need not compile again: eager operations are compiled, too.
+    "JAX_COMPILATION_CACHE_DIR": "{cache}/jax",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
 
 Tree = Any

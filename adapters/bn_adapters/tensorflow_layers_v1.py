@@ -244,6 +244,7 @@ class TensorflowLayersV1(Adapter):
         layouts=frozenset({"first", "last", "between"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
         second_order=frozenset({"training", "inference"}),
+        compiles=True,  # A graph for each configuration; its sizes are met in TensorFlow's other implementations.
     )
     fused: bool | None = False
     forget_update = False
@@ -283,5 +284,6 @@ class TensorflowLayersV1Fused(TensorflowLayersV1):
         layouts=frozenset({"first", "last"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
         second_order=frozenset({"training", "inference"}),
+        compiles=True,  # A graph for each configuration; its sizes are met in TensorFlow's other implementations.
     )
     fused = None

@@ -33,6 +33,7 @@ from bn_conformance.adapter import (
 # (CPU): expect parameter to have scalar type of Float" (ATen/native/mixed_data_type.h).
 ALL_DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
 MIXED = frozenset({("float16", "float32"), ("bfloat16", "float32")})
+DEVICES = ("cpu", "cuda")
 INSTALL = "pip install 'bnconform[torch]'"
 
 
@@ -184,6 +185,7 @@ class TorchNN(TorchAdapter):
         freeze=True,
         threads=True,
         second_order=frozenset({"training", "inference"}),
+        devices=DEVICES,
     )
 
     def build(self, config: LayerConfig) -> Layer:
@@ -234,6 +236,7 @@ class TorchFunctional(TorchAdapter):
         affine=frozenset({"both", "none", "gamma", "beta"}),
         threads=True,
         second_order=frozenset({"training", "inference"}),
+        devices=DEVICES,
     )
 
     def build(self, config: LayerConfig) -> Layer:

@@ -75,8 +75,8 @@ class Capabilities:
         freeze: whether `Layer.freeze` works.
         state: whether `Layer.state` and `Layer.load_state` work.
         set_statistics: whether `Layer.set_running_statistics` works.
-        compiles: each new shape costs a compilation, so that sweeps over sizes are left out, and 16-bit formats are
-            judged in one of the layouts that an implementation takes.
+        compiles: each new shape or configuration costs a compilation or a graph, so that sweeps over sizes are left
+            out, and 16-bit formats are judged in one of the layouts that an implementation takes.
         threads: whether `Adapter.set_threads` works.
         concurrent: whether two layers may run at the same time in two Python threads.
         masks: whether `Layer.forward_masked` works.
@@ -182,7 +182,9 @@ class Adapter(ABC):
         convention: the choices that the implementation makes.
         capabilities: what it can do.
         framework: adapters of one framework may share a process.
-        environment: environment variables that must be set before the framework is imported.
+        environment: environment variables that must be set before the framework is imported. In a value `{device}`
+            is the device, and `{cache}` the run's own directory for what frameworks compile, shared by its processes
+            and gone with it; where there is none, the variable is left out.
         requires: import names that must be importable, else the implementation is shown as not installed.
         install: the command that installs them, shown when one is missing.
         group: "default", or "examples" for implementations that only run when asked for by name.

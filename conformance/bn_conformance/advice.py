@@ -88,7 +88,7 @@ class Advisor:
 
     def _measured(self) -> dict[str, Any]:
         """Fields in which behaviour contradicts the convention, with the one declarable value that fits it."""
-        process = Process(self._implementation.environment)
+        process = Process(self._implementation.variables())
         try:
             laboratory = Laboratory(
                 lambda: self._host(process, self._implementation.target),
@@ -128,7 +128,7 @@ class Advisor:
             return set()
         spelled = "".join(f"+{name}={shown_value(value)}" for name, value in choices.items())
         target = _without(self._implementation.target, choices) + spelled
-        process, passed = Process(self._implementation.environment), set()
+        process, passed = Process(self._implementation.variables()), set()
         try:
             host = self._host(process, target)
             for item in items:

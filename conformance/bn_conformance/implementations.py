@@ -65,6 +65,10 @@ class Implementation:
         """Implementations with equal keys may share a process, one after the other."""
         return (self.framework or self.target, tuple(sorted(self.environment.items())))
 
+    def variables(self, cache: str = "") -> dict[str, str]:
+        """The environment variables of a process for it; `cache` as in `Adapter.environment`."""
+        return filled_in(self.environment, self.device, cache)
+
     def to_json(self) -> dict[str, Any]:
         """The implementation as plain data."""
         data = asdict(self)
@@ -87,6 +91,18 @@ class Implementation:
                 }
             )
         )
+
+
+def filled_in(environment: Mapping[str, str], device: str, cache: str = "") -> dict[str, str]:
+    """Environment variables as an adapter declares them, with the device and, where there is one, the cache filled in.
+
+    Variables that name a cache which there is not are left out.
+    """
+    return {
+        name: text.replace("{device}", device).replace("{cache}", cache)
+        for name, text in environment.items()
+        if cache or "{cache}" not in text
+    }
 
 
 def registered(device: str = "cpu") -> dict[str, Implementation]:
@@ -151,7 +167,7 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     from bn_conformance.isolated import IsolatedHost, Process
     from bn_conformance.kinds import environment_of
 
-    process = Process(environment_of(target))
+    process = Process(filled_in(environment_of(target), device))
     try:
         description = IsolatedHost(process, target, device).description
     except LayerError as error:

@@ -8,6 +8,7 @@ fails the run, so that the list never outlives what it lists. The file is TOML, 
     case = "edge/*/inf-in-dy"               # a pattern of case ids, or: clause = "EDGE-4"
     versions = { torch = ">=2.0,<3" }       # optional: version specifiers by distribution
     platform = "linux"                      # optional: prefix of sys.platform
+    device = "*"                            # optional: a pattern; the CPU alone without it, whose kernels are others
     reason = "why it is a fault and what it does"
     link = "where it is tracked"
 """
@@ -43,6 +44,7 @@ class KnownFault:
     clause: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
+    device: str = "cpu"
     link: str = ""
     file: str = ""
     line: int = 0
@@ -50,6 +52,8 @@ class KnownFault:
     def applies_to(self, implementation: Implementation) -> bool:
         """Whether the entry speaks of this implementation in this version on this platform."""
         if not matches_pattern(implementation.name, self.implementation):
+            return False
+        if not matches_pattern(implementation.device, self.device):
             return False
         if self.platform and not sys.platform.startswith(self.platform):
             return False
@@ -125,7 +129,7 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     except (TypeError, InvalidSpecifier, AttributeError) as error:
         message = str(error).removeprefix("KnownFault.__init__() ")
         raise KnownFaultsError(f"{file}, line {line}: {message}") from None
-    texts = ("implementation", "reason", "case", "clause", "platform", "link")
+    texts = ("implementation", "reason", "case", "clause", "platform", "device", "link")
     wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
     if wrong:
         raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")

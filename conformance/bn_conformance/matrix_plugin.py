@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -53,7 +55,12 @@ class MatrixPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         shipped = getattr(config, "workerinput", {}).get(PLAN_KEY)
-        self.plan = _plan_of(config) if shipped is None else Plan.from_json(shipped)
+        self._cache: TemporaryDirectory[str] | None = None
+        if shipped is None:
+            self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
+            self.plan = replace(_plan_of(config), cache=self._cache.name)
+        else:
+            self.plan = Plan.from_json(shipped)
         self.items = self.plan.items()
         self._front = bool(config.getoption("--bn-front"))
         self._runner: Runner | None = None
@@ -138,6 +145,8 @@ class MatrixPlugin:
         if self.recorder is not None:
             partial = bool(self._config.option.keyword or self._config.option.markexpr)
             session.exitstatus = self.recorder.finish(int(session.exitstatus), partial)
+        if self._cache is not None:
+            self._cache.cleanup()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The summary of the run, made from the results file alone."""

@@ -39,13 +39,23 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """Options, implementations, the ids of the selected cases, the known faults, and regressions to replay."""
+    """What is run.
+
+    Attributes:
+        options: as they were given.
+        implementations: that were found.
+        cases: ids of those that are selected.
+        faults: that are known.
+        regressions: to replay.
+        cache: a directory for what frameworks compile, shared by the processes of this run; may be none.
+    """
 
     options: Options
     implementations: tuple[Implementation, ...]
     cases: tuple[str, ...]
     faults: tuple[KnownFault, ...]
     regressions: tuple[Regression, ...] = ()
+    cache: str = ""
 
     @property
     def runnable(self) -> tuple[Implementation, ...]:
@@ -91,6 +101,7 @@ class Plan:
             "cases": list(self.cases),
             "faults": [fault.to_json() for fault in self.faults],
             "regressions": [{"path": one.path, "case": document.to_json(one.case)} for one in self.regressions],
+            "cache": self.cache,
         }
 
     @classmethod
@@ -105,6 +116,7 @@ class Plan:
             tuple(data["cases"]),
             tuple(KnownFault(**fault) for fault in data["faults"]),
             tuple(Regression(document.from_json(one["case"]), one["path"]) for one in data["regressions"]),
+            data["cache"],
         )
 
 

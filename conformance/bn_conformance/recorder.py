@@ -262,7 +262,7 @@ def _environment(entry: Implementation) -> Environment:
         message=entry.message,
         versions=dict(entry.versions),
         device=entry.device,
-        settings={**dict(entry.environment), "threads": "1"} if ok else {},
+        settings={**entry.variables(), "threads": "1"} if ok else {},
         convention=entry.convention.to_json() if ok else {},
         nonstandard=entry.convention.nonstandard() if ok else {},
         capabilities=capabilities_to_json(entry.capabilities) if ok else {},

@@ -112,7 +112,7 @@ class Runner:
         if self._plan.options.in_process:
             return LocalHost(load_adapter(implementation.target)(device=implementation.device))
         if self._process is None:
-            self._process = Process(implementation.environment)
+            self._process = Process(implementation.variables(self._plan.cache))
         return IsolatedHost(self._process, implementation.target, implementation.device, self._plan.options.timeout)
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from tests.adapters.test_tensorflow_ops import (
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, LayerConfig
+from bn_conformance.implementations import filled_in
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("flax") is None, reason="flax is not installed")
 
@@ -39,7 +40,7 @@ Run = Callable[..., Any]
 
 
 def set_environment() -> None:
-    os.environ.update(JAX_ENVIRONMENT)
+    os.environ.update(filled_in(JAX_ENVIRONMENT, "cpu"))
 
 
 @pytest.fixture(scope="module")

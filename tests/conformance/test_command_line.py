@@ -111,6 +111,31 @@ def test_a_crash_costs_its_own_items_alone_in_several_processes(tmp_path: Path) 
     assert outcomes["good::grad/nc/float32/random"] in ("exact", "tight")
 
 
+CACHING = (
+    GOOD
+    + """
+    environment = {"KEPT": "{cache}/kept"}
+
+    def build(self, config):
+        import os, pathlib
+        kept = pathlib.Path(os.environ["KEPT"])
+        kept.mkdir(exist_ok=True)
+        with open("seen.txt", "a") as seen:
+            seen.write(f"{os.getpid()} {kept}\\n")
+        return super().build(config)
+"""
+)
+
+
+def test_the_processes_of_a_run_share_a_cache_that_goes_with_it(tmp_path: Path) -> None:
+    done, _ = run(tmp_path, "-i", write(tmp_path, "caching.py", CACHING), "--case", "fwd/*/float32/random", "-n", "2")
+    seen = [line.split(" ", 1) for line in (tmp_path / "seen.txt").read_text().splitlines()]
+    assert done.returncode == 0
+    assert len({process for process, _ in seen}) == 2
+    (kept,) = {folder for _, folder in seen}
+    assert not Path(kept).parent.exists()
+
+
 def test_a_run_that_judged_nothing_gives_3(tmp_path: Path) -> None:
     target = write(tmp_path, "narrow.py", GOOD + "    from bn_conformance.adapter import Capabilities\n"
                    "    capabilities = Capabilities(dtypes=frozenset({'float64'}))\n")  # fmt: skip

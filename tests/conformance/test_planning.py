@@ -170,6 +170,19 @@ def test_an_entry_applies_to_its_versions_and_platform(versions: dict[str, str],
     assert fault.applies_to(ONE) is applies
 
 
+@pytest.mark.parametrize(("device", "applies"), [("cpu", (True, False)), ("cuda", (False, True)), ("*", (True, True))])
+def test_an_entry_speaks_of_the_cpu_unless_it_says_otherwise(device: str, applies: tuple[bool, bool]) -> None:
+    fault = KnownFault(implementation="*", case="*", reason="r", device=device)
+    assert KnownFault(implementation="*", case="*", reason="r").device == "cpu"
+    assert (fault.applies_to(ONE), fault.applies_to(replace(ONE, device="cuda"))) == applies
+
+
+def test_the_device_and_the_cache_are_filled_in_where_variables_name_them() -> None:
+    one = replace(ONE, device="cuda", environment={"WHERE": "{device}:0", "KEPT": "{cache}/kept", "PLAIN": "{other}"})
+    assert one.variables("/run") == {"WHERE": "cuda:0", "KEPT": "/run/kept", "PLAIN": "{other}"}
+    assert one.variables() == {"WHERE": "cuda:0", "PLAIN": "{other}"}
+
+
 def test_an_entry_covers_its_cases_alone() -> None:
     edge, plain = all_cases()["edge/nc/float32/nan-in-dy"], all_cases()["fwd/nc/float32/random"]
     assert matching([FAULT], ONE, edge) is FAULT

@@ -50,7 +50,7 @@ class Worker:
             HostLost: its process ends or hangs while it loads.
         """
         self.close()
-        self._process = Process(self._implementation.environment)
+        self._process = Process(self._implementation.variables())
         return IsolatedHost(self._process, self._implementation.target, self._implementation.device, self._timeout)
 
     def close(self) -> None:
