@@ -1,14 +1,20 @@
 """How often the diagnosis names the right deviation first: run as `python -m tests.conformance.diagnosed [NAME]...`.
 
 Every deviation of the catalogue is judged as an implementation would be, in float32 arithmetic where the format allows
-(the diagnosis itself computes in float64 or binary128), and diagnosed from what fails.
+(the diagnosis itself computes in float64 or binary128), and diagnosed from what fails. Names joined by `+` act
+together; a module's name stands for all deviations of it; `-n` says how many processes share the work.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -27,7 +33,7 @@ from bn_conformance.power import DEBIASED, OPPOSITE, judged_cases
 from bn_conformance.results import Diagnosis, Item
 from bn_conformance.run_case import Policy, run_case
 from bn_reference.clauses import clauses
-from bn_reference.deviations import Deviation, catalogue
+from bn_reference.deviations import MODULES, Deviation, catalogue
 
 OTHER = Convention(running_variance="biased", momentum_weighs="old", default_momentum=0.99, default_eps=1e-3)
 """Declared where the deviation would change nothing of the default convention."""
@@ -45,18 +51,21 @@ class Single(PlainAdapter):
 class Diagnosed:
     """A deviation (or several) and what the diagnosis made of it."""
 
-    deviations: tuple[Deviation, ...]
+    names: tuple[str, ...]
     failing: int
     found: Diagnosis | None
 
     @property
     def verdict(self) -> str:
-        names = {entry.name for entry in self.deviations}
         if self.found is None or not self.found.deviations:
             return "none"
-        if set(self.found.deviations) == names:
+        if set(self.found.deviations) == set(self.names):
             return "right"
-        return "tied" if all(name in self.found.message for name in names) else "wrong"
+        return "tied" if all(name in self.found.message for name in self.names) else "wrong"
+
+    def __str__(self) -> str:
+        message = "" if self.found is None or self.verdict == "right" else self.found.message
+        return f"{self.verdict:6} {'+'.join(self.names):40} {self.failing:4} fail  {message}"
 
 
 @cache
@@ -103,19 +112,50 @@ def examine(*names: str) -> Diagnosed:
                 item = replace(item, explained_by=examination.explanations(case, seen))
             items.append(item)
         failing = sum(item.verdict == Verdict.FAIL.value for item in items)
-        return Diagnosed(deviations, failing, diagnose(adapter.name, convention, items))
+        return Diagnosed(names, failing, diagnose(adapter.name, convention, items))
 
 
-def main(names: list[str]) -> int:
-    count = {"right": 0, "tied": 0, "none": 0, "wrong": 0}
-    for name in names or list(catalogue()):
-        done = examine(*name.split("+"))
-        count[done.verdict] += 1
-        message = "" if done.found is None or done.verdict == "right" else done.found.message
-        print(f"{done.verdict:6} {name:40} {done.failing:4} fail  {message}", flush=True)
-    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
-    return 0
+def _wanted(arguments: Sequence[str]) -> list[str]:
+    """The names that arguments stand for: a module's name for all its deviations, nothing for the whole catalogue."""
+    found: list[str] = []
+    for argument in arguments or MODULES:
+        found += [entry.name for entry in catalogue().values() if entry.group == argument] or [argument]
+    return list(dict.fromkeys(found))
+
+
+def _examine(name: str) -> Diagnosed:
+    return examine(*name.split("+"))
+
+
+def _examined(names: Sequence[str], processes: int) -> Iterator[Diagnosed]:
+    """What the diagnosis makes of each name, as it is done; no result depends on the process or on those before."""
+    if processes == 1:
+        yield from map(_examine, names)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_examine, name) for name in names]):
+            yield future.result()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print each result as it is done; at the end what is not right, in the catalogue's order, and the counts."""
+    parser = argparse.ArgumentParser(description="how often the diagnosis names the right deviation first")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="deviations, `a+b` for two at once, or modules")
+    parser.add_argument("-n", "--processes", type=int, default=1, help="how many processes share the work")
+    given = parser.parse_args(arguments)
+    names = _wanted(given.names)
+    found: dict[str, Diagnosed] = {}
+    for done in _examined(names, given.processes):
+        found["+".join(done.names)] = done
+        print(f"{len(found):3}/{len(names)} {done}", flush=True)
+    count = Counter(done.verdict for done in found.values())
+    print(f"\nNot right: {len(names) - count['right']} of {len(names)}")
+    for name in names:
+        if found[name].verdict != "right":
+            print(found[name])
+    print(", ".join(f"{count[verdict]} {verdict}" for verdict in ("right", "tied", "none", "wrong")))
+    return 1 if count["wrong"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
