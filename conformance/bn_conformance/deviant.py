@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
 
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.case import Case
+from bn_conformance.case_data import CaseData
 from bn_conformance.recipes import dtype_of
 from bn_reference.deviations import Deviation, combined
 from bn_reference.plain import PlainLayer
@@ -58,3 +61,15 @@ class PlainAdapter(Adapter):
     def build(self, config: LayerConfig) -> Layer:
         """A layer; `PlainLayer` has the methods of the contract."""
         return cast(Layer, self._layer(config, self._actual, dtype_of, self._work))
+
+
+def call_once(deviations: Sequence[Deviation], case: Case, data: CaseData, convention: Convention) -> None:
+    """One call of a fresh layer with deviations, for what all of their layers share: counters, buffers, first uses.
+
+    What state that was in when an implementation was observed is nowhere recorded, so a second try begins in another.
+    """
+    if not data.batches:
+        return
+    layer = PlainAdapter(deviations, convention).build(case.config)
+    with np.errstate(all="ignore"), suppress(Exception):  # a layer may refuse the case's input
+        layer.forward(data.batches[0].x.copy(), case.batches[0].training)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases import all_cases
-from bn_conformance.explaining import MOST_STEPS, SLACK
+from bn_conformance.explaining import MOST_STEPS
 from bn_conformance.outcomes import Verdict
-from bn_conformance.power import ROBUST, Bench, is_caught, ratio_of
+from bn_conformance.predicting import Predictions
 from bn_conformance.report.text import counted
 from bn_conformance.results import Diagnosis, Item
 from bn_reference.deviations import Deviation, catalogue
@@ -46,14 +46,18 @@ class _Candidate:
         return tuple(entry.name for entry in self.deviations)
 
 
-def diagnose(implementation: str, convention: Convention, items: Iterable[Item]) -> Diagnosis | None:
+def diagnose(
+    implementation: str, convention: Convention, items: Iterable[Item], predictions: Predictions | None = None
+) -> Diagnosis | None:
     """The diagnosis of one implementation; None where no failing item was examined.
 
     Args:
         implementation: its name.
         convention: what it declares.
         items: its items.
+        predictions: under its convention, where those of an earlier diagnosis are at hand.
     """
+    predictions = predictions or Predictions(convention)
     items = list(items)
     examined = [item for item in items if item.explained_by is not None and item.verdict == Verdict.FAIL.value]
     if not examined:
@@ -61,11 +65,9 @@ def diagnose(implementation: str, convention: Convention, items: Iterable[Item])
     explained = [set(item.explained_by or ()) for item in examined]
     candidates = _candidates(explained)
     witnesses = _witnesses(items)
-    ranked = sorted(
-        (_compared(names, convention, witnesses) for names in candidates), key=lambda one: one.contradictions
-    )
+    ranked = _ranked(candidates, predictions, witnesses)
     best = [one for one in ranked if one.contradictions == 0]
-    best = _told_apart(best[:MOST_TIED], convention, items, witnesses) + best[MOST_TIED:]
+    best = _told_apart(best[:MOST_TIED], predictions, items, witnesses) + best[MOST_TIED:]
     if best:
         return Diagnosis(
             implementation=implementation,
@@ -120,23 +122,28 @@ def _witnesses(items: Sequence[Item]) -> list[Item]:
     return failing + passing[:: len(passing) // (WITNESSES - len(failing)) + 1]
 
 
-def _compared(names: tuple[str, ...], convention: Convention, witnesses: Iterable[Item]) -> _Candidate:
-    """A candidate with the number of cases in which it clearly fails and the implementation passes, or the opposite."""
-    deviations = tuple(catalogue()[name] for name in names)
-    bench = Bench(convention)
-    return _Candidate(deviations, sum(_contradicts(bench, deviations, item) for item in witnesses))
+def _ranked(
+    candidates: Iterable[tuple[str, ...]], predictions: Predictions, witnesses: Sequence[Item]
+) -> list[_Candidate]:
+    """The candidates by the witnesses that contradict them; of equals, choices of a convention before mistakes.
+
+    No more contradictions are counted than the best one has and one more.
+    """
+    found: list[_Candidate] = []
+    for names in candidates:
+        deviations = tuple(catalogue()[name] for name in names)
+        contradicting = (item for item in witnesses if _contradicts(predictions, deviations, item))
+        most = min((one.contradictions + 1 for one in found), default=len(witnesses))
+        found.append(_Candidate(deviations, sum(1 for _ in islice(contradicting, most))))
+    return sorted(found, key=lambda one: (one.contradictions, not all(entry.convention for entry in one.deviations)))
 
 
-def _contradicts(bench: Bench, deviations: Sequence[Deviation], item: Item) -> bool:
-    """Whether a layer with these deviations clearly fails where the implementation passes, or the opposite."""
-    predicted = bench.judge(deviations, all_cases()[item.case])
-    fails, failed = is_caught(predicted), is_caught(item)
-    clearly = ROBUST if fails else ROBUST * SLACK  # what is off by rounding may be off by more of it
-    return fails != failed and ratio_of(predicted if fails else item) > clearly
+def _contradicts(predictions: Predictions, deviations: Sequence[Deviation], item: Item) -> bool:
+    return predictions.contradicts(deviations, item, all_cases()[item.case])
 
 
 def _told_apart(
-    tied: list[_Candidate], convention: Convention, items: Sequence[Item], witnesses: Sequence[Item]
+    tied: list[_Candidate], predictions: Predictions, items: Sequence[Item], witnesses: Sequence[Item]
 ) -> list[_Candidate]:
     """Those of several candidates that go on to agree with the implementation, over cases that were no witnesses yet.
 
@@ -146,11 +153,10 @@ def _told_apart(
     seen = {item.case for item in witnesses}
     others = [item for item in _usable(items) if item.case not in seen]
     others.sort(key=lambda item: clauses.isdisjoint(all_cases()[item.case].clauses))
-    bench = Bench(convention)
     for item in others[:MOST_APART]:
         if len(tied) < 2:
             break
-        tied = [one for one in tied if not _contradicts(bench, one.deviations, item)]
+        tied = [one for one in tied if not _contradicts(predictions, one.deviations, item)]
     return tied
 
 

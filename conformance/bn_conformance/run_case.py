@@ -19,6 +19,8 @@ from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item, Quantity
 from bn_conformance.verdict import Judgement, quantities_of
 
+Examine = Callable[[Case, Observation, Observation | None], tuple[str, ...] | None]
+
 SOUND = 2
 """Rank of the level `stable`, the worst that a sound algorithm has."""
 
@@ -42,11 +44,12 @@ def run_case(
     convention: Convention,
     goldens: Goldens,
     policy: Policy,
-    examine: Callable[[Case, Observation], tuple[str, ...] | None] | None = None,
+    examine: Examine | None = None,
 ) -> Item:
     """Observe a case twice where it asks for it, judge it, and record it. Nothing an implementation does escapes.
 
-    `examine` names the deviations that explain an observation that fails (`bn_conformance.explaining`).
+    `examine` names the deviations that explain an observation, and a second one if there is one, that fails
+    (`bn_conformance.explaining`).
     """
     start, before = time.perf_counter(), host.seconds
     try:
@@ -70,7 +73,7 @@ def run_case(
     in_calls = host.seconds - before
     outcome, message, quantities = _outcome(case, convention, goldens, seen, again)
     verdict = _verdict(outcome, policy.requirement(case), policy.threshold)
-    explained_by = examine(case, seen) if examine is not None and verdict is Verdict.FAIL else None
+    explained_by = examine(case, seen, again) if examine is not None and verdict is Verdict.FAIL else None
     return Item(
         implementation=implementation,
         case=case.id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from bn_conformance.observation import Observation
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.plan import Plan
 from bn_conformance.results import Item
-from bn_conformance.run_case import Policy, lost_item, reproduce, run_case
+from bn_conformance.run_case import Examine, Policy, lost_item, reproduce, run_case
 from bn_conformance.targets import load_adapter
 from bn_reference.clauses import clauses
 
@@ -81,16 +80,16 @@ class Runner:
         losses.clear()
         return item
 
-    def _examine(self, implementation: Implementation) -> Callable[[Case, Observation], tuple[str, ...] | None]:
+    def _examine(self, implementation: Implementation) -> Examine:
         """What examines the failures of an implementation; the catalogue of deviations is loaded for the first one."""
 
-        def examine(case: Case, seen: Observation) -> tuple[str, ...] | None:
+        def examine(case: Case, seen: Observation, again: Observation | None) -> tuple[str, ...] | None:
             from bn_conformance.explaining import Examination
 
             found = self._examinations.get(implementation.name)
             if found is None:
                 found = self._examinations[implementation.name] = Examination(implementation.convention, self._goldens)
-            return found.explanations(case, seen)
+            return found.explanations(case, seen, again)
 
         return examine
 

@@ -20,7 +20,7 @@ from bn_reference.formats import Format
 from bn_reference.golden import Expected, Statistics
 from bn_reference.quad import Quad, to_quad
 
-__all__ = ["Judgement", "quantities_of"]
+__all__ = ["Judgement", "each_quantity", "quantities_of"]
 
 
 def quantities_of(judgement: Judgement, seen: Observation, again: Observation | None) -> tuple[Quantity, ...]:
@@ -31,15 +31,19 @@ def quantities_of(judgement: Judgement, seen: Observation, again: Observation | 
         seen: the observation.
         again: a second one on a fresh layer, which must agree bit for bit.
     """
-    found = list(_initial(judgement, seen))
+    return tuple(each_quantity(judgement, seen, again))
+
+
+def each_quantity(judgement: Judgement, seen: Observation, again: Observation | None) -> Iterator[Quantity]:
+    """As `quantities_of`, one by one as they are judged."""
+    yield from _initial(judgement, seen)
     if not seen.kept:
-        found.append(fault("set.statistics", "running statistics are not what they were set to", ("DTYPE-4",)))
-    found += _steps(judgement, seen)
-    found += _purity_of_all(seen)
-    found += judge_laws(judgement.case, judgement.convention, seen.laws)
+        yield fault("set.statistics", "running statistics are not what they were set to", ("DTYPE-4",))
+    yield from _steps(judgement, seen)
+    yield from _purity_of_all(seen)
+    yield from judge_laws(judgement.case, judgement.convention, seen.laws)
     if again is not None:
-        found.append(_same_bits(seen, again, judgement.case.clauses))
-    return tuple(found)
+        yield _same_bits(seen, again, judgement.case.clauses)
 
 
 def _initial(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:

@@ -23,17 +23,21 @@ from bn_conformance.case import Case
 from bn_conformance.cases import all_cases
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.diagnosis import diagnose
-from bn_conformance.explaining import Examination, same
+from bn_conformance.explaining import MOST_STEPS, Examination
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
 from bn_conformance.observation import Observation
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.power import DEBIASED, OPPOSITE, judged_cases
+from bn_conformance.predicting import Predictions
 from bn_conformance.results import Diagnosis, Item
 from bn_conformance.run_case import Policy, run_case
+from bn_conformance.sameness import same
 from bn_reference.clauses import clauses
 from bn_reference.deviations import MODULES, Deviation, catalogue
+
+VERDICTS = ("right", "tied", "none", "wrong", "unseen")
 
 OTHER = Convention(running_variance="biased", momentum_weighs="old", default_momentum=0.99, default_eps=1e-3)
 """Declared where the deviation would change nothing of the default convention."""
@@ -57,6 +61,9 @@ class Diagnosed:
 
     @property
     def verdict(self) -> str:
+        """Unseen where no case fails: only very long or large ones would, or a SHOULD is broken and they warn."""
+        if not self.failing:
+            return "unseen"
         if self.found is None or not self.found.deviations:
             return "none"
         if set(self.found.deviations) == set(self.names):
@@ -69,25 +76,31 @@ class Diagnosed:
 
 
 @cache
-def _goldens() -> Goldens:
+def _goldens(sweep: bool) -> Goldens:
+    """Of sweeps and of other cases: all together are more than it keeps."""
     return Goldens()
 
 
 @cache
-def _cases() -> tuple[Case, ...]:
+def _cases(sweep: bool) -> tuple[Case, ...]:
     known = (all_cases()[case] for case in judged_cases())
-    return tuple(case for case in known if not case.sweep and len(case.steps) < 20)
+    return tuple(case for case in known if case.sweep == sweep and len(case.steps) <= MOST_STEPS)
 
 
 def _observed(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Observation:
     host = LocalHost(Single(deviations, convention))
-    return observe(case, _goldens().data(case), host, convention.statistics_move == "explicit")
+    return observe(case, _goldens(case.sweep).data(case), host, convention.statistics_move == "explicit")
 
 
 def _judged(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Item:
     adapter = Single(deviations, convention)
     policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
-    return run_case(adapter.name, case, LocalHost(adapter), convention, _goldens(), policy)
+    return run_case(adapter.name, case, LocalHost(adapter), convention, _goldens(case.sweep), policy)
+
+
+@cache
+def _predictions(convention: Convention) -> Predictions:
+    return Predictions(convention)
 
 
 @cache
@@ -98,21 +111,34 @@ def _right(convention: Convention, case_id: str) -> tuple[Observation, Item]:
 
 
 def examine(*names: str) -> Diagnosed:
+    """Judge and diagnose; sweeps are for deviations that no other case catches, as in `bnconform power`."""
     deviations = tuple(catalogue()[name] for name in names)
     convention = next(
         one for one in (Convention(), OTHER, OPPOSITE, DEBIASED) if all(entry.under(one) for entry in deviations)
     )
-    adapter, examination, items = Single(deviations, convention), Examination(convention, _goldens()), list[Item]()
     with np.errstate(all="ignore"):
-        for case in _cases():
-            seen, (right, item) = _observed(deviations, convention, case), _right(convention, case.id)
-            if case.repeat or case.concurrent or not same(seen, right):
-                item = _judged(deviations, convention, case)
-            if item.verdict == Verdict.FAIL.value:
-                item = replace(item, explained_by=examination.explanations(case, seen))
-            items.append(item)
-        failing = sum(item.verdict == Verdict.FAIL.value for item in items)
-        return Diagnosed(names, failing, diagnose(adapter.name, convention, items))
+        items = _items(deviations, convention, sweep=False)
+        if not _failing(items):
+            items += _items(deviations, convention, sweep=True)
+        return Diagnosed(names, _failing(items), diagnose("+".join(names), convention, items, _predictions(convention)))
+
+
+def _items(deviations: tuple[Deviation, ...], convention: Convention, sweep: bool) -> list[Item]:
+    """The items of the sweeps, or of the other cases; failing ones examined."""
+    examination, items = Examination(convention, _goldens(sweep)), list[Item]()
+    for case in _cases(sweep):
+        seen, (right, item) = _observed(deviations, convention, case), _right(convention, case.id)
+        if case.repeat or case.concurrent or not same(seen, right):
+            item = _judged(deviations, convention, case)
+        if item.verdict == Verdict.FAIL.value:
+            again = _observed(deviations, convention, case) if case.repeat else None
+            item = replace(item, explained_by=examination.explanations(case, seen, again))
+        items.append(item)
+    return items
+
+
+def _failing(items: list[Item]) -> int:
+    return sum(item.verdict == Verdict.FAIL.value for item in items)
 
 
 def _wanted(arguments: Sequence[str]) -> list[str]:
@@ -149,11 +175,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found["+".join(done.names)] = done
         print(f"{len(found):3}/{len(names)} {done}", flush=True)
     count = Counter(done.verdict for done in found.values())
-    print(f"\nNot right: {len(names) - count['right']} of {len(names)}")
+    print("\nNot right:")
     for name in names:
         if found[name].verdict != "right":
             print(found[name])
-    print(", ".join(f"{count[verdict]} {verdict}" for verdict in ("right", "tied", "none", "wrong")))
+    print(", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS))
     return 1 if count["wrong"] else 0
 
 

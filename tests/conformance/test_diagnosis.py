@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from tests.conformance import diagnosed
 from tests.conformance.diagnosed import examine
 
 from bn_conformance.adapter import Convention
 from bn_conformance.diagnosis import diagnose
 from bn_conformance.results import Item
 from bn_reference.deviations import catalogue
+
+FLAT = ("nc", "nchw", "nhwc")
 
 
 def test_a_deviation_is_named_with_its_sentence() -> None:
@@ -61,6 +65,39 @@ def test_the_same_deviation_without_contradiction_is_stated() -> None:
     found = diagnose("i", Convention(), [*fails, replace(item("stat/nc/float32/first-step", "pass"))])
     assert found is not None
     assert found.deviations == ("gamma-ignored",)
+
+
+def test_a_choice_that_may_be_declared_comes_before_a_mistake_that_acts_the_same() -> None:
+    fails = [item(f"stat/{layout}/float32/first-step", "fail", ("never-moves", "moves-when-told")) for layout in FLAT]
+    found = diagnose("i", Convention(), [*fails, item("fwd/nc/float32/random", "pass")])
+    assert found is not None
+    assert found.deviations == ("moves-when-told",)
+    assert "cannot tell it from never-moves" in found.message
+
+
+def test_contradictions_are_counted_for_the_nearest_candidate() -> None:
+    fails = item("fwd/nc/float32/random", "fail", ("gamma-ignored", "eps-outside-root"))
+    passes = [item(f"{family}/{layout}/float32/random", "pass") for family in ("fwd", "grad") for layout in FLAT]
+    found = diagnose("i", Convention(), [fails, *passes])
+    assert found is not None
+    assert found.deviations == ()
+    assert "contradicts" in found.message
+
+
+def test_a_module_stands_for_its_deviations_and_the_order_of_processes_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def examined(names: Sequence[str], processes: int) -> list[diagnosed.Diagnosed]:
+        return [diagnosed.Diagnosed((name,), 1, None) for name in reversed(names)]
+
+    monkeypatch.setattr(diagnosed, "_examined", examined)
+    assert diagnosed.main(["masked_sums", "eps-outside-root", "-n", "3"]) == 0
+    progress, _, summary = capsys.readouterr().out.partition("Not right:")
+    names = [entry.name for entry in catalogue().values() if entry.group == "masked_sums"] + ["eps-outside-root"]
+    assert len(names) > 2
+    assert [line.split()[2] for line in progress.splitlines() if line] == names[::-1]
+    assert [line.split()[1] for line in summary.splitlines()[1:-1]] == names
+    assert summary.endswith(f"0 right, 0 tied, {len(names)} none, 0 wrong, 0 unseen\n")
 
 
 @pytest.mark.slow
