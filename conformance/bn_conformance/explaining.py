@@ -24,7 +24,7 @@ from bn_conformance.deviant import PlainAdapter
 from bn_conformance.goldens import Goldens, StepGolden
 from bn_conformance.host import BackwardResult, ForwardResult, Returned, SecondResult
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import Observation, StepObservation
+from bn_conformance.observation import Observation, StepObservation, same
 from bn_conformance.observe import observe
 from bn_conformance.results import Quantity
 from bn_conformance.verdict import Judgement, quantities_of
@@ -240,33 +240,6 @@ class _Following(LocalHost):
 
 def _forward(layer: Layer, x: Any, mask: Any, training: bool) -> Any:
     return layer.forward(x, training) if mask is None else layer.forward_masked(x, mask, training)
-
-
-def same(one: Observation, other: Observation) -> bool:
-    """Whether two observations hold the same bits and faults."""
-    if str(one.error) != str(other.error) or len(one.steps) != len(other.steps) or one.kept != other.kept:
-        return False
-    pairs = [(one.initial, other.initial)]
-    pairs += [
-        (getattr(a, name), getattr(b, name)) for a, b in zip(one.steps, other.steps, strict=True) for name in _PARTS
-    ]
-    laws = [
-        [_bits(tuple(vars(run).values())[1:]) for runs in seen.laws.values() for run in runs] for seen in (one, other)
-    ]
-    return all(_bits(a) == _bits(b) for a, b in pairs) and laws[0] == laws[1]
-
-
-_PARTS = ("before", "forward", "after_forward", "after_update", "backward", "second", "after")
-
-
-def _bits(part: Any) -> Any:
-    if isinstance(part, np.ndarray):
-        return part.dtype.name, part.shape, part.tobytes()
-    if isinstance(part, tuple):
-        return tuple(map(_bits, part))
-    if isinstance(part, ForwardResult | BackwardResult | SecondResult):
-        return tuple(map(_bits, vars(part).values()))
-    return part
 
 
 class _Rebased(Golden):

@@ -17,10 +17,10 @@ from bn_conformance.case import Case
 from bn_conformance.cases import all_cases
 from bn_conformance.deviant import PlainAdapter
 from bn_conformance.diagnosis import diagnose
-from bn_conformance.explaining import Examination, same
+from bn_conformance.explaining import Examination
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import Observation
+from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.power import DEBIASED, OPPOSITE, judged_cases
