@@ -22,6 +22,7 @@ from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
 from bn_conformance.deviant import EVERYTHING, PlainAdapter
 from bn_conformance.goldens import Goldens
+from bn_conformance.idle import is_idle, recording
 from bn_conformance.local_host import LocalHost
 from bn_conformance.observation import same
 from bn_conformance.outcomes import Threshold, Verdict
@@ -29,6 +30,7 @@ from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, Runs, judge_runs, observe_runs, run_case
 from bn_reference.clauses import clauses
 from bn_reference.deviations import Deviation, catalogue
+from bn_reference.plain import PlainLayer
 
 ROBUST = 3.0
 """Power ratio that a deviation must reach somewhere: caught, and not by a hair."""
@@ -119,16 +121,17 @@ class Bench:
         with np.errstate(all="ignore"):
             return run_case(adapter.name, case, LocalHost(adapter), self._convention, self._goldens, self._policy)
 
-    def _observe(self, deviations: Sequence[Deviation], case: Case) -> Runs:
-        host = LocalHost(PlainAdapter(deviations, self._convention))
+    def _observe(self, deviations: Sequence[Deviation], case: Case, base: type[PlainLayer] = PlainLayer) -> Runs:
+        host = LocalHost(PlainAdapter(deviations, self._convention, base=base))
         with np.errstate(all="ignore"):
             return observe_runs(case, self._convention, self._goldens, host)
 
     def catches(self, case: Case, deviations: Iterable[Deviation]) -> Iterator[Catch]:
         """The deviations that a case, which the plain layer supports, catches."""
-        right = self._observe([], case)
+        layer, looked_up = recording()
+        right = self._observe([], case, layer)
         for deviation in deviations:
-            if deviation.under(self._convention) is None:
+            if deviation.under(self._convention) is None or is_idle(deviation, looked_up):
                 continue
             runs = self._observe([deviation], case)
             if same(runs, right):
