@@ -1,7 +1,8 @@
 """Detection power: which deviations of the catalogue each case catches, and by how much.
 
 Every case is judged on the plain layer with every deviation, exactly as an implementation would be, family by family
-until one of its cases catches the deviation clearly. A deviation that no case catches is a *survivor*; the suite must
+until one of its cases catches the deviation clearly. Only a deviation that provably gives what the right layer gives is
+not judged, since the verdict is the right layer's. A deviation that no case catches is a *survivor*; the suite must
 have none.
 """
 
