@@ -22,11 +22,10 @@ from bn_conformance.following import Backwards, Following, InTurn, Unrounded
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
 from bn_conformance.nearness import is_nearer
-from bn_conformance.observation import Observation
+from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.rebasing import rebased
 from bn_conformance.results import Quantity
-from bn_conformance.sameness import same
 from bn_conformance.verdict import Judgement, each_quantity
 from bn_reference.deviations import Deviation
 from bn_reference.plain import PlainLayer

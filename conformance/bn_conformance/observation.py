@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.host import BackwardResult, ForwardResult, LayerError, Returned, SecondResult
-from bn_conformance.laws.running import Ran
+from bn_conformance.laws.running import Ran, Setup
 
 Pair = tuple[Returned, Returned]
 
@@ -67,3 +67,25 @@ def same_returned(one: Returned | None, other: Returned | None) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
     return one == other if not isinstance(one, np.ndarray) and not isinstance(other, np.ndarray) else False
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two observations (or parts of them) hold the same bits and faults, so that they are judged alike."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return same_returned(one, other)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(part, other[name]) for name, part in one.items())
+    if isinstance(one, _IN_PARTS):
+        return all(map(same, vars(one).values(), vars(other).values()))
+    if isinstance(one, LayerError):
+        return str(one) == str(other)
+    return isinstance(one, Setup) or bool(one == other)  # what a run of a law is given follows from the case
+
+
+_IN_PARTS = (StepObservation, ForwardResult, BackwardResult, SecondResult, Ran, Observation)

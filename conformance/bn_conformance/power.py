@@ -1,7 +1,8 @@
 """Detection power: which deviations of the catalogue each case catches, and by how much.
 
 Every case is judged on the plain layer with every deviation, exactly as an implementation would be, family by family
-until one of its cases catches the deviation clearly. A deviation that no case catches is a *survivor*; the suite must
+until one of its cases catches the deviation clearly. Only a deviation that provably gives what the right layer gives is
+not judged, since the verdict is the right layer's. A deviation that no case catches is a *survivor*; the suite must
 have none.
 """
 
@@ -21,16 +22,16 @@ from bn_conformance.adapter import Convention
 from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
 from bn_conformance.deviant import EVERYTHING, PlainAdapter
-from bn_conformance.explaining import same
 from bn_conformance.goldens import Goldens
+from bn_conformance.idle import is_idle, recording
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import Observation
-from bn_conformance.observe import observe
+from bn_conformance.observation import same
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.results import Item
-from bn_conformance.run_case import Policy, run_case
+from bn_conformance.run_case import Policy, Runs, judge_runs, observe_runs, run_case
 from bn_reference.clauses import clauses
 from bn_reference.deviations import Deviation, catalogue
+from bn_reference.plain import PlainLayer
 
 ROBUST = 3.0
 """Power ratio that a deviation must reach somewhere: caught, and not by a hair."""
@@ -103,12 +104,17 @@ def judged_cases(patterns: Iterable[str] = ()) -> list[str]:
 
 
 class Bench:
-    """Judges deviations on cases in this process; goldens are kept for one case at a time."""
+    """Judges deviations on cases in this process.
 
-    def __init__(self, convention: Convention | None = None) -> None:
+    Args:
+        convention: what the plain layer declares, the default one if None.
+        goldens: where goldens are kept; None for goldens of its own.
+    """
+
+    def __init__(self, convention: Convention | None = None, goldens: Goldens | None = None) -> None:
         self._convention = convention or Convention()
         self._policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
-        self._goldens = Goldens()
+        self._goldens = goldens or Goldens()
 
     def judge(self, deviations: Sequence[Deviation], case: Case) -> Item:
         """The item that the plain layer with these deviations gets; with none, it is right."""
@@ -116,20 +122,22 @@ class Bench:
         with np.errstate(all="ignore"):
             return run_case(adapter.name, case, LocalHost(adapter), self._convention, self._goldens, self._policy)
 
-    def _observe(self, deviations: Sequence[Deviation], case: Case) -> Observation:
-        host = LocalHost(PlainAdapter(deviations, self._convention))
+    def _observe(self, deviations: Sequence[Deviation], case: Case, base: type[PlainLayer] = PlainLayer) -> Runs:
+        host = LocalHost(PlainAdapter(deviations, self._convention, base=base))
         with np.errstate(all="ignore"):
-            return observe(case, self._goldens.data(case), host, self._convention.statistics_move == "explicit")
+            return observe_runs(case, self._convention, self._goldens, host)
 
     def catches(self, case: Case, deviations: Iterable[Deviation]) -> Iterator[Catch]:
-        """The deviations that a case catches."""
-        right = self._observe([], case)
+        """The deviations that a case, which the plain layer supports, catches."""
+        layer, looked_up = recording()
+        right = self._observe([], case, layer)
         for deviation in deviations:
-            if deviation.under(self._convention) is None:
+            if deviation.under(self._convention) is None or is_idle(deviation, looked_up):
                 continue
-            if not (case.repeat or case.concurrent) and same(self._observe([deviation], case), right):
+            runs = self._observe([deviation], case)
+            if same(runs, right):
                 continue  # it changes nothing here, so the verdict is that of the right layer
-            item = self.judge([deviation], case)
+            item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
             if is_caught(item) or item.outcome == deviation.level:
                 yield Catch(deviation.name, case.id, ratio_of(item), item.verdict == Verdict.FAIL.value)
 
@@ -268,12 +276,16 @@ def available_cpus() -> int:
 
 def _part(names: tuple[str, ...], case_ids: tuple[str, ...]) -> list[Catch]:
     """Judge the cases of one family on some deviations, in a process of the pool."""
-    left = {name: catalogue()[name] for name in names}
+    groups = under_conventions(catalogue()[name] for name in names)
     found: list[Catch] = []
     for case_id in case_ids:
-        for convention, some in under_conventions(left.values()):
-            for catch in Bench(convention).catches(all_cases()[case_id], some):
+        goldens = Goldens()  # for one case at a time: those of a family would take too much memory
+        for convention, group in groups:
+            if not group:
+                continue
+            for catch in Bench(convention, goldens).catches(all_cases()[case_id], tuple(group)):
                 found.append(catch)
-                if catch.ratio > ROBUST and counts(left[catch.deviation], catch):
-                    del left[catch.deviation]
+                deviation = catalogue()[catch.deviation]
+                if catch.ratio > ROBUST and counts(deviation, catch):
+                    group.remove(deviation)
     return found

@@ -11,14 +11,13 @@ from bn_conformance.case import Case
 from bn_conformance.deviant import PlainAdapter, call_once
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import Observation
+from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold
 from bn_conformance.power import ROBUST, is_caught, ratio_of
 from bn_conformance.rebasing import SLACK
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, run_case
-from bn_conformance.sameness import same
 from bn_reference.clauses import clauses
 from bn_reference.deviations import Deviation
 

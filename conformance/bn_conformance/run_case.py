@@ -24,6 +24,9 @@ Examine = Callable[[Case, Observation, Observation | None], tuple[str, ...] | No
 SOUND = 2
 """Rank of the level `stable`, the worst that a sound algorithm has."""
 
+Runs = tuple[Observation, Observation | None]
+"""What a case gave, and what it gave the second time, where it runs twice."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -62,29 +65,46 @@ def run_case(
                 verdict=Verdict.UNSUPPORTED.value,
                 message=unsupported,
             )
-        data = goldens.data(case)
-        explicit = convention.statistics_move == "explicit"
-        seen = observe(case, data, host, explicit)
-        again = observe(case, data, host, explicit) if case.repeat and seen.error is None else None
+        runs = observe_runs(case, convention, goldens, host)
     except HostLost as lost:
         return lost_item(implementation, case, lost.outcome, lost.message)
     except LayerError as error:  # of supports(); what a layer raises is part of its observation
         return lost_item(implementation, case, outcomes.ERRORED, str(error))
     in_calls = host.seconds - before
-    outcome, message, quantities = _outcome(case, convention, goldens, seen, again)
-    verdict = _verdict(outcome, policy.requirement(case), policy.threshold)
-    explained_by = examine(case, seen, again) if examine is not None and verdict is Verdict.FAIL else None
+    item = judge_runs(implementation, case, runs, convention, goldens, policy)
+    fails = item.verdict == Verdict.FAIL.value
+    return replace(
+        item,
+        explained_by=examine(case, *runs) if examine is not None and fails else None,
+        seconds=round(in_calls, 6),
+        harness_seconds=round(time.perf_counter() - start - in_calls, 6),
+    )
+
+
+def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Host) -> Runs:
+    """Observe a case, and once more where it asks for it and the first run raised nothing.
+
+    Raises:
+        HostLost: the process of the implementation is gone.
+    """
+    data, explicit = goldens.data(case), convention.statistics_move == "explicit"
+    seen = observe(case, data, host, explicit)
+    return seen, observe(case, data, host, explicit) if case.repeat and seen.error is None else None
+
+
+def judge_runs(
+    implementation: str, case: Case, runs: Runs, convention: Convention, goldens: Goldens, policy: Policy
+) -> Item:
+    """The item of what was observed, which says nothing of how long it took."""
+    outcome, message, quantities = _outcome(case, convention, goldens, *runs)
     return Item(
         implementation=implementation,
         case=case.id,
         outcome=outcome,
-        verdict=verdict.value,
+        verdict=_verdict(outcome, policy.requirement(case), policy.threshold).value,
         message=message,
         quantities=quantities,
-        seconds=round(in_calls, 6),
-        harness_seconds=round(time.perf_counter() - start - in_calls, 6),
         reproduce=reproduce(implementation, case.id),
-        explained_by=explained_by,
     )
 
 

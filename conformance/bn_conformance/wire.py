@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
 import numpy as np
@@ -56,7 +57,13 @@ def describe_foreign(value: Any) -> NotAnArray:
 
 def is_numeric(value: Any) -> bool:
     """Whether the value is an array that the protocol can carry."""
-    return isinstance(value, np.ndarray) and value.dtype.name in _NUMERIC
+    return isinstance(value, np.ndarray) and _is_numeric(value.dtype)
+
+
+@cache
+def _is_numeric(dtype: np.dtype[Any]) -> bool:
+    """Kept, because NumPy makes a dtype's name anew each time that it is asked for."""
+    return dtype.name in _NUMERIC
 
 
 def native(value: Array) -> Array:

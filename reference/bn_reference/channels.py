@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 
@@ -19,7 +18,10 @@ def channels_first(x: NDArray[Any], channel_axis: int) -> NDArray[Any]:
 def channels_back(rows: NDArray[Any], shape: tuple[int, ...], channel_axis: int) -> NDArray[Any]:
     """The inverse of `channels_first`: rows of shape (C, n) as an array of the given shape."""
     others = tuple(size for axis, size in enumerate(shape) if axis != channel_axis)
-    return np.moveaxis(rows.reshape((rows.shape[0], *others)), 0, channel_axis)
+    spread = rows.reshape((rows.shape[0], *others))
+    if not channel_axis:
+        return spread
+    return spread.transpose((*range(1, channel_axis + 1), 0, *range(channel_axis + 1, len(shape))))
 
 
 def per_channel(values: NDArray[Any], rank: int, channel_axis: int) -> NDArray[Any]:

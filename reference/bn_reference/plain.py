@@ -67,7 +67,7 @@ class PlainLayer(DoubleBackward):
         self.storage, self.parameters = dtype_of(formats.storage.name), dtype_of(formats.parameters.name)
         self.kept = dtype_of(formats.statistics.name)
         channels = config.num_channels
-        self.eps = self.constant(eps_of(config, convention))
+        self.eps = _eps(config, convention, self.work)
         self.gamma: Array = np.ones(channels, self.parameters)
         self.beta: Array = np.zeros(channels, self.parameters)
         self.running_mean: Array = np.zeros(channels, self.kept)
@@ -349,6 +349,12 @@ def _constant(value: Any, work: np.dtype[Any]) -> Any:
         return to_quad(value)
     double = np.float64(value) if isinstance(value, int | float) else to_float64(to_quad(value))[()]
     return double.astype(work)
+
+
+@lru_cache(maxsize=4096)
+def _eps(config: LayerConfig, convention: Convention, work: np.dtype[Any]) -> Any:
+    """Kept, because rounding it out of binary128 costs more than the rest of building a layer."""
+    return _constant(eps_of(config, convention), work)
 
 
 @lru_cache(maxsize=4096)

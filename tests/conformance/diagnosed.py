@@ -26,14 +26,13 @@ from bn_conformance.diagnosis import diagnose
 from bn_conformance.explaining import MOST_STEPS, Examination
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import Observation
+from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.power import DEBIASED, OPPOSITE, judged_cases
 from bn_conformance.predicting import Predictions
 from bn_conformance.results import Diagnosis, Item
 from bn_conformance.run_case import Policy, run_case
-from bn_conformance.sameness import same
 from bn_reference.clauses import clauses
 from bn_reference.deviations import MODULES, Deviation, catalogue
 

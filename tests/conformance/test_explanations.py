@@ -16,11 +16,10 @@ from bn_conformance.deviant import call_once
 from bn_conformance.examiner import Examiner
 from bn_conformance.local_host import LocalHost
 from bn_conformance.nearness import is_nearer
-from bn_conformance.observation import Observation
+from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.predicting import Predictions
 from bn_conformance.results import Item
-from bn_conformance.sameness import same
 from bn_reference.deviations import Deviation, catalogue
 
 

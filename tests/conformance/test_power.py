@@ -113,3 +113,15 @@ def test_a_level_that_names_a_deviation_is_enough() -> None:
 def test_what_is_hard_to_see_is_caught(name: str, case: str) -> None:
     result = measured([name], [case])
     assert (result.survivors, result.fragile) == ([], [])
+
+
+def test_what_was_judged_before_says_nothing_of_what_a_deviation_gives_next() -> None:
+    bench, case = Bench(), all_cases()["fwd/nchw/float64/random"]
+    every = list(catalogue().values())
+    assert list(bench.catches(case, every)) == list(bench.catches(case, every))
+
+
+def test_an_input_that_is_overwritten_after_its_call_is_caught() -> None:
+    """What each call gave is right: only the array that was handed in has changed."""
+    (catch,) = Bench().catches(all_cases()["grad/nc/float32/random"], [catalogue()["x-overwritten-in-backward"]])
+    assert catch.fails

@@ -82,8 +82,10 @@ class Deviation:
         """The convention that results; None where the deviation is no deviation under this one."""
         if any(getattr(convention, name) != value for name, value in self.requires.items()):
             return None
+        if not self.convention:
+            return convention
         changed = replace(convention, **self.convention)
-        return None if self.convention and changed == convention else changed
+        return None if changed == convention else changed
 
 
 _FOUND: dict[str, Deviation] = {}

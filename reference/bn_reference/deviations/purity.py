@@ -278,16 +278,19 @@ class FirstCallWithoutEps(PlainLayer):
 
 
 def _noisy(name: str, sentence: str, size: float) -> None:
-    """Enter a layer whose every second call, whichever layer makes it, differs a little."""
+    """Enter a layer whose every second call, whichever layer makes it, differs a little.
+
+    Calls are counted from when layers are combined: what was judged before says nothing of what is judged next.
+    """
 
     class Noisy(PlainLayer):
-        calls_of_all = [0]  # noqa: RUF012 - shared on purpose
+        calls_of_all = 0
 
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
             """Off by one call in two."""
             y = super().scale_and_shift(normalised, mode)
-            self.calls_of_all[0] += 1
-            return np.asarray(y * self.constant(1.0 + (self.calls_of_all[0] % 2) * size))
+            type(self).calls_of_all += 1
+            return np.asarray(y * self.constant(1.0 + (self.calls_of_all % 2) * size))
 
     Noisy.__doc__ = sentence
     deviation(name, clause="PURE-2", effect="no run can be repeated bit by bit")(Noisy)

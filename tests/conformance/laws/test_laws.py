@@ -14,11 +14,11 @@ from bn_conformance.case_data import data_of
 from bn_conformance.cases import all_cases
 from bn_conformance.cases.law import COARSE_X, cases
 from bn_conformance.deviant import PlainAdapter
-from bn_conformance.explaining import same
 from bn_conformance.laws.catalogue import LAWS, shuffle
 from bn_conformance.laws.differences import step_of
 from bn_conformance.laws.running import InexactData, base_of
 from bn_conformance.local_host import LocalHost
+from bn_conformance.observation import same
 from bn_conformance.observe import observe
 from bn_conformance.outcomes import Threshold
 from bn_conformance.power import OPPOSITE, Bench, is_caught
