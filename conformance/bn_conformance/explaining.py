@@ -15,11 +15,8 @@ from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
 from bn_conformance.examiner import Examiner
 from bn_conformance.goldens import Goldens
-from bn_conformance.observation import Observation, same
-from bn_conformance.rebasing import SLACK
+from bn_conformance.observation import Observation
 from bn_reference.deviations import Deviation, catalogue
-
-__all__ = ["MOST_STEPS", "SLACK", "Examination", "same"]
 
 LEADERS, PARTNERS = 3, 8
 """Deviations that are tried in pairs: the few that bring a case nearest to its numbers with all others, some more with
