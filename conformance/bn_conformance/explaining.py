@@ -65,7 +65,7 @@ class Examination:
 
         Pairs are tried where no single deviation explains it. `again` is a second observation, where there is one.
         """
-        if case.laws or len(case.steps) > MOST_STEPS or not self._wants(case):
+        if not self.wants(case):
             return None
         self._clauses[case.clauses[0]] += 1
         self._families[case.family] += 1
@@ -76,10 +76,12 @@ class Examination:
         self._likely = both or self._likely or set(found)
         return found
 
-    def _wants(self, case: Case) -> bool:
-        """Whether another case of its kind is examined."""
+    def wants(self, case: Case) -> bool:
+        """Whether a case is examined, if it fails: one that can be, and not too many of its kind were before."""
         return (
-            self._clauses[case.clauses[0]] < OF_A_CLAUSE
+            not case.laws
+            and len(case.steps) <= MOST_STEPS
+            and self._clauses[case.clauses[0]] < OF_A_CLAUSE
             and self._families[case.family] < OF_A_FAMILY
             and self._families.total() < MOST_CASES
             and self._unexplained < MOST_UNEXPLAINED
