@@ -95,7 +95,7 @@ def _observed(deviations: tuple[Deviation, ...], convention: Convention, case: C
     return observe(case, _goldens(case.sweep).data(case), host, convention.statistics_move == "explicit")
 
 
-def _judged(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Item:
+def judged(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Item:
     adapter = Single(deviations, convention)
     policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
     return run_case(adapter.name, case, LocalHost(adapter), convention, _goldens(case.sweep), policy)
@@ -110,7 +110,7 @@ def _predictions(convention: Convention) -> Predictions:
 def _right(convention: Convention, case_id: str) -> tuple[Observation, Item]:
     """What the layer without a deviation gives, and its item."""
     case = all_cases()[case_id]
-    return _observed((), convention, case), _judged((), convention, case)
+    return _observed((), convention, case), judged((), convention, case)
 
 
 def examine(*names: str) -> Diagnosed:
@@ -137,7 +137,7 @@ def _items(deviations: tuple[Deviation, ...], convention: Convention, sweep: boo
         if case.repeat or case.concurrent or not same(seen, right):
             if place % EVERY and not examination.wants(case) and _failing(items) > ENOUGH:
                 continue
-            item = _judged(deviations, convention, case)
+            item = judged(deviations, convention, case)
         if item.verdict == Verdict.FAIL.value:
             again = _observed(deviations, convention, case) if case.repeat else None
             item = replace(item, explained_by=examination.explanations(case, seen, again))
