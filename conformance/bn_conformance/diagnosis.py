@@ -73,7 +73,7 @@ def diagnose(
             implementation=implementation,
             deviations=best[0].names,
             message=_words(best, len(examined), len(witnesses)),
-            confident=len(witnesses) >= FEWEST_WITNESSES,
+            confident=len(witnesses) >= FEWEST_WITNESSES and _at_once(best[0].names, explained),
             examined=len(examined),
         )
     return Diagnosis(
@@ -101,6 +101,14 @@ def _candidates(explained: Sequence[set[str]]) -> list[tuple[str, ...]]:
         if all(names & {one, other, "+".join(sorted((one, other)))} for names in explained)
     ]
     return pairs[:MOST_CANDIDATES]
+
+
+def _at_once(names: Sequence[str], explained: Iterable[set[str]]) -> bool:
+    """Whether some case shows all of the deviations together.
+
+    Two of which each explains cases of its own fit more easily than what was never tried together deserves.
+    """
+    return len(names) == 1 or any("+".join(sorted(names)) in found for found in explained)
 
 
 def _usable(items: Iterable[Item]) -> list[Item]:

@@ -6,7 +6,7 @@ What it takes to explain a case is for `bn_conformance.examiner` to say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -20,7 +20,11 @@ from bn_reference.deviations import Deviation, catalogue
 
 LEADERS, PARTNERS = 3, 8
 """Deviations that are tried in pairs: the few that bring a case nearest to its numbers with all others, some more with
-one another. As many as the partners get every allowance first."""
+one another."""
+
+ALLOWED, APART = 24, 1e-3
+"""Deviations that are tried with every allowance, whether or not others explain a case without: the nearest of those
+that leave a wrong number otherwise than the right layer does, noticeably; the rest have no part in it."""
 
 OF_A_CLAUSE, OF_A_FAMILY, MOST_CASES = 3, 4, 24
 """Failing cases of one implementation that are examined: of each deciding clause, of each family, and of all.
@@ -57,7 +61,7 @@ class Examination:
 
         Pairs are tried where no single deviation explains it. `again` is a second observation, where there is one.
         """
-        if case.laws or len(case.steps) > MOST_STEPS or not self._wants(case):
+        if not self.wants(case):
             return None
         self._clauses[case.clauses[0]] += 1
         self._families[case.family] += 1
@@ -68,28 +72,32 @@ class Examination:
         self._likely = both or self._likely or set(found)
         return found
 
-    def _wants(self, case: Case) -> bool:
-        """Whether another case of its kind is examined."""
+    def wants(self, case: Case) -> bool:
+        """Whether a case is examined, if it fails: one that can be, and not too many of its kind were before."""
         return (
-            self._clauses[case.clauses[0]] < OF_A_CLAUSE
+            not case.laws
+            and len(case.steps) <= MOST_STEPS
+            and self._clauses[case.clauses[0]] < OF_A_CLAUSE
             and self._families[case.family] < OF_A_FAMILY
             and self._families.total() < MOST_CASES
             and self._unexplained < MOST_UNEXPLAINED
         )
 
     def _search(self, examiner: Examiner) -> tuple[str, ...]:
-        """Those that explained the cases before; else singles, singles with every allowance, and pairs."""
+        """Those that explained the cases before; else singles, the nearest with every allowance, and pairs."""
         found = _explaining(examiner, sorted(self._likely))
         if found:
             return found
-        found = tuple(entry.name for entry in catalogue().values() if examiner.explains([entry]))
-        if found:
-            return found
-        tried = {entry.name: examiner.unexplained([entry]) for entry in catalogue().values()}
-        left = {name: count for name, count in tried.items() if count is not None}
-        likely = sorted(left, key=lambda name: (left[name], name))
-        found = _explaining(examiner, likely[:PARTNERS])
+        first = {entry.name: examiner.first_left([entry]) for entry in catalogue().values()}
+        found = tuple(name for name, left in first.items() if left == 0)
+        # What explains it by luck must not hide what explains it with allowance.
+        apart = {name: left for name, left in first.items() if left and abs(left - examiner.right_left) > APART}
+        found += _explaining(examiner, _nearest(apart)[:ALLOWED])
         if found or self._in_vain >= PAIRED_IN_VAIN:
+            return found
+        likely = _nearest({entry.name: examiner.unexplained([entry]) for entry in catalogue().values()})
+        found = _explaining(examiner, likely[:PARTNERS])
+        if found:
             return found
         pairs = [(one, other) for one in likely[:LEADERS] for other in likely if other != one]
         pairs += combinations(likely[:PARTNERS], 2)
@@ -97,6 +105,12 @@ class Examination:
         found = tuple(name for name in names if examiner.explains(_parts(name)))
         self._in_vain += not found
         return found
+
+
+def _nearest(left: Mapping[str, float | None]) -> list[str]:
+    """Names of what changes something, by how much remains under each."""
+    known = {name: count for name, count in left.items() if count is not None}
+    return sorted(known, key=lambda name: (known[name], name))
 
 
 def _explaining(examiner: Examiner, names: Iterable[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from bn_conformance.results import Item
 from bn_reference.deviations import catalogue
 
 FLAT = ("nc", "nchw", "nhwc")
+TWO = (("nc", "ignored"), ("nchw", "absolute"))
 
 
 def test_a_deviation_is_named_with_its_sentence() -> None:
@@ -38,6 +39,18 @@ def test_another_estimator_is_advice_to_declare_it() -> None:
 def item(case: str, verdict: str, explained_by: tuple[str, ...] | None = None) -> Item:
     outcome = "wrong" if verdict == "fail" else "tight"
     return Item(implementation="i", case=case, outcome=outcome, verdict=verdict, explained_by=explained_by)
+
+
+def test_nobody_is_sure_of_two_that_no_case_shows_together() -> None:
+    ignored, absolute = (item(f"fwd/{layout}/float32/random", "fail", (f"gamma-{name}",)) for layout, name in TWO)
+    both = replace(absolute, explained_by=("gamma-absolute+gamma-ignored",))
+    agreeing = [item(f"stat/{layout}/float32/first-step", "pass") for layout in (*FLAT, "ncl", "nlc", "ncdhw")]
+    apart = diagnose("i", Convention(), [ignored, absolute, *agreeing])
+    together = diagnose("i", Convention(), [ignored, absolute, both, *agreeing])
+    for found, confident in ((apart, False), (together, True)):
+        assert found is not None
+        assert set(found.deviations) == {"gamma-ignored", "gamma-absolute"}
+        assert found.confident is confident
 
 
 def test_nothing_is_said_where_nothing_was_examined() -> None:
