@@ -62,14 +62,12 @@ class PlainAdapter(Adapter):
         """A layer; `PlainLayer` has the methods of the contract."""
         return cast(Layer, self._layer(config, self._actual, dtype_of, self._work))
 
+    def call_once(self, case: Case, data: CaseData) -> None:
+        """One call of a fresh layer, for what all layers of this adapter share: counters, buffers, first uses.
 
-def call_once(deviations: Sequence[Deviation], case: Case, data: CaseData, convention: Convention) -> None:
-    """One call of a fresh layer with deviations, for what all of their layers share: counters, buffers, first uses.
-
-    What state that was in when an implementation was observed is nowhere recorded, so a second try begins in another.
-    """
-    if not data.batches:
-        return
-    layer = PlainAdapter(deviations, convention).build(case.config)
-    with np.errstate(all="ignore"), suppress(Exception):  # a layer may refuse the case's input
-        layer.forward(data.batches[0].x.copy(), case.batches[0].training)
+        What state that was in when an implementation was observed is nowhere recorded, so a second try begins in
+        another.
+        """
+        if data.batches:
+            with np.errstate(all="ignore"), suppress(Exception):  # a layer may refuse the case's input
+                self.build(case.config).forward(data.batches[0].x.copy(), case.batches[0].training)

@@ -17,7 +17,7 @@ import numpy as np
 from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
-from bn_conformance.deviant import PlainAdapter, call_once
+from bn_conformance.deviant import PlainAdapter
 from bn_conformance.following import Backwards, Following, InTurn, Unrounded
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
@@ -68,7 +68,7 @@ class Examiner:
         self._data = goldens.data(case)
         self._goldens = () if case.expects == "refusal" else goldens.steps(case, convention)  # bad input has none
         self._double = case.config.dtype == "float64"
-        self._right = self._observe([])
+        self._right = self._observe(LocalHost(self._adapter([])))
         self._tried: dict[tuple[str, ...], _Tried | None] = {}
         self._seen_faults: set[tuple[str, str]] | None = None
         self.right_left = self._left_by_right()
@@ -98,8 +98,7 @@ class Examiner:
             return True
         if next(self._remaining(tried, self._in_narrow(deviations)), 0.0) == 0.0:
             return True
-        call_once(deviations, self._case, self._data, self._convention)
-        once_more = self._run(deviations)
+        once_more = self._run(deviations, called=True)
         return once_more is not None and next(self._remaining(once_more), 0.0) == 0.0
 
     def unexplained(self, deviations: Sequence[Deviation]) -> float | None:
@@ -114,24 +113,41 @@ class Examiner:
             self._tried[key] = self._run(deviations)
         return self._tried[key]
 
-    def _run(self, deviations: Sequence[Deviation]) -> _Tried | None:
+    def _run(self, deviations: Sequence[Deviation], called: bool = False) -> _Tried | None:
         if any(entry.under(self._convention) is None for entry in deviations):
             return None
-        plain = self._observe(deviations)
-        again = self._observe(deviations) if self._case.repeat and plain.error is None else None
+        host = LocalHost(self._adapter(deviations, called))
+        plain = self._observe(host)
+        again = self._observe(host) if self._case.repeat and plain.error is None else None
         unlike = again is not None and not same(plain, again)
         if same(plain, self._right) and not unlike:
             return None
-        return _Tried(plain, again, self._along(deviations, QUAD if self._double else None, Unrounded))
+        return _Tried(plain, again, self._along(deviations, QUAD if self._double else None, Unrounded, called))
 
-    def _observe(self, deviations: Sequence[Deviation]) -> Observation:
-        host = LocalHost(PlainAdapter(deviations, self._convention))
+    def _adapter(
+        self,
+        deviations: Sequence[Deviation],
+        called: bool = False,
+        work: np.dtype[Any] | None = None,
+        base: type[PlainLayer] = PlainLayer,
+    ) -> PlainAdapter:
+        """Layers with deviations; `called` where one of them was called before."""
+        adapter = PlainAdapter(deviations, self._convention, work, base)
+        if called:
+            adapter.call_once(self._case, self._data)
+        return adapter
+
+    def _observe(self, host: LocalHost) -> Observation:
         return observe(self._case, self._data, host, self._convention.statistics_move == "explicit")
 
     def _along(
-        self, deviations: Sequence[Deviation], work: np.dtype[Any] | None, base: type[PlainLayer]
+        self,
+        deviations: Sequence[Deviation],
+        work: np.dtype[Any] | None,
+        base: type[PlainLayer],
+        called: bool = False,
     ) -> Observation:
-        host = Following(PlainAdapter(deviations, self._convention, work, base), self._seen, self._data)
+        host = Following(self._adapter(deviations, called, work, base), self._seen, self._data)
         return observe(self._case, self._data, host, self._convention.statistics_move == "explicit")
 
     def _in_narrow(self, deviations: Sequence[Deviation]) -> list[Observation]:

@@ -9,16 +9,15 @@ import numpy as np
 
 from bn_conformance.adapter import Convention
 from bn_conformance.case import Case
-from bn_conformance.deviant import PlainAdapter, call_once
+from bn_conformance.deviant import PlainAdapter
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import Observation, same
-from bn_conformance.observe import observe
+from bn_conformance.observation import same
 from bn_conformance.outcomes import Threshold
 from bn_conformance.power import ROBUST, is_caught, ratio_of
 from bn_conformance.rebasing import SLACK
 from bn_conformance.results import Item
-from bn_conformance.run_case import Policy, run_case
+from bn_conformance.run_case import Policy, Runs, judge_runs, observe_runs
 from bn_reference.clauses import clauses
 from bn_reference.deviations import Deviation
 
@@ -30,7 +29,7 @@ class Predictions:
         self.convention = convention
         self._goldens = Goldens()
         self._policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
-        self._right: dict[tuple[str, str], Observation] = {}
+        self._right: dict[tuple[str, str], Runs] = {}
 
     def contradicts(self, deviations: Sequence[Deviation], item: Item, case: Case) -> bool:
         """Whether a layer with deviations clearly fails where the implementation passes, or the opposite.
@@ -38,33 +37,39 @@ class Predictions:
         There are two tries, since some deviations do otherwise the next time; the second is made in the arithmetic that
         implementations use, since rounding may decide, for one, whether memory that is written again holds other bytes.
         """
-        if not self._differs(deviations, item, case, None):
+        if not self._differs(deviations, item, case):
             return False
-        call_once(deviations, case, self._goldens.data(case), self.convention)
         narrow = np.dtype(np.float64 if case.config.dtype == "float64" else np.float32)
-        return self._differs(deviations, item, case, narrow)
+        return self._differs(deviations, item, case, narrow, called=True)
 
-    def _differs(self, deviations: Sequence[Deviation], item: Item, case: Case, work: np.dtype[Any] | None) -> bool:
-        failed = is_caught(item)
-        if self._changes_nothing(deviations, case, work):
-            return failed and ratio_of(item) > ROBUST * SLACK
-        adapter = PlainAdapter(deviations, self.convention, work)
+    def _differs(
+        self,
+        deviations: Sequence[Deviation],
+        item: Item,
+        case: Case,
+        work: np.dtype[Any] | None = None,
+        called: bool = False,
+    ) -> bool:
+        """One try; `called` where a layer of the adapter was called before."""
+        failed, adapter = is_caught(item), PlainAdapter(deviations, self.convention, work)
+        if called:
+            adapter.call_once(case, self._goldens.data(case))
+        host = LocalHost(adapter)
         with np.errstate(all="ignore"):
-            predicted = run_case(adapter.name, case, LocalHost(adapter), self.convention, self._goldens, self._policy)
+            runs = observe_runs(case, self.convention, self._goldens, host)
+        if self._changes_nothing(runs, case, work):
+            return failed and ratio_of(item) > ROBUST * SLACK
+        with np.errstate(all="ignore"):
+            predicted = judge_runs(adapter.name, case, runs, self.convention, self._goldens, self._policy)
         fails = is_caught(predicted)
         clearly = ROBUST if fails else ROBUST * SLACK  # what is off by rounding may be off by more of it
         return fails != failed and ratio_of(predicted if fails else item) > clearly
 
-    def _changes_nothing(self, deviations: Sequence[Deviation], case: Case, work: np.dtype[Any] | None) -> bool:
-        """Whether the layer is the right one here, which need not be judged."""
-        if case.repeat or case.concurrent:
-            return False
+    def _changes_nothing(self, runs: Runs, case: Case, work: np.dtype[Any] | None) -> bool:
+        """Whether the layer gave what the right one gives here, which need not be judged."""
         key = case.id, str(work)
         if key not in self._right:
-            self._right[key] = self._observe((), case, work)
-        return same(self._observe(deviations, case, work), self._right[key])
-
-    def _observe(self, deviations: Sequence[Deviation], case: Case, work: np.dtype[Any] | None) -> Observation:
-        host = LocalHost(PlainAdapter(deviations, self.convention, work))
-        with np.errstate(all="ignore"):
-            return observe(case, self._goldens.data(case), host, self.convention.statistics_move == "explicit")
+            host = LocalHost(PlainAdapter((), self.convention, work))
+            with np.errstate(all="ignore"):
+                self._right[key] = observe_runs(case, self.convention, self._goldens, host)
+        return same(runs, self._right[key])

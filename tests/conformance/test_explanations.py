@@ -13,7 +13,6 @@ from tests.conformance.judged import goldens
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases import all_cases
-from bn_conformance.deviant import call_once
 from bn_conformance.examiner import Examiner
 from bn_conformance.local_host import LocalHost
 from bn_conformance.nearness import is_nearer
@@ -77,10 +76,11 @@ def test_noise_that_a_deviation_magnifies_is_allowed_for() -> None:
 @pytest.mark.parametrize("calls", [0, 1])
 def test_what_goes_by_calls_that_nobody_counted_has_a_second_try(calls: int) -> None:
     case = all_cases()["state/nchw/float64/alternating"]
-    seen = observed("not-the-same-twice", case.id)
+    adapter = Single(parts("not-the-same-twice"))
     for _ in range(calls):
-        call_once(parts("not-the-same-twice"), case, goldens().data(case), Convention())
+        adapter.call_once(case, goldens().data(case))
     with np.errstate(all="ignore"):
+        seen = observe(case, goldens().data(case), LocalHost(adapter), False)
         found = Examiner(case, seen, None, Convention(), goldens())
         assert found.explains_at_last(parts("not-the-same-twice"))
 
