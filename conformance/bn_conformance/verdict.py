@@ -110,10 +110,9 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                 return
             walker = StepJudge(judgement, step, position, seen.steps[position], frozen, updates)
             yield from walker.quantities()
-            if trajectory is not None:
+            if trajectory is not None and len(seen.steps) > 1:  # one step alone has no trajectory
                 trajectory, judged = walker.along(trajectory)
-                if position:
-                    yield from judged
+                yield from judged
                 if _overflows(trajectory, judgement.formats.statistics) or (
                     case.config.momentum == 0 and not np.isfinite(trajectory.mean + trajectory.variance).all()
                 ):
