@@ -18,7 +18,7 @@ import numpy as np
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.host import BackwardResult, Call, ForwardResult, HostLost, LayerError, Returned, SecondResult
 from bn_conformance.outcomes import CRASHED, TIMED_OUT
-from bn_conformance.wire import Line, WireError, encode, from_line, read_line
+from bn_conformance.wire import PIECE, Line, WireError, encode, from_line, read_line
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -82,10 +82,10 @@ class Process:
     def _send(self, requests: Sequence[dict[str, Any]]) -> None:
         assert self._process.stdin is not None
         try:
-            for request in requests:
-                for piece in encode(request):
-                    self._process.stdin.write(piece)
-                self._process.stdin.write(b"\n")
+            for some in _joined(
+                itertools.chain.from_iterable(itertools.chain(encode(request), (b"\n",)) for request in requests)
+            ):
+                self._process.stdin.write(some)
             self._process.stdin.flush()
         except OSError:
             raise self._lost() from None
@@ -164,6 +164,7 @@ class IsolatedHost:
 
     def __init__(self, process: Process, target: str, device: str = "cpu", limit: float = 120.0) -> None:
         self._process, self._limit = process, limit
+        self._supported: dict[LayerConfig, str | None] = {}
         self.seconds = 0.0
         self.description = self._ask("load", limit=max(START_LIMIT, limit), target=target, device=device)
 
@@ -197,11 +198,13 @@ class IsolatedHost:
         return found[0]
 
     def supports(self, config: LayerConfig) -> str | None:
-        """See `Adapter.supports`; an adapter that sets no limits of its own is not asked."""
+        """See `Adapter.supports`; once for a configuration, and not where an adapter sets no limits of its own."""
         if not self.description["limits"]:
             return None
-        reason = self._ask("supports", config=config)
-        return None if reason is None else str(reason)
+        if config not in self._supported:
+            reason = self._ask("supports", config=config)
+            self._supported[config] = None if reason is None else str(reason)
+        return self._supported[config]
 
     def reserve(self) -> int:
         """A number for a layer that is built later."""
@@ -301,6 +304,21 @@ def _groups(calls: Sequence[Call]) -> Iterator[list[Call]]:
         size += own
     if group:
         yield group
+
+
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces put together until they are as many bytes as are encoded at a time: writing a piece costs more than that.
+
+    Long arrays come in pieces of that size, so that their text is never whole in memory.
+    """
+    some, size = list[bytes](), 0
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(some)
+            some, size = [], 0
+    yield b"".join(some)
 
 
 def _request(call: Call) -> dict[str, Any]:

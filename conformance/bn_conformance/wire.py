@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
 import numpy as np
@@ -56,7 +57,13 @@ def describe_foreign(value: Any) -> NotAnArray:
 
 def is_numeric(value: Any) -> bool:
     """Whether the value is an array that the protocol can carry."""
-    return isinstance(value, np.ndarray) and value.dtype.name in _NUMERIC
+    return isinstance(value, np.ndarray) and _name_of(value.dtype) in _NUMERIC
+
+
+@cache
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype, which NumPy makes up each time."""
+    return dtype.name
 
 
 def native(value: Array) -> Array:
@@ -68,28 +75,32 @@ def encode(value: Any) -> Iterator[bytes]:
     """The JSON text of arrays and containers of them, in pieces; anything else that is no JSON is described."""
     if is_numeric(value):
         yield from _encoded(value)
+    elif value is None or isinstance(value, str | int | float | bool):
+        yield _json(value)
     elif isinstance(value, NotAnArray):
         yield _json({"not-an-array": value.description})
     elif isinstance(value, dict):
-        yield b"{"
-        for position, (key, entry) in enumerate(value.items()):
-            yield (b"," if position else b"") + _json(str(key)) + b":"
+        opening = b"{"
+        for key, entry in value.items():
+            yield opening + _json(str(key)) + b":"
             yield from encode(entry)
-        yield b"}"
+            opening = b","
+        yield b"}" if value else b"{}"
     elif isinstance(value, list | tuple):
         yield b"["
         for position, entry in enumerate(value):
             yield b"," if position else b""
             yield from encode(entry)
         yield b"]"
-    elif value is None or isinstance(value, str | int | float | bool):
-        yield _json(value)
     else:
         yield from encode(describe_foreign(value))
 
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _compact(value).encode()
 
 
 def _encoded(array: Array) -> Iterator[bytes]:
@@ -97,7 +108,11 @@ def _encoded(array: Array) -> Iterator[bytes]:
     if sys.byteorder == "big":
         little = little.byteswap()
     content: Any = little.reshape(-1).view(np.uint8)
-    yield _json({"dtype": array.dtype.name, "shape": list(array.shape)})[:-1] + b"," + _DATA
+    begun = _json({"dtype": _name_of(array.dtype), "shape": array.shape})[:-1] + b"," + _DATA
+    if len(content) <= PIECE:
+        yield begun + base64.b64encode(content.data) + b'"}'
+        return
+    yield begun
     for start in range(0, len(content), PIECE):
         yield base64.b64encode(content[start : start + PIECE].data)
     yield b'"}'
