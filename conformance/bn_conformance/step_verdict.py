@@ -20,39 +20,10 @@ from bn_conformance.observation import Pair, StepObservation
 from bn_conformance.pairs import difference, kept, same_pair
 from bn_conformance.recipes import dtype_of, is_floating
 from bn_conformance.results import Quantity
+from bn_conformance.step_clauses import clause_of, clauses_of
 from bn_conformance.wire import describe_foreign
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import GRADES, STABLE
-
-BASE_CLAUSES = {
-    ("y", True): "FWD-1",
-    ("y", False): "EVAL-1",
-    ("dx", True): "GRAD-1",
-    ("dgamma", True): "GRAD-2",
-    ("dbeta", True): "GRAD-3",
-    ("dx", False): "GRAD-4",
-    ("dgamma", False): "GRAD-4",
-    ("dbeta", False): "GRAD-4",
-    ("running_mean", True): "STAT-1",
-    ("running_var", True): "STAT-2",
-    ("ds_dx", True): "SECOND-1",
-    ("ds_dgamma", True): "SECOND-2",
-    ("ds_ddy", True): "SECOND-3",
-    ("ds_dx", False): "SECOND-4",
-    ("ds_dgamma", False): "SECOND-4",
-    ("ds_ddy", False): "SECOND-4",
-}
-"""The clause behind each quantity, in training (True) and in inference."""
-
-MASKED_CLAUSES = {
-    "y": "MASK-7",
-    "dx": "MASK-3",
-    "dgamma": "MASK-3",
-    "dbeta": "MASK-3",
-    "running_mean": "MASK-2",
-    "running_var": "MASK-2",
-}
-"""The clause behind each quantity of a training step with a mask."""
 
 LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy"})
 """Quantities that have the shape and format of x."""
@@ -71,11 +42,6 @@ class Judgement:
     def formats(self) -> Formats:
         """Formats of the layer."""
         return Formats.of(self.case.config, self.convention)
-
-
-def clauses_of(case: Case, *base: str) -> tuple[str, ...]:
-    """The clauses behind a quantity, then those of the case."""
-    return (*base, *(clause for clause in case.clauses if clause not in base))
 
 
 def fault(name: str, message: str, clauses: tuple[str, ...]) -> Quantity:
@@ -138,9 +104,7 @@ class StepJudge:
 
     def _clause(self, name: str) -> str:
         """The clause behind a quantity of this step."""
-        if self.training and self.step.mask is not None and name in MASKED_CLAUSES:
-            return MASKED_CLAUSES[name]
-        return BASE_CLAUSES[name, self.training]
+        return clause_of(name, self.training, self.step.mask is not None)
 
     @property
     def _golden(self) -> StepGolden:

@@ -14,7 +14,8 @@ from bn_conformance.observation import Observation, StepObservation, same_return
 from bn_conformance.pairs import difference, same_pair
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
-from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, fault, judged_vector
+from bn_conformance.step_clauses import clauses_of
+from bn_conformance.step_verdict import Judgement, StepJudge, fault, judged_vector
 from bn_reference.bounds import Bound
 from bn_reference.formats import Format
 from bn_reference.golden import Expected, Statistics
