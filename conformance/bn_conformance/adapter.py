@@ -207,7 +207,10 @@ class Adapter(ABC):
         """A fresh layer; with `config.eps` or `config.momentum` None, that argument is left to the framework."""
 
     def supports(self, config: LayerConfig) -> str | None:
-        """None, or in a sentence why this configuration is not supported although each capability is declared."""
+        """None, or in a sentence why this configuration is not supported although each capability is declared.
+
+        It is asked once for a configuration: the answer must not depend on anything else.
+        """
         return None
 
     def set_threads(self, count: int) -> None:

@@ -17,12 +17,13 @@ from bn_conformance.cases import all_cases
 from bn_conformance.goldens import Goldens
 from bn_conformance.host import HostLost, LayerError
 from bn_conformance.implementations import Implementation
-from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.isolated import IsolatedHost
 from bn_conformance.kinds import shown_value
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.probe.finding import Status
 from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.probe.probing import probe
+from bn_conformance.process import Process
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, run_case
 from bn_reference.clauses import clauses

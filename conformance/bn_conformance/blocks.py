@@ -54,15 +54,22 @@ class Block:
 
     def __init__(self, name: str, expected: Expected, rows: Array, alike: bool) -> None:
         self.name, self.expected, self.first = name, expected, expected.first
-        golden = expected.values if expected.values.ndim == 2 else expected.values[:, None]
-        rounded = expected.rounded(rows.dtype).reshape(golden.shape)
+        shape = expected.values.shape if expected.values.ndim == 2 else (*expected.values.shape, 1)
+        golden, rounded = expected.values.reshape(shape), expected.rounded(rows.dtype).reshape(shape)
+        self.finite = expected.finite.reshape(shape)
         if alike:
-            both = ~np.isfinite(golden) & ~np.isfinite(np.asarray(rows, np.float64))
+            both = ~self.finite & ~np.isfinite(np.asarray(rows, np.float64))
             rows, rounded = (np.where(both, np.inf, part).astype(rows.dtype) for part in (rows, rounded))
             golden = np.where(both, to_quad(np.inf), golden)
-        self.golden, self.rows, self.rounded, self.finite = golden, rows, rounded, np.isfinite(golden)
+        self.golden, self.rows, self.rounded = golden, rows, rounded
+        self.wide = np.asarray(rows, np.float64)
+        self.same = (rows == rounded) | (np.isnan(self.wide) & np.isnan(rounded))
         self.tight, mask = self.allowed(TIGHT)
-        self.errors = _errors(golden, rows, rounded).astype(self.tight.dtype, copy=False)
+        if self.tight.dtype == np.float64 and bool(self.finite.all()):
+            high, rest = expected.in_parts
+            self.errors = _near_errors(high.reshape(shape), rest.reshape(shape), self.wide)
+        else:
+            self.errors = _errors(golden, rows, self.same).astype(self.tight.dtype, copy=False)
         self.mask = mask | ~self.finite
 
     def allowed(self, grade: Grade) -> tuple[Quad, NDArray[np.bool_]]:
@@ -71,21 +78,30 @@ class Block:
 
     @cached_property
     def kinds(self) -> NDArray[np.bool_]:
-        """Whether finite goldens met finite numbers and others their own kind."""
-        return _kinds_agree(self.golden, self.rows, self.rounded, self.tight)
+        """Whether finite goldens met finite numbers and others their own kind; next to overflow either is right."""
+        agree = self.finite & np.isfinite(self.wide)
+        return agree if agree.all() else agree | _kinds_agree(self.golden, self.rows, self.rounded, self.tight)
 
     @property
     def exact(self) -> bool:
         """Whether every element is the rounded golden."""
-        golden, rows, rounded = self.golden, self.rows, self.rounded
-        return _same(rows, rounded) or _same_but_midpoints(golden, rows, rounded, self.errors, self.tight)
+        if self.same.all():
+            return True
+        format_ = format_of(self.rows.dtype)
+        size = np.maximum(np.abs(np.asarray(self.rounded, np.float64)), format_.smallest_normal)
+        differs = ~self.same
+        if bool((differs & (self.errors > 2.0 * format_.unit_roundoff * size)).any()):
+            return False  # by a unit in the last place or more, where neighbours are off by half of one
+        return _only_midpoints(self.golden[differs], self.rows[differs], self.tight[differs])
 
     def explained(self, grade: Grade) -> bool:
         """Whether a grade explains every judged element."""
         allowed, meaningful = (self.tight, self.mask) if grade is TIGHT else self.allowed(grade)
-        explained = self.kinds & (~self.finite | (meaningful & (self.errors <= allowed)) | (self.rows == self.rounded))
-        overflowed = self.kinds & ~np.isfinite(np.asarray(self.rows, np.float64)) & self.mask
-        return bool(np.all((explained | overflowed)[self.mask]))
+        inside = (self.errors <= allowed) & meaningful & self.kinds
+        if inside.all():
+            return True
+        explained = inside | (self.kinds & (~self.finite | (self.rows == self.rounded) | ~np.isfinite(self.wide)))
+        return bool((explained | ~self.mask).all())
 
     def worst(self) -> Worst | None:
         """The worst judged element; None where none is judged."""
@@ -120,52 +136,47 @@ class Blocks:
         return iter(self._only or map(self._block, self._parts()))
 
 
-def _same(rows: Array, rounded: Array) -> bool:
-    """Bit for bit the rounded golden, but that zeros of either sign and NaNs of any payload are equal."""
-    return bool(np.all((rows == rounded) | (np.isnan(rows) & np.isnan(rounded))))
-
-
-def _same_but_midpoints(golden: Quad, rows: Array, rounded: Array, errors: Quad, tight: Quad) -> bool:
-    """Whether what differs are neighbours between which the golden's own error does not decide.
+def _only_midpoints(golden: Quad, got: Array, tight: NDArray[Any]) -> bool:
+    """Whether what came are neighbours between which the golden's own error does not decide.
 
     The golden is computed like anything else, at u = 2**-113, so that its error is at most the tight bound times
     2**-113 over the unit roundoff of that bound, which is at least 2**-53.
     """
-    differs = ~((rows == rounded) | (np.isnan(rows) & np.isnan(rounded)))
-    format_ = format_of(rows.dtype)
-    values = golden[differs]
-    half_ulp = 2.0 * format_.unit_roundoff * np.maximum(np.abs(values), to_quad(format_.smallest_normal))
-    if bool(np.any(errors[differs] > half_ulp)):
-        return False
-    slack, got = tight[differs] * GOLDEN_SHARE, rows[differs]
+    slack = tight * GOLDEN_SHARE
     if not bool(np.all(np.isfinite(slack))):
         return False
-    low, high = round_to(values - slack, rows.dtype), round_to(values + slack, rows.dtype)
+    low, high = round_to(golden - slack, got.dtype), round_to(golden + slack, got.dtype)
     return bool(np.all((got == low) | (got == high)))
 
 
-def _errors(golden: Quad, rows: Array, rounded: Array) -> Quad:
+def _near_errors(high: NDArray[np.float64], rest: NDArray[np.float64], got: NDArray[np.float64]) -> NDArray[np.float64]:
+    """|got - golden| in float64, for a finite golden in two parts; infinite where NaN came.
+
+    got - high is exact where they are within a factor of 2 of each other (Sterbenz), and rounded once elsewhere; the
+    rest is at most half a unit in the last place of high, and has itself 53 bits. So the error is off by 2**-52 of
+    itself and by 2**-106 of the golden, next to bounds of 2**-53 of it.
+    """
+    errors = np.abs((got - high) - rest)
+    return np.where(np.isnan(errors), np.inf, errors) if np.isnan(errors).any() else errors
+
+
+def _errors(golden: Quad, rows: Array, same: NDArray[np.bool_]) -> Quad:
     """|got - golden|; 0 where both are the same infinity or NaN, infinite where the kinds differ."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = np.abs(to_quad(rows) - golden)
-    same = (rows == rounded) | (np.isnan(rows) & np.isnan(rounded))
     infinite = to_quad(np.inf)
     errors = np.where(np.isfinite(errors), errors, infinite)
     return np.asarray(np.where(same & ~np.isfinite(golden), to_quad(0.0), errors))
 
 
-def _kinds_agree(golden: Quad, rows: Array, rounded: Array, allowed: Quad) -> NDArray[np.bool_]:
-    """Whether finite goldens met finite numbers and others their own kind; next to overflow either is right."""
+def _kinds_agree(golden: Quad, rows: Array, rounded: Array, allowed: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where an infinity came next to overflow, and the golden's own kind where that is no number."""
     got = np.asarray(rows, np.float64)
-    finite = np.isfinite(golden)
-    agree = finite & np.isfinite(got)
-    if agree.all():
-        return np.asarray(agree)
-    largest = format_of(rows.dtype).largest
+    finite, largest = np.isfinite(golden), format_of(rows.dtype).largest
     near_overflow = finite & (np.abs(golden) + allowed >= largest)
     infinite_right = np.isinf(got) & (np.signbit(got) == np.signbit(golden)) & near_overflow
     special_right = ~finite & (np.isnan(got) & np.isnan(golden) | (got == np.asarray(rounded, np.float64)))
-    return np.asarray(agree | infinite_right | special_right)
+    return np.asarray(infinite_right | special_right)
 
 
 def _allowed(name: str, expected: Expected, grade: Grade, shape: tuple[int, ...]) -> tuple[Quad, NDArray[np.bool_]]:

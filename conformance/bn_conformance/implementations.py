@@ -164,8 +164,9 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     if (target, device) in _DESCRIBED:
         return _DESCRIBED[target, device]
     from bn_conformance.host import HostLost, LayerError
-    from bn_conformance.isolated import IsolatedHost, Process
+    from bn_conformance.isolated import IsolatedHost
     from bn_conformance.kinds import environment_of
+    from bn_conformance.process import Process
 
     process = Process(filled_in(environment_of(target), device))
     try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -28,9 +30,16 @@ AT_A_TIME = 1 << 18
 """Values of a tensor that are made at a time."""
 
 
+@cache
 def dtype_of(name: str) -> np.dtype[np.generic]:
     """The NumPy dtype of one of the suite's formats."""
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+
+
+@cache
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Whether the numbers of a dtype are floating-point numbers (NumPy makes up its name each time)."""
+    return "float" in dtype.name
 
 
 @dataclass(frozen=True, kw_only=True)

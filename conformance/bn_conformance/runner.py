@@ -10,12 +10,13 @@ from bn_conformance.case import Case
 from bn_conformance.goldens import Goldens
 from bn_conformance.host import Host, HostLost, LayerError
 from bn_conformance.implementations import Implementation
-from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.isolated import IsolatedHost
 from bn_conformance.known_faults import matching
 from bn_conformance.local_host import LocalHost
 from bn_conformance.observation import Observation
 from bn_conformance.outcomes import Threshold, Verdict
 from bn_conformance.plan import Plan
+from bn_conformance.process import Process
 from bn_conformance.results import Item
 from bn_conformance.run_case import Examine, Policy, lost_item, reproduce, run_case
 from bn_conformance.targets import load_adapter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,41 +18,12 @@ from bn_conformance.host import Returned
 from bn_conformance.judge import judge, shape_and_dtype_fault
 from bn_conformance.observation import Pair, StepObservation
 from bn_conformance.pairs import difference, kept, same_pair
-from bn_conformance.recipes import dtype_of
+from bn_conformance.recipes import dtype_of, is_floating
 from bn_conformance.results import Quantity
+from bn_conformance.step_clauses import clause_of, clauses_of
 from bn_conformance.wire import describe_foreign
 from bn_reference.golden import Expected, Formats, Statistics
 from bn_reference.grades import GRADES, STABLE
-
-BASE_CLAUSES = {
-    ("y", True): "FWD-1",
-    ("y", False): "EVAL-1",
-    ("dx", True): "GRAD-1",
-    ("dgamma", True): "GRAD-2",
-    ("dbeta", True): "GRAD-3",
-    ("dx", False): "GRAD-4",
-    ("dgamma", False): "GRAD-4",
-    ("dbeta", False): "GRAD-4",
-    ("running_mean", True): "STAT-1",
-    ("running_var", True): "STAT-2",
-    ("ds_dx", True): "SECOND-1",
-    ("ds_dgamma", True): "SECOND-2",
-    ("ds_ddy", True): "SECOND-3",
-    ("ds_dx", False): "SECOND-4",
-    ("ds_dgamma", False): "SECOND-4",
-    ("ds_ddy", False): "SECOND-4",
-}
-"""The clause behind each quantity, in training (True) and in inference."""
-
-MASKED_CLAUSES = {
-    "y": "MASK-7",
-    "dx": "MASK-3",
-    "dgamma": "MASK-3",
-    "dbeta": "MASK-3",
-    "running_mean": "MASK-2",
-    "running_var": "MASK-2",
-}
-"""The clause behind each quantity of a training step with a mask."""
 
 LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy"})
 """Quantities that have the shape and format of x."""
@@ -66,15 +38,10 @@ class Judgement:
     goldens: tuple[StepGolden, ...]
     convention: Convention
 
-    @property
+    @cached_property
     def formats(self) -> Formats:
         """Formats of the layer."""
         return Formats.of(self.case.config, self.convention)
-
-
-def clauses_of(case: Case, *base: str) -> tuple[str, ...]:
-    """The clauses behind a quantity, then those of the case."""
-    return (*base, *(clause for clause in case.clauses if clause not in base))
 
 
 def fault(name: str, message: str, clauses: tuple[str, ...]) -> Quantity:
@@ -137,9 +104,7 @@ class StepJudge:
 
     def _clause(self, name: str) -> str:
         """The clause behind a quantity of this step."""
-        if self.training and self.step.mask is not None and name in MASKED_CLAUSES:
-            return MASKED_CLAUSES[name]
-        return BASE_CLAUSES[name, self.training]
+        return clause_of(name, self.training, self.step.mask is not None)
 
     @property
     def _golden(self) -> StepGolden:
@@ -217,7 +182,7 @@ class StepJudge:
                 yield fault(f"{name}.statistics", "running statistics are not finite", clauses_of(case))
             return
         known = Statistics.known(*before, updates=self.updates)
-        _, expected = self._golden.golden.update(known, STABLE)
+        expected = self._golden.golden.updated(known)
         if same_pair(before, after) and not _unchanged_is_right(expected, known):
             message = "running statistics never move: they are what they were before the training step"
             yield fault(f"{name}.statistics", message, clauses_of(case, "STAT-4"))
@@ -252,7 +217,7 @@ class StepJudge:
     def _vector_faults(self, pair: Pair) -> Iterator[str]:
         shape, wanted = (self.judgement.case.config.num_channels,), dtype_of(self.judgement.formats.statistics.name)
         for key, part in zip(("running_mean", "running_var"), pair, strict=True):
-            own = part.dtype if isinstance(part, np.ndarray) and "float" in part.dtype.name else wanted
+            own = part.dtype if isinstance(part, np.ndarray) and is_floating(part.dtype) else wanted
             yield shape_and_dtype_fault(key, part, shape, own)
 
     def _statistics_fault(self, pair: Pair | None) -> Quantity:
@@ -299,13 +264,16 @@ class StepJudge:
             yield fault(f"{name}.y", "y shares memory with x", ("PURE-1",))
 
     def along(self, state: Statistics) -> tuple[Statistics, list[Quantity]]:
-        """The step on the golden trajectory: the new state, and the statistics (or y) judged against it."""
+        """The step on the golden trajectory: the new state, and the statistics (or y) judged against it.
+
+        At the first step that is what the step itself is judged by, so nothing is judged again.
+        """
         case, judged = self.judgement.case, []
         clauses = clauses_of(case, "STATE-1")
         name = f"trajectory{self.position}"
-        golden = self._golden.golden
+        golden, judges = self._golden.golden, self.step.judge and self.position > 0
         if not self.moves:
-            if self.step.judge and not self.training and "y" in case.judges and self.seen.forward is not None:
+            if judges and not self.training and "y" in case.judges and self.seen.forward is not None:
                 expected = golden.inference(state, None)["y"]
                 axis, dtype = case.config.channel_axis, case.config.dtype
                 judged.append(
@@ -316,7 +284,7 @@ class StepJudge:
             return state, judged
         after, expected_statistics = golden.update(state, STABLE)
         seen = self._span()[1]
-        if self.step.judge and seen is not None and "running_mean" in case.judges and not case.finite_statistics:
+        if judges and seen is not None and "running_mean" in case.judges and not case.finite_statistics:
             for key, got in self._held(self.seen.before, seen, expected_statistics).items():
                 judged.append(judged_vector(self.judgement, f"{name}.{key}", expected_statistics[key], got, clauses))
         return after, judged

@@ -14,7 +14,8 @@ from bn_conformance.observation import Observation, StepObservation, same_return
 from bn_conformance.pairs import difference, same_pair
 from bn_conformance.recipes import dtype_of
 from bn_conformance.results import Quantity
-from bn_conformance.step_verdict import Judgement, StepJudge, clauses_of, fault, judged_vector
+from bn_conformance.step_clauses import clauses_of
+from bn_conformance.step_verdict import Judgement, StepJudge, fault, judged_vector
 from bn_reference.bounds import Bound
 from bn_reference.formats import Format
 from bn_reference.golden import Expected, Statistics
@@ -114,10 +115,9 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
                 return
             walker = StepJudge(judgement, step, position, seen.steps[position], frozen, updates)
             yield from walker.quantities()
-            if trajectory is not None:
+            if trajectory is not None and len(seen.steps) > 1:  # one step alone has no trajectory
                 trajectory, judged = walker.along(trajectory)
-                if position:
-                    yield from judged
+                yield from judged
                 if _overflows(trajectory, judgement.formats.statistics) or (
                     case.config.momentum == 0 and not np.isfinite(trajectory.mean + trajectory.variance).all()
                 ):

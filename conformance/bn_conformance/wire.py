@@ -14,7 +14,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import IO, Any
 
 import numpy as np
@@ -57,13 +57,13 @@ def describe_foreign(value: Any) -> NotAnArray:
 
 def is_numeric(value: Any) -> bool:
     """Whether the value is an array that the protocol can carry."""
-    return isinstance(value, np.ndarray) and _is_numeric(value.dtype)
+    return isinstance(value, np.ndarray) and _name_of(value.dtype) in _NUMERIC
 
 
 @cache
-def _is_numeric(dtype: np.dtype[Any]) -> bool:
-    """Kept, because NumPy makes a dtype's name anew each time that it is asked for."""
-    return dtype.name in _NUMERIC
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype, which NumPy makes up each time."""
+    return dtype.name
 
 
 def native(value: Array) -> Array:
@@ -71,64 +71,97 @@ def native(value: Array) -> Array:
     return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
 
 
+class _Long(Exception):
+    """An array is too long for its text to be made at once."""
+
+
 def encode(value: Any) -> Iterator[bytes]:
-    """The JSON text of arrays and containers of them, in pieces; anything else that is no JSON is described."""
+    """The JSON text of arrays and containers of them; anything else that is no JSON is described.
+
+    It is one piece, made by Python's own encoder, unless there is a long array in it.
+    """
+    try:
+        yield _json(value)
+    except _Long:
+        yield from _pieces(value)
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    """The same text in pieces."""
     if is_numeric(value):
         yield from _encoded(value)
-    elif isinstance(value, NotAnArray):
-        yield _json({"not-an-array": value.description})
     elif isinstance(value, dict):
-        yield b"{"
-        for position, (key, entry) in enumerate(value.items()):
-            yield (b"," if position else b"") + _json(str(key)) + b":"
-            yield from encode(entry)
-        yield b"}"
+        opening = b"{"
+        for key, entry in value.items():
+            yield opening + _json(str(key)) + b":"
+            yield from _pieces(entry)
+            opening = b","
+        yield b"}" if value else b"{}"
     elif isinstance(value, list | tuple):
         yield b"["
         for position, entry in enumerate(value):
             yield b"," if position else b""
-            yield from encode(entry)
+            yield from _pieces(entry)
         yield b"]"
-    elif value is None or isinstance(value, str | int | float | bool):
-        yield _json(value)
     else:
-        yield from encode(describe_foreign(value))
+        yield _json(value)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """What is no JSON as JSON: an array that is not long, or a description."""
+    if is_numeric(value):
+        if value.nbytes > PIECE:
+            raise _Long
+        return {**_kind(value), "data": base64.b64encode(_bytes(value)).decode("ascii")}
+    description = value if isinstance(value, NotAnArray) else describe_foreign(value)
+    return {"not-an-array": description.description}
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _compact(value).encode()
 
 
-def _encoded(array: Array) -> Iterator[bytes]:
+def _kind(array: Array) -> dict[str, Any]:
+    return {"dtype": _name_of(array.dtype), "shape": array.shape}
+
+
+def _bytes(array: Array) -> memoryview:
+    """The bytes of an array, little-endian."""
     little = np.ascontiguousarray(native(array))
     if sys.byteorder == "big":
         little = little.byteswap()
-    content: Any = little.reshape(-1).view(np.uint8)
-    yield _json({"dtype": array.dtype.name, "shape": list(array.shape)})[:-1] + b"," + _DATA
+    return little.reshape(-1).view(np.uint8).data
+
+
+def _encoded(array: Array) -> Iterator[bytes]:
+    content = _bytes(array)
+    yield _json(_kind(array))[:-1] + b"," + _DATA
     for start in range(0, len(content), PIECE):
-        yield base64.b64encode(content[start : start + PIECE].data)
+        yield base64.b64encode(content[start : start + PIECE])
     yield b'"}'
 
 
-def decode(value: Any, cut: Sequence[bytearray] = ()) -> Any:
-    """The inverse of `encode`, of parsed JSON; sequences come back as lists.
+def _decoded(value: dict[str, Any], cut: Sequence[bytearray] = ()) -> Any:
+    """What an object of parsed JSON stands for: an array, a description, or itself.
 
     Args:
-        value: the parsed JSON.
+        value: the object, in which those within it stand for something already.
         cut: beginnings of arrays that were decoded as they came.
 
     Raises:
         WireError: an array is not what its dtype and shape say.
     """
-    if isinstance(value, list):
-        return [decode(entry, cut) for entry in value]
-    if not isinstance(value, dict):
-        return value
     if value.keys() == {"dtype", "shape", "data"}:
         return _array(value, cut)
     if value.keys() == {"not-an-array"}:
         return NotAnArray(str(value["not-an-array"]))
-    return {key: decode(entry, cut) for key, entry in value.items()}
+    return value
+
+
+_decode = json.JSONDecoder(object_hook=_decoded).decode
 
 
 def _array(value: dict[str, Any], cut: Sequence[bytearray]) -> Array:
@@ -207,11 +240,11 @@ def from_line(line: bytes | Line) -> dict[str, Any]:
         WireError: the line is no message.
     """
     line = line if isinstance(line, Line) else Line(line)
+    decode = json.JSONDecoder(object_hook=partial(_decoded, cut=line.cut)).decode if line.cut else _decode
     try:
-        message = json.loads(line.text)
+        message = decode(line.text.decode())
     except (ValueError, RecursionError) as error:
         raise WireError(f"a line is not JSON ({error})") from None
     if not isinstance(message, dict):
         raise WireError("a message is not an object")
-    decoded: dict[str, Any] = decode(message, line.cut)
-    return decoded
+    return message

@@ -1,8 +1,7 @@
 """Error bounds of BOUNDS.md, evaluated for the data of a case, a bound for every number.
 
 All rows have shape (C, n), all vectors (C,). A bound comes with the channels it means anything for: elsewhere it is
-vacuous and judges nothing. The same lines run in binary128 and, for blocks of a long batch in float32 or narrower, in
-float64 (`bn_reference.long_golden`).
+vacuous and judges nothing. The same lines run in binary128 and in float64 (`bn_reference.bound_arithmetic`).
 """
 
 from __future__ import annotations
@@ -178,7 +177,7 @@ class BatchBounds:
         return mean_of(np.abs(counted(self.x, self.mask))) if self.whole is None else self.whole.magnitude
 
     @property
-    def _work(self) -> np.dtype[Any]:
+    def work(self) -> np.dtype[Any]:
         """What the bounds are evaluated in."""
         return self.nodes.mean.dtype
 
@@ -189,25 +188,34 @@ class BatchBounds:
 
     @cached_property
     def _gamma(self) -> Quad:
-        return np.ones(self.x.shape[0], self._work) if self.gamma is None else np.abs(self.gamma)
+        return np.ones(self.x.shape[0], self.work) if self.gamma is None else np.abs(self.gamma)
 
     @cached_property
     def _beta(self) -> Quad:
-        return np.zeros(self.x.shape[0], self._work) if self.beta is None else np.abs(self.beta)
+        return np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta)
 
     def precision(self, grade: Grade) -> Precision:
         """Roundoffs of a grade. Where the statistics are exact the roundings are few and counted, and C is 1."""
         safety = 1.0 if self.exact_statistics else None
-        return Precision.of(self.compute, self.storage, grade, safety, self._work == QUAD)
+        return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
 
     def _parameter_precision(self, grade: Grade) -> Precision:
-        return Precision.of(self.compute, self.parameters, grade, wide=self._work == QUAD)
+        return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
+
+    def statistics(self, grade: Grade) -> Statistics:
+        """Items 1 to 3 of BOUNDS.md, evaluated once."""
+        if grade not in self._known:
+            self._known[grade] = self._statistics(grade)
+        return self._known[grade]
+
+    @cached_property
+    def _known(self) -> dict[Grade, Statistics]:
+        return {}
 
     @quietly
-    def statistics(self, grade: Grade) -> Statistics:
-        """Items 1 to 3 of BOUNDS.md."""
+    def _statistics(self, grade: Grade) -> Statistics:
         p = self.precision(grade)
-        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], self._work)
+        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], self.work)
         if self.exact_statistics:
             return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
         adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
@@ -215,7 +223,7 @@ class BatchBounds:
         mean_error = (adding + p.u) * self._magnitude + 3 * p.eta
         variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
         if grade.raw_moments:
-            safety = np.float64(grade.safety).astype(self._work)
+            safety = np.float64(grade.safety).astype(self.work)
             variance_error = variance_error + 2 * terms / safety * (sigma2 + mean * mean)
         variance_error = variance_error + p.eta * (3 + 2 * np.sqrt(sigma2) + p.eta)
         sums = np.broadcast_to(np.asarray(adding <= VACUOUS), mean.shape) & np.isfinite(mean_error)
@@ -276,7 +284,7 @@ class BatchBounds:
         mean: Callable[[Grade], Vector] | None = None,
     ) -> Bound:
         """Item 8, training; `mean` is what `dx_allowed` is in the mean over a row, where dy is not the whole of it."""
-        size = self._scale * np.sqrt(sums.dy_squares / np.float64(sums.count).astype(self._work))
+        size = self._scale * np.sqrt(sums.dy_squares / np.float64(sums.count).astype(self.work))
         tight = tight_of(grade, lambda best: self.dx(dy, sums, grads, best, mean))
         bound = Bound(self.dx_allowed(dy, sums, grads, grade), self.statistics(grade).meaningful)
         return bound.below(size, math.sqrt(VACUOUS), tight, None if mean is None else mean(grade))
@@ -286,7 +294,7 @@ class BatchBounds:
         """Item 8, training, before it is seen whether that means anything: rows."""
         p = self.precision(grade)
         errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
-        count = np.float64(max(self.count, 1)).astype(self._work)
+        count = np.float64(max(self.count, 1)).astype(self.work)
         normalised = np.abs(self.nodes.normalised)
         m1, m2 = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
         mean_dy, mean_product = sums.dy / count, sums.along.absolute / count

@@ -20,7 +20,7 @@ from bn_reference.bounds import (
 from bn_reference.formats import Format
 from bn_reference.grades import VACUOUS, Grade
 from bn_reference.graph import Forward, RowGradients, column
-from bn_reference.quad import QUAD, Quad, quietly, to_quad
+from bn_reference.quad import QUAD, Quad, quietly
 from bn_reference.running import Weights
 from bn_reference.sums import GradientSums, dbeta_error, folded_error, product_error
 
@@ -52,9 +52,14 @@ class InferenceBounds:
     parameters: Format
     exact_statistics: bool = False
 
+    @property
+    def work(self) -> np.dtype[Any]:
+        """What the bounds are evaluated in."""
+        return self.nodes.mean.dtype
+
     @cached_property
     def _gamma(self) -> Quad:
-        return np.ones(self.x.shape[0], QUAD) if self.gamma is None else np.abs(self.gamma)
+        return np.ones(self.x.shape[0], self.work) if self.gamma is None else np.abs(self.gamma)
 
     @cached_property
     def _scale(self) -> Quad:
@@ -77,13 +82,17 @@ class InferenceBounds:
 
     def precision(self, grade: Grade) -> Precision:
         """Roundoffs of a grade. Where x - mean is exact the roundings are few and counted, and C is 1."""
-        return Precision.of(self.compute, self.storage, grade, safety=1.0 if self.exact_statistics else None)
+        safety = 1.0 if self.exact_statistics else None
+        return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
+
+    def _parameter_precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
 
     @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4, inference: direct, or also folded."""
         p = self.precision(grade)
-        beta = column(np.zeros(self.x.shape[0], QUAD) if self.beta is None else np.abs(self.beta))
+        beta = column(np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta))
         scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
         scaled = column(self._gamma) * normalised
         allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
@@ -107,7 +116,7 @@ class InferenceBounds:
     def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7, inference: a sum over the batch, direct or folded."""
         p, inverse = self.precision(grade), self._inverse
-        stored = Precision.of(self.compute, self.parameters, grade)
+        stored = self._parameter_precision(grade)
         allowed = (self.root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
         allowed = allowed + product_error(sums.along, sums.count, grade, p)
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
@@ -124,7 +133,7 @@ class InferenceBounds:
     def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6."""
         allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
-        stored = Precision.of(self.compute, self.parameters, grade)
+        stored = self._parameter_precision(grade)
         paths = sums.dy if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.sums(grade))
 
@@ -179,19 +188,23 @@ class RunningBounds:
     @quietly
     def running_variance(self, grade: Grade) -> Bound:
         """Item 5, E_v."""
-        p = Precision.of(self.compute, self.storage, grade)
+        p = self._precision(grade)
         errors = self.batch(grade)
-        batch = to_quad(self.bessel) * errors.variance + 2 * p.u * self.batch_variance
+        batch = np.float64(self.bessel).astype(self.mean.dtype) * errors.variance + 2 * p.u * self.batch_variance
         allowed = np.abs(self.weights.old) * self.old_variance_error + self._own_error(
             grade, self.old_variance, self.batch_variance, self.variance, batch
         )
         return Bound(allowed, errors.meaningful & np.isfinite(allowed))
 
     def _own_error(self, grade: Grade, old: Quad, batch: Quad, result: Quad, batch_error: Quad) -> Quad:
-        p = Precision.of(self.compute, self.storage, grade)
+        p = self._precision(grade)
         new_weight = np.abs(self.weights.new)
         size, step = np.abs(old), np.abs(batch)
-        allowed = new_weight * batch_error + 4 * p.u * (size + new_weight * (step + size)) + p.u * (step + size)
+        both = step + size
+        paths = size + new_weight * both
+        allowed = new_weight * batch_error + 4 * p.u * paths + p.u * both
         allowed = allowed + p.u * (self.weights.old_roundoffs * size + self.weights.new_roundoffs * step)
-        paths = size + new_weight * (step + size) if grade.composite else None
-        return np.asarray(allowed + p.eta + p.stored(result, paths))
+        return np.asarray(allowed + p.eta + p.stored(result, paths if grade.composite else None))
+
+    def _precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.storage, grade, wide=self.mean.dtype == QUAD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from bn_reference.formats import FORMATS, format_of
@@ -89,7 +89,7 @@ class LayerConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain data (JSON types)."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> LayerConfig:

@@ -27,6 +27,10 @@ class Format:
     min_exponent: int
     max_exponent: int
 
+    def __hash__(self) -> int:
+        """That of the name, which is kept: formats are keys of what is looked up for every number that is judged."""
+        return hash(self.name)
+
     @property
     def unit_roundoff(self) -> float:
         """Largest relative error of rounding to nearest, ``2**-precision``."""

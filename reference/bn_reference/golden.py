@@ -5,111 +5,29 @@ Pure functions of the data; the state of a layer is passed in and comes out. Sha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from copy import copy
-from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bn_reference import graph
+from bn_reference.bound_arithmetic import FLOAT64, arithmetic_for, nodes_in, rounded
 from bn_reference.bounds import BatchBounds, Bound
-from bn_reference.bounds import Statistics as BatchErrors
 from bn_reference.bounds_inference import InferenceBounds, RunningBounds
 from bn_reference.bounds_second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.config import LayerConfig
 from bn_reference.convention import Convention
-from bn_reference.formats import Format, compute_format, format_of
+from bn_reference.expected import Expected
 from bn_reference.grades import Grade
 from bn_reference.graph import Mask
-from bn_reference.quad import QUAD, Quad, round_to, to_quad
+from bn_reference.quad import QUAD, Quad, to_quad
 from bn_reference.running import batch_variance, bessel, eps_of, update, weights_of
 from bn_reference.second_order import Upstream, inference_second_order, second_order
+from bn_reference.state import Formats, Parameters, Statistics
 from bn_reference.sums import GradientSums
 
-EVERY_ENTRY = slice(None)
-
-
-class Expected:
-    """A golden: rows or a vector, and for each grade what error it allows; bounds are computed once.
-
-    Args:
-        values: rows (C, n) or a vector (C,).
-        bound: the allowed error of each value under a grade.
-        entries: of which entries of the batch the rows are.
-        first: column of the whole rows at which these begin.
-    """
-
-    whole = True
-    """Whether `values` are all there is; else the parts are made one by one."""
-
-    def __init__(
-        self, values: Quad, bound: Callable[[Grade], Bound], entries: slice = EVERY_ENTRY, first: int = 0
-    ) -> None:
-        self.values = values
-        self.bound = cache(bound)
-        self.entries, self.first = entries, first
-        self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
-
-    def parts(self) -> Iterable[Expected]:
-        """What is judged one after the other and together makes up the golden: usually this alone."""
-        return (self,)
-
-    def rounded(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The golden rounded to a format."""
-        if dtype not in self._rounded:
-            self._rounded[dtype] = round_to(self.values, dtype)
-        return self._rounded[dtype]
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Running statistics of a layer with the errors that they may have, and how many updates made them."""
-
-    mean: Quad
-    variance: Quad
-    mean_error: Quad
-    variance_error: Quad
-    updates: int = 0
-
-    @classmethod
-    def known(cls, mean: Any, variance: Any, updates: int = 0) -> Statistics:
-        """Statistics that are what they are: set, or read from the implementation."""
-        mean, variance = to_quad(mean), to_quad(variance)
-        return cls(mean, variance, np.zeros(mean.shape, QUAD), np.zeros(mean.shape, QUAD), updates)
-
-    @classmethod
-    def initial(cls, channels: int, convention: Convention) -> Statistics:
-        """Statistics of a fresh layer."""
-        variance = np.full(channels, convention.initial_running_variance)
-        return cls.known(np.zeros(channels), variance)
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """gamma and beta as the layer stores them, vectors in binary128; None for one it does not have."""
-
-    gamma: Quad | None
-    beta: Quad | None
-
-
-@dataclass(frozen=True)
-class Formats:
-    """Formats of one layer: of x and y, of parameters, of running statistics, and of sound arithmetic."""
-
-    storage: Format
-    parameters: Format
-    statistics: Format
-    compute: Format
-
-    @classmethod
-    def of(cls, config: LayerConfig, convention: Convention) -> Formats:
-        """The formats that a configuration and a convention make."""
-        storage, parameters = format_of(config.dtype), format_of(config.parameter_dtype)
-        kept = compute_format(parameters) if convention.statistics_dtype == "float32" else parameters
-        return cls(storage, parameters, kept, compute_format(storage))
+__all__ = ["Expected", "Formats", "Golden", "Parameters", "Statistics"]
 
 
 class Golden:
@@ -144,32 +62,51 @@ class Golden:
         self.eps = eps_of(config, convention)
         self.formats = Formats.of(config, convention)
         self._training: tuple[graph.Forward, BatchBounds] | None = None
-        self._errors: dict[Grade, BatchErrors] = {}
-
-    def _statistics(self, grade: Grade) -> BatchErrors:
-        """Errors of the batch statistics, computed once for all conventions and states."""
-        if grade not in self._errors:
-            self._errors[grade] = self._batch()[1].statistics(grade)
-        return self._errors[grade]
 
     def _batch(self) -> tuple[graph.Forward, BatchBounds]:
+        """The forward pass, and its bounds in the arithmetic that is enough for it."""
         if self._training is None:
             gamma, beta = self.parameters.gamma, self.parameters.beta
             nodes = graph.forward(self.x, gamma, beta, self.eps, self.mask)
-            bounds = BatchBounds(
-                x=self.x,
-                nodes=nodes,
-                gamma=gamma,
-                beta=beta,
-                eps=self.eps,
-                compute=self.formats.compute,
-                storage=self.formats.storage,
-                parameters=self.formats.parameters,
-                exact_statistics=self.exact_statistics,
-                mask=self.mask,
-            )
-            self._training = nodes, bounds
+            self._training = nodes, self._bounds_in(self._arithmetic, nodes)
         return self._training
+
+    @property
+    def _counts_nothing(self) -> bool:
+        """Whether there is a mask, and it hides every position."""
+        return self.mask is not None and self._batch()[1].count == 0
+
+    @cached_property
+    def _arithmetic(self) -> Any:
+        """What is enough for the bounds of the batch; what a mask hides has no say, so there it is always binary128."""
+        if self.mask is not None:
+            return QUAD
+        return arithmetic_for(self.x, self.parameters.gamma, self.parameters.beta, self.eps)
+
+    def _bounds_for(self, *given: Quad | None) -> BatchBounds:
+        """Bounds of the batch in the arithmetic that is enough for these numbers, too."""
+        bounds = self._batch()[1]
+        return bounds if bounds.work == QUAD or arithmetic_for(*given) == FLOAT64 else self._wide_bounds
+
+    @cached_property
+    def _wide_bounds(self) -> BatchBounds:
+        nodes, bounds = self._batch()
+        return bounds if bounds.work == QUAD else self._bounds_in(QUAD, nodes)
+
+    def _bounds_in(self, dtype: Any, nodes: graph.Forward) -> BatchBounds:
+        gamma, beta = (None if part is None else rounded(part, dtype) for part in vars(self.parameters).values())
+        return BatchBounds(
+            x=rounded(self.x, dtype),
+            nodes=nodes_in(nodes, dtype),
+            gamma=gamma,
+            beta=beta,
+            eps=self.eps.astype(dtype),
+            compute=self.formats.compute,
+            storage=self.formats.storage,
+            parameters=self.formats.parameters,
+            exact_statistics=self.exact_statistics,
+            mask=self.mask,
+        )
 
     def under(self, convention: Convention) -> Golden:
         """The same batch under a convention with the same eps: what was computed of the batch is shared."""
@@ -188,12 +125,12 @@ class Golden:
         expected = {"y": Expected(nodes.y, bounds.y)}
         if dy is not None:
             grads = graph.backward(dy, nodes, self.parameters.gamma, self.mask)
-            expected |= _gradients(bounds, dy, grads)
+            expected |= _gradients(self._bounds_for(dy), dy, grads)
         return expected
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """y, and with dy the gradients, of an inference step with the given running statistics."""
-        nodes, bounds = self._inference(statistics)
+        nodes, bounds = self._inference(statistics, dy)
         expected = {"y": Expected(nodes.y, bounds.y)}
         if dy is not None:
             grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
@@ -231,11 +168,11 @@ class Golden:
         gamma = self.parameters.gamma
         second: TrainingSecondBounds | InferenceSecondBounds
         if statistics is not None:
-            nodes, inference_bounds = self._inference(statistics)
+            nodes, inference_bounds = self._inference(statistics, None, QUAD)
             values = inference_second_order(dy, nodes, gamma, upstream)
             second = InferenceSecondBounds(inference_bounds, dy, upstream, values)
         else:
-            nodes, batch_bounds = self._batch()
+            nodes, batch_bounds = self._batch()[0], self._wide_bounds
             if batch_bounds.count == 0:
                 expected = _empty(nodes.y, dy)
                 return {"ds_dx": expected["dx"], "ds_dgamma": expected["dgamma"], "ds_ddy": expected["dx"]}
@@ -247,18 +184,26 @@ class Golden:
             "ds_ddy": Expected(values.ds_ddy, second.ds_ddy),
         }
 
-    def _inference(self, statistics: Statistics) -> tuple[graph.Forward, InferenceBounds]:
+    def _inference(
+        self, statistics: Statistics, dy: Quad | None, dtype: Any = FLOAT64
+    ) -> tuple[graph.Forward, InferenceBounds]:
+        """The forward pass, and its bounds: in `dtype`, or in binary128 where float64 is not enough for the numbers."""
         eps = self.eps if self.convention.eps_in_inference else to_quad(0.0)
         gamma, beta = self.parameters.gamma, self.parameters.beta
         nodes = graph.inference(self.x, statistics.mean, statistics.variance, gamma, beta, eps)
+        if dtype == QUAD or self._arithmetic == QUAD:
+            dtype = QUAD
+        else:
+            dtype = arithmetic_for(statistics.mean, statistics.variance, dy)
+        gamma, beta = (None if part is None else rounded(part, dtype) for part in (gamma, beta))
         bounds = InferenceBounds(
-            x=self.x,
-            nodes=nodes,
+            x=rounded(self.x, dtype),
+            nodes=nodes_in(nodes, dtype),
             gamma=gamma,
             beta=beta,
-            eps=eps,
-            mean_error=statistics.mean_error,
-            variance_error=statistics.variance_error,
+            eps=eps.astype(dtype),
+            mean_error=statistics.mean_error.astype(dtype),
+            variance_error=statistics.variance_error.astype(dtype),
             compute=self.formats.compute,
             storage=self.formats.storage,
             parameters=self.formats.parameters,
@@ -273,46 +218,51 @@ class Golden:
             The new state, whose errors are carried into what follows, and running_mean and running_var to judge. Where
             a mask counts nothing the state is the one before.
         """
-        nodes, bounds = self._batch()
-        count = bounds.count
-        if count == 0 and self.mask is not None:
-            return statistics, _unchanged(statistics)
+        expected = self.updated(statistics)
+        if self._counts_nothing:
+            return statistics, expected
+        mean, variance = expected["running_mean"], expected["running_var"]
+        errors = mean.bound(grade).allowed, variance.bound(grade).allowed
+        return Statistics(mean.values, variance.values, *errors, statistics.updates + 1), expected
+
+    def updated(self, statistics: Statistics) -> dict[str, Expected]:
+        """The running statistics after this training batch, to judge; the same where a mask counts nothing."""
+        if self._counts_nothing:
+            return _unchanged(statistics)
+        nodes, count = self._batch()[0], self._batch()[1].count
         weights = weights_of(self.config, self.convention, statistics.updates)
-        variance = batch_variance(nodes.variance, count, self.eps, self.convention)
+        batch = batch_variance(nodes.variance, count, self.eps, self.convention)
+        mean, variance = update(statistics.mean, nodes.mean, weights), update(statistics.variance, batch, weights)
+        bounds = self._bounds_for(statistics.mean, statistics.variance)
         running = RunningBounds(
-            old_mean=statistics.mean,
-            old_variance=statistics.variance,
-            batch_mean=nodes.mean,
-            batch_variance=variance,
-            mean=update(statistics.mean, nodes.mean, weights),
-            variance=update(statistics.variance, variance, weights),
-            weights=weights,
-            batch=self._statistics,
+            old_mean=statistics.mean.astype(bounds.work),
+            old_variance=statistics.variance.astype(bounds.work),
+            batch_mean=nodes.mean.astype(bounds.work),
+            batch_variance=batch.astype(bounds.work),
+            mean=mean.astype(bounds.work),
+            variance=variance.astype(bounds.work),
+            weights=weights.cast(bounds.work),
+            batch=bounds.statistics,
             bessel=bessel(count)[0] / bessel(count)[1] if self.convention.running_variance == "unbiased" else 1.0,
-            old_mean_error=statistics.mean_error,
-            old_variance_error=statistics.variance_error,
+            old_mean_error=statistics.mean_error.astype(bounds.work),
+            old_variance_error=statistics.variance_error.astype(bounds.work),
             compute=self.formats.compute,
             storage=self.formats.statistics,
         )
-        after = Statistics(
-            running.mean,
-            running.variance,
-            running.running_mean(grade).allowed,
-            running.running_variance(grade).allowed,
-            statistics.updates + 1,
-        )
-        return after, {
-            "running_mean": Expected(running.mean, running.running_mean),
-            "running_var": Expected(running.variance, running.running_variance),
+        return {
+            "running_mean": Expected(mean, running.running_mean),
+            "running_var": Expected(variance, running.running_variance),
         }
 
 
 def _gradients(bounds: BatchBounds | InferenceBounds, dy: Quad, grads: graph.RowGradients) -> dict[str, Expected]:
-    sums = GradientSums.of_rows(dy, bounds.x, bounds.nodes.normalised)
+    own = rounded(dy, bounds.work)
+    near = graph.RowGradients(*(rounded(part, bounds.work) for part in grads))
+    sums = GradientSums.of_rows(own, bounds.x, bounds.nodes.normalised)
     return {
-        "dx": Expected(grads.dx, lambda grade: bounds.dx(dy, sums, grads, grade)),
-        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(sums, grads, grade)),
-        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, grads, grade)),
+        "dx": Expected(grads.dx, lambda grade: bounds.dx(own, sums, near, grade)),
+        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(sums, near, grade)),
+        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, near, grade)),
     }
 
 

@@ -36,6 +36,10 @@ class Grade:
     wide_sums: bool = False
     safety: float = SAFETY
 
+    def __hash__(self) -> int:
+        """That of the level, which is kept: grades are keys of what is looked up for every number that is judged."""
+        return hash(self.level)
+
 
 TIGHT = Grade("tight")
 STABLE = Grade("stable", folded=True, composite=True)

@@ -30,6 +30,10 @@ class Weights:
     old_roundoffs: Any = 0
     new_roundoffs: Any = 0
 
+    def cast(self, dtype: np.dtype[Any]) -> Weights:
+        """The same weights rounded to another format."""
+        return Weights(*(np.asarray(part).astype(dtype)[()] for part in vars(self).values()))
+
 
 def stored(value: float, dtype: str) -> Any:
     """A hyper-parameter in binary128, as kept in float64 or float32."""

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from bn_conformance.cases import all_cases, large_cases
 from bn_conformance.goldens import Goldens
-from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.isolated import IsolatedHost
 from bn_conformance.outcomes import Threshold
+from bn_conformance.process import Process
 from bn_conformance.recipes import dtype_of
 from bn_conformance.run_case import Policy, run_case
 from bn_conformance.targets import load_adapter

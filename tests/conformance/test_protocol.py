@@ -21,9 +21,10 @@ from bn_conformance.case import Case, unsupported_reason
 from bn_conformance.cases import all_cases
 from bn_conformance.host import Call
 from bn_conformance.implementations import registered
-from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.isolated import IsolatedHost
 from bn_conformance.local_host import LocalHost
 from bn_conformance.outcomes import Threshold
+from bn_conformance.process import Process
 from bn_conformance.results import Item
 from bn_conformance.run_case import Policy, run_case
 from bn_conformance.serving import Server

@@ -10,10 +10,11 @@ import click
 
 from bn_conformance.host import Host, LayerError
 from bn_conformance.implementations import OK, Implementation, UnknownImplementation, find
-from bn_conformance.isolated import IsolatedHost, Process
+from bn_conformance.isolated import IsolatedHost
 from bn_conformance.known_faults import KnownFaultsError, load, shipped
 from bn_conformance.probe.finding import exit_code
 from bn_conformance.probe.laboratory import Laboratory
+from bn_conformance.process import Process
 from bn_conformance.targets import TargetError
 
 
