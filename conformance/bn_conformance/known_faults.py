@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -138,6 +138,11 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     return fault
 
 
-def matching(faults: Sequence[KnownFault], implementation: Implementation, case: Case) -> KnownFault | None:
-    """The first entry for an implementation and a case."""
-    return next((fault for fault in faults if fault.applies_to(implementation) and fault.covers(case)), None)
+def applying(faults: Iterable[KnownFault], implementation: Implementation) -> list[KnownFault]:
+    """The entries that speak of an implementation."""
+    return [fault for fault in faults if fault.applies_to(implementation)]
+
+
+def covering(faults: Iterable[KnownFault], case: Case) -> KnownFault | None:
+    """The first of some entries that speaks of a case."""
+    return next((fault for fault in faults if fault.covers(case)), None)

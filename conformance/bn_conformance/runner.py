@@ -11,7 +11,7 @@ from bn_conformance.goldens import Goldens
 from bn_conformance.host import Host, HostLost, LayerError
 from bn_conformance.implementations import Implementation
 from bn_conformance.isolated import IsolatedHost
-from bn_conformance.known_faults import matching
+from bn_conformance.known_faults import KnownFault, applying, covering
 from bn_conformance.local_host import LocalHost
 from bn_conformance.observation import Observation
 from bn_conformance.outcomes import Threshold, Verdict
@@ -48,6 +48,7 @@ class Runner:
         self._hosts: dict[str, Host] = {}
         self._losses: dict[str, list[HostLost]] = {}
         self._examinations: dict[str, Examination] = {}
+        self._faults: dict[str, list[KnownFault]] = {}
 
     def run(self, implementation: Implementation, case: Case) -> Item:
         """Judge a case on an implementation, and see whether its failure is a known fault."""
@@ -55,7 +56,7 @@ class Runner:
         again += f" --regressions '{source}'" if source else ""
         item = replace(self._run(implementation, case), reproduce=again)
         if item.verdict == Verdict.FAIL.value:
-            fault = matching(self._plan.faults, implementation, case)
+            fault = self._known(implementation, case)
             if fault is not None:
                 return replace(item, verdict=Verdict.KNOWN.value, known_fault=fault.title)
         return item
@@ -71,7 +72,7 @@ class Runner:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        unexplained = not self._explains or case.large or matching(self._plan.faults, implementation, case) is not None
+        unexplained = not self._explains or case.large or self._known(implementation, case) is not None
         examine = None if unexplained else self._examine(implementation)
         item = run_case(
             implementation.name, case, host, implementation.convention, self._goldens, self._policy, examine
@@ -80,6 +81,11 @@ class Runner:
             return self._lost(implementation, case, HostLost(item.outcome, item.message))
         losses.clear()
         return item
+
+    def _known(self, implementation: Implementation, case: Case) -> KnownFault | None:
+        if implementation.name not in self._faults:
+            self._faults[implementation.name] = applying(self._plan.faults, implementation)
+        return covering(self._faults[implementation.name], case)
 
     def _examine(self, implementation: Implementation) -> Examine:
         """What examines the failures of an implementation; the catalogue of deviations is loaded for the first one."""

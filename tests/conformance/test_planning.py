@@ -13,7 +13,7 @@ from tests.conformance.good_numpy import EVERYTHING
 
 from bn_conformance.cases import all_cases, large_cases
 from bn_conformance.implementations import Implementation
-from bn_conformance.known_faults import KnownFault, KnownFaultsError, load, matching, parse, shipped
+from bn_conformance.known_faults import KnownFault, KnownFaultsError, applying, covering, load, parse, shipped
 from bn_conformance.plan import SEPARATOR, Options, Plan, PlanError, blocks, select_cases
 from bn_conformance.scheduler import BlockScheduling, item_id
 
@@ -185,5 +185,6 @@ def test_the_device_and_the_cache_are_filled_in_where_variables_name_them() -> N
 
 def test_an_entry_covers_its_cases_alone() -> None:
     edge, plain = all_cases()["edge/nc/float32/nan-in-dy"], all_cases()["fwd/nc/float32/random"]
-    assert matching([FAULT], ONE, edge) is FAULT
-    assert matching([FAULT], ONE, plain) is None
+    assert covering([FAULT], edge) is FAULT
+    assert covering([FAULT], plain) is None
+    assert applying([FAULT, replace(FAULT, implementation="other")], ONE) == [FAULT]
