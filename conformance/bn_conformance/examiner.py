@@ -21,7 +21,7 @@ from bn_conformance.deviant import PlainAdapter, call_once
 from bn_conformance.following import Backwards, Following, InTurn, Unrounded
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.nearness import is_nearer
+from bn_conformance.nearness import NEARER, how_far
 from bn_conformance.observation import Observation
 from bn_conformance.observe import observe
 from bn_conformance.rebasing import rebased
@@ -74,6 +74,8 @@ class Examiner:
         self._seen_faults: set[tuple[str, str]] | None = None
         self.right_left = self._left_by_right()
         self._unbounded = [] if self.right_left else self._beyond_bounds()
+        self.right_left = 2.0 if self._unbounded else self.right_left  # just as far as itself
+        self._narrow: list[Observation] | None = None
 
     def explains(self, deviations: Sequence[Deviation]) -> bool:
         """Whether nothing remains, without the allowances of `explains_at_last`."""
@@ -140,6 +142,12 @@ class Examiner:
         work = np.dtype(np.float64 if self._double else np.float32)
         return [one for base in (Backwards, InTurn) if not (one := self._along(deviations, work, base)).error]
 
+    def _right_in_narrow(self) -> list[Observation]:
+        """The right layer likewise, run once."""
+        if self._narrow is None:
+            self._narrow = self._in_narrow([])
+        return self._narrow
+
     def _remaining(self, tried: _Tried, narrow: Sequence[Observation] = ()) -> Iterator[float]:
         """How bad each thing is that remains, numbers first; nothing where the deviation explains all."""
         seen, theirs = self._seen, tried.plain
@@ -154,8 +162,11 @@ class Examiner:
             yield NEVER
             return
         yield from self._numbers(tried.fine, narrow)
-        if self._unbounded and not is_nearer(self._unbounded, seen, (theirs, *narrow), self._right):
-            yield 1.0
+        if self._unbounded:
+            right = (self._right, *self._right_in_narrow()) if narrow else (self._right,)
+            part = how_far(self._unbounded, seen, (theirs, *narrow), right)
+            if part > NEARER:
+                yield 1.0 + min(part, NEVER)
         if self._seen_faults is None:
             self._seen_faults = self._faults(seen, self._again)
         yield from (1.0 for _ in self._seen_faults ^ self._faults(theirs, tried.again))

@@ -29,18 +29,26 @@ def results_of(step: StepObservation | None) -> dict[str, Any]:
     return found | dict(zip(("running_mean", "running_var"), step.after or (), strict=False))
 
 
-def is_nearer(names: Iterable[str], seen: Observation, theirs: Sequence[Observation], right: Observation) -> bool:
-    """Whether each of some quantities, named as in a record (`step0.y`), is clearly nearer to theirs than to right.
+def how_far(
+    names: Iterable[str], seen: Observation, theirs: Sequence[Observation], right: Sequence[Observation]
+) -> float:
+    """The distance from theirs as a part of that from the right layer; of some quantities (`step0.y`) the largest.
 
-    Theirs are several runs of one layer, in other arithmetic each. The nearest of them counts; and what is no farther
-    from it than they are from one another is near enough, since such a layer scatters.
+    Both layers ran several times, in the same arithmetics; the nearest run counts. Where theirs are clearly farther
+    from one another than the right ones are, the layer scatters: what is no farther from them is at no distance.
     """
-    return all(_is_near(name, seen, theirs, NEARER * _distance(name, seen, right)) for name in names)
+    return max((_part(name, seen, theirs, right) for name in names), default=0.0)
 
 
-def _is_near(name: str, seen: Observation, theirs: Sequence[Observation], enough: float) -> bool:
-    scatter = max((_distance(name, one, other) for one, other in combinations(theirs, 2)), default=0.0)
-    return min(_distance(name, seen, one) for one in theirs) <= max(enough, scatter)
+def _part(name: str, seen: Observation, theirs: Sequence[Observation], right: Sequence[Observation]) -> float:
+    near, far = (min(_distance(name, seen, one) for one in runs) for runs in (theirs, right))
+    scatter, usual = (
+        max((_distance(name, one, other) for one, other in combinations(runs, 2)), default=0.0)
+        for runs in (theirs, right)
+    )
+    if near <= scatter and scatter * NEARER > usual:
+        return 0.0
+    return near / far if far else 1.0
 
 
 def _distance(name: str, one: Observation, other: Observation) -> float:
