@@ -188,10 +188,10 @@ class Examiner:
             return NEVER
         return next(self._numbers(self._along([], QUAD if self._double else None, Unrounded), ()), 0.0)
 
-    def _beyond_bounds(self) -> list[str]:
+    def _beyond_bounds(self) -> list[Quantity]:
         """Numbers that are wrong although the right layer's bounds, as they are here, would explain every one."""
         judgement = Judgement(self._case, self._data, self._goldens, self._convention)
-        return [one.name for one in each_quantity(judgement, self._seen, None) if not _is_fault(one) and _badness(one)]
+        return [one for one in each_quantity(judgement, self._seen, None) if not _is_fault(one) and _badness(one)]
 
     def _faults(self, seen: Observation, again: Observation | None) -> set[tuple[str, str]]:
         """What is wrong with a layer beside the numbers that it computes."""

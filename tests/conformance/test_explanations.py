@@ -20,7 +20,7 @@ from bn_conformance.nearness import NEARER, how_far
 from bn_conformance.observation import Observation
 from bn_conformance.observe import observe
 from bn_conformance.predicting import Predictions
-from bn_conformance.results import Item
+from bn_conformance.results import Item, Quantity
 from bn_conformance.sameness import same
 from bn_reference.deviations import Deviation, catalogue
 
@@ -108,8 +108,10 @@ def test_near_is_half_as_far_as_the_right_layer_or_within_its_own_scatter() -> N
         forward = replace(right.steps[0].forward, y=y + np.float32(by))  # type: ignore[type-var]
         return replace(right, steps=[replace(right.steps[0], forward=forward)])
 
+    worst = Quantity(name="step0.y", outcome="wrong", clauses=(), index=(0,) * y.ndim)
+
     def part(*theirs: Observation) -> float:
-        return how_far(["step0.y"], moved(1.0), theirs, [right, moved(0.01)])
+        return how_far([worst], moved(1.0), theirs, [right, moved(0.01)])
 
     assert part(moved(1.25)) <= NEARER < part(moved(2.0))
     assert part(right) > 1.0
