@@ -21,7 +21,7 @@ from bn_conformance.deviant import PlainAdapter
 from bn_conformance.following import Backwards, Following, InTurn, Unrounded
 from bn_conformance.goldens import Goldens
 from bn_conformance.local_host import LocalHost
-from bn_conformance.nearness import is_nearer
+from bn_conformance.nearness import NEARER, how_far
 from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.rebasing import rebased
@@ -73,6 +73,8 @@ class Examiner:
         self._seen_faults: set[tuple[str, str]] | None = None
         self.right_left = self._left_by_right()
         self._unbounded = [] if self.right_left else self._beyond_bounds()
+        self.right_left = 2.0 if self._unbounded else self.right_left  # just as far as itself
+        self._narrow: list[Observation] | None = None
 
     def explains(self, deviations: Sequence[Deviation]) -> bool:
         """Whether nothing remains, without the allowances of `explains_at_last`."""
@@ -155,6 +157,12 @@ class Examiner:
         work = np.dtype(np.float64 if self._double else np.float32)
         return [one for base in (Backwards, InTurn) if not (one := self._along(deviations, work, base)).error]
 
+    def _right_in_narrow(self) -> list[Observation]:
+        """The right layer likewise, run once."""
+        if self._narrow is None:
+            self._narrow = self._in_narrow([])
+        return self._narrow
+
     def _remaining(self, tried: _Tried, narrow: Sequence[Observation] = ()) -> Iterator[float]:
         """How bad each thing is that remains, numbers first; nothing where the deviation explains all."""
         seen, theirs = self._seen, tried.plain
@@ -169,8 +177,11 @@ class Examiner:
             yield NEVER
             return
         yield from self._numbers(tried.fine, narrow)
-        if self._unbounded and not is_nearer(self._unbounded, seen, (theirs, *narrow), self._right):
-            yield 1.0
+        if self._unbounded:
+            right = (self._right, *self._right_in_narrow()) if narrow else (self._right,)
+            part = how_far(self._unbounded, seen, (theirs, *narrow), right)
+            if part > NEARER:
+                yield 1.0 + min(part, NEVER)
         if self._seen_faults is None:
             self._seen_faults = self._faults(seen, self._again)
         yield from (1.0 for _ in self._seen_faults ^ self._faults(theirs, tried.again))
@@ -192,10 +203,10 @@ class Examiner:
             return NEVER
         return next(self._numbers(self._along([], QUAD if self._double else None, Unrounded), ()), 0.0)
 
-    def _beyond_bounds(self) -> list[str]:
+    def _beyond_bounds(self) -> list[Quantity]:
         """Numbers that are wrong although the right layer's bounds, as they are here, would explain every one."""
         judgement = Judgement(self._case, self._data, self._goldens, self._convention)
-        return [one.name for one in each_quantity(judgement, self._seen, None) if not _is_fault(one) and _badness(one)]
+        return [one for one in each_quantity(judgement, self._seen, None) if not _is_fault(one) and _badness(one)]
 
     def _faults(self, seen: Observation, again: Observation | None) -> set[tuple[str, str]]:
         """What is wrong with a layer beside the numbers that it computes."""

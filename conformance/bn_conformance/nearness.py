@@ -6,6 +6,7 @@ such a failure, the right layer included, and so would any deviation whose effec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.observation import Observation, StepObservation
-from bn_reference.quad import to_quad
+from bn_conformance.results import Quantity
 
 NEARER = 0.5
 """The distance of the deviating layer, as a part of that of the right one, that counts as nearer."""
@@ -29,30 +30,41 @@ def results_of(step: StepObservation | None) -> dict[str, Any]:
     return found | dict(zip(("running_mean", "running_var"), step.after or (), strict=False))
 
 
-def is_nearer(names: Iterable[str], seen: Observation, theirs: Sequence[Observation], right: Observation) -> bool:
-    """Whether each of some quantities, named as in a record (`step0.y`), is clearly nearer to theirs than to right.
+def how_far(
+    wrong: Iterable[Quantity], seen: Observation, theirs: Sequence[Observation], right: Sequence[Observation]
+) -> float:
+    """The distance from theirs as a part of that from the right layer; of what is wrong the largest.
 
-    Theirs are several runs of one layer, in other arithmetic each. The nearest of them counts; and what is no farther
-    from it than they are from one another is near enough, since such a layer scatters.
+    It is taken at each array's worst element: elsewhere rounding may be more than what is wrong, and bounds judge it.
+    Both layers ran several times, in the same arithmetics; the nearest run counts. Where theirs are clearly farther
+    from one another than the right ones are, the layer scatters: what is no farther from them is at no distance.
     """
-    return all(_is_near(name, seen, theirs, NEARER * _distance(name, seen, right)) for name in names)
+    return max((_part(quantity, seen, theirs, right) for quantity in wrong), default=0.0)
 
 
-def _is_near(name: str, seen: Observation, theirs: Sequence[Observation], enough: float) -> bool:
-    scatter = max((_distance(name, one, other) for one, other in combinations(theirs, 2)), default=0.0)
-    return min(_distance(name, seen, one) for one in theirs) <= max(enough, scatter)
-
-
-def _distance(name: str, one: Observation, other: Observation) -> float:
-    """The largest difference of two arrays; 0 for what is no array of one shape, which bounds have judged."""
-    arrays = [_array(name, seen) for seen in (one, other)]
-    if any(not isinstance(array, np.ndarray) for array in arrays) or arrays[0].shape != arrays[1].shape:
+def _part(wrong: Quantity, seen: Observation, theirs: Sequence[Observation], right: Sequence[Observation]) -> float:
+    near, far = (min(_distance(wrong, seen, one) for one in runs) for runs in (theirs, right))
+    scatter, usual = (
+        max((_distance(wrong, one, other) for one, other in combinations(runs, 2)), default=0.0)
+        for runs in (theirs, right)
+    )
+    if near <= scatter < math.inf and scatter * NEARER > usual:
         return 0.0
-    first, second = (to_quad(array) for array in arrays)
-    apart = np.abs(np.where(first == second, to_quad(0.0), first - second))
-    apart = np.where(np.isnan(first) & np.isnan(second), to_quad(0.0), apart)
-    apart = np.where(np.isnan(apart), to_quad(np.inf), apart)
-    return float(apart.max()) if apart.size else 0.0
+    return near / far if far and near < math.inf else 1.0
+
+
+def _distance(wrong: Quantity, one: Observation, other: Observation) -> float:
+    """The difference at the worst element; 0 for what is no array of one shape, which bounds have judged."""
+    first, second = (_array(wrong.name, seen) for seen in (one, other))
+    if not isinstance(first, np.ndarray) or not isinstance(second, np.ndarray) or first.shape != second.shape:
+        return 0.0
+    if wrong.index is None or len(wrong.index) != first.ndim or np.any(np.array(wrong.index) >= first.shape):
+        return 0.0
+    here, there = float(first[wrong.index]), float(second[wrong.index])
+    if here == there or (math.isnan(here) and math.isnan(there)):
+        return 0.0
+    apart = abs(here - there)
+    return math.inf if math.isnan(apart) else apart
 
 
 def _array(name: str, seen: Observation) -> Any:

@@ -80,6 +80,10 @@ class _Rebased(Golden):
         after, expected = self._golden.update(statistics, grade)
         return after, self._all_moved(expected, 0)
 
+    def updated(self, statistics: Statistics) -> dict[str, Expected]:
+        """The running statistics after the step, without a state to carry on."""
+        return self._all_moved(self._golden.updated(statistics), 0)
+
 
 def _moved(expected: Expected, theirs: Returned | None, narrow: Sequence[Returned | None], axis: int) -> Expected:
     """The golden with other values; bounds grow with them."""

@@ -15,11 +15,11 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases import all_cases
 from bn_conformance.examiner import Examiner
 from bn_conformance.local_host import LocalHost
-from bn_conformance.nearness import is_nearer
+from bn_conformance.nearness import NEARER, how_far
 from bn_conformance.observation import Observation, same
 from bn_conformance.observe import observe
 from bn_conformance.predicting import Predictions
-from bn_conformance.results import Item
+from bn_conformance.results import Item, Quantity
 from bn_reference.deviations import Deviation, catalogue
 
 
@@ -107,10 +107,21 @@ def test_near_is_half_as_far_as_the_right_layer_or_within_its_own_scatter() -> N
         forward = replace(right.steps[0].forward, y=y + np.float32(by))  # type: ignore[type-var]
         return replace(right, steps=[replace(right.steps[0], forward=forward)])
 
-    assert is_nearer(["step0.y"], moved(1.0), [moved(1.25)], right)
-    assert not is_nearer(["step0.y"], moved(1.0), [moved(2.0)], right)
-    assert not is_nearer(["step0.y"], moved(1.0), [right], right)
-    assert is_nearer(["step0.y"], moved(1.0), [moved(2.0), moved(3.0)], right)
+    worst = Quantity(name="step0.y", outcome="wrong", clauses=(), index=(0,) * y.ndim)
+
+    def part(*theirs: Observation) -> float:
+        return how_far([worst], moved(1.0), theirs, [right, moved(0.01)])
+
+    assert part(moved(1.25)) <= NEARER < part(moved(2.0))
+    assert part(right) > 1.0
+    assert part(moved(2.0), moved(3.0)) == 0.0
+    assert part(right, moved(0.01)) == 1.0
+
+
+def test_a_small_wrong_gradient_is_not_explained_by_what_leaves_it_alone() -> None:
+    name, case_id = "gradient-rounded-to-loss-scale", "grad/nchw/float32/inference-random"
+    assert explains(name, of=name, case_id=case_id, at_last=True)
+    assert not explains("beta-ignored", of=name, case_id=case_id, at_last=True)
 
 
 def test_arrays_that_changed_later_make_a_difference() -> None:
