@@ -7,7 +7,7 @@ bits: with 64, the integer counter makes the quotient, and y in inference, float
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,13 +29,15 @@ from bn_conformance.adapter import (
 @dataclass(frozen=True)
 class _Shared:
     functions: Functions
-    momentum: float
+    weight: Callable[[Any], Any]
+    """What inference divides the hidden averages by, from the number of steps."""
 
 
 @cache
 def _shared(config: LayerConfig) -> _Shared:
     import equinox
     import jax
+    import jax.numpy as jnp
 
     options: dict[str, Any] = {}
     if config.eps is not None:
@@ -72,7 +74,9 @@ def _shared(config: LayerConfig) -> _Shared:
     mean, variance = initial.get(module.batch_state_index)
     statistics = {"counter": initial.get(module.batch_counter), "mean": mean, "variance": variance}
     parameters = {"weight": module.weight, "bias": module.bias} if config.gamma else {}
-    return _Shared(Functions.of(apply, parameters, statistics, compiled=True), module.momentum)
+    # Compiled, as it is in the layer: outside of jit JAX compiles a power anew for every exponent.
+    weight = jax.jit(lambda counter: jnp.where(counter == 0, 1, 1 - module.momentum**counter))
+    return _Shared(Functions.of(apply, parameters, statistics, compiled=True), weight)
 
 
 class _EquinoxLayer(FunctionalLayer):
@@ -80,21 +84,14 @@ class _EquinoxLayer(FunctionalLayer):
 
     def __init__(self, config: LayerConfig, shared: _Shared) -> None:
         super().__init__(config, shared.functions)
-        self._momentum = shared.momentum
-
-    def _weight(self) -> Any:
-        """What inference divides the hidden averages by."""
-        import jax.numpy as jnp
-
-        counter = self.statistics["counter"]
-        return jnp.where(counter == 0, 1, 1 - self._momentum**counter)
+        self._weight = shared.weight
 
     def running_statistics(self) -> RunningStatistics:
-        weight = self._weight()
+        weight = self._weight(self.statistics["counter"])
         return RunningStatistics(*(np.array(self.statistics[name] / weight) for name in ("mean", "variance")))
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        weight = self._weight()
+        weight = self._weight(self.statistics["counter"])
         hidden = {name: copied(given) * weight for name, given in (("mean", mean), ("variance", variance))}
         self.statistics = {**self.statistics, **hidden}
 
