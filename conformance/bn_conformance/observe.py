@@ -70,6 +70,8 @@ class _Run:
         self.case, self.data, self.host, self.explicit_update = case, data, host, explicit_update
         self.seen = Observation()
         self.built: list[int] = []
+        self.left: list[int] = []
+        """Those that are there when what is planned has been made."""
         self.planned: list[_Planned] = []
         self.step = -1
         self.layer = 0
@@ -92,6 +94,8 @@ class _Run:
                 position += 1
             else:
                 self._between(step)
+        if not self.case.concurrent and not self.case.laws:
+            self._drop()
         self._make()
         self.step = self.seen.error_step = -1
         if self.case.concurrent:
@@ -114,8 +118,19 @@ class _Run:
 
     def _build(self) -> int:
         layer = self.host.reserve()
+        self.left.append(layer)
         self._plan("build", lambda _: self.built.append(layer), config=self.case.config, layer=layer)
         return layer
+
+    def _drop(self) -> None:
+        """Plan to let the layers go, with the last calls rather than after them."""
+        for layer in self.left:
+
+            def dropped(changed: list[str], layer: int = layer) -> None:
+                self.built.remove(layer)
+                self.seen.changed += changed
+
+            self._plan("drop", dropped, layer=layer)
 
     def _read(self, take: Callable[[Pair], None] = _ignore) -> None:
         """Plan to read the running statistics."""
@@ -240,6 +255,7 @@ class _Run:
             self.seen.changed += [f"{what} of another layer" for what in changed]
 
         self._plan("drop", gone, layer=other)
+        self.left.remove(other)
 
     def _use(self, layer: int, x: Array, training: bool) -> None:
         self._plan("forward", layer=layer, x=x, view="contiguous", training=training)

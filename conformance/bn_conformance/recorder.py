@@ -128,10 +128,11 @@ class Recorder:
         return [entry.name for entry in self._plan.runnable if entry.convention.nonstandard()]
 
     def _stale(self) -> list[StaleFault]:
-        known = self._plan.known_cases()
+        known, default = self._plan.known_cases(), registered(self._plan.options.device)
+        names = [entry.name for entry in default.values() if entry.group == "default"]
         found = []
         for fault in self._plan.faults:
-            if not _whole(fault, self._plan):
+            if not _whole(fault, self._plan, names):
                 continue
             applying = [entry.name for entry in self._plan.runnable if fault.applies_to(entry)]
             covered = [
@@ -176,21 +177,18 @@ class Recorder:
         print_summary(read(self.path), Console())
 
 
-def _whole(fault: KnownFault, plan: Plan) -> bool:
+def _whole(fault: KnownFault, plan: Plan, default: Sequence[str]) -> bool:
     """Whether the run covered all that the entry speaks of, so that the entry can be called stale.
 
     All its cases must have been selected (large ones where it covers no other), and every registered implementation of
-    the default group that its pattern matches must have been run.
+    the default group, which `default` names, that its pattern matches must have been run.
     """
-    names, selected = {entry.name for entry in plan.runnable}, set(plan.cases)
-    own = [
-        entry.name
-        for entry in registered(plan.options.device).values()
-        if entry.group == "default" and matches_pattern(entry.name, fault.implementation)
-    ]
+    own = [name for name in default if matches_pattern(name, fault.implementation)]
+    if not {entry.name for entry in plan.runnable}.issuperset(own):
+        return False
     covered = [case.id for case in all_cases().values() if fault.covers(case)]
     covered = covered or [case.id for case in large_cases().values() if fault.covers(case)]
-    return set(own) <= names and selected.issuperset(covered)
+    return set(plan.cases).issuperset(covered)
 
 
 def _was_judged(item: Item) -> bool:
