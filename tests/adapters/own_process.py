@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bn_conformance.adapter import Adapter
+from bn_conformance.implementations import filled_in
 
 
 def set_environment(environment: dict[str, str]) -> None:
@@ -24,5 +25,5 @@ def calls(adapter: type[Adapter]) -> Iterator[Callable[..., Any]]:
     if missing:
         pytest.skip(f"{', '.join(missing)} is not installed: {adapter.install}")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, set_environment, (dict(adapter.environment),)) as pool:
+    with ProcessPoolExecutor(1, context, set_environment, (filled_in(adapter.environment, "cpu"),)) as pool:
         yield lambda function: pool.submit(function, adapter).result(timeout=300)

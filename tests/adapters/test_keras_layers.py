@@ -30,6 +30,7 @@ from tests.adapters.test_textbook import (
 
 from bn_adapters.keras_layers import KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
 from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.implementations import filled_in
 
 ADAPTERS = {adapter.backend: adapter for adapter in (KerasTensorflow, KerasJax, KerasTorch)}
 # keras.backend.result_type("float64", "float32") is float32 on every backend but TensorFlow's (BIT64_TO_BIT32_DTYPE in
@@ -180,7 +181,7 @@ def outcomes() -> Callable[[str], dict[str, str | None]]:
         if missing := [name for name in adapter.requires if importlib.util.find_spec(name) is None]:
             pytest.skip(f"{', '.join(missing)} is not installed: {adapter.install}")
         if backend not in known:
-            environment = os.environ | dict(adapter.environment) | {"PYTHONPATH": os.pathsep.join(sys.path)}
+            environment = os.environ | filled_in(adapter.environment, "cpu") | {"PYTHONPATH": os.pathsep.join(sys.path)}
             done = subprocess.run(
                 [sys.executable, "-m", "tests.adapters.test_keras_layers", backend],
                 cwd=Path(__file__).parents[2],

@@ -257,4 +257,4 @@ def test_a_process_of_its_own_changes_no_verdict_and_no_number(name: str) -> Non
         and not unsupported_reason(case, implementation.capabilities)
         and not case.id.startswith(SLOW)
     ]
-    judged_here_and_there(implementation.target, name, sample, convention, implementation.environment)
+    judged_here_and_there(implementation.target, name, sample, convention, implementation.variables())
