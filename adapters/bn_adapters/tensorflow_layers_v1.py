@@ -284,6 +284,5 @@ class TensorflowLayersV1Fused(TensorflowLayersV1):
         layouts=frozenset({"first", "last"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
         second_order=frozenset({"training", "inference"}),
-        compiles=True,  # A graph for each configuration; its sizes are met in TensorFlow's other implementations.
     )
     fused = None

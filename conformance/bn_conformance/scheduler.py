@@ -27,13 +27,18 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
     def __init__(self, config: pytest.Config, log: Any, block_of: Mapping[str, str]) -> None:
         super().__init__(config, log)
         self._block_of = block_of
+        self._indices: dict[str, int] = {}
         config.option.loadscopereorder = False
 
     def _assign_work_unit(self, node: Any) -> None:
+        """As xdist's own, which looks every item up in a list and keeps what is done: that grows with its square."""
+        self._indices = self._indices or {item: index for index, item in enumerate(self.registered_collections[node])}
         own = f"{SEPARATOR}{list(self.registered_collections).index(node)}"
         scope = next((scope for scope in self.workqueue if scope.endswith(own)), next(reversed(self.workqueue)))
-        self.workqueue.move_to_end(scope, last=False)
-        super()._assign_work_unit(node)
+        unit = self.workqueue.pop(scope)
+        doing = {name: items for name, items in self.assigned_work.get(node, {}).items() if not all(items.values())}
+        self.assigned_work[node] = {**doing, scope: unit}
+        node.send_runtest_some([self._indices[item] for item, done in unit.items() if not done])
 
     def _split_scope(self, nodeid: str) -> str:
         return self._block_of.get(item_id(nodeid), nodeid)

@@ -73,10 +73,22 @@ def test_a_process_gets_the_blocks_of_its_number_and_then_others() -> None:
     units = ["a#0", "a#1", "b#0", "b#1"]
     scheduling.workqueue = OrderedDict((unit, {unit: False}) for unit in units)
     scheduling.registered_collections = OrderedDict.fromkeys(nodes, units)
-    scheduling.assigned_work = {}
+    scheduling.assigned_work, scheduling._indices = {}, {}
     for node in (nodes[1], nodes[0], nodes[1], nodes[1]):
         scheduling._assign_work_unit(node)
     assert [[units[index] for index in node.given] for node in nodes] == [["a#0"], ["a#1", "b#1", "b#0"]]
+
+
+def test_what_a_process_has_done_is_not_counted_again() -> None:
+    scheduling, node = BlockScheduling.__new__(BlockScheduling), Node()
+    units = {"a#0": {"one": False, "two": True}, "b#0": {"three": False}}
+    scheduling.workqueue, scheduling.registered_collections = OrderedDict(units), {node: ["one", "two", "three"]}
+    scheduling.assigned_work, scheduling._indices = {}, {}
+    scheduling._assign_work_unit(node)
+    assert (node.given, set(scheduling.assigned_work[node])) == ([0], {"a#0"})
+    units["a#0"]["one"] = True
+    scheduling._assign_work_unit(node)
+    assert (node.given, set(scheduling.assigned_work[node])) == ([0, 2], {"b#0"})
 
 
 def test_items_come_by_signature() -> None:
