@@ -88,7 +88,7 @@ def _nearest(values: Quad, parts: Parts) -> NDArray[np.float64] | None:
     high, rest = parts
     if not _usual(values, high):
         return None
-    nearest = high + rest
+    nearest = np.copysign(high + rest, high)  # whose rest is 0, which would make a 0 of a -0
     left = 2 * (rest - (nearest - high))
     tie = ((nearest + left) - nearest == left) & (left != 0)
     return None if tie.any() else nearest

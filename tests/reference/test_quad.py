@@ -77,3 +77,9 @@ def test_numbers_of_a_narrower_format_are_rounded_as_they_are() -> None:
     assert round_to(values, np.float16).tolist() == round_to(to_quad(values), np.float16).tolist()
     assert [Fraction(float(value)) for value in round_to(values, np.float64)] == [Fraction(v) for v in values.tolist()]
     assert to_quad(values).dtype == QUAD
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_zeros_keep_their_sign(dtype: np.dtype[np.generic]) -> None:
+    found = round_to(to_quad(np.array([-0.0, 0.0, -1.0])), dtype).astype(np.float64)
+    assert list(np.signbit(found)) == [True, False, True]
