@@ -75,7 +75,7 @@ def bench_collection() -> str:
             "many = [replace(base[n % len(base)], id=f'{base[n % len(base)].id}-copy{n}') for n in range(each)]\n"
             "cases.all_cases.cache_clear()\n"
             "plan.all_cases = lambda: {case.id: case for case in many}\n"
-            "plan.unsupported_reason = lambda case, can: None\n"
+            "plan.unsupported_reason = lambda *declared: None\n"
             "from importlib.resources import files\n"
             "matrix = str(files('bn_conformance').joinpath('matrix'))\n"
             "frameworks = {'torch', 'tensorflow', 'jax', 'keras', 'flax'}\n"
