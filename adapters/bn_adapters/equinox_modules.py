@@ -124,7 +124,6 @@ class EquinoxBatch(Adapter):
         dtypes=frozenset({"float32"}),
         freeze=True,
         compiles=True,
-        devices=("cpu", "cuda"),
         second_order=frozenset({"training", "inference"}),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_nnx import NnxLayer
@@ -24,7 +25,6 @@ class _Flax(Adapter):
         compiles=True,
         masks=True,
         second_order=frozenset({"training", "inference"}),
-        devices=("cpu", "cuda"),
     )
     convention = Convention(
         running_variance="biased",
@@ -45,6 +45,7 @@ class FlaxLinen(_Flax):
     """`flax.linen.BatchNorm`, each operation compiled on its own."""
 
     name = "flax.linen"
+    capabilities = replace(_Flax.capabilities, devices=("cpu", "cuda"))
 
     def build(self, config: LayerConfig) -> Layer:
         return LinenLayer(config, self.compiled)

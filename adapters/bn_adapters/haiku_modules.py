@@ -147,7 +147,6 @@ class HaikuBatchNorm(Adapter):
         affine=frozenset({"both", "none", "gamma", "beta"}),
         freeze=True,
         compiles=True,
-        devices=("cpu", "cuda"),
         second_order=frozenset({"training", "inference"}),
     )
 
