@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bn_conformance.report.markdown import render
 from bn_conformance.report.terminal import print_summary
-from bn_conformance.results import read
+from bn_conformance.results.file import read
 
 FOLDER = Path(__file__).parent / "published"
 LINES = 18

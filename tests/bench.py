@@ -98,7 +98,7 @@ def bench_collection() -> str:
 
 def bench_harness() -> str:
     """Harness time of a verdict beyond the framework's own calls, from a run of torch.nn and textbook.numpy."""
-    from bn_conformance.results import read
+    from bn_conformance.results.file import read
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/results.jsonl"
@@ -121,7 +121,7 @@ def bench_check() -> str:
 
 def bench_matrix() -> str:
     """The default matrix over every installed implementation."""
-    from bn_conformance.results import read
+    from bn_conformance.results.file import read
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/results.jsonl"
@@ -141,9 +141,9 @@ def bench_matrix() -> str:
 def bench_large() -> str:
     """The case of ten million values on a right layer in NumPy: time and peak memory of the process that judges it."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.conformance.large_cost import measured
+    from tests.support.large_cost import measured
 
-    from bn_conformance.cases import large_cases
+    from bn_conformance.catalogue import large_cases
 
     return "\n".join(str(measured(case_id)) for case_id in large_cases())
 

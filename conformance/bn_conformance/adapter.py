@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
-from bn_reference.config import CUMULATIVE, LayerConfig
-from bn_reference.convention import Convention
+from bn_reference.specification.config import CUMULATIVE, LayerConfig
+from bn_reference.specification.convention import Convention
 
 __all__ = [
     "CUMULATIVE",

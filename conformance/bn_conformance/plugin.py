@@ -38,6 +38,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the matrix where the arguments name it."""
     if any("bn_conformance" in str(argument) for argument in config.args):
-        from bn_conformance.matrix_plugin import MatrixPlugin
+        from bn_conformance.matrix.plugin import MatrixPlugin
 
         config.pluginmanager.register(MatrixPlugin(config), "bnconform-matrix")

@@ -28,7 +28,7 @@ from tests.adapters.test_tensorflow_ops import (
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.implementations import filled_in
+from bn_conformance.implementations.registry import filled_in
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("flax") is None, reason="flax is not installed")
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.own_process import calls
 from tests.adapters.test_tensorflow_ops import (
     CHANNELS,
     check_backward_is_of_the_latest_forward,
@@ -15,6 +14,7 @@ from tests.adapters.test_tensorflow_ops import (
     draw,
     rows,
 )
+from tests.support.own_process import calls
 
 from bn_adapters.equinox_modules import EquinoxBatch
 from bn_adapters.haiku_modules import HaikuBatchNorm

@@ -30,7 +30,7 @@ from tests.adapters.test_textbook import (
 
 from bn_adapters.keras_layers import KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.implementations import filled_in
+from bn_conformance.implementations.registry import filled_in
 
 ADAPTERS = {adapter.backend: adapter for adapter in (KerasTensorflow, KerasJax, KerasTorch)}
 # keras.backend.result_type("float64", "float32") is float32 on every backend but TensorFlow's (BIT64_TO_BIT32_DTYPE in

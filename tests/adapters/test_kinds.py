@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.targets import TargetError, load_adapter
+from bn_conformance.targets.loading import TargetError, load_adapter
 
 pytest.importorskip("torch")
 

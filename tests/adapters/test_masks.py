@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.own_process import calls
 from tests.adapters.test_tensorflow_ops import CHANNELS, draw, rows
+from tests.support.own_process import calls
 
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
 from bn_adapters.keras_layers import KerasJax, KerasTensorflow, KerasTorch

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.own_process import calls
 from tests.adapters.test_tensorflow_ops import CHANNELS, draw, rows
+from tests.support.own_process import calls
 
 from bn_adapters.equinox_modules import EquinoxBatch
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit

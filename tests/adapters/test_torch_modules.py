@@ -23,12 +23,7 @@ from tests.adapters.test_textbook import (
     numpy_dtype,
 )
 
-from bn_adapters.torch_modules import (
-    TorchFunctional,
-    TorchModuleLayer,
-    TorchNN,
-    TorchNNChannelsLast,
-)
+from bn_adapters.torch_modules import TorchFunctional, TorchModuleLayer, TorchNN, TorchNNChannelsLast
 from bn_adapters.torch_tensors import to_array, to_tensor
 from bn_conformance.adapter import CUMULATIVE, Adapter, Array, LayerConfig
 

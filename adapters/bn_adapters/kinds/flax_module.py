@@ -16,8 +16,8 @@ from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.kinds import Kind
-from bn_conformance.targets import TargetError
+from bn_conformance.targets.loading import TargetError
+from bn_conformance.targets.wrappers import Kind
 
 ARGUMENTS = (
     "a flax-module is built from (nnx only) the number of channels and rngs and, where it has them, axis, epsilon, "

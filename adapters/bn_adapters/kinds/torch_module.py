@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, number_or_none, one_line, trial
+from bn_adapters.kinds.code import (
+    CHANNELS,
+    Constructor,
+    class_of,
+    constructor,
+    number_or_none,
+    one_line,
+    trial,
+)
 from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
 from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
 from bn_conformance.adapter import CUMULATIVE, Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.kinds import Kind
-from bn_conformance.targets import TargetError
+from bn_conformance.targets.loading import TargetError
+from bn_conformance.targets.wrappers import Kind
 
 ARGUMENTS = (
     "a torch-module is built from the number of channels and, where it has them, eps, momentum, affine, device "

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 import click
 
 from bn_conformance.commands.probe import emit, one_implementation, open_output, worker
-from bn_conformance.deviant import PlainAdapter
 from bn_conformance.diff.comparing import Diff, compare
 from bn_conformance.diff.parties import Party, PartyError, convention_party, is_convention
-from bn_conformance.host import Host, LayerError
-from bn_conformance.local_host import LocalHost
+from bn_conformance.hosting.host import Host, LayerError
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.mutation.mutant import PlainAdapter
 
 Opener = Callable[[], Host]
 
@@ -48,17 +48,17 @@ def _show(found: Diff, format_: str, output: str) -> None:
     if format_ == "json":
         emit(json.dumps(found.to_json(), indent=2), output)
     elif format_ == "markdown":
-        from bn_conformance.diff.show import markdown
+        from bn_conformance.diff.rendering import markdown
 
         emit(markdown(found), output)
     elif format_ == "html":
-        from bn_conformance.report.differences import render
+        from bn_conformance.diff.html import render
 
         emit(render(found), output)
     else:
         from rich.console import Console
 
-        from bn_conformance.diff.show import print_diff
+        from bn_conformance.diff.rendering import print_diff
 
         if output and output != "-":
             with open_output(output) as file:

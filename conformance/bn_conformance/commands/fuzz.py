@@ -15,17 +15,17 @@ from typing import Any
 
 import click
 
-from bn_conformance.case import Case, unsupported_reason
-from bn_conformance.cases import all_cases
-from bn_conformance.commands.kinds import target_of
+from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.document import Regression, RegressionError, named, read_all, write
 from bn_conformance.commands.probe import one_implementation
-from bn_conformance.explain import explain, one_line
-from bn_conformance.fuzz.document import Regression, RegressionError, named, read_all, write
-from bn_conformance.implementations import Implementation
-from bn_conformance.outcomes import Verdict
-from bn_conformance.plan import Options, Plan
-from bn_conformance.results import Item
-from bn_conformance.runner import Runner
+from bn_conformance.commands.wrappers import target_of
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.matrix.plan import Options, Plan
+from bn_conformance.matrix.runner import Runner
+from bn_conformance.report.failure import explain, one_line
+from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.records import Item
 
 NOTHING_FOUND, VIOLATION, NOTHING_JUDGED = 0, 1, 3
 
@@ -107,7 +107,7 @@ def _plan(
     timeout: float,
     in_process: bool,
 ) -> Plan:
-    from bn_conformance.known_faults import KnownFaultsError, load, shipped
+    from bn_conformance.implementations.known_faults import KnownFaultsError, load, shipped
 
     try:
         faults = (*shipped(), *(fault for path in known_faults for fault in load(path)))
@@ -179,7 +179,7 @@ def _draw(
 
 
 def _excluded(wanted: Sequence[str]) -> frozenset[str]:
-    from bn_reference.clauses import clauses
+    from bn_reference.specification.clauses import clauses
 
     found = frozenset(id_ for id_, clause in clauses().items() if id_ in wanted or clause.family in wanted)
     for name in wanted:
@@ -243,7 +243,7 @@ def _known(plan: Plan, implementation: Implementation, case: Case) -> str:
 
 def _shown(case: Case, item: Item, path: str, address: str) -> str:
     """The violation in words, the steps, and code to paste."""
-    from bn_conformance.show import describe
+    from bn_conformance.commands.case_page import describe
 
     lines = [explain(item, case, path)]
     if item.explained_by:

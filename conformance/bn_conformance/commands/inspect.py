@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bn_conformance.cases import all_cases, large_cases
-from bn_reference.clauses import clauses as all_clauses
+from bn_conformance.catalogue import all_cases, large_cases
+from bn_reference.specification.clauses import clauses as all_clauses
 
 NARROWEST_TABLE = 80
 """Columns below which a table is not squeezed further: a name cut short is worse than a line that wraps."""
@@ -28,7 +28,7 @@ def list_(cases: bool, clauses: bool, clause: tuple[str, ...]) -> int:
 
 
 def _list_cases(clause: tuple[str, ...]) -> None:
-    from bn_conformance.plan import PlanError, select_cases
+    from bn_conformance.matrix.plan import PlanError, select_cases
 
     try:
         selected = select_cases(clause, ())
@@ -47,7 +47,7 @@ def _list_implementations() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from bn_conformance.implementations import registered
+    from bn_conformance.implementations.registry import registered
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("implementation", "status", "group"):
@@ -63,7 +63,7 @@ def _list_implementations() -> None:
 
 def show(case: str, implementation: str) -> int:
     """Print a case: what it tests, its data, and code to paste."""
-    from bn_conformance.show import describe
+    from bn_conformance.commands.case_page import describe
 
     if case.endswith(".json"):
         click.echo(_described_file(case, implementation))
@@ -78,8 +78,8 @@ def show(case: str, implementation: str) -> int:
 
 
 def _described_file(path: str, implementation: str) -> str:
-    from bn_conformance.fuzz.document import RegressionError, read
-    from bn_conformance.show import describe
+    from bn_conformance.catalogue.document import RegressionError, read
+    from bn_conformance.commands.case_page import describe
 
     try:
         return describe(read(path), implementation, path)

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import click
 
-from bn_conformance.power import ROBUST, Power, judged_cases, measure
-from bn_reference.clauses import families
+from bn_conformance.mutation.power import ROBUST, Power, judged_cases, measure
 from bn_reference.deviations import catalogue
+from bn_reference.specification.clauses import families
 
 CAUGHT, SURVIVORS = 0, 1
 
 
 def power(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, format_: str, output: str) -> int:
     """Measure, print the kill matrix, and say which deviations survive."""
-    from bn_conformance.plan import PlanError
+    from bn_conformance.matrix.plan import PlanError
 
     names = [name for name in catalogue() if not deviations or any(fnmatch.fnmatch(name, one) for one in deviations)]
     if not names:

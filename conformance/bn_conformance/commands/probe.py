@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import click
 
-from bn_conformance.host import Host, LayerError
-from bn_conformance.implementations import OK, Implementation, UnknownImplementation, find
-from bn_conformance.isolated import IsolatedHost
-from bn_conformance.known_faults import KnownFaultsError, load, shipped
+from bn_conformance.hosting.host import Host, LayerError
+from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.known_faults import KnownFaultsError, load, shipped
+from bn_conformance.implementations.registry import OK, Implementation, UnknownImplementation, find
 from bn_conformance.probe.finding import exit_code
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.process import Process
-from bn_conformance.targets import TargetError
+from bn_conformance.targets.loading import TargetError
 
 
 def one_implementation(name: str, device: str = "cpu") -> Implementation:
@@ -82,10 +82,10 @@ def probe(
     convention: tuple[str, ...] = (),
 ) -> int:
     """Measure, print, and say by the exit code whether the declaration holds."""
-    from bn_conformance.commands.kinds import target_of
+    from bn_conformance.commands.wrappers import target_of
     from bn_conformance.probe.probing import probe as run_probe
     from bn_conformance.probe.probing import with_known
-    from bn_conformance.probe.show import print_findings, to_json
+    from bn_conformance.probe.terminal import print_findings, to_json
 
     subject = one_implementation(target_of(implementation, kind, convention), device)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bn_conformance.results import Results, ResultsError, read, write
+from bn_conformance.results.file import Results, ResultsError, read, write
 
 SUFFIXES = {"html": ".html", "markdown": ".md"}
 
@@ -57,8 +57,8 @@ def compare(old: str, new: str) -> int:
     """Print what changed; 1 where the new results are worse."""
     from rich.console import Console
 
-    from bn_conformance.compare import compare as compare_results
-    from bn_conformance.compare import print_comparison
+    from bn_conformance.report.compare import compare as compare_results
+    from bn_conformance.report.compare import print_comparison
 
     comparison = compare_results(_read(old), _read(new))
     print_comparison(comparison, Console())
@@ -67,7 +67,7 @@ def compare(old: str, new: str) -> int:
 
 def merge(results: tuple[str, ...], output: str) -> int:
     """Merge results files into one."""
-    from bn_conformance.merge import merge as merge_results
+    from bn_conformance.results.merge import merge as merge_results
 
     try:
         records = merge_results([_read(path) for path in results])

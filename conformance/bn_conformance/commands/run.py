@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bn_conformance.recorder import NOT_JUDGED, USAGE
+from bn_conformance.matrix.recorder import NOT_JUDGED, USAGE
 
 _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
 
@@ -72,8 +72,8 @@ def run(
 
 def check(target: str, kind: str, convention: tuple[str, ...], **options: Any) -> int:
     """Judge one implementation and explain what fails; code of a kind is told what else it matches."""
-    from bn_conformance.commands.kinds import check_kind, target_of
-    from bn_conformance.targets import kind_of
+    from bn_conformance.commands.wrappers import check_kind, target_of
+    from bn_conformance.targets.loading import kind_of
 
     target = target_of(target, kind, convention)
     if kind_of(target) is None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from bn_conformance.cases import all_cases, large_cases
-from bn_conformance.explain import explain, one_line
-from bn_conformance.outcomes import Threshold, Verdict
-from bn_conformance.vectors.conventions import UnknownConvention, name_of
+from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.report.failure import explain, one_line
+from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.vectors.named_conventions import UnknownConvention, name_of
 from bn_conformance.vectors.selection import MEMORY_CLAUSES
 
 SHOWN = 6
@@ -58,7 +58,7 @@ def _convention(implementation: str, settings: tuple[str, ...]) -> str:
 
 
 def _selected(clauses: tuple[str, ...], cases: tuple[str, ...]) -> list[str]:
-    from bn_conformance.plan import PlanError, select_cases
+    from bn_conformance.matrix.plan import PlanError, select_cases
 
     try:
         return select_cases(clauses, cases)
@@ -69,7 +69,7 @@ def _selected(clauses: tuple[str, ...], cases: tuple[str, ...]) -> list[str]:
 def check(file: str, level: str) -> int:
     """Judge a file of results and explain what fails."""
     from bn_conformance.vectors.check import check as check_file
-    from bn_conformance.vectors.records import RecordError
+    from bn_conformance.vectors.submissions import RecordError
 
     try:
         report = check_file(file, Threshold(level))

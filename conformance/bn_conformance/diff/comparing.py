@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bn_conformance.diff.effects import Felt, feel
+from bn_conformance.conventions.effects import Effect, convention_effects
+from bn_conformance.diff.consequences import Felt, feel
 from bn_conformance.diff.parties import Party
 from bn_conformance.diff.recipe import Step, snippet, steps
 from bn_conformance.diff.verifying import Verification, verify
-from bn_conformance.host import Host
+from bn_conformance.hosting.host import Host
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.report.effects import Effect, convention_effects
-from bn_conformance.report.text import plain
-from bn_reference.convention import CHOICES
+from bn_conformance.text import plain
+from bn_reference.specification.convention import CHOICES
 
 VERIFIED, FAILED = 0, 1
 """Exit codes."""

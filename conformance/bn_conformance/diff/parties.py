@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention
-from bn_conformance.deviant import EVERYTHING
-from bn_conformance.implementations import Implementation
-from bn_conformance.targets import is_target
-from bn_reference.config import LayerConfig
-from bn_reference.running import eps_of, weights_of
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.targets.loading import is_target
+from bn_reference.definition.running import eps_of, weights_of
+from bn_reference.specification.config import LayerConfig
 
 WITHOUT_EPS, WITHOUT_MOMENTUM = 1e-3, 0.01
 """eps, and the weight of the new statistic, that a side without defaults is given."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from bn_conformance.adapter import Convention
 from bn_conformance.diff.parties import Party
-from bn_conformance.report.text import one_line
-from bn_reference.quad import Quad
+from bn_conformance.text import one_line
+from bn_reference.arithmetic.quad import Quad
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from bn_conformance.cases.recipes import Recipe, seed_of
 from bn_conformance.diff.parties import Party
 from bn_conformance.diff.recipe import converted_variance
-from bn_conformance.host import HostLost, LayerError
+from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.probe.laboratory import CHANNELS, BadAnswer, Laboratory, Subject
-from bn_conformance.recipes import Recipe, seed_of
-from bn_reference.golden import Statistics
-from bn_reference.grades import DEGRADED, STABLE
-from bn_reference.quad import Quad, to_float64, to_quad
+from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
+from bn_reference.definition.state import Statistics
+from bn_reference.specification.grades import DEGRADED, STABLE
 
 COUNT, TRAINED, LATER = 16, 8, 4
 """Values a channel, training steps before the conversion, and after it."""

@@ -13,10 +13,10 @@ from hypothesis import seed as seeded
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
-from bn_conformance import outcomes
-from bn_conformance.case import Case
-from bn_conformance.outcomes import Verdict
-from bn_conformance.results import Item
+from bn_conformance.cases.model import Case
+from bn_conformance.results import outcomes
+from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.records import Item
 
 ROUND = 500
 """Cases that Hypothesis draws in one go; it remembers all of them, which takes memory and time."""

@@ -15,7 +15,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bn_conformance.adapter import CUMULATIVE, Capabilities, LayerConfig
-from bn_conformance.case import (
+from bn_conformance.cases.masks import Mask
+from bn_conformance.cases.model import (
     EVERYTHING,
     SECOND_ORDER,
     Batch,
@@ -28,11 +29,10 @@ from bn_conformance.case import (
     SetStatistics,
     Step,
 )
-from bn_conformance.fuzz.document import named
+from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.views import VIEWS
+from bn_conformance.catalogue.document import named
 from bn_conformance.fuzz.tagging import clauses_of, is_special
-from bn_conformance.masks import Mask
-from bn_conformance.recipes import Recipe
-from bn_conformance.views import VIEWS
 
 Draw = Any
 """What Hypothesis hands to a composite strategy."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from bn_conformance.adapter import CUMULATIVE, LayerConfig
-from bn_conformance.case import Batch, Freeze, Reload, SetParameters, Step
-from bn_conformance.recipes import Recipe
+from bn_conformance.cases.model import Batch, Freeze, Reload, SetParameters, Step
+from bn_conformance.cases.recipes import Recipe
 
 LARGE = 10.0
 """Mean over deviation from where data are called data of a large mean."""

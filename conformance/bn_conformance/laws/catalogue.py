@@ -12,10 +12,10 @@ from bn_conformance.adapter import Array
 from bn_conformance.laws.claims import ROWS, Claim, Outcome, agree, vanishes
 from bn_conformance.laws.differences import differences, steps
 from bn_conformance.laws.running import Setup
-from bn_reference.bounds import Bound
-from bn_reference.grades import Grade
-from bn_reference.graph import forward, sum_of
-from bn_reference.quad import quietly
+from bn_reference.arithmetic.quad import quietly
+from bn_reference.bounds.batch import Bound
+from bn_reference.definition.graph import forward, sum_of
+from bn_reference.specification.grades import Grade
 
 SHIFTS = (4.0, -2.0, 8.0)
 """What is added to the channels, in turn: exact with the coarse data of the cases in every format."""

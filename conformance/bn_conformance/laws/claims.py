@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_conformance.adapter import Array, Convention
-from bn_conformance.host import Returned
-from bn_conformance.judge import shape_and_dtype_fault
+from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.comparison.array import shape_and_dtype_fault
+from bn_conformance.hosting.host import Returned
 from bn_conformance.laws.running import Ran
-from bn_conformance.recipes import dtype_of
-from bn_reference.bounds import Bound
-from bn_reference.channels import channels_first
-from bn_reference.golden import Expected, Formats, Golden, Parameters, Statistics
-from bn_reference.grades import STABLE, Grade
-from bn_reference.quad import Quad, to_float64, to_quad
+from bn_reference.arithmetic.channels import channels_first
+from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
+from bn_reference.bounds.batch import Bound
+from bn_reference.definition.state import Formats, Parameters, Statistics
+from bn_reference.golden.expected import Expected
+from bn_reference.golden.golden import Golden
+from bn_reference.specification.grades import STABLE, Grade
 
 Allowed = Callable[[Grade], Bound]
 

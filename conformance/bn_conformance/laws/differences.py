@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from bn_conformance.cases.recipes import uniform
 from bn_conformance.laws.claims import Claim, Outcome, vanishes
 from bn_conformance.laws.running import Setup
-from bn_conformance.recipes import uniform
-from bn_reference.bounds import Bound
-from bn_reference.formats import format_of
-from bn_reference.grades import Grade
-from bn_reference.graph import sum_of
-from bn_reference.quad import to_quad
+from bn_reference.arithmetic.formats import format_of
+from bn_reference.arithmetic.quad import to_quad
+from bn_reference.bounds.batch import Bound
+from bn_reference.definition.graph import sum_of
+from bn_reference.specification.grades import Grade
 
 PARAMETER_STEP = 0.25
 """Step of gamma and beta, in which y is affine: any step does that is exact."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bn_conformance import outcomes
 from bn_conformance.adapter import Convention
-from bn_conformance.case import Case
-from bn_conformance.case_data import CaseData
-from bn_conformance.host import Host
-from bn_conformance.judge import judge
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.tensors import CaseData
+from bn_conformance.comparison.array import judge
+from bn_conformance.hosting.host import Host
 from bn_conformance.laws.catalogue import LAWS, Law
 from bn_conformance.laws.claims import NoNumbers, Outcome
 from bn_conformance.laws.running import Ran, base_of, run
-from bn_conformance.results import Quantity
-from bn_reference.golden import Expected
+from bn_conformance.results import outcomes
+from bn_conformance.results.records import Quantity
+from bn_reference.golden.expected import Expected
 
 
 def observe_laws(

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.case import Batch, Case, SetStatistics
-from bn_conformance.case_data import CaseData
-from bn_conformance.host import BackwardResult, Call, Host, Returned
-from bn_conformance.recipes import dtype_of
-from bn_reference.channels import channels_back, channels_first
+from bn_conformance.cases.model import Batch, Case, SetStatistics
+from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.cases.tensors import CaseData
+from bn_conformance.hosting.host import BackwardResult, Call, Host, Returned
+from bn_reference.arithmetic.channels import channels_back, channels_first
 
 
 class InexactData(Exception):

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.cases.build import formats_slug
-from bn_conformance.judge import judge
-from bn_conformance.outcomes import WRONG
+from bn_conformance.catalogue.build import formats_slug
+from bn_conformance.comparison.array import judge
 from bn_conformance.probe.comparing import fault, observed
 from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject
-from bn_reference.bounds import Precision
-from bn_reference.golden import Golden, Statistics
-from bn_reference.grades import DEGRADED, TIGHT, path_length
-from bn_reference.quad import Quad, to_quad
-from bn_reference.running import bessel, weights_of
+from bn_conformance.results.outcomes import WRONG
+from bn_reference.arithmetic.quad import Quad, to_quad
+from bn_reference.bounds.batch import Precision
+from bn_reference.definition.running import bessel, weights_of
+from bn_reference.definition.state import Statistics
+from bn_reference.golden.golden import Golden
+from bn_reference.specification.grades import DEGRADED, TIGHT, path_length
 
 OFFSETS = (0.0, 16.0, 256.0, 4096.0, 16384.0)
 """Means, in deviations of the data."""

@@ -13,9 +13,9 @@ from bn_conformance.probe.comparing import compared, fault, observed
 from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.fitting import choose, name, values_of
 from bn_conformance.probe.laboratory import MOMENTUM, BadAnswer, Laboratory, Subject
-from bn_reference.convention import CHOICES
-from bn_reference.golden import Statistics
-from bn_reference.grades import STABLE
+from bn_reference.definition.state import Statistics
+from bn_reference.specification.convention import CHOICES
+from bn_reference.specification.grades import STABLE
 
 BATCHES = ((1.0, 1.0), (-3.0, 2.0), (6.0, 0.5))
 """Offset and scale of the batches of a trajectory: their means and variances have nothing in common."""

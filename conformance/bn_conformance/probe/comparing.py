@@ -7,7 +7,7 @@ from typing import Any
 
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import Laboratory
-from bn_reference.convention import CHOICES
+from bn_reference.specification.convention import CHOICES
 
 NOTHING_FITS = "nothing declarable"
 

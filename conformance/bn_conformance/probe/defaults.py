@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.host import LayerError
+from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.hosting.host import LayerError
 from bn_conformance.probe.comparing import compared, fault, observed, shown
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import CHANNELS, COUNT, Laboratory, Subject
-from bn_conformance.recipes import Recipe, seed_of
-from bn_reference.grades import STABLE
-from bn_reference.quad import Quad, to_quad
-from bn_reference.running import eps_of, weights_of
+from bn_reference.arithmetic.quad import Quad, to_quad
+from bn_reference.definition.running import eps_of, weights_of
+from bn_reference.specification.grades import STABLE
 
 SCALES = 2.0 ** -np.arange(1, 5 * CHANNELS, 5)
 """Deviations of the channels: one of them is small beside any usual eps."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.host import LayerError
+from bn_conformance.hosting.host import LayerError
 from bn_conformance.probe.comparing import fault, observed
 from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.fitting import misfit

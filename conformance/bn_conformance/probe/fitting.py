@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.judge import judge
-from bn_conformance.outcomes import NOT_JUDGED, WRONG
-from bn_reference.golden import Expected
+from bn_conformance.comparison.array import judge
+from bn_conformance.results.outcomes import NOT_JUDGED, WRONG
+from bn_reference.golden.expected import Expected
 
 K = TypeVar("K", bound=Hashable)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bn_conformance.cases.build import formats_slug
+from bn_conformance.catalogue.build import formats_slug
 from bn_conformance.probe.averages import BATCHES
 from bn_conformance.probe.comparing import compared, fault, observed
 from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.fitting import choose
 from bn_conformance.probe.laboratory import Laboratory, Unmeasurable
-from bn_reference.convention import CHOICES
-from bn_reference.golden import Formats
-from bn_reference.grades import STABLE
+from bn_reference.definition.state import Formats
+from bn_reference.specification.convention import CHOICES
+from bn_reference.specification.grades import STABLE
 
 AWKWARD = 0.1
 """eps and momentum that float32 cannot hold, nor 1 - momentum."""

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, Capabilities, Convention, LayerConfig
-from bn_conformance.host import Host, HostLost, Returned
-from bn_conformance.recipes import Recipe, dtype_of, seed_of
-from bn_conformance.wire import NotAnArray
-from bn_reference.channels import channels_first
-from bn_reference.golden import Golden, Parameters, Statistics
-from bn_reference.quad import Quad, to_quad
+from bn_conformance.cases.recipes import Recipe, dtype_of, seed_of
+from bn_conformance.hosting.host import Host, HostLost, Returned
+from bn_conformance.hosting.wire import NotAnArray
+from bn_reference.arithmetic.channels import channels_first
+from bn_reference.arithmetic.quad import Quad, to_quad
+from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.golden.golden import Golden
 
 CHANNELS, COUNT = 6, 8
 EPS, MOMENTUM = 0.25, 0.25

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.judge import judge
-from bn_conformance.outcomes import EXACT
+from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.comparison.array import judge
 from bn_conformance.probe.comparing import compared, fault, observed
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.fitting import choose
 from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject, Unmeasurable
-from bn_conformance.recipes import Recipe, seed_of
-from bn_reference.golden import Expected, Statistics
-from bn_reference.grades import STABLE, TIGHT
-from bn_reference.quad import Quad, to_quad
+from bn_conformance.results.outcomes import EXACT
+from bn_reference.arithmetic.quad import Quad, to_quad
+from bn_reference.definition.state import Statistics
+from bn_reference.golden.expected import Expected
+from bn_reference.specification.grades import STABLE, TIGHT
 
 INSIDE = "inside the root, once"
 FAR = 8192.0

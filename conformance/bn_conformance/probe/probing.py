@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from bn_conformance.cases import all_cases
-from bn_conformance.host import HostLost, LayerError
-from bn_conformance.implementations import Implementation
-from bn_conformance.known_faults import KnownFault
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.implementations.known_faults import KnownFault
+from bn_conformance.implementations.registry import Implementation
 from bn_conformance.probe import accuracy, averages, defaults, edges, formats, outputs
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import BadAnswer, Laboratory, Unmeasurable

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, Verdict, outcome_rank
 from bn_conformance.report.levels import KINDS, Kind, Mark, gravity, kind_of, mark
-from bn_conformance.results import CaseInfo, Item, Quantity
+from bn_conformance.results.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, Verdict, outcome_rank
+from bn_conformance.results.records import CaseInfo, Item, Quantity
 
 
 def badness(quantity: Quantity) -> tuple[int, float]:

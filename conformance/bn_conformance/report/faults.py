@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bn_conformance.outcomes import outcome_rank
 from bn_conformance.report.entries import Entry
-from bn_conformance.report.text import one_line
+from bn_conformance.results.outcomes import outcome_rank
+from bn_conformance.text import one_line
 
 _DIGITS = re.compile(r"\d+")
 

@@ -17,14 +17,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bn_conformance.report import text
-from bn_conformance.report.conventions import conventions
-from bn_conformance.report.effects import METHOD
+from bn_conformance import text
+from bn_conformance.conventions.effects import METHOD
+from bn_conformance.report.convention_table import conventions
 from bn_conformance.report.levels import KINDS, readable
 from bn_conformance.report.offsets import offset_plot
 from bn_conformance.report.plots import STRIP_WIDTH, axis_of, by_dtype, ratio_of, strip
 from bn_conformance.report.summary import Summary, summarise
-from bn_conformance.results import Results
+from bn_conformance.results.file import Results
 
 
 @dataclass(frozen=True)

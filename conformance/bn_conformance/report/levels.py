@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bn_conformance.outcomes import NOT_JUDGED, Verdict, outcome_rank
+from bn_conformance.results.outcomes import NOT_JUDGED, Verdict, outcome_rank
 
 
 @dataclass(frozen=True)

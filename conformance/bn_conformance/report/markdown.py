@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bn_conformance.outcomes import Verdict
-from bn_conformance.report.conventions import conventions
+from bn_conformance.report.convention_table import conventions
 from bn_conformance.report.entries import Tally
 from bn_conformance.report.faults import Fault
 from bn_conformance.report.levels import readable
 from bn_conformance.report.summary import Summary, summarise
-from bn_conformance.report.text import counted, number, one_line
-from bn_conformance.results import Results
+from bn_conformance.results.file import Results
+from bn_conformance.results.outcomes import Verdict
+from bn_conformance.text import counted, number, one_line
 
 MOST_ROWS = 50
 """Rows of failures that are listed; GitHub refuses a summary of more than a mebibyte."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log10
 
-from bn_conformance.outcomes import NOT_JUDGED
 from bn_conformance.report.plots import DTYPES, axis_of, ratio_of
 from bn_conformance.report.summary import Summary
+from bn_conformance.results.outcomes import NOT_JUDGED
 
 WIDTH, HEIGHT = 200, 120
 """Size of the area of a panel that holds the data."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import ceil, inf, isfinite, isnan, log10
 from statistics import median
 
-from bn_conformance.outcomes import NOT_JUDGED
 from bn_conformance.report.entries import Entry
-from bn_conformance.report.text import number
+from bn_conformance.results.outcomes import NOT_JUDGED
+from bn_conformance.text import number
 
 LOWEST = -4
 """Decade at which the axes of ratios begin; smaller ratios, and exact results, are drawn there."""

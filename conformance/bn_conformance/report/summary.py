@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
 
-from bn_conformance.outcomes import MISSING, UNSUPPORTED, Verdict
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.faults import Fault, Group, faults, grouped
-from bn_conformance.report.text import counted, one_line
-from bn_conformance.results import CaseInfo, ClauseInfo, Environment, Item, Results, split_id
+from bn_conformance.results.file import Results, split_id
+from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, Verdict
+from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item
+from bn_conformance.text import counted, one_line
 
 
 def _but(verdicts: Counter[str]) -> str:

@@ -9,13 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bn_conformance.outcomes import MISSING, Verdict
 from bn_conformance.report.entries import Tally
 from bn_conformance.report.faults import Fault
 from bn_conformance.report.levels import KINDS, readable
 from bn_conformance.report.summary import Implementation, Summary, summarise
-from bn_conformance.report.text import counted, element, exact_number, number, one_line, plain
-from bn_conformance.results import Results
+from bn_conformance.results.file import Results
+from bn_conformance.results.outcomes import MISSING, Verdict
+from bn_conformance.text import counted, element, exact_number, number, one_line, plain
 
 MOST_FAULTS = 20
 """Faults that are shown of each verdict; the reports have all."""

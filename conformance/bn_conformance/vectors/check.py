@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bn_conformance import outcomes
-from bn_conformance.case import Case
-from bn_conformance.cases import all_cases
-from bn_conformance.goldens import Goldens
-from bn_conformance.local_host import LocalHost
-from bn_conformance.outcomes import Threshold, Verdict
-from bn_conformance.results import Item, Quantity
-from bn_conformance.run_case import Policy, run_case
-from bn_conformance.vectors.conventions import DEFAULT, UnknownConvention, convention_named
-from bn_conformance.vectors.records import Problem, Record, RecordError, read
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.item import Policy, run_case
+from bn_conformance.results import outcomes
+from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.records import Item, Quantity
+from bn_conformance.vectors.named_conventions import DEFAULT, UnknownConvention, convention_named
 from bn_conformance.vectors.replay import ReplayAdapter, shape_of
 from bn_conformance.vectors.selection import lacking, owed
-from bn_reference.clauses import clauses
+from bn_conformance.vectors.submissions import Problem, Record, RecordError, read
+from bn_reference.specification.clauses import clauses
 
 Group = dict[tuple[int, str], Record]
 

@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bn_conformance.case import Case
-from bn_conformance.goldens import Goldens
-from bn_conformance.vectors.conventions import DEFAULT
-from bn_conformance.vectors.document import Document, document
+from bn_conformance.cases.model import Case
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.vectors.golden_document import Document, document
+from bn_conformance.vectors.named_conventions import DEFAULT
 
 FOLDER = "vectors"
 """Folder of `bn_reference` that holds the schema and the core set."""

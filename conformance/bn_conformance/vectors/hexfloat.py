@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bn_reference.quad import Quad, quietly, round_to, to_quad
+from bn_reference.arithmetic.quad import Quad, quietly, round_to, to_quad
 
 BOUND_BITS = 16
 """Significant bits of a bound in a file: a readable number, smaller than the bound by less than one part in 2**15."""

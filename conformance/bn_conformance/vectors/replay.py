@@ -7,12 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.adapter import Adapter, Array, Convention, Gradients, Layer, LayerConfig, RunningStatistics
-from bn_conformance.case import Case
-from bn_conformance.recipes import dtype_of
-from bn_conformance.vectors.records import Record
-from bn_reference.golden import Formats, Statistics
-from bn_reference.quad import round_to, to_quad
+from bn_conformance.adapter import (
+    Adapter,
+    Array,
+    Convention,
+    Gradients,
+    Layer,
+    LayerConfig,
+    RunningStatistics,
+)
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.vectors.submissions import Record
+from bn_reference.arithmetic.quad import round_to, to_quad
+from bn_reference.definition.state import Formats, Statistics
 
 Given = Mapping[tuple[int, str], Record]
 """Records of one case under one convention, by step and quantity."""

@@ -9,9 +9,18 @@ from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from bn_conformance.adapter import LayerConfig
-from bn_conformance.case import EVERYTHING, Batch, Case, Freeze, Parameters, Reload, SetParameters, SetStatistics
-from bn_conformance.vectors.conventions import DEFAULT, NAMED
-from bn_reference.clauses import families
+from bn_conformance.cases.model import (
+    EVERYTHING,
+    Batch,
+    Case,
+    Freeze,
+    Parameters,
+    Reload,
+    SetParameters,
+    SetStatistics,
+)
+from bn_conformance.vectors.named_conventions import DEFAULT, NAMED
+from bn_reference.specification.clauses import families
 
 CORE_VALUES = 2000
 """A case with more values in its tensors is not in the core set."""

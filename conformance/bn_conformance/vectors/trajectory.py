@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bn_conformance.adapter import Array, Convention
-from bn_conformance.case import Batch, Case, Freeze, SetParameters, SetStatistics, Step
-from bn_conformance.case_data import BatchData
-from bn_conformance.goldens import Goldens, StepGolden
-from bn_conformance.recipes import dtype_of
-from bn_reference.golden import Expected, Formats, Statistics
-from bn_reference.grades import STABLE
-from bn_reference.running import Weights, weights_of
+from bn_conformance.cases.model import Batch, Case, Freeze, SetParameters, SetStatistics, Step
+from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.cases.tensors import BatchData
+from bn_conformance.judging.goldens import Goldens, StepGolden
+from bn_reference.definition.running import Weights, weights_of
+from bn_reference.definition.state import Formats, Statistics
+from bn_reference.golden.expected import Expected
+from bn_reference.specification.grades import STABLE
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Deviations: named ways to be wrong, each a small change of the plain layer (`bn_reference.plain`).
+"""Deviations: named ways to be wrong, each a small change of the plain layer (`bn_reference.layer.layer`).
 
 A deviation serves twice. The suite is switched to each one to prove that some case catches it, and a failing
 implementation is diagnosed by the deviation whose numbers are its numbers. The modules of this package hold the
@@ -13,8 +13,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from bn_reference.convention import Convention
-from bn_reference.plain import PlainLayer
+from bn_reference.layer.layer import PlainLayer
+from bn_reference.specification.convention import Convention
 
 MODULES: tuple[str, ...] = (
     "forward",

@@ -17,7 +17,7 @@ from bn_reference.deviations.rounding import (
     through,
     through_bfloat16,
 )
-from bn_reference.plain import Array, PlainLayer, Saved
+from bn_reference.layer.layer import Array, PlainLayer, Saved
 
 # One-pass variances, in the arithmetic of the format.
 

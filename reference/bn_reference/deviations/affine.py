@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.plain import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
 
 Change = Callable[[PlainLayer, Array, Array], tuple[Array, Array]]
 

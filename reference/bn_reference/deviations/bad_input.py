@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, PlainLayer
+from bn_reference.layer.layer import Array, PlainLayer
 
 Shape = tuple[int, ...]
 

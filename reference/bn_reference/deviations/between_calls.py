@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from bn_reference.definition.graph import RowGradients
+from bn_reference.definition.second_order import SecondOrder
 from bn_reference.deviations import deviation
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, Mode, PlainLayer, Saved
-from bn_reference.second_order import SecondOrder
+from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
 
 # Between a forward and its backward.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bn_reference.deviations import deviation
-from bn_reference.plain import PlainLayer
+from bn_reference.layer.layer import PlainLayer
 
 
 def _choice(name: str, sentence: str, effect: str, link: str = "", **convention: Any) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.config import CUMULATIVE
+from bn_reference.definition.running import Weights
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT16, FLOAT32, FLOAT64, through
-from bn_reference.plain import Array, PlainLayer
-from bn_reference.running import Weights
+from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.specification.config import CUMULATIVE
 
 Where = Callable[[PlainLayer], bool]
 Change = Callable[..., Any]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bn_reference.config import CUMULATIVE
+from bn_reference.definition.running import Weights, weights_of
 from bn_reference.deviations import deviation
-from bn_reference.plain import Array, PlainLayer
-from bn_reference.running import Weights, weights_of
+from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.specification.config import CUMULATIVE
 
 _ZERO_DEBIAS = {"debiasing": "zero-debias"}
 _EARLY = "models that are evaluated early, or trained for few steps, use wrong statistics"

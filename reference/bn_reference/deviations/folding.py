@@ -9,7 +9,7 @@ import numpy as np
 
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT32, FLOAT64, through, to_bits
-from bn_reference.plain import Array, Mode, PlainLayer
+from bn_reference.layer.layer import Array, Mode, PlainLayer
 
 Change = Callable[[PlainLayer, Array], Array]
 

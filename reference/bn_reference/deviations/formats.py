@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT16, FLOAT32, FLOAT64, through, through_bfloat16, to_bits
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
 
 # Results of another dtype or shape.
 

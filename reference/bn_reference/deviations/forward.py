@@ -9,7 +9,7 @@ import numpy as np
 
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT16, through
-from bn_reference.plain import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
 
 
 @deviation(

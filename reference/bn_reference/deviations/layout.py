@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bn_reference.channels import channels_first, per_channel
+from bn_reference.arithmetic.channels import channels_first, per_channel
 from bn_reference.deviations import deviation
-from bn_reference.plain import Array, Mode, PlainLayer
+from bn_reference.layer.layer import Array, Mode, PlainLayer
 
 # Axes that are reduced.
 

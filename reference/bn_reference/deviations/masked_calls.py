@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from bn_reference.definition.graph import RowGradients
+from bn_reference.definition.running import Weights
 from bn_reference.deviations import deviation
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, PlainLayer, Saved
-from bn_reference.plain_second import Twice
-from bn_reference.running import Weights
+from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.second_order import Twice
 
 
 @deviation("frozen-layer-trains-with-mask", clause="STATE-3", effect="fine-tuning on padded data moves statistics")

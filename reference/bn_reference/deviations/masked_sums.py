@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.plain import Array, PlainLayer
+from bn_reference.layer.layer import Array, PlainLayer
 
 
 @deviation("masked-sum-by-difference", clause="MASK-6", effect="huge padding takes every digit of the statistics")

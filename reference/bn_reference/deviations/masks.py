@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.plain import Array, PlainLayer, Saved
+from bn_reference.layer.layer import Array, PlainLayer, Saved
 
 # Which positions count.
 

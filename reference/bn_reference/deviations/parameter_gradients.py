@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, PlainLayer, Saved
+from bn_reference.layer.layer import Array, PlainLayer, Saved
 
 
 def _dgamma_from(name: str, sentence: str, effect: str, change: Callable[..., Array]) -> None:

@@ -1,4 +1,4 @@
-"""Deviations of the second order: terms of `bn_reference.plain_second` that are missing, doubled or wrongly signed."""
+"""Deviations of the second order: terms of `layer.second_order` that are missing, doubled or wrongly signed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.plain import Array, PlainLayer
-from bn_reference.plain_second import Twice
+from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.second_order import Twice
 
 _EFFECT = "gradient penalties and meta-learning pull the wrong way, and nothing else shows"
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, PlainLayer, Saved
+from bn_reference.layer.layer import Array, PlainLayer, Saved
 
 # Freezing and loading.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT32, FLOAT64, through
-from bn_reference.plain import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
 
 FEW = 65536
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.config import CUMULATIVE
+from bn_reference.definition.running import Weights
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT16, through
-from bn_reference.plain import Array, PlainLayer
-from bn_reference.running import Weights
+from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.specification.config import CUMULATIVE
 
 # What they take in.
 

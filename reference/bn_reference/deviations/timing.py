@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.graph import RowGradients
-from bn_reference.plain import Array, PlainLayer, Saved
+from bn_reference.layer.layer import Array, PlainLayer, Saved
 
 
 @deviation(

@@ -15,15 +15,15 @@ from rich.console import Console
 
 from bn_conformance.adapter import Convention
 from bn_conformance.commands.diff import diff as command
-from bn_conformance.deviant import EVERYTHING, PlainAdapter
 from bn_conformance.diff import recipe, verifying
 from bn_conformance.diff.comparing import Diff, compare
+from bn_conformance.diff.html import render
 from bn_conformance.diff.parties import Party, PartyError, convention_party
-from bn_conformance.diff.show import markdown, print_diff
-from bn_conformance.local_host import LocalHost
-from bn_conformance.report.differences import render
+from bn_conformance.diff.rendering import markdown, print_diff
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.mutation.mutant import EVERYTHING, PlainAdapter
+from bn_reference.arithmetic.quad import to_float64, to_quad
 from bn_reference.deviations import catalogue
-from bn_reference.quad import to_float64, to_quad
 
 CONVENTIONS: dict[str, dict[str, Any]] = {
     "torch": {},

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bn_conformance.cases import all_cases
+from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.document import read, write
 from bn_conformance.cli import main
-from bn_conformance.fuzz.document import read, write
-from bn_conformance.results import read as read_results
+from bn_conformance.results.file import read as read_results
 
 TEXTBOOK = ("textbook.numpy", "--without", "EDGE-2")
 

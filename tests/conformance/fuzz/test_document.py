@@ -10,12 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bn_conformance.case import Case
-from bn_conformance.cases import all_cases
-from bn_conformance.deviant import EVERYTHING
-from bn_conformance.fuzz import document
-from bn_conformance.fuzz.document import RegressionError, from_json, named, read, read_all, to_json, write
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue import all_cases, document
+from bn_conformance.catalogue.document import (
+    RegressionError,
+    from_json,
+    named,
+    read,
+    read_all,
+    to_json,
+    write,
+)
 from bn_conformance.fuzz.strategies import cases
+from bn_conformance.mutation.mutant import EVERYTHING
 
 CASE = all_cases()["edge/nc/float32/nan-in-training"]
 

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 
 from bn_conformance.adapter import Capabilities
-from bn_conformance.case import Batch, Case, unsupported_reason
-from bn_conformance.cases import all_cases
-from bn_conformance.deviant import EVERYTHING
+from bn_conformance.cases.model import Batch, Case, unsupported_reason
+from bn_conformance.cases.views import VIEWS, realise
+from bn_conformance.catalogue import all_cases
 from bn_conformance.fuzz.search import Found, search
 from bn_conformance.fuzz.strategies import cases
-from bn_conformance.outcomes import CRASHED
-from bn_conformance.power import Bench
-from bn_conformance.results import Item
-from bn_conformance.run_case import lost_item
-from bn_conformance.views import VIEWS, realise
-from bn_reference.clauses import clauses
+from bn_conformance.judging.item import lost_item
+from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.mutation.power import Bench
+from bn_conformance.results.outcomes import CRASHED
+from bn_conformance.results.records import Item
 from bn_reference.deviations import catalogue
+from bn_reference.specification.clauses import clauses
 
 LITTLE = Capabilities(
     dtypes=frozenset({"float64"}),

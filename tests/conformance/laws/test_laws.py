@@ -6,26 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.conformance.judged import adapter_of, failing, goldens, judge_all, lines
-from tests.conformance.test_mistakes import FoldedInSingle, TwoPassInSingle, WelfordInSingle
+from tests.conformance.judging.test_mistakes import FoldedInSingle, TwoPassInSingle, WelfordInSingle
+from tests.support.judged import adapter_of, failing, goldens, judge_all, lines
 
 from bn_conformance.adapter import Convention
-from bn_conformance.case_data import data_of
-from bn_conformance.cases import all_cases
-from bn_conformance.cases.law import COARSE_X, cases
-from bn_conformance.deviant import PlainAdapter
+from bn_conformance.cases.tensors import data_of
+from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.law import COARSE_X, cases
+from bn_conformance.hosting.local import LocalHost
 from bn_conformance.laws.catalogue import LAWS, shuffle
 from bn_conformance.laws.differences import step_of
 from bn_conformance.laws.running import InexactData, base_of
-from bn_conformance.local_host import LocalHost
-from bn_conformance.observation import same
-from bn_conformance.observe import observe
-from bn_conformance.outcomes import Threshold
-from bn_conformance.power import OPPOSITE, Bench, is_caught
-from bn_conformance.results import Item
-from bn_reference.clauses import clauses
+from bn_conformance.mutation.mutant import PlainAdapter
+from bn_conformance.mutation.power import OPPOSITE, Bench, is_caught
+from bn_conformance.observing.observation import same
+from bn_conformance.observing.observe import observe
+from bn_conformance.results.outcomes import Threshold
+from bn_conformance.results.records import Item
 from bn_reference.deviations import catalogue
-from bn_reference.grades import TIGHT
+from bn_reference.specification.clauses import clauses
+from bn_reference.specification.grades import TIGHT
 
 FAMILY = tuple(cases())
 

@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from tests.conformance.good_numpy import EVERYTHING
+from tests.support.good_numpy import EVERYTHING
 
 from bn_conformance.adapter import Capabilities, Convention
-from bn_conformance.cases import all_cases
+from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.probe import Worker
-from bn_conformance.deviant import PlainAdapter
-from bn_conformance.implementations import Implementation
-from bn_conformance.known_faults import KnownFault
-from bn_conformance.local_host import LocalHost
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.implementations.known_faults import KnownFault
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.probe.finding import AGREED, FAILED, FAILING, NOTHING, Finding, Status, exit_code
 from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.probe.probing import probe, with_known
-from bn_conformance.probe.show import print_findings, to_json
-from bn_reference.convention import CHOICES
+from bn_conformance.probe.terminal import print_findings, to_json
 from bn_reference.deviations import catalogue
-from bn_reference.plain import PlainLayer
+from bn_reference.layer.layer import PlainLayer
+from bn_reference.specification.convention import CHOICES
 
 ROOT = Path(__file__).parents[3]
 TEXTBOOK: dict[str, Any] = {
@@ -230,7 +230,7 @@ HOSTILE = {
 
 
 def hostile(name: str, timeout: float = 30.0) -> list[Finding]:
-    implementation = Implementation(name=name, target=f"tests.conformance.hostile:{name}", capabilities=EVERYTHING)
+    implementation = Implementation(name=name, target=f"tests.support.hostile:{name}", capabilities=EVERYTHING)
     worker = Worker(implementation, timeout)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))

@@ -7,10 +7,10 @@ from math import inf, sqrt
 from typing import Any
 
 import pytest
-from tests.conformance.sample_results import FLAX, TENSORFLOW, TEXTBOOK, TORCH
+from tests.support.sample_declarations import FLAX, TENSORFLOW, TEXTBOOK, TORCH
 
-from bn_conformance.report.effects import COUNT, STEPS, Effect, convention_effects
-from bn_reference.convention import CHOICES, Convention
+from bn_conformance.conventions.effects import COUNT, STEPS, Effect, convention_effects
+from bn_reference.specification.convention import CHOICES, Convention
 
 CONVENTIONS = {"torch": TORCH, "tensorflow": TENSORFLOW, "flax": FLAX, "textbook": TEXTBOOK}
 

@@ -8,18 +8,12 @@ from functools import cache
 
 import pytest
 from tests.conformance.report.page import Element, Page
-from tests.conformance.sample_results import (
-    TEXTBOOK,
-    TORCH,
-    case,
-    item,
-    quantity,
-    realistic,
-    results,
-)
+from tests.support.sample_declarations import TEXTBOOK, TORCH
+from tests.support.sample_results import case, item, quantity, realistic, results
 
 from bn_conformance.report.html import render
-from bn_conformance.results import Diagnosis, End, Environment, ResultsError, StaleFault
+from bn_conformance.results.file import ResultsError
+from bn_conformance.results.records import Diagnosis, End, Environment, StaleFault
 
 
 @cache

@@ -11,13 +11,7 @@ from itertools import pairwise
 
 import pytest
 from tests.conformance.report.page import Page
-from tests.conformance.sample_results import (
-    HOSTILE,
-    HOSTILE_NAME,
-    item,
-    realistic,
-    results,
-)
+from tests.support.sample_results import HOSTILE, HOSTILE_NAME, item, realistic, results
 
 from bn_conformance.report.html import render
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.conformance.sample_results import HOSTILE, HOSTILE_TEXT, item, realistic, results
+from tests.support.sample_results import HOSTILE, HOSTILE_TEXT, item, realistic, results
 
 from bn_conformance.report.markdown import escape, render
-from bn_conformance.results import ResultsError, StaleFault
+from bn_conformance.results.file import ResultsError
+from bn_conformance.results.records import StaleFault
 
 
 def tables(text: str) -> list[list[list[str]]]:

@@ -8,21 +8,12 @@ from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 from rich.console import Console
-from tests.conformance.sample_results import (
-    HOSTILE_NAME,
-    HOSTILE_TEXT,
-    IMPLEMENTATIONS,
-    NONSTANDARD,
-    TEXTBOOK,
-    TORCH,
-    item,
-    quantity,
-    realistic,
-    results,
-)
+from tests.support.sample_declarations import IMPLEMENTATIONS, NONSTANDARD, TEXTBOOK, TORCH
+from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, item, quantity, realistic, results
 
 from bn_conformance.report.terminal import print_summary
-from bn_conformance.results import Diagnosis, End, Environment, Results, StaleFault
+from bn_conformance.results.file import Results
+from bn_conformance.results.records import Diagnosis, End, Environment, StaleFault
 
 
 def printed(found: Results, width: int = 100) -> str:

@@ -6,16 +6,18 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from tests.conformance.sample_results import CLAUSES, TORCH, case, item, quantity, realistic, results
+from tests.support.sample_declarations import CLAUSES, TORCH
+from tests.support.sample_results import case, item, quantity, realistic, results
 
-from bn_conformance.outcomes import Verdict, outcome_rank
-from bn_conformance.report.conventions import conventions
+from bn_conformance.report.convention_table import conventions
 from bn_conformance.report.levels import KINDS, kind_of, mark
 from bn_conformance.report.offsets import HEIGHT, WIDTH, offset_plot
 from bn_conformance.report.plots import STRIP_WIDTH, Axis, axis_of, ratio_of, strip
 from bn_conformance.report.summary import summarise
-from bn_conformance.report.text import exact_number, number, one_line, percent, plain, printable, slugs
-from bn_conformance.results import Environment, Results
+from bn_conformance.results.file import Results
+from bn_conformance.results.outcomes import Verdict, outcome_rank
+from bn_conformance.results.records import Environment
+from bn_conformance.text import exact_number, number, one_line, percent, plain, printable, slugs
 
 
 def _axes(offset: float, axes: dict[str, Any]) -> dict[str, Any]:

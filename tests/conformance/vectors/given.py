@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.cases import all_cases
-from bn_conformance.goldens import Goldens
-from bn_conformance.recipes import dtype_of
-from bn_conformance.vectors.document import document
+from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.catalogue import all_cases
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.vectors.golden_document import document
 from bn_conformance.vectors.hexfloat import texts
 
 Result = dict[str, Any]

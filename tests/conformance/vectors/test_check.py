@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conformance.vectors.given import change, results, write
 
-from bn_conformance.cases import all_cases
+from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.vectors import check
 from bn_conformance.vectors.check import check as judged
 from bn_conformance.vectors.selection import core

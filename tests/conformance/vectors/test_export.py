@@ -11,19 +11,19 @@ import jsonschema
 import numpy as np
 import pytest
 
-from bn_conformance.case import Batch, Freeze
-from bn_conformance.cases import all_cases
+from bn_conformance.cases.model import Batch, Freeze
+from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.vectors import export
-from bn_conformance.goldens import Goldens
-from bn_conformance.vectors.conventions import NAMED, UnknownConvention, convention_named, name_of
-from bn_conformance.vectors.document import document
+from bn_conformance.judging.goldens import Goldens
 from bn_conformance.vectors.files import core_folder, file_name, schema, to_text, write
+from bn_conformance.vectors.golden_document import document
 from bn_conformance.vectors.hexfloat import parts, rounded_down, to_hex
+from bn_conformance.vectors.named_conventions import NAMED, UnknownConvention, convention_named, name_of
 from bn_conformance.vectors.selection import CORE_VALUES, core, lacking, size_of
-from bn_reference.clauses import clauses, families
-from bn_reference.convention import Convention
-from bn_reference.grades import TIGHT
-from bn_reference.quad import to_quad
+from bn_reference.arithmetic.quad import to_quad
+from bn_reference.specification.clauses import clauses, families
+from bn_reference.specification.convention import Convention
+from bn_reference.specification.grades import TIGHT
 
 OPTIONS: dict[str, Any] = {"cases": (), "clauses": (), "core": False, "convention": (), "implementation": ""}
 RANDOM = "grad/nchw/float64/random"
@@ -157,7 +157,7 @@ def test_what_the_format_does_not_say_is_left_out_by_name(
     second = replace(plain, id="fwd/nc/float32/second", judges=plain.judges | {"ds_dx"})
     known = {case.id: case for case in (plain, strange, second)}
     monkeypatch.setattr("bn_conformance.commands.vectors.all_cases", lambda: known)
-    monkeypatch.setattr("bn_conformance.plan.all_cases", lambda: known)
+    monkeypatch.setattr("bn_conformance.matrix.plan.all_cases", lambda: known)
     assert export(output=str(tmp_path), **OPTIONS) == 0
     said = capsys.readouterr().out
     assert "1 case left out: the format does not say the step Unheard" in said

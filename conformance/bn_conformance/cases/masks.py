@@ -1,0 +1,99 @@
+"""Masks of cases: which positions of a batch count, made by rule, and what lies where none counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bn_conformance.adapter import Array
+from bn_conformance.cases.recipes import uniform
+
+Positions = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """Which positions count, and what x holds where they do not.
+
+    Attributes:
+        kind: one of `KINDS`.
+        seed: what makes a random mask; equal seeds give equal masks.
+        hidden: what x holds at positions that do not count; None for what its recipe gives there.
+    """
+
+    kind: str = "random"
+    seed: int = 0
+    hidden: float | None = None
+
+    def array(self, shape: tuple[int, ...], channel_axis: int) -> Positions:
+        """The mask as booleans of the given shape, but of size 1 on the channel axis; true where a position counts.
+
+        Raises:
+            ValueError: the kind is unknown.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(KINDS)}")
+        sizes = tuple(1 if axis == channel_axis else size for axis, size in enumerate(shape))
+        return np.ascontiguousarray(KINDS[self.kind](self, sizes))
+
+    def hide(self, x: Array, mask: Positions) -> Array:
+        """A tensor with `hidden` at positions that do not count."""
+        return x if self.hidden is None else np.where(mask, x, x.dtype.type(self.hidden))
+
+
+def _random(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+    """Two of three positions at random; the first always counts and the last never does."""
+    flat = uniform(mask.seed, (int(np.prod(sizes)),)) < 2 / 3
+    flat[:1], flat[-1:] = True, False
+    return np.asarray(flat.reshape(sizes))
+
+
+def _all(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+    """Every position."""
+    return np.ones(sizes, np.bool_)
+
+
+def _none(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+    """No position."""
+    return np.zeros(sizes, np.bool_)
+
+
+def _few(count: int) -> Callable[[Mask, tuple[int, ...]], Positions]:
+    """So many positions, somewhere in the middle."""
+
+    def positions(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+        flat = np.zeros(int(np.prod(sizes)), np.bool_)
+        flat[[(place + 1) * flat.size // (count + 1) for place in range(count)]] = True
+        return flat.reshape(sizes)
+
+    return positions
+
+
+def _samples(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+    """Every second entry of the batch, whole."""
+    found = np.zeros(sizes, np.bool_)
+    found[::2] = True
+    return found
+
+
+def _prefixes(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+    """Of each entry of the batch the first positions, one more from entry to entry: sequences that were padded."""
+    flat = np.zeros(sizes, np.bool_).reshape(sizes[0], -1)
+    for entry, row in enumerate(flat):
+        row[: 1 + entry % row.size] = True
+    return flat.reshape(sizes)
+
+
+KINDS: dict[str, Callable[[Mask, tuple[int, ...]], Positions]] = {
+    "random": _random,
+    "all": _all,
+    "none": _none,
+    "one": _few(1),
+    "two": _few(2),
+    "samples": _samples,
+    "prefixes": _prefixes,
+}
+"""Every kind of mask, by name; the functions' docstrings say what each is."""

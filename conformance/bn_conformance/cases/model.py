@@ -1,0 +1,282 @@
+"""A case: a layer configuration and a sequence of steps, with the recipes of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Literal
+
+from bn_conformance.adapter import Capabilities, Convention, LayerConfig
+from bn_conformance.cases.masks import Mask
+from bn_conformance.cases.recipes import Recipe
+
+View = str
+Quantities = frozenset[str]
+
+OUTPUTS: Quantities = frozenset({"y"})
+GRADIENTS: Quantities = frozenset({"dx", "dgamma", "dbeta"})
+STATISTICS: Quantities = frozenset({"running_mean", "running_var"})
+EVERYTHING: Quantities = OUTPUTS | GRADIENTS | STATISTICS
+LARGE = 1 << 20
+"""Values of x from which on a step is large."""
+
+SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Second:
+    """What weighs the gradients in the scalar of the second order (SPEC.md, SECOND).
+
+    Attributes:
+        v_dx: recipe of a tensor of the shape of x.
+        v_dgamma: recipe of a vector, for a layer that has gamma; None for nothing.
+        v_dbeta: recipe of a vector, for a layer that has beta; None for nothing.
+    """
+
+    v_dx: Recipe
+    v_dgamma: Recipe | None = None
+    v_dbeta: Recipe | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backward:
+    """A backward of a step before its own, of the same forward: its numbers are not judged, and it leaves no trace.
+
+    Attributes:
+        dy: recipe of its dy.
+        second: what weighs the gradients of the second order, taken after it; None for no second order.
+    """
+
+    dy: Recipe
+    second: Second | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A step with data: forward in training or inference, and backward where there is a `dy`.
+
+    Attributes:
+        training: whether the forward is in training.
+        shape: shape of x.
+        x: recipe of x.
+        dy: recipe of dy; None for no backward.
+        view: how x lies in memory, one of `bn_conformance.cases.views.VIEWS`.
+        dy_view: how dy lies in memory; None for as x does (read-only where x is broadcast).
+        interrupt: recipe of an x of the same shape, on which another layer of the same configuration is trained
+            between the forward and the backward; None for no such layer.
+        between: what happens to the layer between the forward (and the update and the interruption) and the backward,
+            in order: a reload is of its own state into the layer itself. Cases that overwrite have none.
+        judge: whether the step's numbers are judged; a training step in a long sequence may only move statistics.
+        dtype: format of x where it is not the configuration's (bad input).
+        dy_shape: shape of dy where it is not that of x (bad input).
+        mask: which positions count; None for a call without a mask.
+        second: what weighs the gradients of the second order, taken after the backward; None for no second order.
+    """
+
+    training: bool
+    shape: tuple[int, ...]
+    x: Recipe
+    dy: Recipe | None = None
+    view: View = "contiguous"
+    dy_view: View | None = None
+    interrupt: Recipe | None = None
+    between: tuple[Between, ...] = ()
+    judge: bool = True
+    dtype: str | None = None
+    dy_shape: tuple[int, ...] | None = None
+    mask: Mask | None = None
+    second: Second | None = None
+
+    @property
+    def large(self) -> bool:
+        """Whether x is too large to be spread out in binary128 many times over."""
+        return prod(self.shape) >= LARGE
+
+
+@dataclass(frozen=True)
+class SetStatistics:
+    """Set the running statistics: recipes of vectors, and how these lie in memory."""
+
+    mean: Recipe
+    variance: Recipe
+    view: View = "contiguous"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Recipes of gamma and beta, and how these vectors lie in memory."""
+
+    gamma: Recipe
+    beta: Recipe
+    view: View = "contiguous"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetParameters(Parameters):
+    """Set gamma and beta, those of them that the layer has, from here on."""
+
+
+@dataclass(frozen=True)
+class Reload:
+    """Save the layer's state, build another layer, load the state into it and go on with that.
+
+    Attributes:
+        also: a forward that the other layer makes before it loads, and the saved one after that; their numbers
+            are not judged, and neither may leave a trace.
+    """
+
+    also: Batch | None = None
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Freeze the layer."""
+
+
+Step = Batch | SetStatistics | SetParameters | Reload | Freeze
+Between = SetStatistics | SetParameters | Reload | Freeze | Backward
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case of the matrix.
+
+    Attributes:
+        id: spells its axes, for example `grad/nchw/float32/offset-1e4`.
+        family: the family of its first clause.
+        title: what it tests, in a sentence.
+        clauses: ids of the clauses it tests, the deciding one first.
+        config: the layer.
+        steps: what happens to it, in order.
+        parameters: gamma and beta at the beginning, or None for the layer's defaults (1 and 0).
+        judges: kinds of quantities that are judged.
+        expects: `numbers`; `numbers-or-refusal`, where a clear error is as good; or `refusal`, where nothing else is.
+        exact_statistics: mean and variance are exact in any order of summation; in inference x less the running mean
+            is exact. What is left is a few counted roundings.
+        exact: every result is exact; no unit in the last place is allowed.
+        tight: y must be at level `tight`: a rounding of parameters to the format of x is not allowed.
+        finite_statistics: running statistics are judged for being finite alone.
+        nonfinite_alike: where the golden is NaN or infinite any NaN or infinity is right.
+        repeat: the whole sequence runs twice, on two fresh layers, and must give the same bits.
+        band: output statistics that are judged in a derived band (the two-layer network), else None.
+        threads: how many threads the implementation computes with.
+        concurrent: rounds in which two layers, one on x and one on the `interrupt` of the only step, run forward and
+            backward at the same time; 0 for none.
+        overwrites: whether the caller writes over each of its arrays as soon as it may: those that it set when that
+            call is over, y before backward, everything after backward.
+        laws: names of the laws that are held against its last step with data (`bn_conformance.laws`).
+        sweep: one of many sizes, left out for implementations that compile for each shape.
+        axes: what the id spells, for reports.
+    """
+
+    id: str
+    family: str
+    title: str
+    clauses: tuple[str, ...]
+    config: LayerConfig
+    steps: tuple[Step, ...]
+    parameters: Parameters | None = None
+    judges: Quantities = EVERYTHING
+    expects: Literal["numbers", "numbers-or-refusal", "refusal"] = "numbers"
+    exact_statistics: bool = False
+    exact: bool = False
+    tight: bool = False
+    finite_statistics: bool = False
+    nonfinite_alike: bool = False
+    repeat: bool = False
+    band: bool = False
+    threads: int = 1
+    concurrent: int = 0
+    overwrites: bool = False
+    laws: tuple[str, ...] = ()
+    sweep: bool = False
+    axes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """The steps that have data."""
+        return tuple(step for step in self.steps if isinstance(step, Batch))
+
+    @property
+    def changes(self) -> tuple[Step | Between, ...]:
+        """All that happens to the layer, between steps and within them."""
+        return (*self.steps, *(change for batch in self.batches for change in batch.between))
+
+    @property
+    def large(self) -> bool:
+        """Whether a step is large: then the case runs only where it is named, and nothing is made of its failures."""
+        return any(batch.large for batch in self.batches)
+
+    @property
+    def signature(self) -> str:
+        """What a compiling implementation compiles anew for: shapes, formats and channel axis."""
+        shapes = sorted({"x".join(map(str, batch.shape)) for batch in self.batches})
+        return f"{'+'.join(shapes)}/{self.config.dtype}/{self.config.parameter_dtype}/{self.config.channel_axis}"
+
+
+def _has_second_order(batch: Batch) -> bool:
+    earlier = (change.second for change in batch.between if isinstance(change, Backward))
+    return any(second is not None for second in (batch.second, *earlier))
+
+
+def _judged_elsewhere(config: LayerConfig, can: Capabilities) -> bool:
+    """Whether a 16-bit case is one of a pair, and the other is judged: one with its channels elsewhere.
+
+    The same cases are there for images with their channels first and last. An implementation that takes both and
+    compiles for each gets those of plain 16-bit layers with channels first, and of mixed ones with channels last.
+    """
+    if config.rank != 4 or not config.dtype.endswith("float16") or not {"first", "last"} <= can.layouts:
+        return False
+    return config.layout == ("last" if config.dtype == config.parameter_dtype else "first")
+
+
+def default_that_is_lacking(config: LayerConfig, convention: Convention) -> str | None:
+    """None where every hyper-parameter is configured or has a declared default, else which has neither."""
+    for name in ("eps", "momentum"):
+        if getattr(config, name) is None and getattr(convention, f"default_{name}") is None:
+            return f"a default {name} is not declared"
+    return None
+
+
+def unsupported_reason(case: Case, can: Capabilities, convention: Convention | None = None) -> str | None:
+    """None where what is declared covers the case, else the first that is lacking, in a few words.
+
+    Args:
+        case: the case.
+        can: the declared capabilities.
+        convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
+    """
+    config = case.config
+    if convention and (lacking_default := default_that_is_lacking(config, convention)):
+        return lacking_default
+    affine = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
+    modes = {"training" if batch.training else "inference" for batch in case.batches if batch.dy is not None}
+    twice = {"training" if batch.training else "inference" for batch in case.batches if _has_second_order(batch)}
+    formats = (config.dtype, config.parameter_dtype)
+    layout_known = config.layout in can.layouts or (config.rank == 2 and can.layouts)
+    lacking = (
+        (
+            config.dtype not in can.dtypes if formats[0] == formats[1] else formats not in can.mixed,
+            f"{'/'.join(formats)}",
+        ),
+        (config.rank not in can.ranks, f"rank {config.rank}"),
+        (not layout_known, f"channels {config.layout}"),
+        ("layouts" in case.laws and not {"first", "last"} <= can.layouts, "channels first and last"),
+        (affine[config.gamma, config.beta] not in can.affine, f"affine {affine[config.gamma, config.beta]}"),
+        (config.momentum == "cumulative" and not can.cumulative, "cumulative average"),
+        (not modes <= can.gradients, f"gradient in {' and '.join(sorted(modes - can.gradients))}"),
+        (any(isinstance(step, Freeze) for step in case.changes) and not can.freeze, "freeze"),
+        (any(isinstance(step, Reload) for step in case.changes) and not can.state, "save and load"),
+        (
+            any(isinstance(step, SetStatistics) for step in case.changes) and not can.set_statistics,
+            "setting running statistics",
+        ),
+        (any(batch.mask is not None for batch in case.batches) and not can.masks, "masks"),
+        (not twice <= can.second_order, f"second order in {' and '.join(sorted(twice - can.second_order))}"),
+        (case.threads > 1 and not can.threads, "setting the number of threads"),
+        (case.concurrent > 0 and not can.concurrent, "running in two threads at the same time"),
+        (case.sweep and can.compiles, "sweep over sizes (compiles for each shape)"),
+        (can.compiles and _judged_elsewhere(config, can), "these formats in this layout (compiles for each of them)"),
+    )
+    return next((f"{what} is not declared" for lacks, what in lacking if lacks), None)

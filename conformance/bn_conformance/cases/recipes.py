@@ -1,0 +1,262 @@
+"""Recipes of data: the same bits on every machine and with every NumPy version.
+
+Randomness comes from the raw output of a bit generator, which NumPy guarantees to be stable (its distributions are
+not), and everything after it is exactly specified IEEE arithmetic in float64, rounded once to the wanted format. A
+recipe gives rows of shape (C, n), a row per channel, so that one recipe is the same data in every layout.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from bn_conformance.adapter import Array
+from bn_reference.arithmetic.channels import channels_back
+
+Rows = NDArray[np.float64]
+
+SQRT_3 = 1.7320508075688772
+
+EVERY_COLUMN = slice(None)
+
+AT_A_TIME = 1 << 18
+"""Values of a tensor that are made at a time."""
+
+
+@cache
+def dtype_of(name: str) -> np.dtype[np.generic]:
+    """The NumPy dtype of one of the suite's formats."""
+    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+
+
+@cache
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Whether the numbers of a dtype are floating-point numbers (NumPy makes up its name each time)."""
+    return "float" in dtype.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to make the data of one tensor.
+
+    Attributes:
+        kind: one of `KINDS`.
+        seed: what makes the data random; equal seeds give equal data.
+        offset: added to every value (kinds say how).
+        scale: factor of every value (kinds say how).
+        channel: the channel that a special value goes to, where the kind has one.
+        special: that value.
+    """
+
+    kind: str = "normal"
+    seed: int = 0
+    offset: float = 0.0
+    scale: float = 1.0
+    channel: int = 1
+    special: float = float("nan")
+
+    def rows(self, channels: int, count: int) -> Rows:
+        """The data as float64 rows of shape (channels, count).
+
+        Raises:
+            ValueError: the kind is unknown.
+        """
+        try:
+            make = KINDS[self.kind]
+        except KeyError:
+            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(KINDS)}") from None
+        return make(self, channels, count)
+
+    def tensor(self, shape: tuple[int, ...], channel_axis: int, dtype: str) -> Array:
+        """The data as a C-contiguous array of a shape and format; where they are many, made some entries at a time."""
+        count = int(np.prod([size for axis, size in enumerate(shape) if axis != channel_axis], dtype=np.int64))
+        channels, entries = shape[channel_axis], shape[0]
+        step = max(1, entries * AT_A_TIME // (channels * count)) if self.kind in IN_PARTS and channels * count else 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not 0 < step < entries:
+                rows = self.rows(channels, count)
+                return np.ascontiguousarray(channels_back(rows, shape, channel_axis).astype(dtype_of(dtype)))
+            whole, width = np.empty(shape, dtype_of(dtype)), count // entries
+            for start in range(0, entries, step):
+                part = whole[start : start + step]
+                rows = IN_PARTS[self.kind](self, channels, count, slice(start * width, (start + len(part)) * width))
+                part[...] = channels_back(rows, part.shape, channel_axis)
+            return whole
+
+    def vector(self, channels: int, dtype: str) -> Array:
+        """The data as a vector of shape (channels,): one value per channel."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.rows(channels, 1)[:, 0].astype(dtype_of(dtype))
+
+
+def seed_of(text: str) -> int:
+    """A seed that depends on a text alone."""
+    return zlib.crc32(text.encode())
+
+
+def uniform(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Rows:
+    """Numbers uniform in [0, 1), multiples of 2**-53, from raw 64-bit words of PCG64.
+
+    Args:
+        seed: of PCG64.
+        shape: of the whole.
+        columns: which indices of the last axis are given, with a start and a stop; every other number is skipped.
+    """
+    if columns == EVERY_COLUMN:
+        size = int(np.prod(shape, dtype=np.int64))
+        words = np.asarray(np.random.PCG64(seed).random_raw(size), np.uint64)
+    else:
+        *others, count = shape
+        shape = (*others, columns.stop - columns.start)
+        rows = range(int(np.prod(others, dtype=np.int64)))
+        parts = [np.random.PCG64(seed).advance(row * count + columns.start).random_raw(shape[-1]) for row in rows]
+        words = np.concatenate([np.asarray(part, np.uint64) for part in parts])
+    numbers = np.empty(shape, np.float64)
+    numbers.reshape(-1)[:] = words >> np.uint64(11)
+    numbers *= 2.0**-53
+    return numbers
+
+
+def bell(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Rows:
+    """Bell-shaped numbers of mean 0 and variance 1: the sum of four uniform ones, centred and scaled."""
+    parts = uniform(seed, (4, *shape), columns)
+    centred: Rows = ((parts[0] + parts[1]) + (parts[2] + parts[3])) - 2.0
+    centred *= SQRT_3
+    return centred
+
+
+def _normal(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
+    """offset + scale * z, where each channel has a centre and a spread of its own besides."""
+    centre = 0.5 * (np.arange(channels, dtype=np.float64) % 5 - 2.0)[:, None]
+    spread = (1.0 + 0.25 * (np.arange(channels, dtype=np.float64) % 4))[:, None]
+    z = bell(recipe.seed, (channels, count), columns)
+    return recipe.offset + recipe.scale * (spread * z + centre)
+
+
+def _beside(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
+    """offset * c in channel c, plus scale * z, where z is half what `normal` data of this seed have, half its own."""
+    shared, own = (bell(recipe.seed + more, (channels, count), columns) for more in (0, 1))
+    return recipe.offset * np.arange(channels, dtype=np.float64)[:, None] + recipe.scale * (0.5 * (shared + own))
+
+
+def _centred(recipe: Recipe, channels: int, count: int) -> Rows:
+    """offset + scale * z, alike in every channel."""
+    return recipe.offset + recipe.scale * bell(recipe.seed, (channels, count))
+
+
+def _alike(recipe: Recipe, channels: int, count: int) -> Rows:
+    """As centred, with the same numbers in every channel."""
+    return np.repeat(_centred(recipe, 1, count), channels, axis=0)
+
+
+def _positive(recipe: Recipe, channels: int, count: int) -> Rows:
+    """scale * u + offset with u in [0.5, 2), for variances and gamma."""
+    return recipe.offset + recipe.scale * (0.5 + 1.5 * uniform(recipe.seed, (channels, count)))
+
+
+def _constant(recipe: Recipe, channels: int, count: int) -> Rows:
+    """One constant a channel: offset + scale * (c + 1)."""
+    levels = recipe.offset + recipe.scale * (np.arange(channels, dtype=np.float64) + 1.0)
+    return np.repeat(levels[:, None], count, axis=1)
+
+
+def _fill(recipe: Recipe, channels: int, count: int) -> Rows:
+    """The offset everywhere."""
+    return np.full((channels, count), recipe.offset)
+
+
+def _plus_minus(recipe: Recipe, channels: int, count: int) -> Rows:
+    """m - s and m + s in equal numbers, with m = offset + c and s = scale: mean and variance are exact.
+
+    The signs alternate and start with plus in odd channels, so that channels differ in more than m.
+    """
+    sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
+    middle = recipe.offset + np.arange(channels, dtype=np.float64)[:, None]
+    return np.asarray(middle + recipe.scale * sign)
+
+
+def _plus_minus_fan(recipe: Recipe, channels: int, count: int) -> Rows:
+    """As plus-minus with m = offset, and s = scale * (c + 1): a different root for every channel."""
+    sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
+    return np.asarray(recipe.offset + recipe.scale * (np.arange(channels, dtype=np.float64) + 1.0)[:, None] * sign)
+
+
+def _alternating(recipe: Recipe, channels: int, count: int) -> Rows:
+    """offset - scale and offset + scale in turn, the other way round in odd channels."""
+    sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
+    return np.asarray(recipe.offset + recipe.scale * sign)
+
+
+def _integers(recipe: Recipe, channels: int, count: int) -> Rows:
+    """Integers from -3 to 3 times scale, plus offset: sums of a few of them are exact in every format."""
+    return recipe.offset + recipe.scale * (np.floor(uniform(recipe.seed, (channels, count)) * 7.0) - 3.0)
+
+
+def _mixed_scales(recipe: Recipe, channels: int, count: int) -> Rows:
+    """Channel c has the scale 2**(10 * (c % 3 - 1)) times the recipe's."""
+    factors = np.array([2.0**-10, 1.0, 2.0**10])[np.arange(channels) % 3][:, None]
+    return recipe.offset + recipe.scale * factors * bell(recipe.seed, (channels, count))
+
+
+def _outlier(recipe: Recipe, channels: int, count: int) -> Rows:
+    """The offset everywhere but for one value of offset + scale a channel, at a place of its own."""
+    rows = np.full((channels, count), recipe.offset)
+    rows[np.arange(channels), (np.arange(channels) * 7 + 3) % max(count, 1)] += recipe.scale
+    return rows
+
+
+def _special(recipe: Recipe, channels: int, count: int) -> Rows:
+    """Normal data with one special value (NaN, an infinity) in one channel."""
+    rows = _normal(recipe, channels, count)
+    if channels and count:
+        rows[recipe.channel % channels, count // 2] = recipe.special
+    return rows
+
+
+def _signed_zeros(recipe: Recipe, channels: int, count: int) -> Rows:
+    """Zeros of alternating sign."""
+    return np.where((np.arange(count) % 2 == 0)[None, :], 0.0, -0.0) * np.ones((channels, 1))
+
+
+def _network(recipe: Recipe, channels: int, count: int) -> Rows:
+    """What a two-layer ReLU network of small integer weights makes of integer input: exact, hence bit-stable.
+
+    The weights depend on the width alone, the input on the seed; that is the experiment of the textbook notes.
+    """
+    inputs, hidden = 20, 30
+    first = np.floor(uniform(11, (inputs, hidden)) * 9.0) - 4.0
+    second = np.floor(uniform(12, (hidden, channels)) * 9.0) - 4.0
+    data = np.floor(bell(recipe.seed, (count, inputs)) * 8.0)
+    activity = np.maximum(0.0, data @ first) @ second
+    return np.ascontiguousarray(activity.T) * recipe.scale + recipe.offset
+
+
+KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
+    "normal": _normal,
+    "beside": _beside,
+    "centred": _centred,
+    "alike": _alike,
+    "positive": _positive,
+    "constant": _constant,
+    "fill": _fill,
+    "plus-minus": _plus_minus,
+    "plus-minus-fan": _plus_minus_fan,
+    "alternating": _alternating,
+    "integers": _integers,
+    "mixed-scales": _mixed_scales,
+    "outlier": _outlier,
+    "special": _special,
+    "signed-zeros": _signed_zeros,
+    "network": _network,
+}
+"""Every kind of data, by name; the functions' docstrings say what each is."""
+
+IN_PARTS: dict[str, Callable[[Recipe, int, int, slice], Rows]] = {"normal": _normal, "beside": _beside}
+"""The kinds that can also give some columns of the rows alone, and so tensors without spreading them out in float64."""

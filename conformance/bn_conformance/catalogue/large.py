@@ -1,0 +1,35 @@
+"""Large cases: about ten million values. They run only where they are named, and are judged by blocks.
+
+What shows here and nowhere else: one running float32 sum over millions of values (a mean of 100 deviations is enough,
+since with a sum so large every value is rounded the same way), and counters of float32, which stop at 2**24. The bounds
+grow with the root of n, so that at n = 2.5 million they are loose; what must be told apart is told apart at small n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bn_conformance.cases.model import OUTPUTS, STATISTICS, Case
+from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.catalogue.build import F32, NC, NCHW, make, normal, resized, train
+
+IMAGES = resized(NCHW, (64, 4, 200, 200))
+"""10.24 million values, n = 2.56 million."""
+
+COUNTED = resized(NC, (9 << 21, 1))
+"""18.9 million values of one channel; n is 2**24 and an eighth of it more."""
+
+
+def cases() -> Iterator[Case]:
+    """Every large case; all of family NUM."""
+    # Each channel of dy has a mean of its own, from 0 to 54: at 54 one running sum of dy goes wrong. And dy goes along
+    # with x in part: at this n the bound of a dgamma that is small beside its terms means nothing.
+    x, dy = normal("x", offset=66.0), Recipe(kind="beside", seed=seed_of("x"), offset=18.0)
+    title = f"a training step of {IMAGES.count} values a channel, of means near 66 in x and up to 54 in dy"
+    axes = {"offset": 66.0}
+    yield make("NUM", IMAGES, F32, "large-offset-66", title, ("NUM-8",), (train(IMAGES, x, dy),), axes=axes)
+    step = train(COUNTED, normal("x", offset=4.0))
+    title = f"{COUNTED.count} values of one channel, more than a float32 can count one by one"
+    judges = OUTPUTS | STATISTICS
+    axes = {"offset": 4.0}
+    yield make("NUM", COUNTED, F32, "large-count", title, ("NUM-8",), (step,), judges=judges, axes=axes)

@@ -1,0 +1,202 @@
+"""A case in words and in code: what `bnconform show` prints."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bn_conformance.adapter import Convention
+from bn_conformance.cases.model import (
+    Backward,
+    Batch,
+    Between,
+    Case,
+    Reload,
+    SetParameters,
+    SetStatistics,
+    Step,
+    unsupported_reason,
+)
+from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.tensors import data_of
+from bn_conformance.implementations.registry import UnknownImplementation, find
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.mutation.case_power import power_of
+from bn_conformance.mutation.mutant import EVERYTHING
+from bn_reference.arithmetic.quad import round_to, to_float64
+from bn_reference.definition.state import Statistics
+from bn_reference.specification.clauses import clauses
+from bn_reference.specification.grades import STABLE, TIGHT
+
+
+def describe(case: Case, implementation: str = "", source: str = "") -> str:
+    """The case: clauses, layer, steps with their data, goldens under a convention, and code to reproduce it.
+
+    Args:
+        case: the case.
+        implementation: whose convention the goldens are under; PyTorch's where it is empty.
+        source: the file of a case that is a regression.
+
+    Raises:
+        UnknownImplementation: there is none of that name.
+    """
+    convention = _convention(implementation)
+    lines = [case.id, f"  {case.title}", ""]
+    lines += [f"  {id_} {clauses()[id_].requirement}: {clauses()[id_].text}" for id_ in case.clauses]
+    lines += ["", "Layer"]
+    lines += [f"  {name} = {value!r}" for name, value in case.config.to_json().items()]
+    lines += [f"  computed with {case.threads} threads"] if case.threads > 1 else []
+    lines += [f"  then {case.concurrent} rounds of two layers at the same time"] if case.concurrent else []
+    lines += ["", "Steps"]
+    lines += [f"  {index}. {_step(step)}" for index, step in enumerate(case.steps)][:12]
+    lines += [f"  ... {len(case.steps) - 12} more"] if len(case.steps) > 12 else []
+    lines += ["", "Data"]
+    lines += _data(case)
+    if case.expects != "refusal":
+        with np.errstate(all="ignore"):
+            lines += [
+                "",
+                f"Goldens of the first step ({implementation or 'convention of torch.nn'})",
+                *_goldens(case, convention),
+            ]
+        if not case.large and not unsupported_reason(case, EVERYTHING):
+            lines += ["", "Power (error of the deviations that break a clause, over what the loosest level allows)"]
+            lines += _power(case)
+    lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
+    lines += [f"    {line}" for line in reproduction(case, source)]
+    replay = f" --regressions '{source}'" if source else ""
+    lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'{replay}"]
+    return "\n".join(lines)
+
+
+def _convention(implementation: str) -> Convention:
+    if not implementation:
+        return Convention()
+    try:
+        return find([implementation])[0].convention
+    except UnknownImplementation as error:
+        import click
+
+        raise click.UsageError(str(error)) from None
+
+
+def _recipe(recipe: Recipe) -> str:
+    parts = [recipe.kind]
+    parts += [f"offset {recipe.offset:g}"] if recipe.offset else []
+    parts += [f"scale {recipe.scale:g}"] if recipe.scale != 1.0 else []
+    parts += [f"one {recipe.special} in channel {recipe.channel}"] if recipe.kind == "special" else []
+    return " ".join(parts)
+
+
+def _step(step: Step | Between) -> str:
+    if isinstance(step, Batch):
+        mode = "train" if step.training else "evaluate"
+        text = f"{mode} x {step.shape} ({_recipe(step.x)})"
+        text += f" with a mask ({step.mask.kind})" if step.mask else ""
+        text += f", {step.mask.hidden:g} where nothing counts" if step.mask and step.mask.hidden is not None else ""
+        text += f", backward with dy ({_recipe(step.dy)})" if step.dy else ""
+        text += f", second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
+        text += f"; before that another layer trains on ({_recipe(step.interrupt)})" if step.interrupt else ""
+        text += f"; before that {', then '.join(map(_step, step.between))}" if step.between else ""
+        text += _memory(step.view)
+        return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
+    if isinstance(step, Backward):
+        second = f" and second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
+        return f"another backward with dy ({_recipe(step.dy)}){second}"
+    if isinstance(step, SetStatistics):
+        what = f"running mean ({_recipe(step.mean)}) and running variance ({_recipe(step.variance)})"
+        return f"set {what}{_memory(step.view)}"
+    if isinstance(step, SetParameters):
+        return f"set gamma ({_recipe(step.gamma)}) and beta ({_recipe(step.beta)}){_memory(step.view)}"
+    if isinstance(step, Reload):
+        trains = f"; whichever is not in use trains on ({_recipe(step.also.x)})" if step.also else ""
+        return f"save, build another layer, load{trains}"
+    return "freeze"
+
+
+def _memory(view: str) -> str:
+    return f", memory {view}" if view != "contiguous" else ""
+
+
+def _data(case: Case) -> list[str]:
+    lines = []
+    data = data_of(case)
+    for index, batch in enumerate(data.batches[:3]):
+        values = batch.x.astype(np.float64)
+        if values.size:
+            with np.errstate(all="ignore"):
+                lines.append(
+                    f"  x of step with data {index}: {batch.x.dtype} {batch.x.shape}, "
+                    f"from {values.min():.6g} to {values.max():.6g}, mean {values.mean():.6g}"
+                )
+    for name, vector in (("gamma", data.gamma), ("beta", data.beta)):
+        lines.append(f"  {name} = {'the default' if vector is None else vector.tolist()}")
+    return lines
+
+
+def _goldens(case: Case, convention: Convention) -> list[str]:
+    first = Goldens().steps(case, convention)[0]
+    batch = case.batches[0]
+    expected = first.training
+    if expected is None:
+        if any(isinstance(step, SetStatistics) for step in case.steps):
+            return ["  (inference from statistics that the case sets)"]
+        expected = first.golden.inference(Statistics.initial(case.config.num_channels, convention), first.dy)
+    lines = []
+    for name, whole in expected.items():
+        golden = next(iter(whole.parts()))
+        if golden.values.size:
+            dtype = np.float64
+            values, allowed = round_to(golden.values, dtype).ravel(), to_float64(golden.bound(TIGHT).allowed).ravel()
+            loose = to_float64(golden.bound(STABLE).allowed).ravel()
+            lines.append(
+                f"  {name:7} first value {values[0]:.17g}, allowed {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
+            )
+    return lines or [f"  nothing: x has shape {batch.shape}"]
+
+
+def _power(case: Case) -> list[str]:
+    lines = []
+    for claim in power_of(case):
+        caught = [f"{one.deviation} {_times(one.ratio)}" for one in claim.caught]
+        text = f"{len(caught)} caught" if caught else "none of its own caught"
+        if caught:
+            text += f", from {caught[0]} to {caught[-1]}" if len(caught) > 1 else f", {caught[0]}"
+        if claim.any_way:
+            text += f"; of any clause {claim.any_way.deviation} {_times(claim.any_way.ratio)}"
+        text += f"; {len(claim.missed)} others are for other cases" if claim.missed else ""
+        lines.append(f"  {claim.clause:8} {text}")
+    return lines
+
+
+def _times(ratio: float) -> str:
+    return "by more than numbers can say" if ratio == np.inf else f"{ratio:.3g} times"
+
+
+def reproduction(case: Case, source: str = "") -> list[str]:
+    """Ten lines or so of Python that make the data of the first step with data and run the definition on them."""
+    batch, config = case.batches[0], case.config
+    axes = config.reduced_axes
+    shape = [1] * config.rank
+    shape[config.channel_axis] = -1
+    known = "large_cases" if case.large else "all_cases"
+    lines = [
+        "import numpy as np",
+        "from bn_conformance.catalogue.document import read"
+        if source
+        else f"from bn_conformance.catalogue import {known}",
+        "from bn_conformance.cases.tensors import data_of",
+        f"data = data_of(read({source!r}))" if source else f"data = data_of({known}()[{case.id!r}])",
+        "first = data.batches[0]",
+        "x, dy, gamma, beta = first.x, first.dy, first.gamma, first.beta",
+    ]
+    if len(batch.shape) == config.rank and batch.training:
+        eps = repr(config.eps) if config.eps is not None else "1e-5  # the implementation's default"
+        lines += [
+            "xd = x.astype(np.float64)",
+            f"mean, var = xd.mean(axis={axes}, keepdims=True), xd.var(axis={axes}, keepdims=True)",
+            f"eps = {eps}",
+            "y = (xd - mean) / np.sqrt(var + eps)",
+            f"y = y * (1 if gamma is None else gamma.astype(np.float64).reshape({shape}))",
+            f"y = y + (0 if beta is None else beta.astype(np.float64).reshape({shape}))",
+        ]
+    return lines

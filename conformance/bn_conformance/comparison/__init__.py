@@ -1,0 +1,1 @@
+"""A golden against an array: which grade explains the error. No policy."""

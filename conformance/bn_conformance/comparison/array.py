@@ -1,0 +1,177 @@
+"""Golden against observation, one quantity at a time: which grade explains the error?
+
+Nothing here has a tolerance of its own: every allowed error comes from `bn_reference.bounds.batch`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+from bn_conformance.comparison.blocks import Block, Blocks, Worst, ratios_of, sortable
+from bn_conformance.hosting.wire import NotAnArray
+from bn_conformance.results.outcomes import EXACT, NOT_JUDGED, WRONG
+from bn_conformance.results.records import Quantity
+from bn_reference.arithmetic.formats import Format, format_of
+from bn_reference.golden.expected import Expected
+from bn_reference.specification.grades import GRADES, TIGHT
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the judged array lies: its shape, and the axis of its channels (0 for a vector)."""
+
+    shape: tuple[int, ...]
+    channel_axis: int
+
+    def index(self, row: int, column: int) -> tuple[int, ...]:
+        """The index in the array of an element of its rows."""
+        others = tuple(size for axis, size in enumerate(self.shape) if axis != self.channel_axis)
+        rest = [int(part) for part in np.unravel_index(column, others)] if others else []
+        return (*rest[: self.channel_axis], row, *rest[self.channel_axis :])
+
+
+def shape_and_dtype_fault(name: str, got: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    """Empty, or what is wrong with the kind, shape or dtype of a returned array."""
+    if not isinstance(got, np.ndarray):
+        kind = got.description if isinstance(got, NotAnArray) else f"an object of type {type(got).__name__}"
+        return f"{name} is {kind}; expected an array of shape {shape} and dtype {dtype.name}"
+    if got.shape != shape:
+        return f"{name} has shape {got.shape}; expected {shape}"
+    if got.dtype != dtype:
+        return f"{name} has dtype {got.dtype}; expected {dtype.name}"
+    return ""
+
+
+def judge(
+    name: str,
+    expected: Expected,
+    got: Array,
+    channel_axis: int,
+    clauses: tuple[str, ...],
+    must_be_exact: bool = False,
+    nonfinite_alike: bool = False,
+    must_be_tight: bool = False,
+) -> Quantity:
+    """Judge one array of the right shape and dtype.
+
+    Args:
+        name: of the quantity, for the record.
+        expected: golden rows (or vector) with its bounds.
+        got: what the implementation gave: a tensor, or a vector of shape (C,).
+        channel_axis: axis of the channels in `got`.
+        clauses: ids that the quantity is judged under.
+        must_be_exact: no unit in the last place is allowed.
+        nonfinite_alike: where the golden is NaN or infinite, any NaN or infinity is right.
+        must_be_tight: a level worse than `tight` is wrong.
+
+    Returns:
+        The record; its worst element is the one with the largest error / bound at grade `tight`.
+
+    Raises:
+        SuiteError: a bound is NaN or negative.
+    """
+    place = Place(got.shape, channel_axis)
+    blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
+    outcome, judged, worst = _survey(blocks)
+    if must_be_exact and outcome not in (EXACT, NOT_JUDGED):
+        outcome = WRONG
+    if must_be_tight and outcome not in (EXACT, TIGHT.level, NOT_JUDGED):
+        outcome = WRONG
+    total = int(got.size)
+    if total == 0:
+        return Quantity(name=name, outcome=EXACT, clauses=clauses)
+    if worst is None:
+        return Quantity(name=name, outcome=outcome, clauses=clauses, total=total)
+    if outcome != WRONG:
+        excess = None
+    elif must_be_exact:
+        excess = np.inf
+    else:
+        excess = worst.sortable if must_be_tight else _excess(blocks)
+    return Quantity(
+        name=name,
+        outcome=outcome,
+        clauses=clauses,
+        error=worst.error,
+        bound=worst.bound,
+        ratio=worst.ratio,
+        ulp=_ulp(worst.error, worst.expected, format_of(got.dtype)),
+        index=place.index(worst.row, worst.column),
+        expected=worst.expected,
+        got=worst.got,
+        judged=judged,
+        total=total,
+        excess=excess,
+    )
+
+
+def _survey(blocks: Blocks) -> tuple[str, int, Worst | None]:
+    """The best level that explains every judged element, how many elements are judged, and the worst of them.
+
+    Blocks that are exact are held against grades only where another is not, and a grade may give way at a later block:
+    then those before are judged once more, since grades are not nested.
+    """
+    worst: Worst | None = None
+    exact, judged, level, unseen = True, 0, 0, 0
+    for number, block in enumerate(blocks):
+        judged += int(block.mask.sum())
+        found = block.worst()
+        if worst is None or (found is not None and worst.behind(found)):
+            worst = found
+        exact = exact and (block.rows.size == 0 or block.exact)
+        if exact:
+            unseen = number + 1
+            continue
+        taken = _explaining(block, level)
+        if taken != level:
+            level, unseen = taken, number
+    if exact:
+        return EXACT, judged, worst
+    if worst is None:
+        return NOT_JUDGED, judged, worst
+    until: int | None = unseen
+    while until != 0 and level < len(GRADES):
+        taken = level
+        for block in islice(blocks, until):
+            taken = _explaining(block, taken)
+        level, until = taken, (0 if taken == level else None)
+    return GRADES[level].level if level < len(GRADES) else WRONG, judged, worst
+
+
+def _explaining(block: Block, level: int) -> int:
+    """The index of the first grade from `level` on that explains a block; the number of grades where none does."""
+    return next((at for at in range(level, len(GRADES)) if block.explained(GRADES[at])), len(GRADES))
+
+
+def _excess(blocks: Blocks) -> float:
+    """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?
+
+    A grade that means nothing for some element that is judged explains nothing of it, and is not near. Infinite where
+    a number stands for a NaN or an infinity, or the other way round.
+    """
+    largest: dict[int, float] = {}
+    void: set[int] = set()
+    for block in blocks:
+        if not block.kinds.all():
+            return np.inf
+        for at, grade in enumerate(GRADES):
+            allowed, meaningful = block.allowed(grade)
+            if np.any(block.mask & np.isfinite(block.errors) & ~meaningful):
+                void.add(at)
+            elif meaningful.any():
+                ratio = float(np.max(sortable(ratios_of(block.errors, allowed), meaningful)))
+                largest[at] = max(largest.get(at, 0.0), ratio)
+    return min((ratio for at, ratio in largest.items() if at not in void), default=np.inf)
+
+
+def _ulp(error: float, expected: float, format_: Format) -> float | None:
+    """The error in units in the last place of the expected value; None where that has none."""
+    if not np.isfinite(expected) or not np.isfinite(error):
+        return None
+    exponent = max(int(np.frexp(expected)[1]) - 1, format_.min_exponent) if expected else format_.min_exponent
+    return float(np.ldexp(error, format_.precision - 1 - exponent))

@@ -1,0 +1,1 @@
+"""What differences of convention do to numbers."""

@@ -1,0 +1,1 @@
+"""Which mistake is it: the deviation of the catalogue that explains what failed."""

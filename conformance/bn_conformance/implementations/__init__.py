@@ -1,0 +1,1 @@
+"""Who is judged: the registered implementations and their known faults."""

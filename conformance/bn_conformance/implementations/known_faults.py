@@ -1,0 +1,148 @@
+"""Known faults: failures that are expected of certain versions, each with a reason and a link.
+
+A known fault does not fail a run. An entry that applies to what was run but matches no failure any more is stale and
+fails the run, so that the list never outlives what it lists. The file is TOML, a table `[[fault]]` for each entry:
+
+    [[fault]]
+    implementation = "torch.nn*"            # a pattern of * and ?
+    case = "edge/*/inf-in-dy"               # a pattern of case ids, or: clause = "EDGE-4"
+    versions = { torch = ">=2.0,<3" }       # optional: version specifiers by distribution
+    platform = "linux"                      # optional: prefix of sys.platform
+    device = "*"                            # optional: a pattern; the CPU alone without it, whose kernels are others
+    reason = "why it is a fault and what it does"
+    link = "where it is tracked"
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from bn_conformance.cases.model import Case
+from bn_conformance.implementations.registry import Implementation, matches_pattern
+
+_HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")
+
+
+class KnownFaultsError(Exception):
+    """A file of known faults cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownFault:
+    """One entry, with where it stands."""
+
+    implementation: str
+    reason: str
+    case: str = ""
+    clause: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    platform: str = ""
+    device: str = "cpu"
+    link: str = ""
+    file: str = ""
+    line: int = 0
+
+    def applies_to(self, implementation: Implementation) -> bool:
+        """Whether the entry speaks of this implementation in this version on this platform."""
+        if not matches_pattern(implementation.name, self.implementation):
+            return False
+        if not matches_pattern(implementation.device, self.device):
+            return False
+        if self.platform and not sys.platform.startswith(self.platform):
+            return False
+        return all(_satisfies(implementation.versions.get(name), wanted) for name, wanted in self.versions.items())
+
+    def covers(self, case: Case) -> bool:
+        """Whether the entry speaks of this case."""
+        if self.case:
+            return matches_pattern(case.id, self.case)
+        return self.clause in case.clauses
+
+    @property
+    def title(self) -> str:
+        """The entry in a line."""
+        return f"{self.implementation}: {self.case or self.clause}: {self.reason}" + (
+            f" ({self.link})" if self.link else ""
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as plain data."""
+        return asdict(self)
+
+
+def _satisfies(version: str | None, wanted: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return version is not None and SpecifierSet(wanted).contains(version, prereleases=True)
+
+
+def shipped() -> list[KnownFault]:
+    """The known faults of the frameworks, as shipped with the suite."""
+    text = files("bn_conformance.implementations").joinpath("known_faults.toml").read_text(encoding="utf-8")
+    return parse(text, "known_faults.toml")
+
+
+def load(path: str | Path) -> list[KnownFault]:
+    """The entries of a file of one's own.
+
+    Raises:
+        KnownFaultsError: it cannot be read, or an entry is not allowed.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KnownFaultsError(f"{path}: cannot be read ({error}); name a TOML file of known faults") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> list[KnownFault]:
+    """The entries of a TOML text.
+
+    Raises:
+        KnownFaultsError: the text is not TOML, or an entry is not allowed.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise KnownFaultsError(f"{file}: is not TOML ({error})") from None
+    entries = tables.get("fault", [])
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEAD.match(line)]
+    if tables.keys() - {"fault"} or not isinstance(entries, list) or len(entries) != len(lines):
+        raise KnownFaultsError(f"{file}: holds something other than tables [[fault]]; write each entry as one")
+    return [_entry(entry, file, line) for entry, line in zip(entries, lines, strict=True)]
+
+
+def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        fault = KnownFault(**entry, file=file, line=line)
+        for wanted in fault.versions.values():
+            SpecifierSet(wanted)
+    except (TypeError, InvalidSpecifier, AttributeError) as error:
+        message = str(error).removeprefix("KnownFault.__init__() ")
+        raise KnownFaultsError(f"{file}, line {line}: {message}") from None
+    texts = ("implementation", "reason", "case", "clause", "platform", "device", "link")
+    wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
+    if wrong:
+        raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")
+    if bool(fault.case) == bool(fault.clause):
+        raise KnownFaultsError(f"{file}, line {line}: give either case or clause")
+    return fault
+
+
+def applying(faults: Iterable[KnownFault], implementation: Implementation) -> list[KnownFault]:
+    """The entries that speak of an implementation."""
+    return [fault for fault in faults if fault.applies_to(implementation)]
+
+
+def covering(faults: Iterable[KnownFault], case: Case) -> KnownFault | None:
+    """The first of some entries that speaks of a case."""
+    return next((fault for fault in faults if fault.covers(case)), None)

@@ -1,0 +1,1 @@
+"""Is it right: goldens against observations, quantity by quantity."""

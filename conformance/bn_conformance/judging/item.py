@@ -1,0 +1,186 @@
+"""One item of the matrix: a case on an implementation, from building the layer to the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bn_conformance.adapter import Convention
+from bn_conformance.cases.model import Case, default_that_is_lacking
+from bn_conformance.hosting.host import Host, HostLost, LayerError
+from bn_conformance.judging.case import quantities_of
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.step import Judgement
+from bn_conformance.observing.observation import Observation
+from bn_conformance.observing.observe import observe
+from bn_conformance.results import outcomes
+from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.records import Item, Quantity
+
+Examine = Callable[[Case, Observation, Observation | None], tuple[str, ...] | None]
+
+SOUND = 2
+"""Rank of the level `stable`, the worst that a sound algorithm has."""
+
+Runs = tuple[Observation, Observation | None]
+"""What a case gave, and what it gave the second time, where it runs twice."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides a verdict beside the levels: the threshold, and the requirement of each clause."""
+
+    threshold: Threshold
+    requirements: Mapping[str, str]
+
+    def requirement(self, case: Case) -> str:
+        """MUST or SHOULD: that of the case's first clause."""
+        return self.requirements.get(case.clauses[0], "MUST")
+
+
+def run_case(
+    implementation: str,
+    case: Case,
+    host: Host,
+    convention: Convention,
+    goldens: Goldens,
+    policy: Policy,
+    examine: Examine | None = None,
+) -> Item:
+    """Observe a case twice where it asks for it, judge it, and record it. Nothing an implementation does escapes.
+
+    `examine` names the deviations that explain an observation, and a second one if there is one, that fails
+    (`bn_conformance.diagnosis.search`).
+    """
+    start, before = time.perf_counter(), host.seconds
+    try:
+        unsupported = default_that_is_lacking(case.config, convention) or host.supports(case.config)
+        if unsupported:
+            return Item(
+                implementation=implementation,
+                case=case.id,
+                outcome=outcomes.UNSUPPORTED,
+                verdict=Verdict.UNSUPPORTED.value,
+                message=unsupported,
+            )
+        runs = observe_runs(case, convention, goldens, host)
+    except HostLost as lost:
+        return lost_item(implementation, case, lost.outcome, lost.message)
+    except LayerError as error:  # of supports(); what a layer raises is part of its observation
+        return lost_item(implementation, case, outcomes.ERRORED, str(error))
+    in_calls = host.seconds - before
+    item = judge_runs(implementation, case, runs, convention, goldens, policy)
+    fails = item.verdict == Verdict.FAIL.value
+    return replace(
+        item,
+        explained_by=examine(case, *runs) if examine is not None and fails else None,
+        seconds=round(in_calls, 6),
+        harness_seconds=round(time.perf_counter() - start - in_calls, 6),
+    )
+
+
+def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Host) -> Runs:
+    """Observe a case, and once more where it asks for it and the first run raised nothing.
+
+    Raises:
+        HostLost: the process of the implementation is gone.
+    """
+    data, explicit = goldens.data(case), convention.statistics_move == "explicit"
+    seen = observe(case, data, host, explicit)
+    return seen, observe(case, data, host, explicit) if case.repeat and seen.error is None else None
+
+
+def judge_runs(
+    implementation: str, case: Case, runs: Runs, convention: Convention, goldens: Goldens, policy: Policy
+) -> Item:
+    """The item of what was observed, which says nothing of how long it took."""
+    outcome, message, quantities = _outcome(case, convention, goldens, *runs)
+    return Item(
+        implementation=implementation,
+        case=case.id,
+        outcome=outcome,
+        verdict=_verdict(outcome, policy.requirement(case), policy.threshold).value,
+        message=message,
+        quantities=quantities,
+        reproduce=reproduce(implementation, case.id),
+    )
+
+
+def reproduce(implementation: str, case_id: str) -> str:
+    """The command that runs one item again."""
+    return f"bnconform run -i '{implementation}' --case '{case_id}'"
+
+
+def lost_item(implementation: str, case: Case, outcome: str, message: str) -> Item:
+    """The record of an item that came to no observation."""
+    return Item(
+        implementation=implementation,
+        case=case.id,
+        outcome=outcome,
+        verdict=Verdict.FAIL.value,
+        message=message,
+        reproduce=reproduce(implementation, case.id),
+    )
+
+
+def _outcome(
+    case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
+) -> tuple[str, str, tuple[Quantity, ...]]:
+    """Outcome, message, and the quantities judged."""
+    if seen.error is not None:
+        outcome, message = _of_error(case, seen)
+        seen = replace(seen, steps=[step for step in seen.steps if step.forward is not None])
+        if outcome != outcomes.REFUSED or case.expects == "refusal" or not seen.steps:
+            return outcome, message, ()
+        # What it gave before it refused is judged all the same: a late refusal excuses nothing.
+        wrong = [quantity for quantity in _quantities(case, convention, goldens, seen, None) if _is_wrong(quantity)]
+        return (*_worst(tuple(wrong)), tuple(wrong)) if wrong else (outcome, message, ())
+    if case.expects == "refusal":
+        return outcomes.WRONG, f"it was accepted without an error: {case.title}", ()
+    quantities = _quantities(case, convention, goldens, seen, again)
+    return *_worst(quantities), quantities
+
+
+def _quantities(
+    case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
+) -> tuple[Quantity, ...]:
+    with np.errstate(all="ignore"):  # NaN and infinities are data here
+        judgement = Judgement(case, goldens.data(case), goldens.steps(case, convention), convention)
+        return quantities_of(judgement, seen, again)
+
+
+def _is_wrong(quantity: Quantity) -> bool:
+    return quantity.outcome == outcomes.WRONG
+
+
+def _of_error(case: Case, seen: Observation) -> tuple[str, str]:
+    assert seen.error is not None
+    if case.expects == "numbers":
+        return outcomes.ERRORED, str(seen.error)
+    if not seen.error.message:
+        return outcomes.ERRORED, f"{seen.error} (an error without a message is not a clear refusal)"
+    return outcomes.REFUSED, str(seen.error)
+
+
+def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
+    judged = [quantity for quantity in quantities if quantity.outcome != outcomes.NOT_JUDGED]
+    if not judged:
+        return outcomes.NOT_JUDGED, "no bound means anything for this case"
+    worst = max(judged, key=lambda quantity: (outcomes.outcome_rank(quantity.outcome), quantity.ratio or 0.0))
+    vacuous = [quantity.name for quantity in quantities if quantity.outcome == outcomes.NOT_JUDGED]
+    if vacuous and outcomes.is_level(worst.outcome) and outcomes.level_rank(worst.outcome) <= SOUND:
+        return outcomes.NOT_JUDGED, f"no bound means anything for {', '.join(vacuous)}; the rest is {worst.outcome}"
+    return worst.outcome, worst.message
+
+
+def _verdict(outcome: str, requirement: str, threshold: Threshold) -> Verdict:
+    if outcome == outcomes.REFUSED:
+        return Verdict.PASS
+    if outcome == outcomes.NOT_JUDGED:
+        return Verdict.PASS
+    if outcomes.is_level(outcome) and threshold.tolerates(outcome):
+        return Verdict.WARN if outcomes.level_rank(outcome) > SOUND else Verdict.PASS
+    return Verdict.FAIL if requirement == "MUST" else Verdict.WARN

@@ -1,0 +1,130 @@
+"""Runs the items of a plan in one pytest process: hosts kept while their implementation has work, then ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bn_conformance.cases.model import Case
+from bn_conformance.hosting.host import Host, HostLost, LayerError
+from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.known_faults import KnownFault, applying, covering
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.item import Examine, Policy, lost_item, reproduce, run_case
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.observing.observation import Observation
+from bn_conformance.results import outcomes
+from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.records import Item
+from bn_conformance.targets.loading import load_adapter
+from bn_reference.specification.clauses import clauses
+
+if TYPE_CHECKING:
+    from bn_conformance.diagnosis.search import Examination
+
+PATIENCE = 3
+"""Losses in a row after which an implementation is given up: every case would crash or hang it again."""
+
+
+class Runner:
+    """Runs items one after the other; `close` ends what still runs.
+
+    Args:
+        plan: what is run, and under which policy.
+        explains: whether the deviations that explain a failure are looked for.
+    """
+
+    def __init__(self, plan: Plan, explains: bool = True) -> None:
+        self._plan, self._explains = plan, explains
+        self._goldens = Goldens()
+        self._policy = Policy(
+            Threshold(plan.options.level), {clause.id: clause.requirement for clause in clauses().values()}
+        )
+        self._process: Process | None = None
+        self._key: object = None
+        self._hosts: dict[str, Host] = {}
+        self._losses: dict[str, list[HostLost]] = {}
+        self._examinations: dict[str, Examination] = {}
+        self._faults: dict[str, list[KnownFault]] = {}
+
+    def run(self, implementation: Implementation, case: Case) -> Item:
+        """Judge a case on an implementation, and see whether its failure is a known fault."""
+        again, source = reproduce(implementation.address, case.id), self._plan.source(case)
+        again += f" --regressions '{source}'" if source else ""
+        item = replace(self._run(implementation, case), reproduce=again)
+        if item.verdict == Verdict.FAIL.value:
+            fault = self._known(implementation, case)
+            if fault is not None:
+                return replace(item, verdict=Verdict.KNOWN.value, known_fault=fault.title)
+        return item
+
+    def _run(self, implementation: Implementation, case: Case) -> Item:
+        losses = self._losses.setdefault(implementation.name, [])
+        if len(losses) >= PATIENCE:
+            message = f"not tried: given up after {PATIENCE} losses in a row, the last: {losses[-1].message}"
+            return lost_item(implementation.name, case, losses[-1].outcome, message)
+        try:
+            host = self._host(implementation)
+        except LayerError as error:
+            return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
+        except HostLost as lost:
+            return self._lost(implementation, case, lost)
+        unexplained = not self._explains or case.large or self._known(implementation, case) is not None
+        examine = None if unexplained else self._examine(implementation)
+        item = run_case(
+            implementation.name, case, host, implementation.convention, self._goldens, self._policy, examine
+        )
+        if item.outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
+            return self._lost(implementation, case, HostLost(item.outcome, item.message))
+        losses.clear()
+        return item
+
+    def _known(self, implementation: Implementation, case: Case) -> KnownFault | None:
+        if implementation.name not in self._faults:
+            self._faults[implementation.name] = applying(self._plan.faults, implementation)
+        return covering(self._faults[implementation.name], case)
+
+    def _examine(self, implementation: Implementation) -> Examine:
+        """What examines the failures of an implementation; the catalogue of deviations is loaded for the first one."""
+
+        def examine(case: Case, seen: Observation, again: Observation | None) -> tuple[str, ...] | None:
+            from bn_conformance.diagnosis.search import Examination
+
+            found = self._examinations.get(implementation.name)
+            if found is None:
+                found = self._examinations[implementation.name] = Examination(implementation.convention, self._goldens)
+            return found.explanations(case, seen, again)
+
+        return examine
+
+    def _lost(self, implementation: Implementation, case: Case, lost: HostLost) -> Item:
+        self._losses[implementation.name].append(lost)
+        self.close()
+        return lost_item(implementation.name, case, lost.outcome, lost.message)
+
+    def _host(self, implementation: Implementation) -> Host:
+        if implementation.process_key != self._key:
+            self.close()
+            self._key = implementation.process_key
+        if implementation.name not in self._hosts:
+            self._hosts[implementation.name] = self._open(implementation)
+        return self._hosts[implementation.name]
+
+    def _open(self, implementation: Implementation) -> Host:
+        self._hosts.clear()
+        if self._plan.options.in_process:
+            return LocalHost(load_adapter(implementation.target)(device=implementation.device))
+        if self._process is None:
+            self._process = Process(implementation.variables(self._plan.cache))
+        return IsolatedHost(self._process, implementation.target, implementation.device, self._plan.options.timeout)
+
+    def close(self) -> None:
+        """End the process of the current implementation."""
+        self._hosts.clear()
+        self._key = None
+        if self._process is not None:
+            self._process.close()
+            self._process = None

@@ -1,0 +1,1 @@
+"""Mutation testing: does the suite catch the mistakes of the catalogue?"""

@@ -1,0 +1,1 @@
+"""What an implementation gives: the steps of a case, scheduled as calls, and what came back."""

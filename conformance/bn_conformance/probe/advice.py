@@ -1,0 +1,158 @@
+"""Advice after a check that fails: other choices of the convention under which the implementation would be right.
+
+The choices come from a measurement (`bn_conformance.probe`) and are then tried: the cases that fail, and cases that
+pass, are judged once more under them. Only choices under which nothing passes less is advice; what they do not explain
+is said, since a fault stays a fault under every convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from bn_conformance.adapter import Convention
+from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.item import Policy, run_case
+from bn_conformance.probe.finding import Status
+from bn_conformance.probe.laboratory import Laboratory
+from bn_conformance.probe.probing import probe
+from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.records import Item
+from bn_conformance.targets.wrappers import shown_value
+from bn_reference.specification.clauses import clauses
+
+MOST_FAILING, MOST_PASSING = 120, 60
+"""Cases that are judged again under other choices."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Choices under which failing cases pass.
+
+    Attributes:
+        choices: by field, in the order of the convention.
+        explained: how many of the failing cases that were judged again pass under them.
+        failing: how many were judged again.
+    """
+
+    choices: Mapping[str, Any]
+    explained: int
+    failing: int
+
+    @property
+    def spelled(self) -> list[str]:
+        """The choices as `NAME=VALUE`."""
+        return [f"{name}={shown_value(value)}" for name, value in self.choices.items()]
+
+    def sentence(self) -> str:
+        """What is advised, in a sentence that a `--convention` option can follow from."""
+        options = " ".join(f"--convention {one}" for one in self.spelled)
+        rest = self.failing - self.explained
+        if not rest:
+            covers = "all failing cases that were judged again pass then"
+        else:
+            covers = f"{self.explained} of {self.failing} failing cases pass then, and {rest} would still fail"
+        return f"matches {', '.join(self.spelled)}; declare it with {options} if that is meant ({covers})"
+
+
+class Advisor:
+    """Measures an implementation and judges it under other conventions.
+
+    Args:
+        implementation: a target of a kind, whose convention nobody declared.
+        level: the worst level that passes.
+        timeout: seconds that a call may take.
+    """
+
+    def __init__(self, implementation: Implementation, level: str, timeout: float) -> None:
+        self._implementation, self._timeout = implementation, timeout
+        requirements = {clause.id: clause.requirement for clause in clauses().values()}
+        self._policy = Policy(Threshold(level), requirements)
+        self._goldens = Goldens()
+
+    def advise(self, items: Iterable[Item]) -> Advice | None:
+        """The advice for the items of a run; None where no other choices make failing cases pass."""
+        items = [item for item in items if item.case in all_cases()]
+        failing = _spread([item for item in items if item.verdict == Verdict.FAIL.value], MOST_FAILING)
+        passing = _spread([item for item in items if item.verdict == Verdict.PASS.value], MOST_PASSING)
+        choices = self._measured() if failing else {}
+        if not choices:
+            return None
+        return self._tried(choices, failing, passing)
+
+    def _measured(self) -> dict[str, Any]:
+        """Fields in which behaviour contradicts the convention, with the one declarable value that fits it."""
+        process = Process(self._implementation.variables())
+        try:
+            laboratory = Laboratory(
+                lambda: self._host(process, self._implementation.target),
+                self._implementation.capabilities,
+                self._implementation.convention,
+            )
+            findings = probe(laboratory)
+        except (LayerError, HostLost):
+            return {}
+        finally:
+            process.close()
+        contradicted = {finding.property for finding in findings if finding.status is Status.CONTRADICTS}
+        known = [entry.name for entry in fields(Convention)]
+        return {name: laboratory.measured[name] for name in known if name in contradicted & laboratory.measured.keys()}
+
+    def _host(self, process: Process, target: str) -> IsolatedHost:
+        return IsolatedHost(process, target, self._implementation.device, self._timeout)
+
+    def _tried(self, choices: Mapping[str, Any], failing: Sequence[Item], passing: Sequence[Item]) -> Advice | None:
+        """The advice to make these choices, without those that change nothing; None where they make anything worse."""
+        explained = self._passing_under(choices, failing)
+        if not explained:
+            return None
+        for name in choices:
+            fewer = {key: value for key, value in choices.items() if key != name}
+            if fewer and len(choices) > 1 and self._passing_under(fewer, failing) >= explained:
+                return self._tried(fewer, failing, passing)
+        if len(self._passing_under(choices, passing)) < len(passing):
+            return None
+        return Advice(choices, len(explained), len(failing))
+
+    def _passing_under(self, choices: Mapping[str, Any], items: Sequence[Item]) -> set[str]:
+        """Cases that pass under choices."""
+        try:
+            convention = replace(self._implementation.convention, **choices)
+        except ValueError:
+            return set()
+        spelled = "".join(f"+{name}={shown_value(value)}" for name, value in choices.items())
+        target = _without(self._implementation.target, choices) + spelled
+        process, passed = Process(self._implementation.variables()), set()
+        try:
+            host = self._host(process, target)
+            for item in items:
+                if self._judged(all_cases()[item.case], host, convention) != Verdict.FAIL.value:
+                    passed.add(item.case)
+        except (LayerError, HostLost):
+            return passed
+        finally:
+            process.close()
+        return passed
+
+    def _judged(self, case: Case, host: IsolatedHost, convention: Convention) -> str:
+        if unsupported_reason(case, self._implementation.capabilities):
+            return Verdict.UNSUPPORTED.value
+        return run_case(self._implementation.name, case, host, convention, self._goldens, self._policy).verdict
+
+
+def _without(target: str, choices: Mapping[str, Any]) -> str:
+    """A target without the changes that name one of the fields."""
+    head, *parts = target.split("+")
+    return "+".join([head, *(part for part in parts if part.partition("=")[0] not in choices)])
+
+
+def _spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many items, spread evenly."""
+    return list(items[:: len(items) // most + 1])

@@ -1,0 +1,154 @@
+"""The records of a results file: what a run says of itself, of each implementation and of each item.
+
+Plain frozen values without behaviour; `bn_conformance.results.file` writes them to a file and reads them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseInfo:
+    """What a report must know of a case: its id, family, what it tests, its clauses and its axes."""
+
+    id: str
+    family: str
+    title: str
+    clauses: tuple[str, ...]
+    requirement: str
+    axes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClauseInfo:
+    """A clause of SPEC.md: id, family, requirement (MUST, SHOULD or MAY) and text."""
+
+    id: str
+    family: str
+    requirement: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """First record. `planned` holds the ids `implementation::case` that the run set out to judge."""
+
+    suite: str
+    created: str
+    machine: Mapping[str, str]
+    options: Mapping[str, Any]
+    implementations: tuple[str, ...]
+    cases: tuple[CaseInfo, ...]
+    clauses: tuple[ClauseInfo, ...]
+    planned: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One per implementation: whether it could be judged, where it ran, and what it declares."""
+
+    implementation: str
+    status: str
+    """`ok`, `not-installed` or `broken`."""
+    message: str = ""
+    """Why it is not `ok`, with the command that mends it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    convention: Mapping[str, Any] = field(default_factory=dict)
+    nonstandard: Mapping[str, str] = field(default_factory=dict)
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """One judged quantity of an item, such as `step0.y`: its outcome and its worst element.
+
+    `error`, `bound` and `ratio` (error / bound, of the grade `tight`) belong to the element at `index`; `ulp` is the
+    error in units in the last place of the expected value and informs only.
+    """
+
+    name: str
+    outcome: str
+    clauses: tuple[str, ...]
+    error: float | None = None
+    bound: float | None = None
+    ratio: float | None = None
+    ulp: float | None = None
+    index: tuple[int, ...] | None = None
+    expected: float | None = None
+    got: float | None = None
+    judged: int = 0
+    """Elements that were judged."""
+    total: int = 0
+    """Elements there are; where fewer were judged, no bound means anything for the rest."""
+    message: str = ""
+    excess: float | None = None
+    """Of a wrong number: its error over what the grade allows that comes nearest to explaining it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """The verdict on one implementation and one case."""
+
+    implementation: str
+    case: str
+    outcome: str
+    verdict: str
+    message: str = ""
+    quantities: tuple[Quantity, ...] = ()
+    seconds: float = 0.0
+    """Time in the implementation's own calls."""
+    harness_seconds: float = 0.0
+    """Time of everything else of this item but pytest's own."""
+    known_fault: str | None = None
+    reproduce: str = ""
+    explained_by: tuple[str, ...] | None = None
+    """Of a failing item that was examined: the deviations (`a` or `a+b`) under which all of it would be right."""
+
+    @property
+    def id(self) -> str:
+        """The item's id in the header's `planned`."""
+        return f"{self.implementation}::{self.case}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaleFault:
+    """A known-fault entry that matched planned items but no fault: the entry must go."""
+
+    entry: str
+    file: str
+    line: int
+    message: str
+    reason: str = ""
+    """The entry's reason, as `Item.known_fault` would give it; `bnconform merge` tells by it whether it is stale."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What explains the failures of an implementation, one record for each that has failures that were examined."""
+
+    implementation: str
+    deviations: tuple[str, ...]
+    """Names in the catalogue; several act at once; none where no known deviation explains the failures."""
+    message: str
+    """The diagnosis in words."""
+    confident: bool
+    """They explain every failure that was examined, and contradict nothing that passes."""
+    examined: int
+    """Failing items that were compared with the deviations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """Last record; a file without one was cut off."""
+
+    exit_code: int
+    seconds: float
+    message: str = ""
+
+
+Record = Header | Environment | Item | StaleFault | Diagnosis | End

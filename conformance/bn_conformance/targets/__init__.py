@@ -1,0 +1,1 @@
+"""How code that is to be judged is named, loaded and described."""

@@ -1,0 +1,96 @@
+"""Conventions by name, as files of vectors and of results call them.
+
+A name is `torch`, one of the other names here or that of a registered implementation, with changes after it:
+`torch+running_variance=biased+momentum_weighs=old`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import Any
+
+from bn_reference.specification.convention import Convention
+
+DEFAULT = "torch"
+"""The convention of `torch.nn`, which is the default of `Convention`."""
+
+NAMED = {
+    DEFAULT: Convention(),
+    "biased": Convention(running_variance="biased"),
+    "momentum-old": Convention(momentum_weighs="old", default_momentum=0.99),
+    "textbook": Convention(
+        running_variance="biased",
+        initial_running_variance=0.0,
+        momentum_weighs="old",
+        default_momentum=0.9,
+        default_eps=1e-5,
+        eps_in_running_variance=True,
+        eps_in_inference=False,
+    ),
+}
+"""Conventions with names of their own; the last three differ from torch's in what moves the running statistics."""
+
+
+class UnknownConvention(Exception):
+    """A name or a change names no convention; the message says what there is."""
+
+
+def convention_named(name: str) -> Convention:
+    """The convention of a name.
+
+    Raises:
+        UnknownConvention: the base is neither named here nor an implementation, or a change is not declarable.
+    """
+    base, *changes = name.split("+")
+    return _changed(NAMED[base] if base in NAMED else _declared(base), changes)
+
+
+def name_of(base: str, settings: Iterable[str]) -> str:
+    """The name of a base with settings, each `NAME=VALUE` or another base alone.
+
+    Raises:
+        UnknownConvention: two bases are given, or the name names no convention.
+    """
+    chosen = list(settings)
+    bases = [setting for setting in chosen if "=" not in setting]
+    if len(bases) + bool(base) > 1:
+        raise UnknownConvention(f"{' and '.join(filter(None, [base, *bases]))} contradict each other; give one")
+    name = "+".join([base or (bases[0] if bases else DEFAULT), *(entry for entry in chosen if "=" in entry)])
+    convention_named(name)
+    return name
+
+
+def _declared(name: str) -> Convention:
+    """The convention that a registered implementation declares; no framework is imported for it."""
+    from bn_conformance.implementations.registry import registered
+
+    known = registered()
+    if name not in known:
+        raise UnknownConvention(
+            f"there is no convention {name[:60]!r}; there are {', '.join(NAMED)}, and every implementation's name"
+        )
+    return known[name].convention
+
+
+def _changed(convention: Convention, changes: Iterable[str]) -> Convention:
+    known = [entry.name for entry in fields(Convention)]
+    for change in changes:
+        name, _, text = change.partition("=")
+        if name not in known:
+            raise UnknownConvention(f"there is no convention field {name[:60]!r}; there are {', '.join(known)}")
+        try:
+            convention = replace(convention, **{name: _value(text, getattr(Convention(), name))})
+        except (ValueError, TypeError) as error:
+            raise UnknownConvention(str(error)) from None
+    return convention
+
+
+def _value(text: str, default: Any) -> Any:
+    """The value that a text means for a field: a JSON literal, of the type that the field has, or the text itself."""
+    try:
+        value = json.loads(text.lower())
+    except ValueError:
+        return text
+    return float(value) if isinstance(default, float) and type(value) is int else value

@@ -1,0 +1,168 @@
+"""Results made elsewhere, read from a file: JSON lines, or one JSON list. Nothing in it is trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bn_conformance.cases.model import STATISTICS
+from bn_conformance.vectors.hexfloat import parse
+from bn_conformance.vectors.named_conventions import DEFAULT
+
+QUANTITIES = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
+KEYS = frozenset({"case", "convention", "step", "quantity", "values", "shape", "refused"})
+
+
+class RecordError(Exception):
+    """A record, or the whole file, cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: numbers of a quantity of a step of a case, or, with `refused`, that a step raised an error.
+
+    Attributes:
+        line: line of the file on which it begins.
+        case: id of the case.
+        convention: name of the convention.
+        step: number among the steps with data.
+        quantity: one of `QUANTITIES`; empty where it refused.
+        values: the numbers in C order.
+        shape: their shape; None for that of the case.
+        refused: text of the error that was raised, or None.
+    """
+
+    line: int
+    case: str
+    convention: str
+    step: int
+    quantity: str = ""
+    values: tuple[float, ...] = ()
+    shape: tuple[int, ...] | None = None
+    refused: str | None = None
+
+    @property
+    def vector(self) -> bool:
+        """Whether it is one number a channel."""
+        return self.quantity in STATISTICS or self.quantity in ("dgamma", "dbeta")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the file that cannot be used, by the line it is on; other records are judged nevertheless."""
+
+    line: int
+    message: str
+
+
+def read(path: str) -> list[Record | Problem]:
+    """Every record of a file, and a problem in the place of each that cannot be used.
+
+    Raises:
+        RecordError: the file cannot be read as text.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}); name a file of results") from None
+    except UnicodeDecodeError:
+        raise RecordError(f"{path}: is not UTF-8 text; write JSON lines") from None
+    values = _listed(text) if text.lstrip().startswith("[") else _lined(text)
+    return [value if isinstance(value, Problem) else _record(*value) for value in values]
+
+
+def _lined(text: str) -> Iterator[tuple[int, Any] | Problem]:
+    """The value of each line that is not blank."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError) as error:
+            cut = "; the file may be cut off" if number == len(lines) else ""
+            yield Problem(number, f"is not JSON ({_reason(error)}){cut}")
+
+
+def _listed(text: str) -> Iterator[tuple[int, Any] | Problem]:
+    """The values of a JSON list, one by one, so that those before a mistake are kept."""
+    decoder, position, counted, line = json.JSONDecoder(), text.index("[") + 1, 0, 1
+    separators = " \t\r\n"
+    while True:
+        while position < len(text) and text[position] in separators:
+            position += 1
+        line, counted = line + text.count("\n", counted, position), position
+        if text[position : position + 1] == "]":
+            if text[position + 1 :].strip():
+                yield Problem(line, "there is text after the end of the list")
+            return
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            yield Problem(line, f"is not JSON ({_reason(error)}); the file may be cut off, and nothing after is read")
+            return
+        yield line, value
+        separators = " \t\r\n,"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return error.msg if isinstance(error, json.JSONDecodeError) else "an integer has too many digits"
+
+
+def _record(line: int, data: Any) -> Record | Problem:
+    try:
+        return _checked(line, data)
+    except RecordError as error:
+        return Problem(line, str(error))
+
+
+def _checked(line: int, data: Any) -> Record:
+    if not isinstance(data, dict):
+        raise RecordError("is no record; a record is an object with case, step, quantity and values")
+    unknown = sorted(data.keys() - KEYS)
+    if unknown:
+        raise RecordError(f"has the unknown key {unknown[0][:40]!r}; keys are {', '.join(sorted(KEYS))}")
+    case, convention, step = data.get("case"), data.get("convention") or DEFAULT, data.get("step", 0)
+    if not isinstance(case, str) or not isinstance(convention, str):
+        raise RecordError("case and convention must be texts, and case must be there")
+    if type(step) is not int or step < 0 or ("step" not in data and "refused" not in data):
+        raise RecordError("step must be the number of a step with data, from 0")
+    if "refused" in data:
+        if not isinstance(data["refused"], str) or data.keys() & {"quantity", "values", "shape"}:
+            raise RecordError("refused must be the text of the error, in a record without quantity, values and shape")
+        return Record(line, case, convention, step, refused=data["refused"])
+    quantity = data.get("quantity")
+    if quantity not in QUANTITIES:
+        raise RecordError(f"quantity is {str(quantity)[:40]!r}; allowed are {', '.join(QUANTITIES)}")
+    values = _values(data.get("values"))
+    return Record(line, case, convention, step, quantity, values, _shape(data.get("shape"), len(values)))
+
+
+def _values(values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise RecordError("values must be a flat list of numbers, in C order")
+    found = []
+    for index, value in enumerate(values):
+        try:
+            found.append(parse(value))
+        except ValueError as error:
+            raise RecordError(f"values[{index}]: {error}") from None
+    return tuple(found)
+
+
+def _shape(shape: Any, count: int) -> tuple[int, ...] | None:
+    if shape is None:
+        return None
+    if not isinstance(shape, list) or len(shape) > 8 or any(type(size) is not int or size < 0 for size in shape):
+        raise RecordError("shape must be a list of sizes")
+    wanted = 1
+    for size in shape:
+        wanted *= size
+    if wanted != count:
+        raise RecordError(f"has {count} values; the shape {shape} wants {wanted if wanted < 10**12 else 'far more'}")
+    return tuple(shape)

@@ -1,0 +1,1 @@
+"""Numbers: binary128, the formats of data, and rows of channels."""

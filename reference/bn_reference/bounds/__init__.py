@@ -1,0 +1,1 @@
+"""Error bounds, one for every number, derived in BOUNDS.md."""

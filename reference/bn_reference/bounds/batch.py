@@ -1,0 +1,338 @@
+"""Error bounds of BOUNDS.md, evaluated for the data of a case, a bound for every number.
+
+All rows have shape (C, n), all vectors (C,). A bound comes with the channels it means anything for: elsewhere it is
+vacuous and judges nothing. The same lines run in binary128 and in float64 (`bn_reference.bounds.arithmetic`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bn_reference.arithmetic.formats import Format
+from bn_reference.arithmetic.quad import QUAD, Quad, quietly
+from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
+from bn_reference.definition.graph import (
+    Forward,
+    Mask,
+    RowGradients,
+    Vector,
+    column,
+    counted,
+    mean_of,
+    where_counted,
+)
+from bn_reference.specification.grades import SAFETY, STABLE, TIGHT, VACUOUS, Grade, path_length
+
+ROOT = 4.0
+"""a of BOUNDS.md: roundings allowed to adding eps, the root and the division together."""
+
+
+class Bound(NamedTuple):
+    """Allowed absolute error (rows or a vector) and the channels, of shape (C,), where it is not vacuous."""
+
+    allowed: Quad
+    meaningful: NDArray[np.bool_]
+
+    def below(
+        self,
+        size: Quad,
+        share: float = VACUOUS,
+        tight: Callable[[], Bound] | None = None,
+        mean: Vector | None = None,
+    ) -> Bound:
+        """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,).
+
+        Where `tight` is given and means something, the bound is cut down to that share instead of going: what is inside
+        is explained by a sound algorithm, and zeros stay outside. `mean` is that over the row where it is longer than
+        what is here.
+        """
+        allowed = mean if mean is not None else mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
+        fits = (allowed <= share * size) | (size == 0)
+        if tight is None or fits.all():
+            return Bound(self.allowed, self.meaningful & fits)
+        best = tight()
+        cut = self.meaningful & best.meaningful & ~fits
+        factor = np.where(cut, share * size / allowed, np.ones((), allowed.dtype))
+        scaled = self.allowed * (column(factor) if self.allowed.ndim == 2 else factor)
+        where = column(cut) if self.allowed.ndim == 2 else cut
+        scaled = np.where(where, np.maximum(scaled, best.allowed), self.allowed)
+        return Bound(scaled, self.meaningful & (fits | cut))
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Roundoffs of one computation, each a number of binary128 or of float64.
+
+    Attributes:
+        u: of the arithmetic, times C.
+        sum_u: of the additions in a sum, times C.
+        sequential_u: of the additions in one running sum; 0 where the grade allows none.
+        u_s: of storing a result; 0 where the storage format is that of the arithmetic.
+        eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
+            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades results are stored, too.
+        eta_s: the same for storing: half the spacing of the storage format's subnormals.
+    """
+
+    u: Any
+    sum_u: Any
+    sequential_u: Any
+    u_s: Any
+    eta: Any
+    eta_s: Any
+
+    @classmethod
+    @cache
+    def of(
+        cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None, wide: bool = True
+    ) -> Precision:
+        """Precision of a grade that computes in one format and stores in another.
+
+        Args:
+            compute: format of sound arithmetic.
+            storage: format of the result.
+            grade: whose C it is, and whether arithmetic is in `storage`.
+            safety: another C.
+            wide: whether the numbers are of binary128, else of float64.
+        """
+        factor = grade.safety if safety is None else safety
+        narrower = storage.precision < compute.precision
+        arithmetic = storage if narrower and grade.storage_precision else compute
+        sum_u = SAFETY * compute.unit_roundoff if grade.wide_sums else factor * arithmetic.unit_roundoff
+        u_s = storage.unit_roundoff if narrower else 0.0
+        eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
+        eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
+        eta = factor * eta + (eta_s if grade.composite else 0.0)
+        sequential_u = compute.unit_roundoff if grade.sequential else 0.0
+        numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_s)
+        return cls(*(np.float64(number).astype(QUAD if wide else np.float64) for number in numbers))
+
+    def adding(self, count: int) -> Any:
+        """Error of a sum of `count` terms, relative to the sum of their absolute values."""
+        return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
+
+    def stored(self, values: Quad, paths: Quad | None) -> Quad:
+        """What storing adds: once to the result, or, where `paths` (sums of absolute terms) is given, to each path."""
+        rounding = self.u_s * np.abs(values) + self.eta_s
+        return np.asarray(rounding if paths is None else rounding + 3 * self.u_s * paths)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Errors of the statistics of a batch: of mean, variance and, relative, the inverse root."""
+
+    mean: Quad
+    variance: Quad
+    root: Quad
+    sums: NDArray[np.bool_]
+    """Channels where a bound on a sum means anything."""
+    meaningful: NDArray[np.bool_]
+    """Channels where a bound that uses the variance means anything."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What the bounds of some columns need of the whole batch: values per channel, and the mean of |x|, a vector."""
+
+    count: int
+    magnitude: Vector
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchBounds:
+    """Bounds of one training batch.
+
+    Attributes:
+        x: rows (C, n).
+        nodes: the golden forward pass of x.
+        gamma, beta: vectors or None.
+        eps: in binary128.
+        compute: format of the arithmetic.
+        storage: format of y and dx.
+        parameters: format of dgamma and dbeta.
+        exact_statistics: mean and variance are exact in any order of summation, so their errors are 0.
+        mask: of shape (n,), True where a position counts for the statistics; None where all do.
+        whole: the batch of which x and nodes are some columns; None where they are all.
+    """
+
+    x: Quad
+    nodes: Forward
+    gamma: Quad | None
+    beta: Quad | None
+    eps: Any
+    compute: Format
+    storage: Format
+    parameters: Format
+    exact_statistics: bool = False
+    mask: Mask | None = None
+    whole: Whole | None = None
+
+    @property
+    def count(self) -> int:
+        """Values per channel that count for the statistics."""
+        if self.whole is not None:
+            return self.whole.count
+        return int(self.x.shape[1] if self.mask is None else self.mask.sum())
+
+    @cached_property
+    def _magnitude(self) -> Vector:
+        """Mean of |x|."""
+        return mean_of(np.abs(counted(self.x, self.mask))) if self.whole is None else self.whole.magnitude
+
+    @property
+    def work(self) -> np.dtype[Any]:
+        """What the bounds are evaluated in."""
+        return self.nodes.mean.dtype
+
+    @cached_property
+    def _scale(self) -> Quad:
+        """|gamma| / sqrt(variance + eps)."""
+        return self._gamma * self.nodes.inverse_deviation
+
+    @cached_property
+    def _gamma(self) -> Quad:
+        return np.ones(self.x.shape[0], self.work) if self.gamma is None else np.abs(self.gamma)
+
+    @cached_property
+    def _beta(self) -> Quad:
+        return np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta)
+
+    def precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade. Where the statistics are exact the roundings are few and counted, and C is 1."""
+        safety = 1.0 if self.exact_statistics else None
+        return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
+
+    def _parameter_precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
+
+    def statistics(self, grade: Grade) -> Statistics:
+        """Items 1 to 3 of BOUNDS.md, evaluated once."""
+        if grade not in self._known:
+            self._known[grade] = self._statistics(grade)
+        return self._known[grade]
+
+    @cached_property
+    def _known(self) -> dict[Grade, Statistics]:
+        return {}
+
+    @quietly
+    def _statistics(self, grade: Grade) -> Statistics:
+        p = self.precision(grade)
+        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], self.work)
+        if self.exact_statistics:
+            return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
+        adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
+        terms = adding + 4 * p.u
+        mean_error = (adding + p.u) * self._magnitude + 3 * p.eta
+        variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
+        if grade.raw_moments:
+            safety = np.float64(grade.safety).astype(self.work)
+            variance_error = variance_error + 2 * terms / safety * (sigma2 + mean * mean)
+        variance_error = variance_error + p.eta * (3 + 2 * np.sqrt(sigma2) + p.eta)
+        sums = np.broadcast_to(np.asarray(adding <= VACUOUS), mean.shape) & np.isfinite(mean_error)
+        meaningful = sums & (variance_error <= VACUOUS * (sigma2 + self.eps))
+        variance_error = variance_error + (updating + 4 * p.u) * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
+        root = root_error(variance_error / (sigma2 + self.eps)) + ROOT * p.u
+        return Statistics(mean_error, variance_error, root, sums, meaningful)
+
+    @quietly
+    def y(self, grade: Grade) -> Bound:
+        """Item 4, training."""
+        p, errors, gamma = self.precision(grade), self.statistics(grade), column(self._gamma)
+        normalised, beta, y = np.abs(self.nodes.normalised), column(self._beta), self.nodes.y
+        scaled = gamma * normalised
+        allowed = column(self._scale * errors.mean) + scaled * column(errors.root + 3 * p.u) + p.u * (beta + np.abs(y))
+        if grade.folded:
+            allowed = allowed + p.u * column(self._scale) * (np.abs(self.x) + 2 * column(np.abs(self.nodes.mean)))
+        underflow = 3 + gamma + normalised + np.abs(self.nodes.centred) + column(self._scale)
+        return Bound(
+            allowed + p.eta * underflow + p.stored(y, scaled + beta if grade.composite else None), errors.meaningful
+        )
+
+    @quietly
+    def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 6."""
+        allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
+        stored = self._parameter_precision(grade)
+        paths = sums.dy if grade.composite else None
+        return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
+
+    def _dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
+        p = self.precision(grade)
+        inverse = self.nodes.inverse_deviation
+        allowed = inverse * errors.mean * np.abs(grads.dbeta) + errors.root * np.abs(grads.dgamma)
+        allowed = allowed + product_error(sums.along, sums.count, grade, p)
+        if grade.folded:
+            allowed = allowed + inverse * folded_error(sums, self.nodes.mean, grads.dbeta, grade, p)
+        underflow = 2 * sums.count + (1 + inverse) * sums.dy + sums.normalised
+        return np.asarray(allowed + p.eta * underflow)
+
+    @quietly
+    def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 7."""
+        errors = self.statistics(grade)
+        paths = sums.along.rounded if grade.composite else None
+        allowed = self._dgamma(sums, grads, grade, errors)
+        allowed = allowed + self._parameter_precision(grade).stored(grads.dgamma, paths)
+        tight = tight_of(grade, lambda best: self.dgamma(sums, grads, best))
+        return Bound(allowed, errors.meaningful).below(sums.product_size(grads.dgamma), tight=tight)
+
+    @quietly
+    def dx(
+        self,
+        dy: Quad,
+        sums: GradientSums,
+        grads: RowGradients,
+        grade: Grade,
+        mean: Callable[[Grade], Vector] | None = None,
+    ) -> Bound:
+        """Item 8, training; `mean` is what `dx_allowed` is in the mean over a row, where dy is not the whole of it."""
+        size = self._scale * np.sqrt(sums.dy_squares / np.float64(sums.count).astype(self.work))
+        tight = tight_of(grade, lambda best: self.dx(dy, sums, grads, best, mean))
+        bound = Bound(self.dx_allowed(dy, sums, grads, grade), self.statistics(grade).meaningful)
+        return bound.below(size, math.sqrt(VACUOUS), tight, None if mean is None else mean(grade))
+
+    @quietly
+    def dx_allowed(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Quad:
+        """Item 8, training, before it is seen whether that means anything: rows."""
+        p = self.precision(grade)
+        errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
+        count = np.float64(max(self.count, 1)).astype(self.work)
+        normalised = np.abs(self.nodes.normalised)
+        m1, m2 = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
+        mean_dy, mean_product = sums.dy / count, sums.along.absolute / count
+        normalised_error = column(inverse * errors.mean) + normalised * column(errors.root + 2 * p.u)
+        if grade.folded:
+            magnitudes = np.abs(self.x) + 2 * column(np.abs(self.nodes.mean))
+            normalised_error = normalised_error + p.u * column(inverse) * magnitudes
+        dgamma_error = self._dgamma(sums, grads, grade, errors) / count
+        terms = np.abs(dy) + where_counted(column(m1) + normalised * column(m2), self.mask)
+        inner = column((p.adding(sums.count) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
+        inner = where_counted(inner + normalised_error * column(m2 + dgamma_error), self.mask) + 4 * p.u * terms
+        allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
+        underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
+        allowed = allowed + p.eta * underflow
+        common = where_counted(column(mean_dy) + normalised * column(mean_product), self.mask)
+        paths = scale * (np.abs(dy) + common) if grade.composite else None
+        return np.asarray(allowed + p.stored(grads.dx, paths))
+
+
+def tight_of(grade: Grade, bound: Callable[[Grade], Bound]) -> Callable[[], Bound] | None:
+    """For `stable`, the same bound under `tight`, worked out when it is called; None for every other grade."""
+    return (lambda: bound(replace(TIGHT, safety=grade.safety))) if grade.level == STABLE.level else None
+
+
+def root_error(relative: Quad) -> Quad:
+    """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1.
+
+    No channel with a relative error above a half is judged; it is cut there, so that no bound is NaN.
+    """
+    relative = np.minimum(relative, np.float64(0.5).astype(relative.dtype))
+    root = np.sqrt(1 - relative)
+    return np.asarray(relative / (root * (1 + root)))

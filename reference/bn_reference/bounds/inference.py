@@ -1,0 +1,203 @@
+"""Error bounds of BOUNDS.md for inference and for running statistics (items 4, 5, 7 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bn_reference.arithmetic.formats import Format
+from bn_reference.arithmetic.quad import QUAD, Quad, quietly
+from bn_reference.bounds.batch import ROOT, Bound, Precision, Statistics, root_error, tight_of
+from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
+from bn_reference.definition.graph import Forward, RowGradients, column
+from bn_reference.definition.running import Weights
+from bn_reference.specification.grades import VACUOUS, Grade
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceBounds:
+    """Bounds of one batch in inference.
+
+    Attributes:
+        x: rows (C, n).
+        nodes: the golden inference pass of x.
+        gamma, beta: vectors or None.
+        eps: in binary128, as inference adds it.
+        mean_error, variance_error: errors that the statistics themselves may have, vectors; 0 where they were set or
+            read from the implementation.
+        compute, storage, parameters: formats of the arithmetic, of y and dx, and of dgamma and dbeta.
+        exact_statistics: the statistics are given and x - mean is exact, so that roundings are few and counted.
+    """
+
+    x: Quad
+    nodes: Forward
+    gamma: Quad | None
+    beta: Quad | None
+    eps: Any
+    mean_error: Quad
+    variance_error: Quad
+    compute: Format
+    storage: Format
+    parameters: Format
+    exact_statistics: bool = False
+
+    @property
+    def work(self) -> np.dtype[Any]:
+        """What the bounds are evaluated in."""
+        return self.nodes.mean.dtype
+
+    @cached_property
+    def _gamma(self) -> Quad:
+        return np.ones(self.x.shape[0], self.work) if self.gamma is None else np.abs(self.gamma)
+
+    @cached_property
+    def _scale(self) -> Quad:
+        return self._gamma * np.abs(self.nodes.inverse_deviation)
+
+    @quietly
+    def _relative(self, grade: Grade) -> Quad:
+        """Relative error of variance + eps: the variance's own error, and what flushing subnormals makes of it."""
+        error = self.variance_error + 2 * self.precision(grade).eta
+        return np.asarray(error / (self.nodes.variance + self.eps))
+
+    def root_error(self, grade: Grade) -> Quad:
+        """Relative error of the inverse root that comes from there."""
+        return root_error(self._relative(grade))
+
+    @quietly
+    def meaningful(self, grade: Grade) -> Any:
+        """Channels where a bound that uses the variance means anything."""
+        return self._relative(grade) <= VACUOUS
+
+    def precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade. Where x - mean is exact the roundings are few and counted, and C is 1."""
+        safety = 1.0 if self.exact_statistics else None
+        return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
+
+    def _parameter_precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
+
+    @quietly
+    def y(self, grade: Grade) -> Bound:
+        """Item 4, inference: direct, or also folded."""
+        p = self.precision(grade)
+        beta = column(np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta))
+        scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
+        scaled = column(self._gamma) * normalised
+        allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
+        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self.root_error(grade))
+        if grade.folded:
+            allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
+        underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
+        allowed = allowed + p.eta * underflow
+        allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
+        return Bound(allowed, self.meaningful(grade))
+
+    @quietly
+    def dx(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 8, inference."""
+        p, size = self.precision(grade), np.abs(grads.dx)
+        allowed = size * ((ROOT + 3) * p.u + column(self.root_error(grade)))
+        allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale))
+        return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self.meaningful(grade))
+
+    @quietly
+    def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 7, inference: a sum over the batch, direct or folded."""
+        p, inverse = self.precision(grade), self._inverse
+        stored = self._parameter_precision(grade)
+        allowed = (self.root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
+        allowed = allowed + product_error(sums.along, sums.count, grade, p)
+        allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
+        if grade.folded:
+            allowed = allowed + inverse * folded_error(sums, self.nodes.mean, grads.dbeta, grade, p)
+        paths = sums.along.rounded if grade.composite else None
+        underflow = 2 * sums.count + (1 + 2 * inverse) * sums.dy + sums.normalised
+        allowed = allowed + p.eta * underflow + stored.stored(grads.dgamma, paths)
+        size = sums.product_size(grads.dgamma)
+        tight = tight_of(grade, lambda best: self.dgamma(sums, grads, best))
+        return Bound(allowed, self.meaningful(grade) & self.sums(grade)).below(size, tight=tight)
+
+    @quietly
+    def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
+        """Item 6."""
+        allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
+        stored = self._parameter_precision(grade)
+        paths = sums.dy if grade.composite else None
+        return Bound(allowed + stored.stored(grads.dbeta, paths), self.sums(grade))
+
+    @property
+    def _inverse(self) -> Quad:
+        return np.abs(self.nodes.inverse_deviation)
+
+    def sums(self, grade: Grade) -> Any:
+        """Channels where a bound on a sum means anything."""
+        adding = self.precision(grade).adding(self.x.shape[1])
+        return np.broadcast_to(np.asarray(adding <= VACUOUS), (self.x.shape[0],))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningBounds:
+    """Bounds of one update of the running statistics.
+
+    Attributes:
+        old_mean, old_variance: running statistics before the update.
+        batch_mean, batch_variance: what the batch has; the variance as the convention's estimator gives it.
+        mean, variance: golden running statistics after the update.
+        weights: of the old and the new statistic.
+        batch: errors of the batch statistics under a grade.
+        bessel: factor of the estimator, n / (n - 1) or 1.
+        old_mean_error, old_variance_error: errors that the statistics before the update may have.
+        compute, storage: formats of the arithmetic and of the running statistics.
+    """
+
+    old_mean: Quad
+    old_variance: Quad
+    batch_mean: Quad
+    batch_variance: Quad
+    mean: Quad
+    variance: Quad
+    weights: Weights
+    batch: Callable[[Grade], Statistics]
+    bessel: float
+    old_mean_error: Quad
+    old_variance_error: Quad
+    compute: Format
+    storage: Format
+
+    @quietly
+    def running_mean(self, grade: Grade) -> Bound:
+        """Item 5, E_m."""
+        errors = self.batch(grade)
+        allowed = np.abs(self.weights.old) * self.old_mean_error + self._own_error(
+            grade, self.old_mean, self.batch_mean, self.mean, errors.mean
+        )
+        return Bound(allowed, errors.sums & np.isfinite(allowed))
+
+    @quietly
+    def running_variance(self, grade: Grade) -> Bound:
+        """Item 5, E_v."""
+        p = self._precision(grade)
+        errors = self.batch(grade)
+        batch = np.float64(self.bessel).astype(self.mean.dtype) * errors.variance + 2 * p.u * self.batch_variance
+        allowed = np.abs(self.weights.old) * self.old_variance_error + self._own_error(
+            grade, self.old_variance, self.batch_variance, self.variance, batch
+        )
+        return Bound(allowed, errors.meaningful & np.isfinite(allowed))
+
+    def _own_error(self, grade: Grade, old: Quad, batch: Quad, result: Quad, batch_error: Quad) -> Quad:
+        p = self._precision(grade)
+        new_weight = np.abs(self.weights.new)
+        size, step = np.abs(old), np.abs(batch)
+        both = step + size
+        paths = size + new_weight * both
+        allowed = new_weight * batch_error + 4 * p.u * paths + p.u * both
+        allowed = allowed + p.u * (self.weights.old_roundoffs * size + self.weights.new_roundoffs * step)
+        return np.asarray(allowed + p.eta + p.stored(result, paths if grade.composite else None))
+
+    def _precision(self, grade: Grade) -> Precision:
+        return Precision.of(self.compute, self.storage, grade, wide=self.mean.dtype == QUAD)

@@ -1,0 +1,1 @@
+"""Batch normalisation by definition: the graph, its gradients and the running statistics."""

@@ -1,0 +1,135 @@
+"""Running statistics: what a training batch makes of them, in any dtype."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bn_reference.arithmetic.quad import QUAD, quietly
+from bn_reference.specification.config import CUMULATIVE, LayerConfig
+from bn_reference.specification.convention import Convention
+from bn_reference.specification.grades import path_length
+
+Vector = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the old and of the new statistic in one update, as stored and computed exactly from there.
+
+    Attributes:
+        old, new: the weights, numbers of binary128.
+        old_roundoffs, new_roundoffs: absolute errors, in unit roundoffs, that debiasing adds (BOUNDS.md, item 5).
+    """
+
+    old: Any
+    new: Any
+    old_roundoffs: Any = 0
+    new_roundoffs: Any = 0
+
+    def cast(self, dtype: np.dtype[Any]) -> Weights:
+        """The same weights rounded to another format."""
+        return Weights(*(np.asarray(part).astype(dtype)[()] for part in vars(self).values()))
+
+
+def stored(value: float, dtype: str) -> Any:
+    """A hyper-parameter in binary128, as kept in float64 or float32."""
+    kept = np.float32(value) if dtype == "float32" else np.float64(value)
+    return np.float64(kept).astype(QUAD)
+
+
+def eps_of(config: LayerConfig, convention: Convention) -> Any:
+    """The eps of a layer in binary128: configured, or the convention's default.
+
+    Raises:
+        ValueError: neither the configuration nor the convention has one.
+    """
+    eps = convention.default_eps if config.eps is None else config.eps
+    if eps is None:
+        raise ValueError("eps is None and the convention has no default_eps; set one of them")
+    return stored(eps, convention.eps_dtype)
+
+
+@quietly
+def weights_of(config: LayerConfig, convention: Convention, updates_before: int) -> Weights:
+    """The weights of the next update, after `updates_before` others.
+
+    Momentum is rounded in the implementation's own direction: one that weighs the old statistic stores
+    1 - momentum, and its weight of the new one is 1 minus that.
+
+    `debiasing` makes the weights vary in time. A cumulative average has no initial values to remove, so it is the same
+    under each. "first-batch": the first update has the weights 0 and 1. "zero-debias": a hidden average starts at 0,
+    and what a layer shows is hidden / (1 - keep**t) after t updates (D. P. Kingma, J. Ba, "Adam", 2015, section 3).
+
+    Raises:
+        ValueError: neither the configuration nor the convention has a momentum.
+    """
+    one = np.float64(1.0).astype(QUAD)
+    if config.momentum == CUMULATIVE:
+        new = one / np.float64(updates_before + 1).astype(QUAD)
+        return Weights(one - new, new)
+    if isinstance(config.momentum, float | int):
+        own = config.momentum if convention.momentum_weighs == "new" else 1.0 - config.momentum
+    elif convention.default_momentum is not None:
+        own = convention.default_momentum
+    else:
+        raise ValueError("momentum is None and the convention has no default_momentum; set one of them")
+    weighs_old, kept = convention.momentum_weighs == "old", convention.momentum_dtype
+    if kept == "float32-new":
+        own, weighs_old, kept = (1.0 - own if weighs_old else own), False, "float32"
+    weight = stored(own, kept)
+    old, new = (weight, one - weight) if weighs_old else (one - weight, weight)
+    if convention.debiasing == "first-batch" and updates_before == 0:
+        return Weights(one - one, one)
+    if convention.debiasing == "zero-debias" and new != 0:
+        return _zero_debiased(old, new, updates_before)
+    return Weights(old, new)
+
+
+def _zero_debiased(keep: Any, new: Any, updates_before: int) -> Weights:
+    """The step from hidden / (1 - keep**t) to the next such value; its weights sum to 1.
+
+    With s(t) = 1 + keep + ... + keep**(t - 1), so that 1 - keep**t = (1 - keep) s(t), the weights are
+    keep s(t) / s(t + 1) and 1 / s(t + 1), without cancellation. In floating point keep**t has an error of h(t) unit
+    roundoffs and 1 - keep**t a rounding more, and the steps before and after each divide by one of these numbers.
+    """
+    before, power_before = _geometric(keep, updates_before)
+    after = 1 + keep * before
+    old, total = keep * before / after, new * after
+    if updates_before == 0:
+        return Weights(old, 1 / after, 0, (path_length(1) * keep + 2) / total)
+    divided = (path_length(updates_before + 1) * keep * power_before + 1) / total
+    missing = (path_length(updates_before) * power_before + 1) / total
+    return Weights(old, 1 / after, keep * missing + old * divided, 1 / total + divided / after)
+
+
+def _geometric(ratio: Any, count: int) -> tuple[Any, Any]:
+    """1 + ratio + ... + ratio**(count - 1), and ratio**count, by doubling."""
+    if count == 0:
+        return ratio * 0, ratio * 0 + 1
+    total, power = _geometric(ratio, count // 2)
+    total, power = total * (1 + power), power * power
+    return (1 + ratio * total, ratio * power) if count % 2 else (total, power)
+
+
+def bessel(count: int) -> tuple[int, int]:
+    """n / (n - 1) as a fraction; 1 where n is at most 1, since an estimate from one value has no correction."""
+    return (count, count - 1) if count > 1 else (1, 1)
+
+
+@quietly
+def batch_variance(variance: Vector, count: int, eps: Any, convention: Convention) -> Vector:
+    """What the running variance takes in for a batch of `count` values a channel with the given biased variance."""
+    if convention.running_variance == "unbiased":
+        numerator, denominator = bessel(count)
+        variance = variance * numerator / denominator
+    return variance + eps if convention.eps_in_running_variance else variance
+
+
+@quietly
+def update(running: Vector, batch: Vector, weights: Weights) -> Vector:
+    """old weight * running + new weight * batch, in the dtype of the arguments."""
+    return np.asarray(weights.old * running + weights.new * batch)

@@ -1,0 +1,61 @@
+"""What a layer has beside its configuration: running statistics, parameters, and the formats that it keeps them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bn_reference.arithmetic.formats import Format, compute_format, format_of
+from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
+from bn_reference.specification.config import LayerConfig
+from bn_reference.specification.convention import Convention
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Running statistics of a layer with the errors that they may have, and how many updates made them."""
+
+    mean: Quad
+    variance: Quad
+    mean_error: Quad
+    variance_error: Quad
+    updates: int = 0
+
+    @classmethod
+    def known(cls, mean: Any, variance: Any, updates: int = 0) -> Statistics:
+        """Statistics that are what they are: set, or read from the implementation."""
+        mean, variance = to_quad(mean), to_quad(variance)
+        return cls(mean, variance, np.zeros(mean.shape, QUAD), np.zeros(mean.shape, QUAD), updates)
+
+    @classmethod
+    def initial(cls, channels: int, convention: Convention) -> Statistics:
+        """Statistics of a fresh layer."""
+        variance = np.full(channels, convention.initial_running_variance)
+        return cls.known(np.zeros(channels), variance)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """gamma and beta as the layer stores them, vectors in binary128; None for one it does not have."""
+
+    gamma: Quad | None
+    beta: Quad | None
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Formats of one layer: of x and y, of parameters, of running statistics, and of sound arithmetic."""
+
+    storage: Format
+    parameters: Format
+    statistics: Format
+    compute: Format
+
+    @classmethod
+    def of(cls, config: LayerConfig, convention: Convention) -> Formats:
+        """The formats that a configuration and a convention make."""
+        storage, parameters = format_of(config.dtype), format_of(config.parameter_dtype)
+        kept = compute_format(parameters) if convention.statistics_dtype == "float32" else parameters
+        return cls(storage, parameters, kept, compute_format(storage))

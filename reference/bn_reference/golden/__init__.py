@@ -1,0 +1,1 @@
+"""Goldens: what the reference says a step gives, with the bound of each number."""

@@ -1,0 +1,299 @@
+"""Goldens: what the reference says a layer gives, as rows in binary128, each with its bounds.
+
+Pure functions of the data; the state of a layer is passed in and comes out. Shapes: rows are (C, n), vectors (C,).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
+from bn_reference.bounds.arithmetic import FLOAT64, arithmetic_for, nodes_in, rounded
+from bn_reference.bounds.batch import BatchBounds, Bound
+from bn_reference.bounds.inference import InferenceBounds, RunningBounds
+from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
+from bn_reference.bounds.sums import GradientSums
+from bn_reference.definition import graph
+from bn_reference.definition.graph import Mask
+from bn_reference.definition.running import batch_variance, bessel, eps_of, update, weights_of
+from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
+from bn_reference.definition.state import Formats, Parameters, Statistics
+from bn_reference.golden.expected import Expected
+from bn_reference.specification.config import LayerConfig
+from bn_reference.specification.convention import Convention
+from bn_reference.specification.grades import Grade
+
+__all__ = ["Expected", "Formats", "Golden", "Parameters", "Statistics"]
+
+
+class Golden:
+    """Goldens of one batch through one layer; what several calls need is computed once.
+
+    Args:
+        config: the layer.
+        convention: under which it is judged.
+        x: rows of shape (C, n) in binary128.
+        parameters: gamma and beta.
+        exact_statistics: mean and variance of x are exact in any order of summation; in inference, where statistics
+            are given, so is x less the running mean.
+        mask: boolean, of shape (n,), True where a position counts for the statistics of training; inference ignores it.
+
+    Raises:
+        ValueError: the mask is not boolean, or has another shape.
+    """
+
+    def __init__(
+        self,
+        config: LayerConfig,
+        convention: Convention,
+        x: Quad,
+        parameters: Parameters,
+        exact_statistics: bool = False,
+        mask: Mask | None = None,
+    ) -> None:
+        if mask is not None and (mask.dtype != np.bool_ or mask.shape != x.shape[1:]):
+            raise ValueError(f"mask is {mask.dtype} of shape {mask.shape}; give bool of shape {x.shape[1:]}")
+        self.config, self.convention, self.x, self.parameters = config, convention, x, parameters
+        self.exact_statistics, self.mask = exact_statistics, mask
+        self.eps = eps_of(config, convention)
+        self.formats = Formats.of(config, convention)
+        self._training: tuple[graph.Forward, BatchBounds] | None = None
+
+    def _batch(self) -> tuple[graph.Forward, BatchBounds]:
+        """The forward pass, and its bounds in the arithmetic that is enough for it."""
+        if self._training is None:
+            gamma, beta = self.parameters.gamma, self.parameters.beta
+            nodes = graph.forward(self.x, gamma, beta, self.eps, self.mask)
+            self._training = nodes, self._bounds_in(self._arithmetic, nodes)
+        return self._training
+
+    @property
+    def _counts_nothing(self) -> bool:
+        """Whether there is a mask, and it hides every position."""
+        return self.mask is not None and self._batch()[1].count == 0
+
+    @cached_property
+    def _arithmetic(self) -> Any:
+        """What is enough for the bounds of the batch; what a mask hides has no say, so there it is always binary128."""
+        if self.mask is not None:
+            return QUAD
+        return arithmetic_for(self.x, self.parameters.gamma, self.parameters.beta, self.eps)
+
+    def _bounds_for(self, *given: Quad | None) -> BatchBounds:
+        """Bounds of the batch in the arithmetic that is enough for these numbers, too."""
+        bounds = self._batch()[1]
+        return bounds if bounds.work == QUAD or arithmetic_for(*given) == FLOAT64 else self._wide_bounds
+
+    @cached_property
+    def _wide_bounds(self) -> BatchBounds:
+        nodes, bounds = self._batch()
+        return bounds if bounds.work == QUAD else self._bounds_in(QUAD, nodes)
+
+    def _bounds_in(self, dtype: Any, nodes: graph.Forward) -> BatchBounds:
+        gamma, beta = (None if part is None else rounded(part, dtype) for part in vars(self.parameters).values())
+        return BatchBounds(
+            x=rounded(self.x, dtype),
+            nodes=nodes_in(nodes, dtype),
+            gamma=gamma,
+            beta=beta,
+            eps=self.eps.astype(dtype),
+            compute=self.formats.compute,
+            storage=self.formats.storage,
+            parameters=self.formats.parameters,
+            exact_statistics=self.exact_statistics,
+            mask=self.mask,
+        )
+
+    def under(self, convention: Convention) -> Golden:
+        """The same batch under a convention with the same eps: what was computed of the batch is shared."""
+        other = copy(self)
+        other.convention, other.formats = convention, Formats.of(self.config, convention)
+        return other
+
+    def training(self, dy: Quad | None) -> dict[str, Expected]:
+        """y, and with dy the gradients dx, dgamma and dbeta, of a training step.
+
+        Where a mask counts nothing in a batch that has values, nothing is right and nothing is judged (MASK-5).
+        """
+        nodes, bounds = self._batch()
+        if bounds.count == 0:
+            return _empty(nodes.y, dy)
+        expected = {"y": Expected(nodes.y, bounds.y)}
+        if dy is not None:
+            grads = graph.backward(dy, nodes, self.parameters.gamma, self.mask)
+            expected |= _gradients(self._bounds_for(dy), dy, grads)
+        return expected
+
+    def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
+        """y, and with dy the gradients, of an inference step with the given running statistics."""
+        nodes, bounds = self._inference(statistics, dy)
+        expected = {"y": Expected(nodes.y, bounds.y)}
+        if dy is not None:
+            grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
+            expected |= _gradients(bounds, dy, grads)
+        return expected
+
+    def second_order(
+        self,
+        dy: Quad,
+        v_dx: Quad,
+        v_dgamma: Quad | None = None,
+        v_dbeta: Quad | None = None,
+        statistics: Statistics | None = None,
+    ) -> dict[str, Expected]:
+        """Gradients of s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta), in training or in inference.
+
+        Args:
+            dy: rows (C, n).
+            v_dx: rows (C, n).
+            v_dgamma: vector (C,); None is 0.
+            v_dbeta: vector (C,); None is 0.
+            statistics: running statistics, for inference; None is training.
+
+        Returns:
+            ds_dx and ds_ddy, rows (C, n), and ds_dgamma, a vector (C,), which is what a gamma of 1 would have where the
+            layer has none.
+
+        Raises:
+            ValueError: the layer has a mask; the second order of masked training is not specified.
+        """
+        if self.mask is not None and statistics is None:
+            raise ValueError("second_order in training takes no mask; build the Golden without one")
+        zeros = np.zeros(self.x.shape[0], QUAD)
+        upstream = Upstream(v_dx, zeros if v_dgamma is None else v_dgamma, zeros if v_dbeta is None else v_dbeta)
+        gamma = self.parameters.gamma
+        second: TrainingSecondBounds | InferenceSecondBounds
+        if statistics is not None:
+            nodes, inference_bounds = self._inference(statistics, None, QUAD)
+            values = inference_second_order(dy, nodes, gamma, upstream)
+            second = InferenceSecondBounds(inference_bounds, dy, upstream, values)
+        else:
+            nodes, batch_bounds = self._batch()[0], self._wide_bounds
+            if batch_bounds.count == 0:
+                expected = _empty(nodes.y, dy)
+                return {"ds_dx": expected["dx"], "ds_dgamma": expected["dgamma"], "ds_ddy": expected["dx"]}
+            values = second_order(dy, nodes, gamma, upstream)
+            second = TrainingSecondBounds(batch_bounds, dy, upstream, values)
+        return {
+            "ds_dx": Expected(values.ds_dx, second.ds_dx),
+            "ds_dgamma": Expected(values.ds_dgamma, second.ds_dgamma),
+            "ds_ddy": Expected(values.ds_ddy, second.ds_ddy),
+        }
+
+    def _inference(
+        self, statistics: Statistics, dy: Quad | None, dtype: Any = FLOAT64
+    ) -> tuple[graph.Forward, InferenceBounds]:
+        """The forward pass, and its bounds: in `dtype`, or in binary128 where float64 is not enough for the numbers."""
+        eps = self.eps if self.convention.eps_in_inference else to_quad(0.0)
+        gamma, beta = self.parameters.gamma, self.parameters.beta
+        nodes = graph.inference(self.x, statistics.mean, statistics.variance, gamma, beta, eps)
+        if dtype == QUAD or self._arithmetic == QUAD:
+            dtype = QUAD
+        else:
+            dtype = arithmetic_for(statistics.mean, statistics.variance, dy)
+        gamma, beta = (None if part is None else rounded(part, dtype) for part in (gamma, beta))
+        bounds = InferenceBounds(
+            x=rounded(self.x, dtype),
+            nodes=nodes_in(nodes, dtype),
+            gamma=gamma,
+            beta=beta,
+            eps=eps.astype(dtype),
+            mean_error=statistics.mean_error.astype(dtype),
+            variance_error=statistics.variance_error.astype(dtype),
+            compute=self.formats.compute,
+            storage=self.formats.storage,
+            parameters=self.formats.parameters,
+            exact_statistics=self.exact_statistics,
+        )
+        return nodes, bounds
+
+    def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
+        """The running statistics after this training batch, with the errors that the grade lets them have.
+
+        Returns:
+            The new state, whose errors are carried into what follows, and running_mean and running_var to judge. Where
+            a mask counts nothing the state is the one before.
+        """
+        expected = self.updated(statistics)
+        if self._counts_nothing:
+            return statistics, expected
+        mean, variance = expected["running_mean"], expected["running_var"]
+        errors = mean.bound(grade).allowed, variance.bound(grade).allowed
+        return Statistics(mean.values, variance.values, *errors, statistics.updates + 1), expected
+
+    def updated(self, statistics: Statistics) -> dict[str, Expected]:
+        """The running statistics after this training batch, to judge; the same where a mask counts nothing."""
+        if self._counts_nothing:
+            return _unchanged(statistics)
+        nodes, count = self._batch()[0], self._batch()[1].count
+        weights = weights_of(self.config, self.convention, statistics.updates)
+        batch = batch_variance(nodes.variance, count, self.eps, self.convention)
+        mean, variance = update(statistics.mean, nodes.mean, weights), update(statistics.variance, batch, weights)
+        bounds = self._bounds_for(statistics.mean, statistics.variance)
+        running = RunningBounds(
+            old_mean=statistics.mean.astype(bounds.work),
+            old_variance=statistics.variance.astype(bounds.work),
+            batch_mean=nodes.mean.astype(bounds.work),
+            batch_variance=batch.astype(bounds.work),
+            mean=mean.astype(bounds.work),
+            variance=variance.astype(bounds.work),
+            weights=weights.cast(bounds.work),
+            batch=bounds.statistics,
+            bessel=bessel(count)[0] / bessel(count)[1] if self.convention.running_variance == "unbiased" else 1.0,
+            old_mean_error=statistics.mean_error.astype(bounds.work),
+            old_variance_error=statistics.variance_error.astype(bounds.work),
+            compute=self.formats.compute,
+            storage=self.formats.statistics,
+        )
+        return {
+            "running_mean": Expected(mean, running.running_mean),
+            "running_var": Expected(variance, running.running_variance),
+        }
+
+
+def _gradients(bounds: BatchBounds | InferenceBounds, dy: Quad, grads: graph.RowGradients) -> dict[str, Expected]:
+    own = rounded(dy, bounds.work)
+    near = graph.RowGradients(*(rounded(part, bounds.work) for part in grads))
+    sums = GradientSums.of_rows(own, bounds.x, bounds.nodes.normalised)
+    return {
+        "dx": Expected(grads.dx, lambda grade: bounds.dx(own, sums, near, grade)),
+        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(sums, near, grade)),
+        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, near, grade)),
+    }
+
+
+def _unchanged(statistics: Statistics) -> dict[str, Expected]:
+    """Running statistics that a step must leave as they are."""
+    everywhere = np.ones(statistics.mean.shape, np.bool_)
+    return {
+        "running_mean": Expected(statistics.mean, lambda _: Bound(statistics.mean_error, everywhere)),
+        "running_var": Expected(statistics.variance, lambda _: Bound(statistics.variance_error, everywhere)),
+    }
+
+
+def _empty(y: Quad, dy: Quad | None) -> dict[str, Expected]:
+    """Of a batch in which nothing counts: where it has no values, gradients of parameters that are exactly 0.
+
+    Where it has (a mask hides them all) every golden is a 0 that is judged by nothing.
+    """
+    channels, y = y.shape[0], np.zeros(y.shape, QUAD)
+    zeros, everywhere = np.zeros(channels, QUAD), np.full(channels, y.shape[1] == 0)
+
+    def nothing(grade: Grade) -> Bound:
+        return Bound(y, everywhere)
+
+    def zero(grade: Grade) -> Bound:
+        return Bound(zeros, everywhere)
+
+    expected = {"y": Expected(y, nothing)}
+    if dy is not None:
+        expected |= {
+            "dx": Expected(y, nothing),
+            "dgamma": Expected(zeros, zero),
+            "dbeta": Expected(zeros, zero),
+        }
+    return expected

@@ -1,0 +1,1 @@
+"""A plain layer of small methods, for deviations to override."""

@@ -1,0 +1,1 @@
+"""What is specified: clauses, conventions, configurations and grades."""

@@ -1,0 +1,165 @@
+"""Right implementations pass, however they compute; wrong ones fail, and where the specification says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.support.good_numpy import EVERYTHING, GoodLayer
+from tests.support.judged import adapter_of, failing, judge_all, lines, supported
+from tests.support.wrong.mistake import MISTAKES, Mistake
+from tests.support.wrong.nonsense import AllOnes, AllZeros, GivesItsInput
+from tests.support.wrong.options import ZeroDebiased
+
+from bn_conformance.adapter import Array, Capabilities, Convention
+from bn_conformance.cases.model import Case
+from bn_conformance.results.outcomes import Threshold
+from bn_reference.specification.clauses import clauses
+
+SINGLE = Capabilities(
+    dtypes=frozenset({"float32"}),
+    layouts=EVERYTHING.layouts,
+    affine=EVERYTHING.affine,
+    cumulative=True,
+    freeze=True,
+    masks=True,
+    second_order=frozenset({"training", "inference"}),
+)
+
+
+class TwoPassInSingle(GoodLayer):
+    work = np.dtype(np.float32)
+
+
+class WelfordInSingle(GoodLayer):
+    work = np.dtype(np.float32)
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        mean = np.zeros(rows.shape[0], rows.dtype)
+        squares = np.zeros_like(mean)
+        for index, column in enumerate(rows.T, 1):
+            off = column - mean
+            mean = mean + off / np.float32(index)
+            squares = squares + off * (column - mean)
+        return mean, squares / np.float32(rows.shape[1])
+
+
+class FoldedInSingle(GoodLayer):
+    """y = a * x + b in inference, as a fused kernel has it."""
+
+    work = np.dtype(np.float32)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        if self.uses_batch(training):
+            return y
+        scale = self._wide(self.gamma) * self.inverse_in_inference(self._wide(self.running_var))
+        shift = self._wide(self.beta) - self._wide(self.running_mean) * scale
+        return self.finish(self._rows(x) * scale[:, None] + shift[:, None], x.shape)
+
+
+class RawMomentsInSingle(GoodLayer):
+    """Unstable: E[x^2] - E[x]^2."""
+
+    work = np.dtype(np.float32)
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        mean = rows.mean(axis=1)
+        return mean, np.maximum(np.square(rows).mean(axis=1) - np.square(mean), np.float32(0))
+
+
+def _not_good_enough(layer: type[GoodLayer], cases: tuple[Case, ...]) -> str:
+    with np.errstate(all="ignore"):
+        return lines(failing(judge_all(adapter_of(layer), cases, Threshold.STABLE)))
+
+
+@pytest.mark.slow
+def test_arithmetic_in_double_is_stable_everywhere() -> None:
+    assert not _not_good_enough(GoodLayer, supported())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [TwoPassInSingle, FoldedInSingle, WelfordInSingle])
+def test_right_algorithms_in_single_are_stable_in_single(layer: type[GoodLayer]) -> None:
+    cases = tuple(
+        case for case in supported(SINGLE) if not (layer is WelfordInSingle and case.clauses[0] == "NUM-8")
+    )  # that it sums one after the other shows in long sums, and is what `degraded(sequential-sum)` names
+    assert not _not_good_enough(layer, cases)
+
+
+def test_a_right_debiased_average_is_stable_where_it_is_declared() -> None:
+    cases = [case for case in supported() if case.family == "STAT" or "/after-" in case.id]
+    adapter = adapter_of(ZeroDebiased, Convention(debiasing="zero-debias"))
+    assert not lines(failing(judge_all(adapter, cases, Threshold.STABLE)))
+
+
+class StatisticsUsedInHalf(GoodLayer):
+    def forward(self, x: Array, training: bool) -> Array:
+        kept = self.running_mean
+        if not training:
+            self.running_mean = kept.astype(self.storage).astype(self.wide)
+        y = super().forward(x, training)
+        if not training:
+            self.running_mean = kept
+        return y
+
+
+def test_statistics_rounded_to_the_format_of_x_are_named() -> None:
+    cases = [case for case in supported() if case.id.endswith("/wide-statistics")]
+    items = judge_all(adapter_of(StatisticsUsedInHalf), cases)
+    assert {item.outcome for item in items} == {"degraded(storage-precision)"}, lines(items)
+
+
+def test_raw_moments_are_degraded_at_a_small_offset_and_wrong_at_a_large_one() -> None:
+    cases = [case for case in supported(SINGLE) if case.id.startswith("num/nchw/float32/offset-")]
+    with np.errstate(all="ignore"):
+        items = {item.case.rpartition("-")[2]: item for item in judge_all(adapter_of(RawMomentsInSingle), cases)}
+    assert items["1"].outcome == "tight"
+    assert items["100"].outcome.startswith("degraded(")
+    assert items["100"].verdict == "warn"
+    assert (items["1000"].outcome, items["1000"].verdict) == ("wrong", "fail")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_fails_a_case_of_its_clause(mistake: Mistake) -> None:
+    cases = [case for case in supported() if mistake.clause in case.clauses and case.sweep <= mistake.sweep]
+    adapter = adapter_of(mistake.layer, mistake.convention)
+    with np.errstate(all="ignore"):
+        items = judge_all(adapter, cases)
+    verdict = "fail" if clauses()[mistake.clause].requirement == "MUST" else "warn"
+    assert [item for item in items if (item.outcome, item.verdict) == ("wrong", verdict)], lines(items)
+
+
+WITHOUT_VALUES = ("no-channels", "empty-batch-inference")
+"""Variants whose y has no elements: nothing can be wrong in it but its shape and format."""
+
+CANNOT_TELL = {
+    "num/nchw/float32/offset-100000",
+    "num/nchw/float32/offset-1e+06",
+    "num/nc/float32/offset-1e+06",
+    "num/nhwc/float32/offset-1e+06",
+    "num/nchw/float32/offset-1e+08",
+    "num/nchw/float32/constant-3333.33",
+    "num/nchw/float32/constant-1e+08",
+    "num/nchw/float16/constant-3333.33",
+    "num/nchw/bfloat16/constant-3333.33",
+    "num/nchw/bfloat16/constant-1e+08",
+}
+"""Cases whose y no bound speaks of: in float32 even a right mean may be off by more than the root of variance + eps."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [AllZeros, AllOnes, GivesItsInput])
+def test_no_answer_at_all_is_wrong_wherever_numbers_are_judged(layer: type[GoodLayer]) -> None:
+    cases = [
+        case
+        for case in supported()
+        if "y" in case.judges and case.expects != "refusal" and not case.id.endswith(WITHOUT_VALUES)
+    ]
+    with np.errstate(all="ignore"):
+        items = judge_all(adapter_of(layer), cases)
+    survived = {item.case: item for item in items if item.outcome not in ("wrong", "refused")}
+    assert survived.keys() <= CANNOT_TELL, lines(survived.values())
+    levels = {
+        quantity.outcome for item in survived.values() for quantity in item.quantities if quantity.name == "step0.y"
+    }
+    assert levels == {"not-judged"}, "nothing vacuous is awarded"

@@ -1,0 +1,210 @@
+"""Plans, blocks of work and known faults."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import OrderedDict, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.good_numpy import EVERYTHING
+
+from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.implementations.known_faults import (
+    KnownFault,
+    KnownFaultsError,
+    applying,
+    covering,
+    load,
+    parse,
+    shipped,
+)
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.matrix.plan import SEPARATOR, Options, Plan, PlanError, blocks, select_cases
+from bn_conformance.matrix.scheduler import BlockScheduling, item_id
+
+ONE = Implementation(
+    name="some[thing]",
+    target="module:Class",
+    capabilities=EVERYTHING,
+    environment={"KEY": "value"},
+    versions={"torch": "2.13.0+cpu"},
+)
+FAULT = KnownFault(implementation="some*", case="edge/*", reason="because", file="faults.toml", line=3)
+
+
+def plan_of(*cases: str) -> Plan:
+    return Plan(Options(cases=("*",), level="stable"), (ONE,), cases or tuple(all_cases()), (FAULT,))
+
+
+def test_a_plan_crosses_to_other_processes_unchanged() -> None:
+    plan = plan_of()
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_signature_is_never_split_and_every_process_has_work(count: int) -> None:
+    plan = plan_of()
+    found = blocks(plan, count)
+    places: dict[str, set[str]] = defaultdict(set)
+    for name, (_, case) in plan.items().items():
+        places[case.signature].add(found[name])
+    assert all(len(place) == 1 for place in places.values())
+    loads = [list(found.values()).count(block) for block in sorted(set(found.values()))]
+    assert len(loads) == count
+    assert min(loads) * count >= 0.7 * sum(loads)
+
+
+def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_that_can_less() -> None:
+    less = replace(ONE, name="less", capabilities=replace(ONE.capabilities, masks=False, dtypes=frozenset({"float32"})))
+    plan = Plan(Options(cases=("*",)), (ONE, less), tuple(all_cases()), ())
+    numbers: dict[str, set[str]] = defaultdict(set)
+    for name, block in blocks(plan, 2).items():
+        numbers[plan.items()[name][1].signature].add(block.partition(SEPARATOR)[2])
+    assert sum(len(found) > 1 for found in numbers.values()) <= len(numbers) // 10
+
+
+class Node:
+    """Stands for a process of xdist."""
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.given += indices
+
+
+def test_a_process_gets_the_blocks_of_its_number_and_then_others() -> None:
+    scheduling, nodes = BlockScheduling.__new__(BlockScheduling), (Node(), Node())
+    units = ["a#0", "a#1", "b#0", "b#1"]
+    scheduling.workqueue = OrderedDict((unit, {unit: False}) for unit in units)
+    scheduling.registered_collections = OrderedDict.fromkeys(nodes, units)
+    scheduling.assigned_work, scheduling._indices = {}, {}
+    for node in (nodes[1], nodes[0], nodes[1], nodes[1]):
+        scheduling._assign_work_unit(node)
+    assert [[units[index] for index in node.given] for node in nodes] == [["a#0"], ["a#1", "b#1", "b#0"]]
+
+
+def test_what_a_process_has_done_is_not_counted_again() -> None:
+    scheduling, node = BlockScheduling.__new__(BlockScheduling), Node()
+    units = {"a#0": {"one": False, "two": True}, "b#0": {"three": False}}
+    scheduling.workqueue, scheduling.registered_collections = OrderedDict(units), {node: ["one", "two", "three"]}
+    scheduling.assigned_work, scheduling._indices = {}, {}
+    scheduling._assign_work_unit(node)
+    assert (node.given, set(scheduling.assigned_work[node])) == ([0], {"a#0"})
+    units["a#0"]["one"] = True
+    scheduling._assign_work_unit(node)
+    assert (node.given, set(scheduling.assigned_work[node])) == ([0, 2], {"b#0"})
+
+
+def test_items_come_by_signature() -> None:
+    signatures = [case.signature for _, case in plan_of().items().values()]
+    runs = [signature for index, signature in enumerate(signatures) if index == 0 or signatures[index - 1] != signature]
+    assert len(runs) == len(set(signatures))
+
+
+def test_an_item_is_found_in_a_node_id() -> None:
+    assert (
+        item_id("matrix/test_matrix.py::test_case[keras[jax]::fwd/nc/float32/random]")
+        == "keras[jax]::fwd/nc/float32/random"
+    )
+
+
+def test_clauses_and_patterns_select_together() -> None:
+    assert select_cases(("STAT-8",), ("*/nchw/float64/cum*", "grad/*")) == ["stat/nchw/float64/cumulative"]
+    assert {all_cases()[case].family for case in select_cases(("PURE",), ())} == {"PURE"}
+
+
+@pytest.mark.parametrize(
+    ("clauses", "patterns", "words"),
+    [
+        (("FWD-99",), (), "there is no clause 'FWD-99'"),
+        ((), ("nothing*",), "no case matches 'nothing*'"),
+        (("STAT-8",), ("err/*",), "no case matches both"),
+    ],
+)
+def test_a_selection_of_nothing_is_refused(clauses: tuple[str, ...], patterns: tuple[str, ...], words: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        select_cases(clauses, patterns)
+    assert words in str(caught.value)
+
+
+# Known faults.
+
+ENTRY = '\n\n[[fault]]\nimplementation = "a"\nreason = "r"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[fault]\n", "faults.toml: is not TOML"),
+        (ENTRY, "faults.toml, line 3: give either case or clause"),
+        (ENTRY + 'case = "x"\nclause = "y"\n', "line 3: give either case or clause"),
+        (ENTRY + 'case = "x"\ncolour = "y"\n', "line 3: got an unexpected keyword argument 'colour'"),
+        (ENTRY + "case = 3\n", "line 3: case is 3; give a text"),
+        (ENTRY + 'case = "x"\nversions = { torch = "two" }\n', "line 3: Invalid specifier"),
+        (ENTRY + 'case = "x"\nversions = "2"\n', "line 3: "),
+        ('[[fault]]\ncase = "x"\nimplementation = "a"\n', "line 1: missing 1 required keyword-only argument: 'reason'"),
+        ('[fault]\ncase = "x"\n', "holds something other than tables [[fault]]"),
+        ('[[faults]]\ncase = "x"\n', "holds something other than tables [[fault]]"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_line(text: str, words: str) -> None:
+    with pytest.raises(KnownFaultsError) as caught:
+        parse(text, "faults.toml")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_entry_may_carry_a_comment() -> None:
+    (fault,) = parse('# mine\n [[ fault ]]  # one\nimplementation = "a"\nreason = "r"\nclause = "EDGE-4"\n', "f")
+    assert fault.line == 2
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KnownFaultsError, match=r"none\.toml: cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_shipped_entries_speak_of_cases_that_exist() -> None:
+    for fault in shipped():
+        assert any(fault.covers(case) for case in (all_cases() | large_cases()).values()), fault.title
+        assert fault.reason
+
+
+@pytest.mark.parametrize(
+    ("versions", "platform", "applies"),
+    [
+        ({}, "", True),
+        ({"torch": ">=2.0,<3"}, "", True),
+        ({"torch": "<2"}, "", False),
+        ({"jax": ">=0.1"}, "", False),
+        ({}, sys.platform, True),
+        ({}, "plan9", False),
+    ],
+)
+def test_an_entry_applies_to_its_versions_and_platform(versions: dict[str, str], platform: str, applies: bool) -> None:
+    fault = KnownFault(implementation="some[thing]", case="*", reason="r", versions=versions, platform=platform)
+    assert fault.applies_to(ONE) is applies
+
+
+@pytest.mark.parametrize(("device", "applies"), [("cpu", (True, False)), ("cuda", (False, True)), ("*", (True, True))])
+def test_an_entry_speaks_of_the_cpu_unless_it_says_otherwise(device: str, applies: tuple[bool, bool]) -> None:
+    fault = KnownFault(implementation="*", case="*", reason="r", device=device)
+    assert KnownFault(implementation="*", case="*", reason="r").device == "cpu"
+    assert (fault.applies_to(ONE), fault.applies_to(replace(ONE, device="cuda"))) == applies
+
+
+def test_the_device_and_the_cache_are_filled_in_where_variables_name_them() -> None:
+    one = replace(ONE, device="cuda", environment={"WHERE": "{device}:0", "KEPT": "{cache}/kept", "PLAIN": "{other}"})
+    assert one.variables("/run") == {"WHERE": "cuda:0", "KEPT": "/run/kept", "PLAIN": "{other}"}
+    assert one.variables() == {"WHERE": "cuda:0", "PLAIN": "{other}"}
+
+
+def test_an_entry_covers_its_cases_alone() -> None:
+    edge, plain = all_cases()["edge/nc/float32/nan-in-dy"], all_cases()["fwd/nc/float32/random"]
+    assert covering([FAULT], edge) is FAULT
+    assert covering([FAULT], plain) is None
+    assert applying([FAULT, replace(FAULT, implementation="other")], ONE) == [FAULT]

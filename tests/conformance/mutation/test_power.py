@@ -1,0 +1,127 @@
+"""Detection power: every deviation of the catalogue is caught, clearly, and the right layer is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from bn_conformance.catalogue import all_cases
+from bn_conformance.cli import main
+from bn_conformance.mutation.power import Bench, Catch, Power, is_caught, judged_cases, measure, ratio_of
+from bn_conformance.results.outcomes import Verdict
+from bn_reference.deviations import catalogue
+from bn_reference.layer.layer import PlainLayer
+
+CASE = "fwd/nchw/float32/random"
+
+
+def measured(names: list[str], case_ids: list[str], processes: int = 1) -> Power:
+    *_, last = measure(names, case_ids, processes)
+    assert isinstance(last, Power)
+    return last
+
+
+def test_a_deviation_is_caught_with_its_ratio() -> None:
+    (catch,) = Bench().catches(all_cases()[CASE], [catalogue()["eps-outside-root"]])
+    assert (catch.deviation, catch.case, catch.fails) == ("eps-outside-root", CASE, True)
+    assert 3 < catch.ratio < float("inf")
+
+
+def test_what_is_no_number_has_an_infinite_ratio() -> None:
+    item = Bench().judge([catalogue()["never-moves"]], all_cases()["stat/nc/float32/moves-once"])
+    assert is_caught(item)
+    assert ratio_of(item) == float("inf")
+
+
+def test_a_grade_that_means_nothing_somewhere_explains_nothing_there() -> None:
+    """In bfloat16 with exact statistics the storage grades say nothing of the dgamma of some channels."""
+    case = all_cases()["num/nc-2x8/bfloat16-p-float32/exact-statistics"]
+    (catch,) = Bench().catches(case, [catalogue()["reciprocal-root-of-16-bits-in-backward"]])
+    assert catch.fails
+    assert catch.ratio > 3
+
+
+def test_a_change_without_effect_survives() -> None:
+    nothing = replace(catalogue()["eps-outside-root"], name="nothing", layer=PlainLayer)
+    assert not list(Bench().catches(all_cases()[CASE], [nothing]))
+
+
+def test_a_warning_is_not_enough_for_a_clause_that_must_hold() -> None:
+    name = "eps-outside-root"
+    result = Power({name: catalogue()[name]}, {name: (Catch(name, CASE, 9.0, fails=False),)}, 1)
+    assert result.survivors == [name]
+
+
+def test_a_deviation_that_is_caught_by_a_hair_is_named() -> None:
+    name = "eps-outside-root"
+    result = Power({name: catalogue()[name]}, {name: (Catch(name, CASE, 1.5, fails=True),)}, 1)
+    assert (result.survivors, result.fragile) == ([], [name])
+
+
+def test_the_command_exits_with_1_where_something_survives() -> None:
+    done = CliRunner().invoke(
+        main, ["power", "running-var-biased", "eps-outside-root", "--case", CASE, "-n", "1", "--format", "json"]
+    )
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert told["survivors"] == ["running-var-biased"]
+    assert told["deviations"]["eps-outside-root"]["first"] == CASE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(("no-such",), "no deviation matches"), (("--case", "nothing*"), "no case matches")]
+)
+def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words: str) -> None:
+    done = CliRunner().invoke(main, ["power", *arguments])
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+def test_the_right_layer_is_not_caught() -> None:
+    for case in judged_cases(["fwd/*", "stat/nc*"]):
+        assert Bench().judge([], all_cases()[case]).verdict == Verdict.PASS.value, case
+
+
+def test_a_family_is_left_once_one_of_its_cases_catches_clearly() -> None:
+    name, cases = "eps-outside-root", ["fwd/nc/float32/random", "fwd/nchw/float32/random", "stat/nc/float32/moves-once"]
+    result = measured([name], cases)
+    assert [catch.case for catch in result.catches[name]] == cases[:1]
+    assert result.by_family(name).keys() == {"FWD"}
+
+
+def test_a_level_that_names_a_deviation_is_enough() -> None:
+    name = "sequential-gradient-sums"
+    result = measured([name], ["num/nc-65536x3/float32/long-dy-constant"])
+    assert (result.survivors, result.fragile) == ([], [])
+    assert not any(catch.fails for catch in result.catches[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("parameters-kept-by-reference", "pure/nc/float32/overwritten"),
+        ("statistics-kept-by-reference", "pure/nc/float32/overwritten"),
+        ("saved-y-by-reference", "pure/nc/float32/overwritten"),
+        ("fold-survives-load", "state/nc/float32/load-into-used"),
+        ("output-rounded-towards-zero", "num/nc-2x8/bfloat16/rounded-once"),
+        ("nan-hidden", "edge/nc/float32/nan-in-training"),
+    ],
+)
+def test_what_is_hard_to_see_is_caught(name: str, case: str) -> None:
+    result = measured([name], [case])
+    assert (result.survivors, result.fragile) == ([], [])
+
+
+def test_what_was_judged_before_says_nothing_of_what_a_deviation_gives_next() -> None:
+    bench, case = Bench(), all_cases()["fwd/nchw/float64/random"]
+    every = list(catalogue().values())
+    assert list(bench.catches(case, every)) == list(bench.catches(case, every))
+
+
+def test_an_input_that_is_overwritten_after_its_call_is_caught() -> None:
+    """What each call gave is right: only the array that was handed in has changed."""
+    (catch,) = Bench().catches(all_cases()["grad/nc/float32/random"], [catalogue()["x-overwritten-in-backward"]])
+    assert catch.fails

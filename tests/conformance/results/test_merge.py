@@ -1,0 +1,203 @@
+"""Merging results files: nothing is hidden, nothing invented, contradictions are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.sample_declarations import TORCH
+from tests.support.sample_results import case, item, realistic, records, results
+
+from bn_conformance.results.file import Results, ResultsError, read, write
+from bn_conformance.results.merge import merge
+from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, StaleFault
+
+
+def merged(*parts: Results) -> Results:
+    """What a reader of the merged file sees."""
+    names = [f"{place}.jsonl" for place in range(len(parts))]
+    named = [replace(part, path=name) for part, name in zip(parts, names, strict=True)]
+    found = merge(named)
+    assert isinstance(found[0], Header)
+    assert isinstance(found[-1], End)
+    return Results(
+        path="merged.jsonl",
+        header=next(record for record in found if isinstance(record, Header)),
+        environments=tuple(record for record in found if isinstance(record, Environment)),
+        items=tuple(record for record in found if isinstance(record, Item)),
+        stale_faults=tuple(record for record in found if isinstance(record, StaleFault)),
+        end=next(record for record in found if isinstance(record, End)),
+        diagnoses=tuple(record for record in found if isinstance(record, Diagnosis)),
+    )
+
+
+def contradiction(*parts: Results) -> str:
+    with pytest.raises(ResultsError) as caught:
+        merged(*parts)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "0.jsonl" in message
+    assert "1.jsonl" in message
+    return message
+
+
+def environment(status: str = "ok", name: str = "i", **fields: Any) -> Environment:
+    return Environment(implementation=name, status=status, convention=TORCH if status == "ok" else {}, **fields)
+
+
+def test_jobs_of_other_implementations_come_together() -> None:
+    found = merged(results([item("i", "a")]), results([item("j", "a"), item("j", "b")]))
+    assert found.header.implementations == ("i", "j")
+    assert [one.id for one in found.header.cases] == ["a", "b"]
+    assert found.header.planned == ("i::a", "j::a", "j::b")
+    assert [one.id for one in found.items] == ["i::a", "j::a", "j::b"]
+    assert found.missing() == ()
+    assert found.end is not None
+    assert found.end.exit_code == 0
+    assert found.end.seconds == 25.0
+
+
+def test_a_merged_file_is_a_results_file(tmp_path: Path) -> None:
+    parts = realistic(count=40), results([item("torch.nn", "extra")])
+    environments = tuple(one for one in parts[0].environments if one.implementation == "torch.nn")
+    path = tmp_path / "merged.jsonl"
+    write(path, merge([parts[0], replace(parts[1], environments=environments)]))
+    assert len(read(path).items) == len(parts[0].items) + 1
+
+
+def test_one_file_merges_to_itself() -> None:
+    whole = results([item("i", "a"), item("i", "b", "wrong", "fail")])
+    found = merged(whole)
+    assert found.items == whole.items
+    assert found.header == whole.header
+    assert found.environments == whole.environments
+
+
+def test_of_an_item_that_ran_again_the_later_counts() -> None:
+    first = results([item("i", "a", "crashed", "fail"), item("i", "b")])
+    again = results([item("i", "a")], cases=first.header.cases)
+    found = merged(first, again)
+    assert {one.id: one.outcome for one in found.items} == {"i::a": "tight", "i::b": "tight"}
+    assert found.end is not None
+    assert found.end.exit_code == 0
+    assert merged(again, first).end == replace(found.end, exit_code=1)
+
+
+def test_what_was_missing_in_a_later_file_does_not_undo_what_reported() -> None:
+    first = results([item("i", "a")])
+    found = merged(first, replace(first, items=()))
+    assert [one.id for one in found.items] == ["i::a"]
+    assert found.missing() == ()
+
+
+def test_what_is_missing_everywhere_stays_missing_and_fails() -> None:
+    first = results([item("i", "a")], planned=["i::a", "i::b"], cases=[case("a", "FWD-1"), case("b", "FWD-1")])
+    found = merged(first, first)
+    assert found.missing() == ("i::b",)
+    assert found.end is not None
+    assert found.end.exit_code == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_job_without_the_implementation_does_not_hide_the_job_with_it(order: int) -> None:
+    judged = results([item("i", "a")], environments=[environment()])
+    absent = results(
+        [], environments=[environment("not-installed", message="pip install i")], cases=judged.header.cases
+    )
+    found = merged(*(judged, absent)[::order])
+    assert [one.status for one in found.environments] == ["ok"]
+    assert len(found.items) == 1
+
+
+def test_an_implementation_that_no_job_had_is_shown_with_its_reason() -> None:
+    absent = results([], environments=[environment("not-installed", message="pip install i")])
+    found = merged(absent, absent)
+    assert [one.message for one in found.environments] == ["pip install i"]
+    assert found.end is not None
+    assert found.end.exit_code == 3
+
+
+def test_another_version_of_the_suite_is_a_contradiction() -> None:
+    words = contradiction(results([item("i", "a")]), results([item("j", "a")], suite="0.2.0"))
+    assert "the suite's version is 0.1.0" in words
+    assert "0.2.0" in words
+
+
+@pytest.mark.parametrize("option", ["level", "profile", "seed"])
+def test_another_option_that_decides_verdicts_is_a_contradiction(option: str) -> None:
+    options = {"level": "degraded", "profile": "default", "seed": 0}
+    other = results([item("j", "a")], options=options | {option: "other"})
+    assert f"option {option}" in contradiction(results([item("i", "a")]), other)
+
+
+def test_other_options_are_told_side_by_side() -> None:
+    options = {"level": "degraded", "profile": "default", "seed": 0}
+    parts = (results([item(name, "a")], options=options | {"n": name}) for name in ("i", "j"))
+    assert merged(*parts).header.options["n"] == "i | j"
+
+
+def test_the_same_case_with_another_content_is_a_contradiction() -> None:
+    first = results([item("i", "a")], cases=[case("a", "FWD-1", n=4)])
+    other = results([item("j", "a")], cases=[case("a", "FWD-1", n=5)])
+    assert "case a" in contradiction(first, other)
+
+
+@pytest.mark.parametrize(
+    "what", [{"versions": {"torch": "3"}}, {"device": "cuda"}, {"convention": {"default_eps": 0.1}}]
+)
+def test_items_of_two_environments_of_one_implementation_are_a_contradiction(what: dict[str, Any]) -> None:
+    first = results([item("i", "a")])
+    second = results([item("i", "b")], environments=[replace(first.environments[0], **what)])
+    assert f"{next(iter(what))} of i" in contradiction(first, second)
+
+
+def test_a_whole_run_with_a_newer_version_replaces_the_old_one() -> None:
+    first = results([item("i", "a")])
+    newer = replace(first, environments=(replace(first.environments[0], versions={"torch": "3"}),))
+    assert merged(first, newer).environments == newer.environments
+
+
+def test_a_stale_entry_that_another_job_needs_is_not_stale() -> None:
+    stale = StaleFault(entry="i *", file="known.toml", line=1, message="delete it", reason="NaN for empty batches")
+    first = results([item("i", "a")], stale_faults=[stale])
+    needed = results([item("i", "b", "wrong", "known-fault", known_fault="NaN for empty batches")])
+    assert merged(first, needed).stale_faults == ()
+    found = merged(first, first)
+    assert found.stale_faults == (stale,)
+    assert found.end is not None
+    assert found.end.exit_code == 1
+
+
+def test_a_file_that_was_cut_off_is_named_as_such() -> None:
+    end = merged(results([item("i", "a")], cut_off=True), results([item("j", "a")])).end
+    assert end is not None
+    assert end.message == "Merged from 0.jsonl (cut off), 1.jsonl."
+
+
+def test_the_earliest_start_and_all_machines_are_kept() -> None:
+    first, second = (results([item(name, "a")], machine={"system": name}) for name in ("i", "j"))
+    early = replace(second, header=replace(second.header, created="2025-01-01T00:00:00+00:00"))
+    found = merged(first, early)
+    assert found.header.created == "2025-01-01T00:00:00+00:00"
+    assert found.header.machine == {"system": "i | j"}
+
+
+def test_nothing_to_merge_is_an_error() -> None:
+    with pytest.raises(ResultsError, match="nothing to merge"):
+        merge([])
+
+
+def test_all_records_of_a_matrix_survive_a_merge_of_its_halves() -> None:
+    whole = realistic(count=60)
+    halves = [replace(whole, items=whole.items[place::2], stale_faults=()) for place in range(2)]
+    assert len(merged(*halves).diagnoses) == len(whole.diagnoses) == 1
+    assert {repr(one) for one in merged(*halves).items} == {repr(one) for one in whole.items}
+    assert len(records(merged(*halves))) == len(records(whole)) - len(whole.stale_faults) + 1
+
+
+def test_an_implementation_that_ran_but_had_no_case_is_still_judged() -> None:
+    ran = results([], environments=[environment(device="cuda")])
+    absent = results([], environments=[environment("not-installed", message="pip install i")])
+    assert [one.device for one in merged(ran, absent).environments] == ["cuda"]

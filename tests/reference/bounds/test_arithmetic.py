@@ -1,0 +1,72 @@
+"""Bounds in float64: those of binary128 but for their last digits, and binary128 where float64 has not the range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.families import FORMAT_NAMES, Sample
+from tests.support.judging import expected_of
+from tests.support.random_cases import random_sample
+
+from bn_reference.arithmetic.quad import QUAD, to_quad
+from bn_reference.bounds.arithmetic import FLOAT64, LARGEST, SMALLEST, arithmetic_for
+from bn_reference.golden import golden as golden_module
+from bn_reference.specification.grades import GRADES
+
+ROUNDED = 2.0**-45
+"""What float64 makes of a bound at most."""
+
+
+def apart(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any, Any]]:
+    """Each bound of a sample as it is evaluated, and in binary128."""
+    near = expected_of(sample)
+    with monkeypatch.context() as patched:
+        patched.setattr(golden_module, "arithmetic_for", lambda *given: QUAD)
+        wide = expected_of(sample)
+        for name, expected in wide.items():
+            for grade in GRADES:
+                bounds = near[name].bound(grade), expected.bound(grade)
+                assert bounds[1].allowed.dtype == QUAD
+                yield f"{name} {grade}", *bounds
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("dtype", FORMAT_NAMES)
+@pytest.mark.parametrize("scale", [1.0, 2.0**-60, 2.0**-100, 2.0**60, 2.0**100])
+def test_bounds_in_float64_are_those_of_binary128(
+    dtype: str, seed: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if dtype == "float16" and scale != 1.0:
+        return
+    sample = random_sample(seed, dtype, largest_count=300)
+    sample = replace(sample, x=(np.asarray(sample.x, np.float64) * scale).astype(sample.x.dtype))
+    for name, near, wide in apart(sample, monkeypatch):
+        judged = (
+            wide.meaningful if wide.allowed.ndim == 1 else np.broadcast_to(wide.meaningful[:, None], wide.allowed.shape)
+        )
+        np.testing.assert_array_equal(near.meaningful, wide.meaningful, name)
+        close = np.abs(to_quad(near.allowed) - wide.allowed) <= ROUNDED * wide.allowed
+        assert bool(np.all(close | ~judged | ~np.isfinite(wide.allowed))), name
+
+
+@pytest.mark.parametrize("value", [SMALLEST / 2, LARGEST * 2, 1e300, 1e-300, 5e-324, np.nan, np.inf])
+def test_numbers_beyond_the_range_take_binary128(value: float) -> None:
+    assert arithmetic_for(to_quad([[1.0, 0.0]]), None, to_quad([SMALLEST, -LARGEST])) == FLOAT64
+    assert arithmetic_for(to_quad([[1.0, 0.0]]), None, to_quad([-value])) == QUAD
+
+
+def test_of_what_goes_into_a_bound_everything_counts() -> None:
+    sample = random_sample(4, "float64", count=12, offset=1.0, scale=1.0, kinds=("normal",))
+    assert {expected.bound(GRADES[0]).allowed.dtype for expected in expected_of(sample).values()} == {FLOAT64}
+    for name in ("x", "dy", "gamma", "running_mean"):
+        spoilt: dict[str, Any] = {name: np.array(getattr(sample, name))}
+        spoilt[name].flat[0] = 1e200
+        dtypes = {
+            key: expected.bound(GRADES[0]).allowed.dtype
+            for key, expected in expected_of(replace(sample, **spoilt)).items()
+        }
+        assert dtypes[{"dy": "dx", "running_mean": "running_mean"}.get(name, "y")] == QUAD, name

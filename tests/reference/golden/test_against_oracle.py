@@ -1,0 +1,272 @@
+"""The binary128 reference against an independent exact oracle, over every family of data.
+
+How far a golden may be off follows from a first-order analysis of the reference's own few operations at u = 2**-113
+(the functions `*_allowed`): two-pass mean and variance with sums in any order, the root, the reciprocal, and what comes
+after. Where that analysis allows a relative error of 1e-30 at most, so must the golden have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb, fmpq
+from tests.reference.conftest import Figures
+from tests.support.families import FAMILIES, Sample
+from tests.support.oracle import (
+    Channel,
+    Exact,
+    Running,
+    decoded,
+    differences,
+    exact,
+    exact_row,
+    stored,
+    upper,
+)
+
+from bn_reference.arithmetic.quad import to_quad
+from bn_reference.definition.state import Statistics
+from bn_reference.specification.config import CUMULATIVE
+from bn_reference.specification.convention import Convention
+from bn_reference.specification.grades import STABLE
+
+U = fmpq(1) / fmpq(2) ** 113
+WANTED = fmpq(1) / fmpq(10) ** 30
+
+
+@dataclass
+class Worst:
+    """Largest errors seen: relative where the condition number allows 1e-30, relative anywhere, and of the allowed."""
+
+    elements: int = 0
+    well_conditioned: int = 0
+    relative: float = 0.0
+    relative_anywhere: float = 0.0
+    share: float = 0.0
+
+    def take(self, what: str, got: Sequence[Exact], wanted: Sequence[Any], allowed: Sequence[Any]) -> None:
+        """Compare numbers one by one, failing where an error is above what the analysis allows."""
+        for value, right, limit in zip(got, wanted, allowed, strict=True):
+            error, size, limit = upper(arb(value) - arb(right)), upper(right), upper(limit)
+            self.elements += 1
+            assert error <= limit, f"{what}: off by {float(error):.3g}, allowed {float(limit):.3g}, value {right}"
+            if not size:
+                continue
+            relative = float(error / size)
+            self.relative_anywhere = max(self.relative_anywhere, relative)
+            self.share = max(self.share, float(error / limit))
+            if limit / size <= WANTED:
+                self.well_conditioned += 1
+                self.relative = max(self.relative, relative)
+                assert relative <= 1e-30
+
+    def __str__(self) -> str:
+        return (
+            f"{self.elements:6d} numbers, {self.well_conditioned:6d} well conditioned with relative error <= "
+            f"{self.relative:.1e}; anywhere <= {self.relative_anywhere:.1e}, at most {self.share:.2f} of the allowed"
+        )
+
+
+def absolutes(values: Sequence[Any]) -> list[Any]:
+    return [abs(value) for value in values]
+
+
+def total(values: Sequence[Any]) -> Any:
+    return sum(values, fmpq(0))
+
+
+def statistic_errors(channel: Channel) -> tuple[Any, Any]:
+    """Of the mean (n roundings), and, relative, of 1 / deviation ((n + 3) / 2 + 5 / 2 roundings)."""
+    if channel.given:
+        return fmpq(0), 3 * U
+    return U * total(absolutes(channel.x)), (fmpq(channel.count, 2) + 4) * U
+
+
+def y_allowed(channel: Channel) -> list[Any]:
+    mean, root = statistic_errors(channel)
+    slope = abs(channel.gamma) / channel.deviation
+    return [
+        slope * (mean + abs(centred) * (root + 4 * U)) + U * (abs(y) + abs(channel.beta))
+        for centred, y in zip(channel.centred, channel.y, strict=True)
+    ]
+
+
+def dgamma_allowed(channel: Channel, dy: Sequence[Exact]) -> Any:
+    mean, root = statistic_errors(channel)
+    products = total([abs(one * other) for one, other in zip(dy, channel.centred, strict=True)]) / channel.deviation
+    return mean / channel.deviation * abs(channel.dbeta(dy)) + (root + (channel.count + 4) * U) * products
+
+
+def dx_allowed(channel: Channel, dy: Sequence[Exact]) -> list[Any]:
+    mean, root = statistic_errors(channel)
+    slope = abs(channel.gamma) / channel.deviation
+    if channel.given:
+        return [slope * abs(value) * (root + 3 * U) for value in dy]
+    count, product_error = channel.count, dgamma_allowed(channel, dy) / channel.count
+    mean_dy = total(absolutes(dy)) / count
+    mean_product = total([abs(a * b) for a, b in zip(dy, channel.centred, strict=True)]) / channel.deviation / count
+    found = []
+    for value, normalised in zip(dy, channel.normalised, strict=True):
+        terms = abs(value) + mean_dy + (1 + abs(normalised)) * mean_product
+        off = abs(normalised) * product_error + mean_product * mean / channel.deviation
+        found.append(slope * (off + (3 * root + (count + 8) * U) * terms))
+    return found
+
+
+def channels_of(sample: Sample, eps: Exact, inference: bool = False) -> Iterator[tuple[Channel, list[Exact]]]:
+    for row in range(sample.channels):
+        given = (exact(sample.running_mean[row]), exact(sample.running_variance[row])) if inference else None
+        gamma, beta = exact(sample.gamma[row]), exact(sample.beta[row])
+        yield Channel(exact_row(sample.x[row]), gamma, beta, eps, given), exact_row(sample.dy[row])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_and_inference_agree_with_the_oracle(family: str, figures: Figures) -> None:
+    worst = {name: Worst() for name in ("y", "dx", "dgamma", "dbeta")}
+    for sample in FAMILIES[family]:
+        golden = sample.golden()
+        for inference in (False, True):
+            if inference:
+                expected = golden.inference(sample.statistics, sample.dy_quad)
+            else:
+                expected = golden.training(sample.dy_quad)
+            values = {name: expected[name].values for name in worst}
+            for row, (channel, dy) in enumerate(channels_of(sample, stored(sample.eps, "float64"), inference)):
+                if not channel.variance + channel.eps:
+                    assert not np.isfinite(values["y"][row]).any()
+                    continue
+                where = f"{sample.name}/{sample.dtype}/n={sample.count}/eps={sample.eps}/channel {row}"
+                dbeta_allowed = channel.count * U * total(absolutes(dy))
+                worst["y"].take(f"{where} y", decoded(values["y"][row]), channel.y, y_allowed(channel))
+                worst["dx"].take(f"{where} dx", decoded(values["dx"][row]), channel.dx(dy), dx_allowed(channel, dy))
+                dgamma = decoded(values["dgamma"][row : row + 1])
+                worst["dgamma"].take(f"{where} dgamma", dgamma, [channel.dgamma(dy)], [dgamma_allowed(channel, dy)])
+                dbeta = decoded(values["dbeta"][row : row + 1])
+                worst["dbeta"].take(f"{where} dbeta", dbeta, [channel.dbeta(dy)], [dbeta_allowed])
+    for name, seen in worst.items():
+        assert seen.elements
+        figures(f"{family:20s} {name:7s} {seen}")
+
+
+Choices = tuple[Convention, Running]
+
+
+def choices() -> Iterator[Choices]:
+    """Every way to move running statistics, for the reference and for the oracle."""
+    for unbiased, weighs_old, narrow, inside in product((False, True), repeat=4):
+        convention = Convention(
+            running_variance="unbiased" if unbiased else "biased",
+            momentum_weighs="old" if weighs_old else "new",
+            eps_dtype="float32" if narrow else "float64",
+            momentum_dtype="float32" if narrow else "float64",
+            eps_in_running_variance=inside,
+        )
+        kept = "float32" if narrow else "float64"
+        yield convention, Running(unbiased=unbiased, weighs_old=weighs_old, hyperparameters=kept, with_eps=inside)
+    new_weight = Running(weighs_old=False, hyperparameters="float32")
+    yield Convention(momentum_weighs="old", momentum_dtype="float32-new", eps_dtype="float32"), new_weight
+
+
+CONVENTIONS = tuple(choices())
+MOMENTA: tuple[Any, ...] = (0.1, 0.25, 0.01, 0.0, 1.0, CUMULATIVE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_running_statistics_agree_with_the_oracle(family: str, figures: Figures) -> None:
+    worst = Worst()
+    for sample, (convention, running), momentum in product(FAMILIES[family], CONVENTIONS, MOMENTA):
+        chosen = replace(running, momentum=None if momentum == CUMULATIVE else momentum)
+        golden = sample.golden(convention, momentum)
+        state = Statistics.known(sample.running_mean, sample.running_variance, updates=2)
+        after, _ = golden.update(state, STABLE)
+        means, variances = decoded(after.mean), decoded(after.variance)
+        for row, (channel, _) in enumerate(channels_of(sample, stored(sample.eps, running.hyperparameters))):
+            old = exact(sample.running_mean[row]), exact(sample.running_variance[row])
+            mean, variance = chosen.after(*old, channel, updates_before=2)
+            weight = chosen.weights(2)
+            mean_error, _ = statistic_errors(channel)
+            taken, where = chosen.batch_variance(channel), f"{sample.name}/{sample.dtype}/{convention}"
+            paths = weight[0] * abs(old[0]) + weight[1] * abs(channel.mean)
+            worst.take(f"{where} mean", [means[row]], [mean], [4 * U * paths + weight[1] * mean_error])
+            paths = weight[0] * old[1] + weight[1] * taken
+            allowed = (channel.count + 8) * U * paths + weight[1] * mean_error**2 * (1 + fmpq(1, channel.count))
+            worst.take(f"{where} variance", [variances[row]], [variance], [allowed])
+    assert worst.well_conditioned
+    figures(f"{family:20s} running {worst}")
+
+
+def test_eps_is_what_the_convention_keeps() -> None:
+    sample = FAMILIES["offset-0"][0]
+    changed = Sample(**(vars(sample) | {"eps": 1e-5}))
+    kept32 = changed.golden(Convention(eps_dtype="float32")).eps
+    kept64 = changed.golden(Convention(eps_dtype="float64")).eps
+    assert decoded(np.asarray(kept32)) == [stored(1e-5, "float32")]
+    assert decoded(np.asarray(kept64)) == [stored(1e-5, "float64")]
+    assert kept32 != kept64
+
+
+def test_inference_without_eps_divides_by_the_root_of_the_running_variance_alone() -> None:
+    convention = Convention(eps_in_running_variance=True, eps_in_inference=False)
+    worst = Worst()
+    for sample in FAMILIES["offset-1"]:
+        y = sample.golden(convention).inference(sample.statistics, None)["y"].values
+        for row, (channel, _) in enumerate(channels_of(sample, fmpq(0), inference=True)):
+            worst.take("y", decoded(y[row]), channel.y, y_allowed(channel))
+    assert worst.well_conditioned
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gradients_agree_with_central_differences(family: str, figures: Figures) -> None:
+    """Against the golden, and so that the oracle itself is held by something, against its own Jacobian."""
+    worst, jacobian = Worst(), 0.0
+    for sample in FAMILIES[family]:
+        if sample.count > 32 or sample.eps == 0.0:
+            continue
+        golden = sample.golden()
+        for inference in (False, True):
+            if inference:
+                expected = golden.inference(sample.statistics, sample.dy_quad)
+            else:
+                expected = golden.training(sample.dy_quad)
+            for row, (channel, dy) in enumerate(channels_of(sample, stored(sample.eps, "float64"), inference)):
+                apart = differences(channel, dy)
+                own = [*channel.dx(dy), channel.dgamma(dy), channel.dbeta(dy)]
+                got = [
+                    *decoded(expected["dx"].values[row]),
+                    *decoded(expected["dgamma"].values[row : row + 1]),
+                    *decoded(expected["dbeta"].values[row : row + 1]),
+                ]
+                allowed = [
+                    *dx_allowed(channel, dy),
+                    dgamma_allowed(channel, dy),
+                    channel.count * U * total(absolutes(dy)),
+                ]
+                quotients = [*apart.dx, apart.dgamma, apart.dbeta]
+                worst.take(
+                    f"{sample.name}/{sample.dtype}", got, quotients, [limit * fmpq(101, 100) for limit in allowed]
+                )
+                for quotient, right, limit in zip(quotients, own, allowed, strict=True):
+                    if upper(limit):
+                        jacobian = max(jacobian, float(upper(quotient - right) / upper(limit)))
+    assert worst.elements
+    assert jacobian < 1e-9
+    figures(f"{family:20s} differ. {worst}; from the Jacobian {jacobian:.0e} of the allowed")
+
+
+def test_the_oracle_itself_gives_known_numbers() -> None:
+    """x = 1, 3 with eps = 3: mean 2, variance 1, deviation 2, y = -+1/2; dx from the definition by hand."""
+    channel = Channel([fmpq(1), fmpq(3)], gamma=fmpq(2), beta=fmpq(5), eps=fmpq(3))
+    assert (channel.mean, channel.variance) == (2, 1)
+    assert [float(value) for value in channel.y] == [4.0, 6.0]
+    dy = [fmpq(1), fmpq(0)]
+    # dy - mean(dy) = (1/2, -1/2); normalised = (-1/2, 1/2); mean(dy * normalised) = -1/4; factor 2 / 2.
+    assert [float(value) for value in channel.dx(dy)] == [0.5 - 0.125, -0.5 + 0.125]
+    assert float(channel.dgamma(dy)) == -0.5
+    assert Running(momentum=0.25).after(fmpq(0), fmpq(1), channel) == (fmpq(1, 2), fmpq(5, 4))
+    assert Running(momentum=0.25, unbiased=False).after(fmpq(0), fmpq(1), channel) == (fmpq(1, 2), fmpq(1))
+    assert decoded(to_quad(np.array([0.1, -0.0, 2.0**-1074]))) == [exact(0.1), 0, fmpq(1) / fmpq(2) ** 1074]

@@ -1,0 +1,137 @@
+"""What an algorithm of `algorithms` makes of a sample: every output of a layer, in the formats that a layer gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.support.algorithms import (
+    Algorithm,
+    Backward,
+    Gradients,
+    Pass,
+    Rows,
+    Vector,
+    folded_derivative,
+    fused,
+)
+from tests.support.families import Sample
+
+from bn_conformance.cases.recipes import dtype_of
+from bn_reference.arithmetic.formats import format_of
+
+Outputs = dict[str, NDArray[Any]]
+
+
+class Flushing(np.ndarray):
+    """An array whose every operation takes and gives zero for subnormal numbers, as with FTZ and DAZ set."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [_flushed(np.asarray(value)) if isinstance(value, np.ndarray) else value for value in inputs]
+        kwargs.pop("out", None)
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        return _flushed(result).view(Flushing) if isinstance(result, np.ndarray) else result
+
+
+def _flushed(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind != "f":
+        return values
+    return np.where(np.abs(values) < np.finfo(values.dtype).tiny, values.dtype.type(0), values)
+
+
+def outputs(algorithm: Algorithm, sample: Sample, momentum: float = 0.25, unbiased: bool = True) -> Outputs:
+    """Training (y, dx, dgamma, dbeta, running_mean, running_var) and inference (`inference_y` and so on)."""
+    with np.errstate(all="ignore"):
+        return _Layer(algorithm, sample).outputs(momentum, unbiased)
+
+
+class _Layer:
+    def __init__(self, algorithm: Algorithm, sample: Sample) -> None:
+        self.algorithm, self.sample = algorithm, sample
+        self.storage, self.parameters = dtype_of(sample.dtype), dtype_of(sample.parameter_dtype)
+        if algorithm.rounds == "everything":
+            self.compute = self.storage
+        else:
+            wide = algorithm.wide or "float64" in (sample.dtype, sample.parameter_dtype)
+            self.compute = np.dtype(np.float64 if wide else np.float32)
+        self.x, self.dy = self._in(sample.x), self._in(sample.dy)
+        self.gamma, self.beta = self._in(sample.gamma), self._in(sample.beta)
+        self.eps = self.compute.type(sample.eps)
+
+    def _in(self, values: Rows) -> Rows:
+        kept = values.astype(self.compute)
+        return kept.view(Flushing) if self.algorithm.flush else kept
+
+    def _round(self, values: Rows, vector: bool = False) -> Rows:
+        """A path: rounded to what it is stored in where the algorithm rounds paths (parameters can be wider than x)."""
+        kept = self.parameters if vector else self.storage
+        return values.astype(kept).astype(self.compute) if self.algorithm.rounds == "paths" else values
+
+    def _store(self, **values: Rows) -> Outputs:
+        kept = {name: self.storage if name.endswith(("y", "dx")) else self.parameters for name in values}
+        return {name: np.asarray(value).astype(kept[name]) for name, value in values.items()}
+
+    def outputs(self, momentum: float, unbiased: bool) -> Outputs:
+        mean, variance = self.algorithm.moments(self.x, self.algorithm.add)
+        seen = self._pass(mean, variance)
+        dx, dgamma, dbeta = self._backward(seen)
+        found = self._store(y=self._y(seen, self.algorithm.folded), dx=dx, dgamma=dgamma, dbeta=dbeta)
+        count = self.sample.count
+        batch = variance
+        if unbiased and count > 1:
+            batch = variance * self.compute.type(count) / self.compute.type(count - 1)
+        old = self._in(self.sample.running_mean), self._in(self.sample.running_variance)
+        found |= self._store(
+            running_mean=self._moved(old[0], mean, momentum), running_var=self._moved(old[1], batch, momentum)
+        )
+        given = self._pass(*old)
+        dx, dgamma, dbeta = self._inference_backward(given)
+        y = self._y(given, self.algorithm.folded or self.algorithm.folded_inference)
+        found |= self._store(inference_y=y, inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta)
+        return found
+
+    def _pass(self, mean: Vector, variance: Vector) -> Pass:
+        inverse = self.compute.type(1) / np.sqrt(variance + self.eps)
+        if self.algorithm.root_roundings:
+            off = self.algorithm.root_roundings * format_of(self.compute).unit_roundoff
+            inverse = inverse * self.compute.type(1 + off)
+        return Pass(self.x, mean, inverse, self.gamma, self.beta, self.algorithm.add)
+
+    def _y(self, seen: Pass, folded: bool) -> Rows:
+        if folded:
+            a = seen.gamma * seen.inverse
+            return np.asarray(self._round(self.x * a[:, None]) + self._round(seen.beta - seen.mean * a)[:, None])
+        if self.algorithm.fused:
+            return fused(seen.gamma[:, None], seen.normalised, seen.beta[:, None])
+        scaled = self._round(seen.gamma[:, None] * self._round(seen.normalised))
+        return np.asarray(scaled + seen.beta[:, None])
+
+    def _backward(self, seen: Pass) -> Gradients:
+        backward: Backward = self.algorithm.backward
+        if self.algorithm.rounds != "paths":
+            return backward(self.dy, seen)
+        normalised = self._round(seen.normalised)
+        d_normalised = self._round(self.dy * seen.gamma[:, None])
+        dbeta = seen.add(self.dy)
+        dgamma = seen.add(self._round(self.dy * self._round(seen.normalised, vector=True), vector=True))
+        m1, m2 = seen.add(d_normalised) / seen.count, seen.add(self._round(d_normalised * normalised)) / seen.count
+        first = self._round(d_normalised * seen.inverse[:, None])
+        second = self._round(m1 * seen.inverse)[:, None]
+        third = self._round(normalised * self._round(m2 * seen.inverse)[:, None])
+        return self._round(first - second) - third, dgamma, dbeta
+
+    def _inference_backward(self, seen: Pass) -> Gradients:
+        dbeta = seen.add(self.dy)
+        if self.algorithm.backward is folded_derivative:
+            dgamma = (seen.add(self.dy * self.x) - seen.mean * dbeta) * seen.inverse
+        else:
+            dgamma = seen.add(self._round(self.dy * self._round(seen.normalised, vector=True), vector=True))
+        return self.dy * (seen.gamma * seen.inverse)[:, None], dgamma, dbeta
+
+    def _moved(self, old: Vector, batch: Vector, momentum: float) -> Vector:
+        new: Any = self.compute.type(momentum)
+        if self.algorithm.incremental:
+            return np.asarray(old - new * (old - batch))
+        kept = self._round((self.compute.type(1) - new) * old, vector=True)
+        return np.asarray(kept + self._round(new * batch, vector=True))

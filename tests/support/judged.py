@@ -1,0 +1,53 @@
+"""Judging layers in this process, for the tests of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from tests.support.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
+
+from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.item import Policy, run_case
+from bn_conformance.results.outcomes import Threshold
+from bn_conformance.results.records import Item
+from bn_reference.specification.clauses import clauses
+
+
+@cache
+def goldens() -> Goldens:
+    """Goldens that the tests of one process share."""
+    return Goldens()
+
+
+def supported(can: Capabilities = EVERYTHING) -> tuple[Case, ...]:
+    return tuple(case for case in all_cases().values() if not unsupported_reason(case, can))
+
+
+def adapter_of(layer: type[GoodLayer], convention: Convention | None = None) -> Adapter:
+    class Made(GoodNumpy):
+        def build(self, config: LayerConfig) -> Layer:
+            return layer(config)
+
+    Made.name = layer.__name__
+    Made.convention = convention or Convention()
+    return Made()
+
+
+def judge_all(adapter: Adapter, cases: Iterable[Case], level: Threshold = Threshold.DEGRADED) -> list[Item]:
+    policy = Policy(level, {clause.id: clause.requirement for clause in clauses().values()})
+    host = LocalHost(adapter)
+    return [run_case(adapter.name, case, host, adapter.convention, goldens(), policy) for case in cases]
+
+
+def failing(items: Iterable[Item]) -> list[Item]:
+    return [item for item in items if item.verdict == "fail"]
+
+
+def lines(items: Iterable[Item]) -> str:
+    """What to show where items are not as they should be."""
+    return "\n".join(f"{item.case}: {item.outcome} {item.message}" for item in items)
