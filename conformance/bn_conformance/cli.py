@@ -88,7 +88,7 @@ main.add_command(
 main.add_command(
     _lazy(
         "check",
-        implementation="bn_conformance.commands.run:check",
+        implementation="bn_conformance.commands.check:check",
         summary="Judge one implementation of your own: path/to/file.py:Class or module:Class, an adapter or, with "
         "--as, the code itself.",
         epilog=EPILOG,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.targets.loading import TargetError, load_adapter
+from bn_conformance.targets.loading import load_adapter
+from bn_conformance.targets.naming import TargetError
 
 pytest.importorskip("torch")
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, Convention, LayerConfig
-from bn_conformance.targets.loading import TargetError, module_of, split
+from bn_conformance.targets.loading import module_of
+from bn_conformance.targets.naming import TargetError, split
 
 CHANNELS = 3
 """Channels of the data that code is tried with."""

@@ -16,7 +16,7 @@ from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.targets.loading import TargetError
+from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.wrappers import Kind
 
 ARGUMENTS = (

@@ -22,7 +22,7 @@ from bn_adapters.keras_backends import load_keras
 from bn_adapters.keras_layers import ENVIRONMENTS, KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
 from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.targets.loading import TargetError
+from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.wrappers import Kind
 
 ARGUMENTS = (

@@ -24,7 +24,8 @@ from bn_conformance.adapter import (
     LayerConfig,
     RunningStatistics,
 )
-from bn_conformance.targets.loading import TargetError, module_of
+from bn_conformance.targets.loading import module_of
+from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.wrappers import Kind
 
 FORWARD, BACKWARD = "batchnorm_forward", "batchnorm_backward"

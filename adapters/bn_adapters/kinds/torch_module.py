@@ -17,7 +17,7 @@ from bn_adapters.kinds.code import (
 from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
 from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
 from bn_conformance.adapter import CUMULATIVE, Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.targets.loading import TargetError
+from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.wrappers import Kind
 
 ARGUMENTS = (

@@ -28,11 +28,11 @@ def list_(cases: bool, clauses: bool, clause: tuple[str, ...]) -> int:
 
 
 def _list_cases(clause: tuple[str, ...]) -> None:
-    from bn_conformance.matrix.plan import PlanError, select_cases
+    from bn_conformance.catalogue.selection import SelectionError, select_cases
 
     try:
         selected = select_cases(clause, ())
-    except PlanError as error:
+    except SelectionError as error:
         raise click.UsageError(str(error)) from None
     large = [case for case in large_cases().values() if not clause or {*case.clauses, case.family} & {*clause}]
     for case in [*(all_cases()[case_id] for case_id in selected), *large]:

@@ -19,7 +19,7 @@ CAUGHT, SURVIVORS = 0, 1
 
 def power(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, format_: str, output: str) -> int:
     """Measure, print the kill matrix, and say which deviations survive."""
-    from bn_conformance.matrix.plan import PlanError
+    from bn_conformance.catalogue.selection import SelectionError
 
     names = [name for name in catalogue() if not deviations or any(fnmatch.fnmatch(name, one) for one in deviations)]
     if not names:
@@ -28,7 +28,7 @@ def power(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, f
         )
     try:
         chosen = judged_cases(cases)
-    except PlanError as error:
+    except SelectionError as error:
         raise click.UsageError(str(error)) from None
     if processes < 0:
         raise click.UsageError(f"-n is {processes}; allowed are numbers from 0 (one a core)")

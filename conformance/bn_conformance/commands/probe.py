@@ -15,7 +15,7 @@ from bn_conformance.implementations.known_faults import KnownFaultsError, load, 
 from bn_conformance.implementations.registry import OK, Implementation, UnknownImplementation, find
 from bn_conformance.probe.finding import exit_code
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.targets.loading import TargetError
+from bn_conformance.targets.naming import TargetError
 
 
 def one_implementation(name: str, device: str = "cpu") -> Implementation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -68,17 +67,6 @@ def run(
     os.environ.pop("PYTEST_ADDOPTS", None)
     code = int(pytest.main([*arguments, *pytest_arguments]))
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: NOT_JUDGED, _PYTEST_INTERNAL: NOT_JUDGED}.get(code, code)
-
-
-def check(target: str, kind: str, convention: tuple[str, ...], **options: Any) -> int:
-    """Judge one implementation and explain what fails; code of a kind is told what else it matches."""
-    from bn_conformance.commands.wrappers import check_kind, target_of
-    from bn_conformance.targets.loading import kind_of
-
-    target = target_of(target, kind, convention)
-    if kind_of(target) is None:
-        return run(implementations=(target,), **options)
-    return check_kind(target, **options)
 
 
 def _processes(text: str) -> int:

@@ -58,11 +58,11 @@ def _convention(implementation: str, settings: tuple[str, ...]) -> str:
 
 
 def _selected(clauses: tuple[str, ...], cases: tuple[str, ...]) -> list[str]:
-    from bn_conformance.matrix.plan import PlanError, select_cases
+    from bn_conformance.catalogue.selection import SelectionError, select_cases
 
     try:
         return select_cases(clauses, cases)
-    except PlanError as error:
+    except SelectionError as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -2,7 +2,8 @@
 
 An observation is judged once more with the numbers of a deviating layer in the place of the goldens, within the bounds
 that `bn_conformance.diagnosis.shifted_goldens` makes of the right ones. A deviation explains it when nothing is worse
-than `stable` then, and what is no number (an input that was modified, a call that raised) is just what the deviating layer does, too.
+than `stable` then, and what is no number (an input that was modified, a call that raised) is just what the deviating
+layer does, too.
 """
 
 from __future__ import annotations

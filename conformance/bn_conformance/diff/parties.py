@@ -11,7 +11,7 @@ from typing import Any
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.implementations.registry import Implementation
 from bn_conformance.mutation.mutant import EVERYTHING
-from bn_conformance.targets.loading import is_target
+from bn_conformance.targets.naming import is_target
 from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.config import LayerConfig
 

@@ -8,7 +8,8 @@ from bn_conformance.adapter import Adapter, LayerConfig
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.wire import PROTOCOL, Line, WireError, from_line, to_line
-from bn_conformance.targets.loading import describe, load_adapter
+from bn_conformance.targets.description import describe
+from bn_conformance.targets.loading import load_adapter
 
 
 class Server:

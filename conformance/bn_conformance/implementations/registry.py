@@ -15,14 +15,9 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention
-from bn_conformance.targets.loading import (
-    TargetError,
-    capabilities_from_json,
-    capabilities_to_json,
-    describe,
-    is_target,
-    load_adapter,
-)
+from bn_conformance.targets.description import capabilities_from_json, capabilities_to_json, describe
+from bn_conformance.targets.loading import load_adapter
+from bn_conformance.targets.naming import TargetError, is_target
 
 GROUP = "bnconform.adapters"
 """The entry point group in which distributions register adapters, by the name of the implementation."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bn_conformance.cases.model import Case, unsupported_reason
 from bn_conformance.catalogue import all_cases, document, large_cases
 from bn_conformance.catalogue.document import Regression
+from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.implementations.known_faults import KnownFault
-from bn_conformance.implementations.registry import OK, Implementation, find, matches_pattern
-from bn_reference.specification.clauses import clauses
+from bn_conformance.implementations.registry import OK, Implementation, find
 
 
-class PlanError(Exception):
+class SelectionError(Exception):
     """The options of a run contradict each other or select nothing that exists."""
 
 
@@ -134,7 +134,7 @@ def make(options: Options) -> Plan:
     """Resolve options into a plan.
 
     Raises:
-        PlanError: a clause or case pattern matches nothing.
+        SelectionError: a clause or case pattern matches nothing.
         UnknownImplementation, TargetError, KnownFaultsError, RegressionError: as they say.
     """
     from bn_conformance.implementations.known_faults import load, shipped
@@ -146,46 +146,9 @@ def make(options: Options) -> Plan:
     return Plan(options, tuple(found), tuple(cases), tuple(faults), regressions)
 
 
-def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: Iterable[Case] = ()) -> list[str]:
-    """Ids of the cases that test any of the clauses (`STAT-3`, or a family) and match any of the patterns.
-
-    A large case is among them only where a pattern is meant for large cases, matching no other.
-
-    Args:
-        wanted_clauses: clauses or families; none for all.
-        patterns: of ids; none for all.
-        more: cases besides those of the matrix.
-
-    Raises:
-        PlanError: a clause does not exist, a pattern matches nothing, or both together leave nothing.
-    """
-    known = all_cases() | {case.id: case for case in more}
-    usual = [pattern for pattern in patterns if any(_case_matches(case_id, pattern) for case_id in known)]
-    for pattern in patterns:
-        if pattern not in usual:
-            known |= {case_id: case for case_id, case in large_cases().items() if _case_matches(case_id, pattern)}
-    for clause in wanted_clauses:
-        if not any(clause in (existing.id, existing.family) for existing in clauses().values()):
-            raise PlanError(f"there is no clause {clause!r}; bnconform list --clauses shows them")
-    for pattern in patterns:
-        if not any(_case_matches(case_id, pattern) for case_id in known):
-            raise PlanError(f"no case matches {pattern!r}; bnconform list --cases shows them")
-    selected = [
-        case.id
-        for case in known.values()
-        if (not wanted_clauses or any(clause in case.clauses or clause == case.family for clause in wanted_clauses))
-        and (not patterns or any(_case_matches(case.id, pattern) for pattern in patterns))
-    ]
-    if not selected:
-        raise PlanError("no case matches both the clauses and the case patterns; drop one of them")
-    return selected
-
-
-def _case_matches(case_id: str, pattern: str) -> bool:
-    return case_id == pattern or matches_pattern(case_id, pattern)
-
-
 SEPARATOR = "#"
+
+
 """Between the implementation and the number of a block."""
 
 
@@ -221,4 +184,6 @@ def _placed(sizes: Counter[str], count: int, homes: Mapping[str, int]) -> dict[s
 
 
 OF_ONE_SIGNATURE = 10
+
+
 """What a signature costs beside its items, as if they were so many: it may have to be compiled."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bn_conformance.matrix.plan import Options, Plan, PlanError, blocks, make
+from bn_conformance.matrix.plan import Options, Plan, SelectionError, blocks, make
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id
@@ -43,11 +43,11 @@ def _plan_of(config: pytest.Config) -> Plan:
     from bn_conformance.catalogue.document import RegressionError
     from bn_conformance.implementations.known_faults import KnownFaultsError
     from bn_conformance.implementations.registry import UnknownImplementation
-    from bn_conformance.targets.loading import TargetError
+    from bn_conformance.targets.naming import TargetError
 
     try:
         return make(options_of(config))
-    except (PlanError, UnknownImplementation, TargetError, KnownFaultsError, RegressionError) as error:
+    except (SelectionError, UnknownImplementation, TargetError, KnownFaultsError, RegressionError) as error:
         raise pytest.UsageError(str(error)) from None
 
 

@@ -29,7 +29,7 @@ from bn_conformance.results.records import (
     Item,
     StaleFault,
 )
-from bn_conformance.targets.loading import capabilities_to_json
+from bn_conformance.targets.description import capabilities_to_json
 from bn_reference.specification.clauses import clauses
 
 CONFORMS, FAILS, USAGE, NOT_JUDGED = 0, 1, 2, 3

@@ -20,6 +20,7 @@ import numpy as np
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case, unsupported_reason
 from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, Runs, judge_runs, observe_runs, run_case
@@ -92,14 +93,12 @@ def judged_cases(patterns: Iterable[str] = ()) -> list[str]:
     """Ids of the cases that power is measured on: all that the plain layer supports, large ones aside.
 
     Raises:
-        PlanError: a pattern matches nothing, or all of them match large cases alone.
+        SelectionError: a pattern matches nothing, or all of them match large cases alone.
     """
-    from bn_conformance.matrix.plan import PlanError, select_cases
-
     known = all_cases()
     selected = [case for case in select_cases((), tuple(patterns)) if case in known]
     if not selected:
-        raise PlanError("power is not measured on large cases; name others")
+        raise SelectionError("power is not measured on large cases; name others")
     return [case for case in selected if not unsupported_reason(known[case], EVERYTHING)]
 
 

@@ -1,47 +1,17 @@
-"""Targets: how an adapter is named, found and described.
-
-A target is `module:Class` or `path/to/file.py:Class`; the class may be left out where the module defines one adapter.
-`KIND=CODE` is the target of a user's own code without an adapter (`bn_conformance.targets.wrappers`).
-"""
+"""Loading: the adapter class that a target names."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from bn_conformance.adapter import Adapter, Capabilities
-
-
-class TargetError(Exception):
-    """A target names no usable adapter; the message says what to do."""
-
-
-def split(target: str) -> tuple[str, str]:
-    """Module (or path) and class name, which may be empty."""
-    head, _, tail = target.rpartition(":")
-    if head and tail.isidentifier():
-        return head, tail
-    return target, ""
-
-
-def kind_of(target: str) -> tuple[str, str] | None:
-    """The kind and the rest of a target `KIND=CODE`; None for any other. A kind's name has a hyphen."""
-    found = re.fullmatch(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", target, re.DOTALL)
-    return (found[1], found[2]) if found else None
-
-
-def is_target(name: str) -> bool:
-    """Whether a name is a target rather than the name of a registered implementation."""
-    if kind_of(name) is not None:
-        return True
-    module, attribute = split(name)
-    return module.endswith(".py") or (bool(attribute) and all(part.isidentifier() for part in module.split(".")))
+from bn_conformance.adapter import Adapter
+from bn_conformance.targets.naming import TargetError, kind_of, split
+from bn_conformance.targets.wrappers import adapter_of
 
 
 def load_adapter(target: str) -> type[Adapter]:
@@ -51,8 +21,6 @@ def load_adapter(target: str) -> type[Adapter]:
         TargetError: there is no such file, module or class, it cannot be imported, or it is no adapter.
     """
     if kind_of(target) is not None:
-        from bn_conformance.targets.wrappers import adapter_of
-
         return adapter_of(target)
     module_name, attribute = split(target)
     module = module_of(module_name)
@@ -126,48 +94,3 @@ def _check(adapter: type[Adapter], target: str) -> None:
     for attribute in ("name", "convention"):
         if not hasattr(adapter, attribute):
             raise TargetError(f"{target} has no class attribute {attribute}; the adapter contract asks for it")
-
-
-def describe(adapter: type[Adapter]) -> dict[str, Any]:
-    """What an adapter class declares, as plain data."""
-    return {
-        "name": adapter.name,
-        "convention": adapter.convention.to_json(),
-        "capabilities": capabilities_to_json(adapter.capabilities),
-        "framework": adapter.framework,
-        "environment": dict(adapter.environment),
-        "requires": list(adapter.requires),
-        "install": adapter.install,
-        "group": adapter.group,
-        "limits": adapter.supports is not Adapter.supports,
-        "notes": list(getattr(adapter, "notes", ())),
-    }
-
-
-def capabilities_to_json(capabilities: Capabilities) -> dict[str, Any]:
-    """Capabilities as plain data, sets sorted."""
-    return {
-        name: sorted(list(entry) if isinstance(entry, tuple) else entry for entry in value)
-        if isinstance(value, frozenset)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in vars(capabilities).items()
-    }
-
-
-def capabilities_from_json(data: dict[str, Any]) -> Capabilities:
-    """The inverse of `capabilities_to_json`.
-
-    Raises:
-        TypeError: a key is unknown.
-    """
-    values: dict[str, Any] = {}
-    for name, value in data.items():
-        if name == "devices":
-            values[name] = tuple(value)
-        elif isinstance(value, list):
-            values[name] = frozenset(tuple(entry) if isinstance(entry, list) else entry for entry in value)
-        else:
-            values[name] = value
-    return Capabilities(**values)

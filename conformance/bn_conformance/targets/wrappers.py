@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from bn_conformance.adapter import Adapter, Convention
-from bn_conformance.targets.loading import TargetError, kind_of
+from bn_conformance.targets.naming import TargetError, kind_of
 from bn_reference.specification.convention import CHOICES
 
 GROUP = "bnconform.kinds"

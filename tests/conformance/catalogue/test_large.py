@@ -18,6 +18,7 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Batch, Case, unsupported_reason
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.cli import main
 from bn_conformance.comparison.array import judge
 from bn_conformance.comparison.blocks import GOLDEN_SHARE, Block
@@ -25,7 +26,7 @@ from bn_conformance.hosting import wire
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens, by_blocks
 from bn_conformance.judging.item import Policy, run_case
-from bn_conformance.matrix.plan import PlanError, select_cases
+from bn_conformance.matrix.plan import SelectionError
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.mutation.power import judged_cases
 from bn_conformance.results.outcomes import Threshold
@@ -65,7 +66,7 @@ def test_a_large_case_runs_where_it_is_named() -> None:
 def test_power_is_not_measured_on_large_cases() -> None:
     assert not large_cases().keys() & set(judged_cases())
     assert judged_cases(("*/large-*", "fwd/nc/float32/random")) == ["fwd/nc/float32/random"]
-    with pytest.raises(PlanError, match="not measured on large cases"):
+    with pytest.raises(SelectionError, match="not measured on large cases"):
         judged_cases(("*/large-*",))
 
 

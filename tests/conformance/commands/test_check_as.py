@@ -14,7 +14,7 @@ from bn_conformance.probe.advice import Advisor
 from bn_conformance.results.file import read
 from bn_conformance.results.outcomes import Verdict
 from bn_conformance.results.records import Item
-from bn_conformance.targets.loading import TargetError, is_target, kind_of
+from bn_conformance.targets.naming import TargetError, is_target, kind_of
 from bn_conformance.targets.wrappers import spelled
 
 FUNCTIONS = """

@@ -12,6 +12,7 @@ import pytest
 from tests.support.good_numpy import EVERYTHING
 
 from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.implementations.known_faults import (
     KnownFault,
     KnownFaultsError,
@@ -22,7 +23,7 @@ from bn_conformance.implementations.known_faults import (
     shipped,
 )
 from bn_conformance.implementations.registry import Implementation
-from bn_conformance.matrix.plan import SEPARATOR, Options, Plan, PlanError, blocks, select_cases
+from bn_conformance.matrix.plan import SEPARATOR, Options, Plan, SelectionError, blocks
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id
 
 ONE = Implementation(
@@ -126,7 +127,7 @@ def test_clauses_and_patterns_select_together() -> None:
     ],
 )
 def test_a_selection_of_nothing_is_refused(clauses: tuple[str, ...], patterns: tuple[str, ...], words: str) -> None:
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises(SelectionError) as caught:
         select_cases(clauses, patterns)
     assert words in str(caught.value)
 

@@ -1,0 +1,53 @@
+"""Selection: the cases that clauses and patterns of ids name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.implementations.registry import matches_pattern
+from bn_reference.specification.clauses import clauses
+
+
+class SelectionError(Exception):
+    """Clauses or patterns select nothing that exists; the message says what to do."""
+
+
+def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: Iterable[Case] = ()) -> list[str]:
+    """Ids of the cases that test any of the clauses (`STAT-3`, or a family) and match any of the patterns.
+
+    A large case is among them only where a pattern is meant for large cases, matching no other.
+
+    Args:
+        wanted_clauses: clauses or families; none for all.
+        patterns: of ids; none for all.
+        more: cases besides those of the matrix.
+
+    Raises:
+        SelectionError: a clause does not exist, a pattern matches nothing, or both together leave nothing.
+    """
+    known = all_cases() | {case.id: case for case in more}
+    usual = [pattern for pattern in patterns if any(_case_matches(case_id, pattern) for case_id in known)]
+    for pattern in patterns:
+        if pattern not in usual:
+            known |= {case_id: case for case_id, case in large_cases().items() if _case_matches(case_id, pattern)}
+    for clause in wanted_clauses:
+        if not any(clause in (existing.id, existing.family) for existing in clauses().values()):
+            raise SelectionError(f"there is no clause {clause!r}; bnconform list --clauses shows them")
+    for pattern in patterns:
+        if not any(_case_matches(case_id, pattern) for case_id in known):
+            raise SelectionError(f"no case matches {pattern!r}; bnconform list --cases shows them")
+    selected = [
+        case.id
+        for case in known.values()
+        if (not wanted_clauses or any(clause in case.clauses or clause == case.family for clause in wanted_clauses))
+        and (not patterns or any(_case_matches(case.id, pattern) for pattern in patterns))
+    ]
+    if not selected:
+        raise SelectionError("no case matches both the clauses and the case patterns; drop one of them")
+    return selected
+
+
+def _case_matches(case_id: str, pattern: str) -> bool:
+    return case_id == pattern or matches_pattern(case_id, pattern)

@@ -1,0 +1,52 @@
+"""What an adapter declares, as plain data that crosses a process boundary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bn_conformance.adapter import Adapter, Capabilities
+
+
+def describe(adapter: type[Adapter]) -> dict[str, Any]:
+    """What an adapter class declares, as plain data."""
+    return {
+        "name": adapter.name,
+        "convention": adapter.convention.to_json(),
+        "capabilities": capabilities_to_json(adapter.capabilities),
+        "framework": adapter.framework,
+        "environment": dict(adapter.environment),
+        "requires": list(adapter.requires),
+        "install": adapter.install,
+        "group": adapter.group,
+        "limits": adapter.supports is not Adapter.supports,
+        "notes": list(getattr(adapter, "notes", ())),
+    }
+
+
+def capabilities_to_json(capabilities: Capabilities) -> dict[str, Any]:
+    """Capabilities as plain data, sets sorted."""
+    return {
+        name: sorted(list(entry) if isinstance(entry, tuple) else entry for entry in value)
+        if isinstance(value, frozenset)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in vars(capabilities).items()
+    }
+
+
+def capabilities_from_json(data: dict[str, Any]) -> Capabilities:
+    """The inverse of `capabilities_to_json`.
+
+    Raises:
+        TypeError: a key is unknown.
+    """
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        if name == "devices":
+            values[name] = tuple(value)
+        elif isinstance(value, list):
+            values[name] = frozenset(tuple(entry) if isinstance(entry, list) else entry for entry in value)
+        else:
+            values[name] = value
+    return Capabilities(**values)
