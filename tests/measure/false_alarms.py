@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from tests.support.algorithms import ALGORITHMS, Algorithm
-from tests.support.computed import Outputs, outputs
-from tests.support.families import Sample
-from tests.support.judging import expected_of, level, ratio
-from tests.support.random_cases import KINDS, rows_of
+from tests.support.algorithms.algorithm import ALGORITHMS, Algorithm
+from tests.support.algorithms.outputs import Outputs, outputs
+from tests.support.judge_samples import expected_of, level, ratio
+from tests.support.samples.random_samples import KINDS, rows_of
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import Rows, dtype_of
 from bn_reference.arithmetic.formats import FORMATS

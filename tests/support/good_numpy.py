@@ -1,6 +1,6 @@
 """A plain implementation that must pass every case: NumPy, all arithmetic in float64, one rounding at the end.
 
-Tests of the suite override one small method at a time to make mistakes on purpose (`wrong/`).
+Tests of the suite override one small method at a time to make mistakes on purpose (`mistakes/`).
 """
 
 from __future__ import annotations

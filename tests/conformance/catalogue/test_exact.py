@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.measure.false_alarms import applies
-from tests.support.algorithms import ALGORITHMS, SEQUENTIAL, Algorithm, raw_moments, sequential
-from tests.support.exactly import judged, samples
+from tests.support.algorithms.algorithm import ALGORITHMS, SEQUENTIAL, Algorithm
+from tests.support.algorithms.moments import raw_moments
+from tests.support.algorithms.sums import sequential
+from tests.support.judge_algorithms import judged, samples
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.measure.false_alarms import applies
-from tests.support.algorithms import ALGORITHMS, STORAGE
-from tests.support.exactly import judged
+from tests.support.algorithms.algorithm import ALGORITHMS, STORAGE
+from tests.support.judge_algorithms import judged
 
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import Recipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.measure.false_alarms import applies
-from tests.support.algorithms import ALGORITHMS, RAW_MOMENTS
-from tests.support.exactly import judged, samples
+from tests.support.algorithms.algorithm import ALGORITHMS, RAW_MOMENTS
+from tests.support.judge_algorithms import judged, samples
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.support.good_numpy import GoodLayer
-from tests.support.judged import adapter_of, judge_all
+from tests.support.judge_layers import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, SecondOrder
 from bn_conformance.cases.model import Case, Freeze, Reload

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from tests.support.good_numpy import EVERYTHING
-from tests.support.judged import supported
+from tests.support.judge_layers import supported
 
 from bn_conformance.cases.recipes import KINDS, Recipe
 from bn_conformance.catalogue import all_cases

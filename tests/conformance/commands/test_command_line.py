@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "flax", "tf_keras")
 HEAD = """
 from bn_conformance.adapter import Adapter, Array, Convention
-from tests.conformance.good_numpy import GoodLayer, GoodNumpy
+from tests.support.good_numpy import GoodLayer, GoodNumpy
 """
 GOOD = HEAD + "class Good(GoodNumpy):\n    name = 'good'\n"
 WRONG = (

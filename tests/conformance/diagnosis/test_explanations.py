@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.measure import diagnosed
 from tests.measure.diagnosed import Single
-from tests.support.judged import goldens
+from tests.support.judge_layers import goldens
 
 from bn_conformance.adapter import Convention
 from bn_conformance.catalogue import all_cases

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.judged import goldens
+from tests.support.judge_layers import goldens
 
 from bn_conformance.adapter import Array, Convention, LayerConfig
 from bn_conformance.cases.model import Case, unsupported_reason
@@ -231,7 +231,7 @@ def judged_here_and_there(
     ],
 )
 def test_what_memory_and_threads_show_is_seen_in_a_process_of_its_own_too(name: str, case_id: str, clause: str) -> None:
-    target = f"tests.support.wrong_adapters:{name}"
+    target = f"tests.support.mistake_adapters:{name}"
     (item,) = judged_here_and_there(target, name, [all_cases()[case_id]], Convention())
     assert item.outcome == "wrong"
     assert clause in {broken for one in item.quantities if one.outcome == "wrong" for broken in one.clauses}

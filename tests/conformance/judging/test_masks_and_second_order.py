@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.support.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
-from tests.support.judged import adapter_of, judge_all
+from tests.support.judge_layers import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, SecondOrder
 from bn_conformance.cases.masks import KINDS, Mask

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.support.good_numpy import EVERYTHING, GoodLayer
-from tests.support.judged import adapter_of, failing, judge_all, lines, supported
-from tests.support.wrong.mistake import MISTAKES, Mistake
-from tests.support.wrong.nonsense import AllOnes, AllZeros, GivesItsInput
-from tests.support.wrong.options import ZeroDebiased
+from tests.support.judge_layers import adapter_of, failing, judge_all, lines, supported
+from tests.support.mistakes.mistake import MISTAKES, Mistake
+from tests.support.mistakes.nonsense import AllOnes, AllZeros, GivesItsInput
+from tests.support.mistakes.options import ZeroDebiased
 
 from bn_conformance.adapter import Array, Capabilities, Convention
 from bn_conformance.cases.model import Case

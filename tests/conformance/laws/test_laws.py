@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.conformance.judging.test_mistakes import FoldedInSingle, TwoPassInSingle, WelfordInSingle
-from tests.support.judged import adapter_of, failing, goldens, judge_all, lines
+from tests.support.judge_layers import adapter_of, failing, goldens, judge_all, lines
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.tensors import data_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.families import FORMAT_NAMES, Sample
-from tests.support.judging import expected_of
-from tests.support.random_cases import random_sample
+from tests.support.judge_samples import expected_of
+from tests.support.samples.random_samples import random_sample
+from tests.support.samples.sample import FORMAT_NAMES, Sample
 
 from bn_reference.arithmetic.quad import QUAD, to_quad
 from bn_reference.bounds.arithmetic import FLOAT64, LARGEST, SMALLEST, arithmetic_for

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 from tests.reference.conftest import Figures
-from tests.support.algorithms import (
+from tests.support.algorithms.algorithm import (
     ALGORITHMS,
     RAW_DERIVATIVE,
     RAW_MOMENTS,
@@ -18,10 +18,11 @@ from tests.support.algorithms import (
     STORAGE_WIDE_SUMS,
     Algorithm,
 )
-from tests.support.computed import outputs
-from tests.support.families import FAMILIES, Sample
-from tests.support.judging import INFERENCE, QUANTITIES, expected_of, level, ratio, ratios, worst
-from tests.support.random_cases import random_sample, random_samples
+from tests.support.algorithms.outputs import outputs
+from tests.support.judge_samples import INFERENCE, QUANTITIES, expected_of, level, ratio, ratios, worst
+from tests.support.samples.families import FAMILIES
+from tests.support.samples.random_samples import random_sample, random_samples
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.quad import quietly, to_float64

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from flint import fmpq
 from tests.reference.conftest import Figures
-from tests.support.judging import ratio
+from tests.support.judge_samples import ratio
 from tests.support.oracle import Running, decoded, upper
-from tests.support.random_cases import random_sample
+from tests.support.samples.random_samples import random_sample
 
 from bn_reference.definition.running import weights_of
 from bn_reference.definition.state import Statistics

@@ -17,11 +17,7 @@ from tests.reference.golden.test_against_oracle import (
     statistic_errors,
     total,
 )
-from tests.support.families import FAMILIES
-from tests.support.judging import level, ratio, worst
-from tests.support.oracle import Channel, Exact, decoded, exact, exact_row, stored, upper
-from tests.support.oracle_second_order import Second, Upstream, second, second_differences
-from tests.support.second_orders import (
+from tests.support.algorithms.second_order import (
     NAMES,
     SecondSample,
     closed_form,
@@ -32,6 +28,10 @@ from tests.support.second_orders import (
     torch_composite,
     with_upstream,
 )
+from tests.support.judge_samples import level, ratio, worst
+from tests.support.oracle import Channel, Exact, decoded, exact, exact_row, stored, upper
+from tests.support.oracle_second_order import Second, Upstream, second, second_differences
+from tests.support.samples.families import FAMILIES
 
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.quad import QUAD, to_float64, to_quad

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from flint import arb, fmpq
 from tests.reference.conftest import Figures
-from tests.support.families import FAMILIES, Sample
 from tests.support.oracle import (
     Channel,
     Exact,
@@ -28,6 +27,8 @@ from tests.support.oracle import (
     stored,
     upper,
 )
+from tests.support.samples.families import FAMILIES
+from tests.support.samples.sample import Sample
 
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.definition.state import Statistics

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.families import FORMAT_NAMES
+from tests.support.samples.sample import FORMAT_NAMES
 
 from bn_conformance.cases.recipes import Recipe, dtype_of
 from bn_reference.arithmetic.channels import channels_first

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from tests.reference.conftest import Figures
 from tests.reference.golden.test_against_oracle import U, Worst, absolutes, total
-from tests.support.families import FAMILIES, Sample
-from tests.support.judging import ratio, worst
+from tests.support.judge_samples import ratio, worst
 from tests.support.oracle import Channel, Running, decoded, differences, exact, exact_row, stored
-from tests.support.random_cases import random_sample
+from tests.support.samples.families import FAMILIES
+from tests.support.samples.random_samples import random_sample
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.quad import to_float64, to_quad

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.reference.conftest import Figures
-from tests.support.algorithms import ALGORITHMS
-from tests.support.computed import outputs
-from tests.support.families import Sample
-from tests.support.judging import ratio
-from tests.support.random_cases import random_sample
+from tests.support.algorithms.algorithm import ALGORITHMS
+from tests.support.algorithms.outputs import outputs
+from tests.support.judge_samples import ratio
+from tests.support.samples.random_samples import random_sample
+from tests.support.samples.sample import Sample
 
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.definition.state import Statistics

@@ -3,67 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
+from tests.support.samples.sample import FORMAT_NAMES, Sample
 
 from bn_conformance.cases.recipes import Recipe, Rows, dtype_of, seed_of
 from bn_reference.arithmetic.formats import FORMATS
-from bn_reference.arithmetic.quad import Quad, to_quad
-from bn_reference.definition.state import Parameters, Statistics
-from bn_reference.golden.golden import Golden
-from bn_reference.specification.config import LayerConfig
-from bn_reference.specification.convention import Convention
-
-FORMAT_NAMES = ("float16", "bfloat16", "float32", "float64")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One batch, and a state to update or to infer from; rows are (C, n) float64 that hold values of `dtype`."""
-
-    name: str
-    dtype: str
-    parameter_dtype: str
-    eps: float
-    x: Rows
-    dy: Rows
-    gamma: Rows
-    beta: Rows
-    running_mean: Rows
-    running_variance: Rows
-    exact_statistics: bool = False
-
-    @property
-    def channels(self) -> int:
-        return int(self.x.shape[0])
-
-    @property
-    def count(self) -> int:
-        return int(self.x.shape[1])
-
-    def config(self, momentum: float = 0.25) -> LayerConfig:
-        return LayerConfig(
-            num_channels=self.channels,
-            rank=2,
-            dtype=self.dtype,
-            parameter_dtype=self.parameter_dtype,
-            eps=self.eps,
-            momentum=momentum,
-        )
-
-    def golden(self, convention: Convention | None = None, momentum: float = 0.25) -> Golden:
-        parameters = Parameters(to_quad(self.gamma), to_quad(self.beta))
-        chosen = convention or Convention()
-        return Golden(self.config(momentum), chosen, to_quad(self.x), parameters, self.exact_statistics)
-
-    @property
-    def dy_quad(self) -> Quad:
-        return to_quad(self.dy)
-
-    @property
-    def statistics(self) -> Statistics:
-        return Statistics.known(self.running_mean, self.running_variance)
 
 
 def sample(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.support.families import Sample
-from tests.support.random_cases import random_sample
+from tests.support.samples.random_samples import random_sample
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import Rows, dtype_of
 from bn_reference.arithmetic.quad import to_quad

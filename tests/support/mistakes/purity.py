@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 from tests.support.good_numpy import GoodLayer
-from tests.support.wrong.mistake import caught_by
+from tests.support.mistakes.mistake import caught_by
 
 from bn_conformance.adapter import Array, Gradients, RunningStatistics
 

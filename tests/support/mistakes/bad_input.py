@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from tests.support.good_numpy import GoodLayer
-from tests.support.wrong.mistake import caught_by
+from tests.support.mistakes.mistake import caught_by
 
 from bn_conformance.adapter import Array, Gradients
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from tests.support.good_numpy import GoodLayer
-from tests.support.wrong.mistake import caught_in_a_sweep_by
+from tests.support.mistakes.mistake import caught_in_a_sweep_by
 
 from bn_conformance.adapter import CUMULATIVE, Array, Gradients, LayerConfig
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from tests.support.families import Sample
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import Rows, dtype_of
 from bn_reference.arithmetic.formats import FORMATS

@@ -1,6 +1,6 @@
 """Mistakes that people really make, each a small change of the right implementation, and what must catch it."""
 
-from tests.support.wrong import (
+from tests.support.mistakes import (
     axes,
     bad_input,
     between_calls,
@@ -16,7 +16,7 @@ from tests.support.wrong import (
     statistics,
     stored,
 )
-from tests.support.wrong.mistake import MISTAKES, Mistake
+from tests.support.mistakes.mistake import MISTAKES, Mistake
 
 __all__ = [
     "MISTAKES",

@@ -1,4 +1,4 @@
-"""What an algorithm of `algorithms` makes of a sample: every output of a layer, in the formats that a layer gives."""
+"""What an algorithm makes of a sample: every output of a layer, in the formats that a layer gives."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support.algorithms import (
-    Algorithm,
-    Backward,
-    Gradients,
-    Pass,
-    Rows,
-    Vector,
-    folded_derivative,
-    fused,
-)
-from tests.support.families import Sample
+from tests.support.algorithms.algorithm import Algorithm
+from tests.support.algorithms.gradients import Backward, Gradients, Pass, folded_derivative
+from tests.support.algorithms.sums import Rows, Vector, fused
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.formats import format_of

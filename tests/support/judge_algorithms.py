@@ -1,14 +1,14 @@
-"""The right algorithms of `tests.support.algorithms` on the steps of a case, judged as the suite judges it."""
+"""Algorithms of `tests.support.algorithms` on the steps of a case, judged as the suite judges the case."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-from tests.support.algorithms import Algorithm
-from tests.support.computed import outputs
-from tests.support.families import Sample
-from tests.support.judged import goldens
+from tests.support.algorithms.algorithm import Algorithm
+from tests.support.algorithms.outputs import outputs
+from tests.support.judge_layers import goldens
+from tests.support.samples.sample import Sample
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Batch, Case, SetStatistics

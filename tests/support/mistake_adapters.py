@@ -1,9 +1,9 @@
-"""The mistakes of `wrong/` as adapters, which a worker process loads by `module:Class`."""
+"""The layers of `mistakes/` as adapters, which a worker process loads by `module:Class`."""
 
 from __future__ import annotations
 
 from tests.support.good_numpy import GoodNumpy
-from tests.support.wrong.mistake import MISTAKES
+from tests.support.mistakes.mistake import MISTAKES
 
 from bn_conformance.adapter import Adapter
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support.families import Sample
+from tests.support.samples.sample import Sample
 
 from bn_conformance.comparison.array import judge
 from bn_reference.arithmetic.formats import format_of
