@@ -240,7 +240,7 @@ def named(case: Case) -> Case:
 @cache
 def schema() -> dict[str, Any]:
     """The published JSON Schema of a regression file."""
-    text = files("bn_conformance").joinpath("schemas", "regression.schema.json").read_text(encoding="utf-8")
+    text = files("bn_conformance").joinpath("catalogue", "regression.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

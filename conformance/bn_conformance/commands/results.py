@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from bn_conformance.results.file import Results, ResultsError, read, write
+from bn_conformance.results.file import Results, read, write
+from bn_conformance.results.json_line import ResultsError
 
 SUFFIXES = {"html": ".html", "markdown": ".md"}
 

@@ -14,7 +14,7 @@ from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id
 from bn_conformance.report.failure import explain
-from bn_conformance.results.file import from_line, to_line
+from bn_conformance.results.json_line import from_line, to_line
 from bn_conformance.results.outcomes import Verdict
 from bn_conformance.results.records import Item
 

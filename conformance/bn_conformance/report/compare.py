@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bn_conformance.results.file import Results, split_id
+from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, Verdict, outcome_rank
-from bn_conformance.results.records import Environment, Item, StaleFault
+from bn_conformance.results.records import Environment, Item, StaleFault, split_id
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from typing import Any
 
 from bn_conformance.conventions.effects import Effect, convention_effects
 from bn_conformance.report.summary import Summary
-from bn_conformance.results.file import ResultsError
+from bn_conformance.results.json_line import ResultsError
 from bn_conformance.text import one_line, plain
 from bn_reference.specification.convention import CHOICES
 

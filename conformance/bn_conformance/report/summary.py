@@ -10,9 +10,9 @@ from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.faults import Fault, Group, faults, grouped
-from bn_conformance.results.file import Results, split_id
+from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, Verdict
-from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item
+from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item, split_id
 from bn_conformance.text import counted, one_line
 
 

@@ -152,3 +152,9 @@ class End:
 
 
 Record = Header | Environment | Item | StaleFault | Diagnosis | End
+
+
+def split_id(item: str) -> tuple[str, str]:
+    """Implementation and case of an item's id."""
+    implementation, _, case = item.rpartition("::")
+    return implementation, case

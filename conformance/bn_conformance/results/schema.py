@@ -11,13 +11,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bn_conformance.results.file import ResultsError, lines
+from bn_conformance.results.file import lines
+from bn_conformance.results.json_line import ResultsError
 
 
 @cache
 def load() -> dict[str, Any]:
     """The schema of one record, that is, of one line of a results file."""
-    text = files("bn_conformance").joinpath("schemas", "results.schema.json").read_text(encoding="utf-8")
+    text = files("bn_conformance").joinpath("results", "schemas", "results.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 

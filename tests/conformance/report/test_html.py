@@ -12,7 +12,7 @@ from tests.support.sample_declarations import TEXTBOOK, TORCH
 from tests.support.sample_results import case, item, quantity, realistic, results
 
 from bn_conformance.report.html import render
-from bn_conformance.results.file import ResultsError
+from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.records import Diagnosis, End, Environment, StaleFault
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.sample_results import HOSTILE, HOSTILE_TEXT, item, realistic, results
 
 from bn_conformance.report.markdown import escape, render
-from bn_conformance.results.file import ResultsError
+from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.records import StaleFault
 
 

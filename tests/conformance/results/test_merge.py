@@ -10,27 +10,19 @@ import pytest
 from tests.support.sample_declarations import TORCH
 from tests.support.sample_results import case, item, realistic, records, results
 
-from bn_conformance.results.file import Results, ResultsError, read, write
+from bn_conformance.results.file import Results, read, write
+from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.merge import merge
-from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, StaleFault
+from bn_conformance.results.records import End, Environment, StaleFault
 
 
 def merged(*parts: Results) -> Results:
     """What a reader of the merged file sees."""
     names = [f"{place}.jsonl" for place in range(len(parts))]
     named = [replace(part, path=name) for part, name in zip(parts, names, strict=True)]
-    found = merge(named)
-    assert isinstance(found[0], Header)
-    assert isinstance(found[-1], End)
-    return Results(
-        path="merged.jsonl",
-        header=next(record for record in found if isinstance(record, Header)),
-        environments=tuple(record for record in found if isinstance(record, Environment)),
-        items=tuple(record for record in found if isinstance(record, Item)),
-        stale_faults=tuple(record for record in found if isinstance(record, StaleFault)),
-        end=next(record for record in found if isinstance(record, End)),
-        diagnoses=tuple(record for record in found if isinstance(record, Diagnosis)),
-    )
+    merged_records = merge(named)
+    assert isinstance(merged_records[-1], End)
+    return Results.of("merged.jsonl", merged_records)
 
 
 def contradiction(*parts: Results) -> str:

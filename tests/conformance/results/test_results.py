@@ -12,7 +12,8 @@ import pytest
 from tests.support.sample_results import HOSTILE_TEXT, item, quantity, realistic, records, results
 
 from bn_conformance.results import file as results_module
-from bn_conformance.results.file import ResultsError, Writer, from_line, read, to_line, write
+from bn_conformance.results.file import Writer, read, write
+from bn_conformance.results.json_line import ResultsError, from_line, to_line
 from bn_conformance.results.records import CaseInfo, End, Environment, Item
 
 

@@ -12,7 +12,8 @@ from tests.support.sample_results import item, realistic, records, results
 
 from bn_conformance.results import records as record_types
 from bn_conformance.results import schema
-from bn_conformance.results.file import ResultsError, to_line, write
+from bn_conformance.results.file import write
+from bn_conformance.results.json_line import ResultsError, to_line
 from bn_conformance.results.records import End, Record
 
 
