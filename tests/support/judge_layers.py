@@ -8,7 +8,8 @@ from functools import cache
 from tests.support.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
 
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
-from bn_conformance.adapter import Capabilities, Convention, LayerConfig
+from bn_conformance.adapter import LayerConfig
 from bn_conformance.cases.masks import Mask
 from bn_conformance.cases.recipes import Recipe
 
@@ -193,12 +194,12 @@ class Case:
     sweep: bool = False
     axes: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def batches(self) -> tuple[Batch, ...]:
         """The steps that have data."""
         return tuple(step for step in self.steps if isinstance(step, Batch))
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Step | Between, ...]:
         """All that happens to the layer, between steps and within them."""
         return (*self.steps, *(change for batch in self.batches for change in batch.between))
@@ -213,70 +214,3 @@ class Case:
         """What a compiling implementation compiles anew for: shapes, formats and channel axis."""
         shapes = sorted({"x".join(map(str, batch.shape)) for batch in self.batches})
         return f"{'+'.join(shapes)}/{self.config.dtype}/{self.config.parameter_dtype}/{self.config.channel_axis}"
-
-
-def _has_second_order(batch: Batch) -> bool:
-    earlier = (change.second for change in batch.between if isinstance(change, Backward))
-    return any(second is not None for second in (batch.second, *earlier))
-
-
-def _judged_elsewhere(config: LayerConfig, can: Capabilities) -> bool:
-    """Whether a 16-bit case is one of a pair, and the other is judged: one with its channels elsewhere.
-
-    The same cases are there for images with their channels first and last. An implementation that takes both and
-    compiles for each gets those of plain 16-bit layers with channels first, and of mixed ones with channels last.
-    """
-    if config.rank != 4 or not config.dtype.endswith("float16") or not {"first", "last"} <= can.layouts:
-        return False
-    return config.layout == ("last" if config.dtype == config.parameter_dtype else "first")
-
-
-def default_that_is_lacking(config: LayerConfig, convention: Convention) -> str | None:
-    """None where every hyper-parameter is configured or has a declared default, else which has neither."""
-    for name in ("eps", "momentum"):
-        if getattr(config, name) is None and getattr(convention, f"default_{name}") is None:
-            return f"a default {name} is not declared"
-    return None
-
-
-def unsupported_reason(case: Case, can: Capabilities, convention: Convention | None = None) -> str | None:
-    """None where what is declared covers the case, else the first that is lacking, in a few words.
-
-    Args:
-        case: the case.
-        can: the declared capabilities.
-        convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
-    """
-    config = case.config
-    if convention and (lacking_default := default_that_is_lacking(config, convention)):
-        return lacking_default
-    affine = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
-    modes = {"training" if batch.training else "inference" for batch in case.batches if batch.dy is not None}
-    twice = {"training" if batch.training else "inference" for batch in case.batches if _has_second_order(batch)}
-    formats = (config.dtype, config.parameter_dtype)
-    layout_known = config.layout in can.layouts or (config.rank == 2 and can.layouts)
-    lacking = (
-        (
-            config.dtype not in can.dtypes if formats[0] == formats[1] else formats not in can.mixed,
-            f"{'/'.join(formats)}",
-        ),
-        (config.rank not in can.ranks, f"rank {config.rank}"),
-        (not layout_known, f"channels {config.layout}"),
-        ("layouts" in case.laws and not {"first", "last"} <= can.layouts, "channels first and last"),
-        (affine[config.gamma, config.beta] not in can.affine, f"affine {affine[config.gamma, config.beta]}"),
-        (config.momentum == "cumulative" and not can.cumulative, "cumulative average"),
-        (not modes <= can.gradients, f"gradient in {' and '.join(sorted(modes - can.gradients))}"),
-        (any(isinstance(step, Freeze) for step in case.changes) and not can.freeze, "freeze"),
-        (any(isinstance(step, Reload) for step in case.changes) and not can.state, "save and load"),
-        (
-            any(isinstance(step, SetStatistics) for step in case.changes) and not can.set_statistics,
-            "setting running statistics",
-        ),
-        (any(batch.mask is not None for batch in case.batches) and not can.masks, "masks"),
-        (not twice <= can.second_order, f"second order in {' and '.join(sorted(twice - can.second_order))}"),
-        (case.threads > 1 and not can.threads, "setting the number of threads"),
-        (case.concurrent > 0 and not can.concurrent, "running in two threads at the same time"),
-        (case.sweep and can.compiles, "sweep over sizes (compiles for each shape)"),
-        (can.compiles and _judged_elsewhere(config, can), "these formats in this layout (compiles for each of them)"),
-    )
-    return next((f"{what} is not declared" for lacks, what in lacking if lacks), None)

@@ -14,9 +14,9 @@ from bn_conformance.cases.model import (
     SetParameters,
     SetStatistics,
     Step,
-    unsupported_reason,
 )
 from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.implementations.registry import UnknownImplementation, find
 from bn_conformance.judging.goldens import Goldens

@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.document import Regression, RegressionError, named, read_all, write
 from bn_conformance.commands.probe import one_implementation

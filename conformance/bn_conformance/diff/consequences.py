@@ -8,15 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bn_conformance.adapter import Array, Convention
-from bn_conformance.cases.model import (
-    Batch,
-    Case,
-    Freeze,
-    Reload,
-    SetParameters,
-    SetStatistics,
-    unsupported_reason,
-)
+from bn_conformance.cases.model import Batch, Case, Freeze, Reload, SetParameters, SetStatistics
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import CaseData, data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diff.parties import Party

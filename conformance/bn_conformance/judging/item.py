@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Case, default_that_is_lacking
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import missing_default
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.goldens import Goldens
@@ -57,7 +58,7 @@ def run_case(
     """
     start, before = time.perf_counter(), host.seconds
     try:
-        unsupported = default_that_is_lacking(case.config, convention) or host.supports(case.config)
+        unsupported = missing_default(case.config, convention) or host.supports(case.config)
         if unsupported:
             return Item(
                 implementation=implementation,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, document, large_cases
 from bn_conformance.catalogue.document import Regression
 from bn_conformance.catalogue.selection import select_cases

@@ -18,7 +18,8 @@ from multiprocessing import get_context
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.hosting.local import LocalHost

@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost

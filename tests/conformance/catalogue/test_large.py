@@ -15,8 +15,9 @@ from tests.support.good_numpy import EVERYTHING
 from tests.support.large_cost import measured
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Batch, Case, unsupported_reason
+from bn_conformance.cases.model import Batch, Case
 from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.cli import main

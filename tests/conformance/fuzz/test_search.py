@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from bn_conformance.adapter import Capabilities
-from bn_conformance.cases.model import Batch, Case, unsupported_reason
+from bn_conformance.cases.model import Batch, Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.views import VIEWS, realise
 from bn_conformance.catalogue import all_cases
 from bn_conformance.fuzz.search import Found, search

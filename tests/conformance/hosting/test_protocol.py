@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.support.judge_layers import goldens
 
 from bn_conformance.adapter import Array, Convention, LayerConfig
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.views import VIEWS, realise
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import Call

@@ -11,8 +11,9 @@ from tests.support.good_numpy import DEFAULT_EPS, EVERYTHING, GoodLayer
 from tests.support.judge_layers import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Convention, Gradients
-from bn_conformance.cases.model import Case, unsupported_reason
+from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.build import F32, NC, evaluate, normal, train
 

@@ -9,8 +9,9 @@ from tests.support.judge_layers import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, SecondOrder
 from bn_conformance.cases.masks import KINDS, Mask
-from bn_conformance.cases.model import SECOND_ORDER, Second, unsupported_reason
+from bn_conformance.cases.model import SECOND_ORDER, Second
 from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.build import BF16, Layout, evaluate, make, normal

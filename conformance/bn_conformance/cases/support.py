@@ -1,0 +1,167 @@
+"""Support: whether an implementation declares what a case needs.
+
+`NEEDS` is the table, a row per capability. A row says what a case needs of it, and whether an implementation declares
+that. A case runs where nothing is lacking; otherwise the first lack is the reason that is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bn_conformance.adapter import Capabilities, Convention, LayerConfig
+from bn_conformance.cases.model import Backward, Batch, Case, Freeze, Reload, SetStatistics
+
+AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
+"""How a capability names whether a layer has gamma and beta."""
+
+ANY_LAYOUT = "first or last"
+
+
+@dataclass(frozen=True)
+class Need:
+    """One capability: a row of `NEEDS`.
+
+    Attributes:
+        capabilities: the fields of `Capabilities` that the row reads.
+        of: what a case needs of them, each need in a word; nothing where the case asks nothing of them.
+        declared: whether an implementation declares one of these needs.
+        reason: what is lacking, in plain words; `{}` stands for the needs that are not declared.
+    """
+
+    capabilities: tuple[str, ...]
+    of: Callable[[Case], Iterable[Any]]
+    declared: Callable[[Capabilities, Any], bool]
+    reason: str
+
+    def lack(self, case: Case, can: Capabilities) -> str:
+        """What is lacking, in plain words; empty where nothing is."""
+        for need in self.of(case):
+            if not self.declared(can, need):
+                lacking = sorted(str(other) for other in self.of(case) if not self.declared(can, other))
+                return self.reason.format(" and ".join(lacking))
+        return ""
+
+
+def _flag(name: str, needed: Callable[[Case], bool], reason: str) -> Need:
+    """The row of a capability that is declared or not."""
+    return Need((name,), lambda case: (name,) if needed(case) else (), lambda can, _: getattr(can, name), reason)
+
+
+def _formats(case: Case) -> tuple[str]:
+    return (f"{case.config.dtype}/{case.config.parameter_dtype}",)
+
+
+def _declares_formats(can: Capabilities, formats: str) -> bool:
+    dtype, _, parameter_dtype = formats.partition("/")
+    return dtype in can.dtypes if dtype == parameter_dtype else (dtype, parameter_dtype) in can.mixed
+
+
+def _layout(case: Case) -> tuple[str]:
+    """At rank 2 the channels are on the only axis that is not the batch, which every layout has."""
+    return (case.config.layout if case.config.rank > 2 else ANY_LAYOUT,)
+
+
+def _declares_layout(can: Capabilities, layout: str) -> bool:
+    return bool(can.layouts) if layout == ANY_LAYOUT else layout in can.layouts
+
+
+def _both_layouts(case: Case) -> tuple[str, ...]:
+    return ("first and last",) if "layouts" in case.laws else ()
+
+
+def _affine(case: Case) -> tuple[str]:
+    return (AFFINE[case.config.gamma, case.config.beta],)
+
+
+def _masked(case: Case) -> bool:
+    return any(batch.mask is not None for batch in case.batches)
+
+
+def _sweep(case: Case) -> tuple[str, ...]:
+    return ("sweep",) if case.sweep else ()
+
+
+def _changes_by(kind: type[Any]) -> Callable[[Case], bool]:
+    return lambda case: kind in map(type, case.changes)
+
+
+def _mode(batch: Batch) -> str:
+    return "training" if batch.training else "inference"
+
+
+def _modes(case: Case) -> set[str]:
+    """The modes in which a case takes gradients."""
+    return {_mode(batch) for batch in case.batches if batch.dy is not None}
+
+
+def _modes_twice(case: Case) -> set[str]:
+    """The modes in which a case takes gradients of gradients, in a step or in an earlier backward of it."""
+    return {_mode(batch) for batch in case.batches if _takes_second_order(batch)}
+
+
+def _takes_second_order(batch: Batch) -> bool:
+    earlier = [change.second for change in batch.between if isinstance(change, Backward)]
+    return batch.second is not None or any(second is not None for second in earlier)
+
+
+def _is_judged_elsewhere(can: Capabilities, config: LayerConfig) -> bool:
+    """Whether an implementation that compiles is judged by a 16-bit case's twin, whose channels lie elsewhere.
+
+    Images have the same 16-bit cases with their channels first and with their channels last. An implementation that
+    takes both gets the twin with channels first where x and parameters have one format, else that with channels last.
+    """
+    if config.rank != 4 or not config.dtype.endswith("float16") or not {"first", "last"} <= can.layouts:
+        return False
+    return config.layout == ("last" if config.dtype == config.parameter_dtype else "first")
+
+
+NEEDS: tuple[Need, ...] = (
+    Need(("dtypes", "mixed"), _formats, _declares_formats, "{}"),
+    Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {}"),
+    Need(("layouts",), _layout, _declares_layout, "channels {}"),
+    Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {}"),
+    Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
+    _flag("cumulative", lambda case: case.config.momentum == "cumulative", "cumulative average"),
+    Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradient in {}"),
+    _flag("freeze", _changes_by(Freeze), "freeze"),
+    _flag("state", _changes_by(Reload), "save and load"),
+    _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics"),
+    _flag("masks", _masked, "masks"),
+    Need(("second_order",), _modes_twice, lambda can, mode: mode in can.second_order, "second order in {}"),
+    _flag("threads", lambda case: case.threads > 1, "setting the number of threads"),
+    _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time"),
+    Need(("compiles",), _sweep, lambda can, _: not can.compiles, "sweep over sizes (compiles for each shape)"),
+    Need(
+        ("compiles", "layouts"),
+        lambda case: (case.config,),
+        lambda can, config: not (can.compiles and _is_judged_elsewhere(can, config)),
+        "these formats in this layout (compiles for each of them)",
+    ),
+)
+"""What cases need, in the order in which a lack is reported."""
+
+
+def missing_default(config: LayerConfig, convention: Convention) -> str | None:
+    """None where every hyper-parameter is configured or has a declared default, else which has neither."""
+    for name in ("eps", "momentum"):
+        if getattr(config, name) is None and getattr(convention, f"default_{name}") is None:
+            return f"a default {name} is not declared"
+    return None
+
+
+def unsupported_reason(case: Case, can: Capabilities, convention: Convention | None = None) -> str | None:
+    """None where what is declared covers the case, else the first lack, in a few words.
+
+    Args:
+        case: the case.
+        can: the declared capabilities.
+        convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
+    """
+    if convention and (lack := missing_default(case.config, convention)):
+        return lack
+    for need in NEEDS:
+        if lack := need.lack(case, can):
+            return f"{lack} is not declared"
+    return None
