@@ -2,53 +2,38 @@
 
 from __future__ import annotations
 
-import importlib.util
-import multiprocessing
-import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.test_tensorflow_ops import (
-    CHANNELS,
+from tests.support.adapter_checks.agreement import CHANNELS, configurations
+from tests.support.adapter_checks.steps import (
     check_backward_is_of_the_latest_forward,
     check_layers_are_separate,
     check_numbers,
     check_views,
-    configurations,
     draw,
     rows,
 )
+from tests.support.own_process import Call, process_with
 
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.implementations.registry import filled_in
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("flax") is None, reason="flax is not installed")
 
 ADAPTERS: dict[str, type[Adapter]] = {
     adapter.name: adapter for adapter in (FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit)
 }
 
-Run = Callable[..., Any]
-
-
-def set_environment() -> None:
-    os.environ.update(filled_in(JAX_ENVIRONMENT, "cpu"))
-
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Run]:
+def run() -> Iterator[Call]:
     """Call a function where JAX starts with the adapters' environment."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=set_environment) as pool:
-        yield lambda function, *arguments: pool.submit(function, *arguments).result(timeout=300)
+    with process_with(JAX_ENVIRONMENT) as call:
+        yield call
 
 
 def is_worth_a_compilation(config: LayerConfig) -> bool:
@@ -63,8 +48,8 @@ def statistics_dtype(adapter: type[Adapter], config: LayerConfig) -> str:
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
-def test_declared_combinations(run: Run, name: str) -> None:
-    configs = list(filter(is_worth_a_compilation, configurations(ADAPTERS[name])))
+def test_declared_combinations(run: Call, name: str) -> None:
+    configs = list(filter(is_worth_a_compilation, configurations(ADAPTERS[name].capabilities)))
     assert len(configs) == 18
     for config in configs:
         run(check_numbers, ADAPTERS[name], config, statistics_dtype(ADAPTERS[name], config))
@@ -117,12 +102,12 @@ def check_backward_keeps_the_statistics_of_its_forward(adapter: type[Adapter]) -
         check_backward_is_of_the_latest_forward,
     ],
 )
-def test_layers(run: Run, name: str, check: Callable[[type[Adapter]], None]) -> None:
+def test_layers(run: Call, name: str, check: Callable[[type[Adapter]], None]) -> None:
     run(check, ADAPTERS[name])
 
 
 @pytest.mark.parametrize("name", ["flax.linen[jit]", "flax.nnx[jit]"])
-def test_views(run: Run, name: str) -> None:
+def test_views(run: Call, name: str) -> None:
     run(check_views, ADAPTERS[name])
 
 
@@ -147,7 +132,7 @@ def count_compilations(adapter: type[Adapter]) -> int:
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
-def test_a_second_layer_compiles_nothing(run: Run, name: str) -> None:
+def test_a_second_layer_compiles_nothing(run: Call, name: str) -> None:
     assert run(count_compilations, ADAPTERS[name]) == 0
 
 
@@ -174,7 +159,7 @@ def check_nnx_half_precision_inference() -> None:
 
 
 @pytest.mark.parametrize("check", [check_nnx_float64_statistics, check_nnx_half_precision_inference])
-def test_faults_of_nnx_that_the_matrix_is_to_find(run: Run, check: Callable[[], None]) -> None:
+def test_faults_of_nnx_that_the_matrix_is_to_find(run: Call, check: Callable[[], None]) -> None:
     run(check)
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.test_tensorflow_ops import (
-    CHANNELS,
+from tests.support.adapter_checks.agreement import CHANNELS
+from tests.support.adapter_checks.steps import (
     check_backward_is_of_the_latest_forward,
     check_layers_are_separate,
     draw,
     rows,
 )
-from tests.support.own_process import calls
+from tests.support.own_process import Call, process_of
 
 from bn_adapters.equinox_modules import EquinoxBatch
 from bn_adapters.haiku_modules import HaikuBatchNorm
@@ -24,9 +23,10 @@ ADAPTERS: dict[str, type[Adapter]] = {adapter.name: adapter for adapter in (Haik
 
 
 @pytest.fixture(scope="module", params=ADAPTERS)
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def run(request: pytest.FixtureRequest) -> Iterator[Call]:
     """Call a function of an adapter where JAX starts with the adapter's environment."""
-    yield from calls(ADAPTERS[request.param])
+    with process_of(ADAPTERS[request.param]) as call:
+        yield call
 
 
 def check_debiasing(adapter: type[Adapter]) -> None:
@@ -104,7 +104,7 @@ def check_separate_and_latest(adapter: type[Adapter]) -> None:
 @pytest.mark.parametrize(
     "check", [check_debiasing, check_reload, check_set_statistics, check_second_order, check_separate_and_latest]
 )
-def test_layers(run: Callable[..., Any], check: Callable[[type[Adapter]], None]) -> None:
+def test_layers(run: Call, check: Callable[[type[Adapter]], None]) -> None:
     run(check)
 
 

@@ -11,8 +11,6 @@ from bn_conformance.adapter import Adapter, LayerConfig
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError
 
-pytest.importorskip("torch")
-
 MODULES = """
 import torch
 

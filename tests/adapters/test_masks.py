@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.test_tensorflow_ops import CHANNELS, draw, rows
-from tests.support.own_process import calls
+from tests.support.adapter_checks.agreement import CHANNELS
+from tests.support.adapter_checks.steps import draw, rows
+from tests.support.own_process import Call, process_of
 
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
 from bn_adapters.keras_layers import KerasJax, KerasTensorflow, KerasTorch
@@ -22,9 +23,10 @@ LAST = LayerConfig(num_channels=CHANNELS, rank=3, channel_axis=2, momentum=0.25)
 
 
 @pytest.fixture(scope="module", params=ADAPTERS)
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def run(request: pytest.FixtureRequest) -> Iterator[Call]:
     """Call a function of an adapter where its framework starts with its environment."""
-    yield from calls(ADAPTERS[request.param])
+    with process_of(ADAPTERS[request.param]) as call:
+        yield call
 
 
 def close(got: Any, expected: Any) -> None:
@@ -65,5 +67,5 @@ def check_the_next_call_has_no_mask(adapter: type[Adapter]) -> None:
 @pytest.mark.parametrize(
     "check", [check_masked_training, check_inference_takes_no_mask, check_the_next_call_has_no_mask]
 )
-def test_masks(run: Callable[..., Any], check: Callable[[type[Adapter]], None]) -> None:
+def test_masks(run: Call, check: Callable[[type[Adapter]], None]) -> None:
     run(check)

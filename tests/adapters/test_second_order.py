@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.test_tensorflow_ops import CHANNELS, draw, rows
-from tests.support.own_process import calls
+from tests.support.adapter_checks.agreement import CHANNELS
+from tests.support.adapter_checks.steps import draw, rows
+from tests.support.own_process import Call, process_of
 
 from bn_adapters.equinox_modules import EquinoxBatch
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
@@ -42,9 +43,10 @@ Data = dict[str, Array]
 
 
 @pytest.fixture(scope="module", params=ADAPTERS)
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def run(request: pytest.FixtureRequest) -> Iterator[Call]:
     """Call a function of an adapter where its framework starts with its environment."""
-    yield from calls(ADAPTERS[request.param])
+    with process_of(ADAPTERS[request.param]) as call:
+        yield call
 
 
 def data(config: LayerConfig = CONFIG) -> Data:
@@ -212,7 +214,7 @@ def check_masked(adapter: type[Adapter]) -> None:
         check_masked,
     ],
 )
-def test_second_order(run: Callable[..., Any], check: Callable[[type[Adapter]], None]) -> None:
+def test_second_order(run: Call, check: Callable[[type[Adapter]], None]) -> None:
     run(check)
 
 

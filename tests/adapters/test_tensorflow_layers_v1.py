@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapters.test_tensorflow_ops import (
-    CHANNELS,
+from tests.support.adapter_checks.agreement import CHANNELS, configurations
+from tests.support.adapter_checks.steps import (
     check_backward_is_of_the_latest_forward,
     check_layers_are_separate,
     check_numbers,
     check_views,
-    configurations,
     draw,
     rows,
 )
+from tests.support.own_process import Call, process_with
 
 from bn_adapters.tensorflow_layers_v1 import (
     LAYERS_V1_ENVIRONMENT,
@@ -30,28 +25,16 @@ from bn_adapters.tensorflow_layers_v1 import (
 )
 from bn_conformance.adapter import Adapter, LayerConfig
 
-pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in TensorflowLayersV1.requires),
-    reason="tensorflow or tf-keras is not installed",
-)
-
 ADAPTERS: dict[str, type[Adapter]] = {
     adapter.name: adapter for adapter in (TensorflowLayersV1, TensorflowLayersV1Fused)
 }
 
-Run = Callable[..., Any]
-
-
-def set_environment() -> None:
-    os.environ.update(LAYERS_V1_ENVIRONMENT)
-
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Run]:
+def run() -> Iterator[Call]:
     """Call a function where TensorFlow starts with the adapters' environment."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=set_environment) as pool:
-        yield lambda function, *arguments: pool.submit(function, *arguments).result(timeout=300)
+    with process_with(LAYERS_V1_ENVIRONMENT) as call:
+        yield call
 
 
 def affine_is_both_or_rank_is_2(config: LayerConfig) -> bool:
@@ -60,8 +43,8 @@ def affine_is_both_or_rank_is_2(config: LayerConfig) -> bool:
 
 
 @pytest.mark.parametrize(("name", "count"), [("tf.layers-v1", 52), ("tf.layers-v1[fused]", 12)])
-def test_declared_combinations(run: Run, name: str, count: int) -> None:
-    configs = list(filter(affine_is_both_or_rank_is_2, configurations(ADAPTERS[name])))
+def test_declared_combinations(run: Call, name: str, count: int) -> None:
+    configs = list(filter(affine_is_both_or_rank_is_2, configurations(ADAPTERS[name].capabilities)))
     assert len(configs) == count
     for config in configs:
         run(check_numbers, ADAPTERS[name], config, config.parameter_dtype)
@@ -142,13 +125,13 @@ def check_many_layers_share_a_session() -> None:
         check_many_layers_share_a_session,
     ],
 )
-def test_behaviour(run: Run, check: Callable[[], None]) -> None:
+def test_behaviour(run: Call, check: Callable[[], None]) -> None:
     run(check)
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
 @pytest.mark.parametrize("check", [check_layers_are_separate, check_backward_is_of_the_latest_forward, check_views])
-def test_layers(run: Run, name: str, check: Callable[[type[Adapter]], None]) -> None:
+def test_layers(run: Call, name: str, check: Callable[[type[Adapter]], None]) -> None:
     run(check, ADAPTERS[name])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from tests.adapters.test_textbook import (
+from tests.support.adapter_checks.agreement import (
     assert_same_gradients,
     check_agreement,
     check_defaults,
@@ -26,8 +26,6 @@ from tests.adapters.test_textbook import (
 from bn_adapters.torch_modules import TorchFunctional, TorchModuleLayer, TorchNN, TorchNNChannelsLast
 from bn_adapters.torch_tensors import to_array, to_tensor
 from bn_conformance.adapter import CUMULATIVE, Adapter, Array, LayerConfig
-
-torch: Any = pytest.importorskip("torch")
 
 ADAPTERS: list[type[Adapter]] = [TorchNN, TorchFunctional, TorchNNChannelsLast]
 README = Path(__file__).parents[2] / "adapters" / "README.md"
@@ -182,6 +180,8 @@ def test_what_is_returned_is_not_memory_of_the_layer(adapter: type[Adapter]) -> 
 
 @pytest.mark.parametrize(("rank", "memory_format"), [(4, "channels_last"), (5, "channels_last_3d")])
 def test_channels_last_reaches_the_module(rank: int, memory_format: str) -> None:
+    import torch
+
     seen = []
     layer = TorchNNChannelsLast().build(LayerConfig(num_channels=3, rank=rank))
     assert isinstance(layer, TorchModuleLayer)
@@ -196,6 +196,8 @@ def test_channels_last_reaches_the_module(rank: int, memory_format: str) -> None
 
 
 def test_a_module_that_writes_into_its_input_is_seen_doing_it() -> None:
+    import torch
+
     class Greedy(torch.nn.BatchNorm1d):
         def forward(self, x: Any) -> Any:
             y = super().forward(x)
@@ -208,6 +210,8 @@ def test_a_module_that_writes_into_its_input_is_seen_doing_it() -> None:
 
 
 def test_parameters_that_a_module_lacks_have_no_gradient() -> None:
+    import torch
+
     class Bare(torch.nn.Module):
         def forward(self, x: Any) -> Any:
             return 3 * x

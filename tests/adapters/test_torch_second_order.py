@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 
 from bn_adapters.torch_modules import TorchFunctional, TorchNN, TorchNNChannelsLast
 from bn_conformance.adapter import Adapter, Array, LayerConfig
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 
 SHAPE, STEP = (4, 2, 3, 2), 1e-6
 

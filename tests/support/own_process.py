@@ -1,29 +1,34 @@
-"""A process of its own for the tests of a framework that is configured when it starts."""
+"""A process of its own for the tests of a framework, since frameworks are configured when they start."""
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any
-
-import pytest
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.implementations.registry import filled_in
 
+Call = Callable[..., Any]
 
-def set_environment(environment: dict[str, str]) -> None:
+
+def set_environment(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def calls(adapter: type[Adapter]) -> Iterator[Callable[..., Any]]:
-    """Yield what calls a function of an adapter where its framework starts with the adapter's environment."""
-    missing = [module for module in adapter.requires if importlib.util.find_spec(module) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed: {adapter.install}")
+@contextmanager
+def process_with(environment: Mapping[str, str]) -> Iterator[Call]:
+    """Give `call(function, *arguments)`, which runs in a new process that starts with these environment variables."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, set_environment, (filled_in(adapter.environment, "cpu"),)) as pool:
-        yield lambda function: pool.submit(function, adapter).result(timeout=300)
+    with ProcessPoolExecutor(1, context, set_environment, (filled_in(dict(environment), "cpu"),)) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result(timeout=300)
+
+
+@contextmanager
+def process_of(adapter: type[Adapter]) -> Iterator[Call]:
+    """Give `call(check)`, which checks the adapter in a new process that starts with the adapter's environment."""
+    with process_with(adapter.environment) as call:
+        yield lambda check: call(check, adapter)
