@@ -11,7 +11,8 @@ from tests.support.judge_layers import goldens
 from tests.support.samples.sample import Sample
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Batch, Case, SetStatistics
+from bn_conformance.cases.model import Batch, Case, has_data
+from bn_conformance.cases.steps import type_of
 from bn_conformance.comparison.array import judge
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.channels import channels_first
@@ -25,11 +26,12 @@ def samples(case: Case) -> Iterator[tuple[Sample, Batch]]:
     state = np.zeros(channels), np.ones(channels)
     data = iter(goldens().data(case).batches)
     for step in case.steps:
-        if isinstance(step, SetStatistics):
-            kept = (part.vector(channels, config.parameter_dtype) for part in (step.mean, step.variance))
+        recipes = type_of(step).statistics(step)
+        if recipes is not None:
+            kept = (recipe.vector(channels, config.parameter_dtype) for recipe in recipes)
             mean, variance = (part.astype(np.float64) for part in kept)
             state = mean, variance
-        elif isinstance(step, Batch):
+        if has_data(step):
             tensors = next(data)
             x = channels_first(tensors.x, config.channel_axis).astype(np.float64)
             dy = x * 0 if tensors.dy is None else channels_first(tensors.dy, config.channel_axis).astype(np.float64)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.cases.masks import Mask
@@ -139,6 +139,16 @@ Step = Batch | SetStatistics | SetParameters | Reload | Freeze
 Between = SetStatistics | SetParameters | Reload | Freeze | Backward
 
 
+def has_data(step: Step | Between) -> TypeGuard[Batch]:
+    """Whether a step has data of its own: it is a forward, with a backward or without one."""
+    return isinstance(step, Batch)
+
+
+def batches_of(steps: Iterable[Step | Between]) -> tuple[Batch, ...]:
+    """The steps that have data, in order."""
+    return tuple(step for step in steps if has_data(step))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One case of the matrix.
@@ -197,7 +207,7 @@ class Case:
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
         """The steps that have data."""
-        return tuple(step for step in self.steps if isinstance(step, Batch))
+        return batches_of(self.steps)
 
     @cached_property
     def changes(self) -> tuple[Step | Between, ...]:

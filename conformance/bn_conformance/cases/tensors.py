@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.cases.model import Batch, Case, Parameters, SetParameters
+from bn_conformance.cases.model import Batch, Between, Case, Parameters, Step, has_data
+from bn_conformance.cases.steps import type_of
 from bn_conformance.cases.views import realise
 
 
@@ -48,13 +49,18 @@ def data_of(case: Case) -> CaseData:
     first = vectors = vectors_of(case.config, case.parameters)
     batches = []
     for step in case.steps:
-        if isinstance(step, SetParameters):
-            vectors = vectors_of(case.config, step)
-        elif isinstance(step, Batch):
+        vectors = _vectors_after(step, case.config, vectors)
+        if has_data(step):
             batches.append(batch_data(case.config, step, vectors))
             for change in step.between:
-                vectors = vectors_of(case.config, change) if isinstance(change, SetParameters) else vectors
+                vectors = _vectors_after(change, case.config, vectors)
     return CaseData(tuple(batches), *first)
+
+
+def _vectors_after(step: Step | Between, config: LayerConfig, vectors: Vectors) -> Vectors:
+    """gamma and beta of the layer after a step, `vectors` before it."""
+    parameters = type_of(step).parameters(step)
+    return vectors if parameters is None else vectors_of(config, parameters)
 
 
 def vectors_of(config: LayerConfig, parameters: Parameters | None) -> Vectors:

@@ -19,22 +19,11 @@ from typing import Any
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.cases.masks import KINDS as MASK_KINDS
 from bn_conformance.cases.masks import Mask
-from bn_conformance.cases.model import (
-    Backward,
-    Batch,
-    Between,
-    Case,
-    Freeze,
-    Parameters,
-    Reload,
-    Second,
-    SetParameters,
-    SetStatistics,
-    Step,
-)
+from bn_conformance.cases.model import Batch, Case, Parameters, Second
 from bn_conformance.cases.recipes import KINDS, Recipe
+from bn_conformance.cases.steps import BETWEEN, STANDING, STEP_TYPES, type_of
 from bn_conformance.cases.views import VIEWS
-from bn_conformance.laws.catalogue import LAWS
+from bn_conformance.laws.statements import LAWS
 from bn_reference.specification.clauses import clauses, families
 
 FORMAT = 1
@@ -46,22 +35,9 @@ LARGEST_FILE = 1 << 20
 MOST_VALUES = 1 << 24
 """Values that the tensors of one step may have."""
 
-_STEPS: dict[str, type[Step]] = {
-    "batch": Batch,
-    "set-statistics": SetStatistics,
-    "set-parameters": SetParameters,
-    "reload": Reload,
-    "freeze": Freeze,
-}
-_WITHIN: dict[str, type[Between]] = {
-    "set-statistics": SetStatistics,
-    "set-parameters": SetParameters,
-    "reload": Reload,
-    "freeze": Freeze,
-    "backward": Backward,
-}
+_STEPS = {STEP_TYPES[step].slug: step for step in STANDING}
+_WITHIN = {STEP_TYPES[step].slug: step for step in BETWEEN}
 """What may happen between the forward and the backward of a batch."""
-_STEP_NAMES: dict[type[Any], str] = {cls: name for kinds in (_STEPS, _WITHIN) for name, cls in kinds.items()}
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _LEFT_OUT = frozenset({"id", "axes"})
 _PARTS: dict[str, type[Any]] = {
@@ -115,7 +91,7 @@ def _plain(value: Any) -> Any:
         shown = ("kind", "seed", "offset", "scale", *(("channel", "special") if value.kind == "special" else ()))
         return {name: _plain(getattr(value, name)) for name in shown}
     if hasattr(value, "__dataclass_fields__"):
-        kind = {"step": _STEP_NAMES[type(value)]} if type(value) in _STEP_NAMES else {}
+        kind = {"step": STEP_TYPES[type(value)].slug} if type(value) in STEP_TYPES else {}
         parts = {part.name: getattr(value, part.name) for part in fields(value)}
         return kind | {name: _plain(part) for name, part in parts.items() if part is not None}
     return value
@@ -176,9 +152,8 @@ def _check(case: Case) -> None:
     if not case.batches:
         raise ValueError("steps has no batch; give at least one")
     for place, step in enumerate(case.steps):
-        for batch in (step,) if isinstance(step, Batch) else (step.also,) if isinstance(step, Reload) else ():
-            if batch is not None:
-                _check_batch(batch, config, f"step {place}")
+        for batch in type_of(step).batches(step):
+            _check_batch(batch, config, f"step {place}")
     unknown = [clause for clause in case.clauses if clause not in clauses()]
     if unknown:
         raise ValueError(f"there is no clause {unknown[0]!r}; bnconform list --clauses shows them")
@@ -203,7 +178,7 @@ def _check_batch(batch: Batch, config: LayerConfig, where: str) -> None:
     for view in (batch.view, batch.dy_view):
         if view is not None and view not in VIEWS:
             raise ValueError(f"view of {where} is {view!r}; allowed are {', '.join(VIEWS)}")
-    if any(isinstance(change, Reload) and change.also for change in batch.between):
+    if any(type_of(change).batches(change) for change in batch.between):
         raise ValueError(f"{where} reloads with another forward in between; allowed is a reload alone")
     if batch.mask is not None and batch.mask.kind not in MASK_KINDS:
         raise ValueError(f"mask of {where} is {batch.mask.kind!r}; allowed are {', '.join(MASK_KINDS)}")

@@ -28,7 +28,7 @@ from bn_conformance.catalogue.build import (
     make,
     train,
 )
-from bn_conformance.laws.catalogue import LAWS, Law
+from bn_conformance.laws.statements import LAWS, Law
 
 COARSE_X = Recipe(kind="integers", seed=seed_of("x"), scale=0.25)
 COARSE_DY = Recipe(kind="integers", seed=seed_of("dy"), scale=0.25)

@@ -5,17 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import (
-    Backward,
-    Batch,
-    Between,
-    Case,
-    Reload,
-    SetParameters,
-    SetStatistics,
-    Step,
-)
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import Case, SetStatistics
+from bn_conformance.cases.steps import has_step, in_words
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.implementations.registry import UnknownImplementation, find
@@ -47,7 +38,7 @@ def describe(case: Case, implementation: str = "", source: str = "") -> str:
     lines += [f"  computed with {case.threads} threads"] if case.threads > 1 else []
     lines += [f"  then {case.concurrent} rounds of two layers at the same time"] if case.concurrent else []
     lines += ["", "Steps"]
-    lines += [f"  {index}. {_step(step)}" for index, step in enumerate(case.steps)][:12]
+    lines += [f"  {index}. {in_words(step)}" for index, step in enumerate(case.steps)][:12]
     lines += [f"  ... {len(case.steps) - 12} more"] if len(case.steps) > 12 else []
     lines += ["", "Data"]
     lines += _data(case)
@@ -79,44 +70,6 @@ def _convention(implementation: str) -> Convention:
         raise click.UsageError(str(error)) from None
 
 
-def _recipe(recipe: Recipe) -> str:
-    parts = [recipe.kind]
-    parts += [f"offset {recipe.offset:g}"] if recipe.offset else []
-    parts += [f"scale {recipe.scale:g}"] if recipe.scale != 1.0 else []
-    parts += [f"one {recipe.special} in channel {recipe.channel}"] if recipe.kind == "special" else []
-    return " ".join(parts)
-
-
-def _step(step: Step | Between) -> str:
-    if isinstance(step, Batch):
-        mode = "train" if step.training else "evaluate"
-        text = f"{mode} x {step.shape} ({_recipe(step.x)})"
-        text += f" with a mask ({step.mask.kind})" if step.mask else ""
-        text += f", {step.mask.hidden:g} where nothing counts" if step.mask and step.mask.hidden is not None else ""
-        text += f", backward with dy ({_recipe(step.dy)})" if step.dy else ""
-        text += f", second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
-        text += f"; before that another layer trains on ({_recipe(step.interrupt)})" if step.interrupt else ""
-        text += f"; before that {', then '.join(map(_step, step.between))}" if step.between else ""
-        text += _memory(step.view)
-        return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
-    if isinstance(step, Backward):
-        second = f" and second order with v_dx ({_recipe(step.second.v_dx)})" if step.second else ""
-        return f"another backward with dy ({_recipe(step.dy)}){second}"
-    if isinstance(step, SetStatistics):
-        what = f"running mean ({_recipe(step.mean)}) and running variance ({_recipe(step.variance)})"
-        return f"set {what}{_memory(step.view)}"
-    if isinstance(step, SetParameters):
-        return f"set gamma ({_recipe(step.gamma)}) and beta ({_recipe(step.beta)}){_memory(step.view)}"
-    if isinstance(step, Reload):
-        trains = f"; whichever is not in use trains on ({_recipe(step.also.x)})" if step.also else ""
-        return f"save, build another layer, load{trains}"
-    return "freeze"
-
-
-def _memory(view: str) -> str:
-    return f", memory {view}" if view != "contiguous" else ""
-
-
 def _data(case: Case) -> list[str]:
     lines = []
     data = data_of(case)
@@ -138,7 +91,7 @@ def _goldens(case: Case, convention: Convention) -> list[str]:
     batch = case.batches[0]
     expected = first.training
     if expected is None:
-        if any(isinstance(step, SetStatistics) for step in case.steps):
+        if has_step(case.steps, SetStatistics):
             return ["  (inference from statistics that the case sets)"]
         expected = first.golden.inference(Statistics.initial(case.config.num_channels, convention), first.dy)
     lines = []

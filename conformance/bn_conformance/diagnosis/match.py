@@ -22,8 +22,8 @@ from bn_conformance.diagnosis.shifted_goldens import rebased
 from bn_conformance.diagnosis.teacher_forcing import Backwards, Following, InTurn, Unrounded
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.case import each_quantity
+from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.step import Judgement
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.observing.observation import Observation, same
 from bn_conformance.observing.observe import observe
@@ -194,7 +194,7 @@ class Examiner:
             rebased(step, observed, [one.steps[place] for one in narrow], self._case)
             for place, (step, observed) in enumerate(zip(self._goldens, fine.steps, strict=True))
         )
-        judgement = Judgement(replace(self._case, **_LENIENT), self._data, goldens, self._convention)
+        judgement = JudgingContext(replace(self._case, **_LENIENT), self._data, goldens, self._convention)
         for quantity in each_quantity(judgement, self._seen, None):
             if not _is_fault(quantity) and (badness := _badness(quantity)):
                 yield badness
@@ -207,12 +207,12 @@ class Examiner:
 
     def _beyond_bounds(self) -> list[Quantity]:
         """Numbers that are wrong although the right layer's bounds, as they are here, would explain every one."""
-        judgement = Judgement(self._case, self._data, self._goldens, self._convention)
+        judgement = JudgingContext(self._case, self._data, self._goldens, self._convention)
         return [one for one in each_quantity(judgement, self._seen, None) if not _is_fault(one) and _badness(one)]
 
     def _faults(self, seen: Observation, again: Observation | None) -> set[tuple[str, str]]:
         """What is wrong with a layer beside the numbers that it computes."""
-        judgement = Judgement(self._case, self._data, self._goldens, self._convention)
+        judgement = JudgingContext(self._case, self._data, self._goldens, self._convention)
         return {
             (one.name, "" if one.name in BY_CHANCE else one.message or f"{one.outcome} {one.got}")
             for one in each_quantity(judgement, seen, again)

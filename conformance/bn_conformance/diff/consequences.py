@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bn_conformance.adapter import Array, Convention
-from bn_conformance.cases.model import Batch, Case, Freeze, Reload, SetParameters, SetStatistics
+from bn_conformance.cases.model import (
+    Case,
+    Freeze,
+    Reload,
+    has_data,
+)
+from bn_conformance.cases.steps import has_step, type_of
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import CaseData, data_of
 from bn_conformance.catalogue import all_cases
@@ -66,7 +72,7 @@ def shared_cases(a: Party, b: Party) -> list[Case]:
         able = (
             case for case in cases
             if case and not any(unsupported_reason(case, side.capabilities) for side in (a, b))
-            and not any(isinstance(step, Freeze | Reload) for step in case.steps)
+            and not has_step(case.steps, Freeze, Reload)
         )  # fmt: skip
         found += [case for case in [next(able, None)] if case]
     return found
@@ -77,11 +83,11 @@ def predicted(case: Case, data: CaseData, convention: Convention) -> Iterator[tu
     state = Statistics.initial(case.config.num_channels, convention)
     batches = iter(zip(case.batches, data.batches, strict=True))
     for step in case.steps:
-        if isinstance(step, SetStatistics):
-            channels = case.config.num_channels
-            mean, variance = step.mean.vector(channels, "float32"), step.variance.vector(channels, "float32")
+        recipes = type_of(step).statistics(step)
+        if recipes is not None:
+            mean, variance = (recipe.vector(case.config.num_channels, "float32") for recipe in recipes)
             state = Statistics.known(mean, variance, state.updates)
-        elif isinstance(step, Batch):
+        if has_data(step):
             batch, tensors = next(batches)
             parameters = Parameters(*(None if v is None else to_quad(v) for v in (tensors.gamma, tensors.beta)))
             x = to_quad(channels_first(tensors.x, case.config.channel_axis))
@@ -91,8 +97,6 @@ def predicted(case: Case, data: CaseData, convention: Convention) -> Iterator[tu
             yield expected.values, bound.allowed, bound.meaningful
             if batch.training and (convention.statistics_move != "backward" or batch.dy is not None):
                 state = golden.update(state, DEGRADED[0])[0]
-        elif not isinstance(step, SetParameters):
-            raise NotImplementedError(type(step).__name__)
 
 
 def _with_defaults(case: Case, party: Party) -> Case:

@@ -28,6 +28,7 @@ from bn_conformance.cases.model import (
     SetParameters,
     SetStatistics,
     Step,
+    batches_of,
 )
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.views import VIEWS
@@ -160,7 +161,7 @@ def _cases(draw: Draw, can: Capabilities) -> Case:
     count = prod(shape) // max(shape[axis], 1)
     steps = _Steps(source, can, config, shape).edge() if count < 2 else _Steps(source, can, config, shape).sequence()
     # x is the caller's own again when the backward is over, and the second order comes after that.
-    twice = any(isinstance(step, Batch) and step.second is not None for step in steps)
+    twice = any(batch.second is not None for batch in batches_of(steps))
     overwrites = source.one_in(12) and not twice
     return finished(config, steps, parameters, repeat=source.one_in(12), overwrites=overwrites)
 
@@ -173,7 +174,7 @@ def finished(
     overwrites: bool = False,
 ) -> Case:
     """The case with its clauses, expectations and id."""
-    batches = [step for step in steps if isinstance(step, Batch)]
+    batches = batches_of(steps)
     fewest = min(prod(batch.shape) // max(config.num_channels, 1) for batch in batches)
     clauses = clauses_of(config, steps, repeat, overwrites)
     case = Case(

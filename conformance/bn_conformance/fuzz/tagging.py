@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from bn_conformance.adapter import CUMULATIVE, LayerConfig
-from bn_conformance.cases.model import Batch, Freeze, Reload, SetParameters, Step
+from bn_conformance.cases.model import Batch, Freeze, Reload, SetParameters, Step, batches_of
 from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.steps import has_step
 
 LARGE = 10.0
 """Mean over deviation from where data are called data of a large mean."""
@@ -17,7 +18,7 @@ CONSTANT = frozenset({"constant", "fill", "signed-zeros"})
 
 def clauses_of(config: LayerConfig, steps: Sequence[Step], repeat: bool, overwrites: bool) -> tuple[str, ...]:
     """Ids of the clauses of a drawn case."""
-    batches = [step for step in steps if isinstance(step, Batch)]
+    batches = batches_of(steps)
     found = [
         *_edges(config, batches),
         *_data(batches),
@@ -32,7 +33,7 @@ def clauses_of(config: LayerConfig, steps: Sequence[Step], repeat: bool, overwri
 
 def is_special(steps: Sequence[Step]) -> bool:
     """Whether a NaN or an infinity is among the data."""
-    return any(_kind(recipe) == "special" for step in steps if isinstance(step, Batch) for recipe in (step.x, step.dy))
+    return any(_kind(recipe) == "special" for batch in batches_of(steps) for recipe in (batch.x, batch.dy))
 
 
 def _kind(recipe: Recipe | None) -> str:
@@ -69,11 +70,11 @@ def _data(batches: Sequence[Batch]) -> Iterator[str]:
 
 
 def _sequence(config: LayerConfig, steps: Sequence[Step], batches: Sequence[Batch]) -> Iterator[str]:
-    if any(isinstance(step, Reload) for step in steps):
+    if has_step(steps, Reload):
         yield "STATE-2"
-    if any(isinstance(step, Freeze) for step in steps):
+    if has_step(steps, Freeze):
         yield "STATE-3"
-    if any(isinstance(step, SetParameters) for step in steps):
+    if has_step(steps, SetParameters):
         yield "STATE-6"
     if len(batches) > 1:
         yield "STATE-1"

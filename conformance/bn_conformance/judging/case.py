@@ -10,9 +10,10 @@ from bn_conformance.cases.model import Batch, Freeze, Reload, SetStatistics
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.hosting.host import Returned
 from bn_conformance.judging.clauses import clauses_of
-from bn_conformance.judging.statistics import difference, same_pair
-from bn_conformance.judging.step import Judgement, StepJudge, fault, judged_vector
-from bn_conformance.laws.judging import judge_laws
+from bn_conformance.judging.context import JudgingContext
+from bn_conformance.judging.pairs import difference, same_pair
+from bn_conformance.judging.step import StepJudge, fault, judged_vector
+from bn_conformance.laws.verdicts import judge_laws
 from bn_conformance.observing.observation import Observation, StepObservation, same_returned
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
@@ -22,49 +23,49 @@ from bn_reference.bounds.batch import Bound
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 
-__all__ = ["Judgement", "each_quantity", "quantities_of"]
+__all__ = ["JudgingContext", "each_quantity", "quantities_of"]
 
 
-def quantities_of(judgement: Judgement, seen: Observation, again: Observation | None) -> tuple[Quantity, ...]:
+def quantities_of(context: JudgingContext, seen: Observation, again: Observation | None) -> tuple[Quantity, ...]:
     """Every quantity of an observation that came to its end.
 
     Args:
-        judgement: what to judge against.
+        context: what to judge against.
         seen: the observation.
         again: a second one on a fresh layer, which must agree bit for bit.
     """
-    return tuple(each_quantity(judgement, seen, again))
+    return tuple(each_quantity(context, seen, again))
 
 
-def each_quantity(judgement: Judgement, seen: Observation, again: Observation | None) -> Iterator[Quantity]:
+def each_quantity(context: JudgingContext, seen: Observation, again: Observation | None) -> Iterator[Quantity]:
     """As `quantities_of`, one by one as they are judged."""
-    yield from _initial(judgement, seen)
+    yield from _initial(context, seen)
     if not seen.kept:
         yield fault("set.statistics", "running statistics are not what they were set to", ("DTYPE-4",))
-    yield from _steps(judgement, seen)
+    yield from _steps(context, seen)
     yield from _purity_of_all(seen)
-    yield from judge_laws(judgement.case, judgement.convention, seen.laws)
+    yield from judge_laws(context.case, context.convention, seen.laws)
     if again is not None:
-        yield _same_bits(seen, again, judgement.case.clauses)
+        yield _same_bits(seen, again, context.case.clauses)
 
 
-def _initial(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
+def _initial(context: JudgingContext, seen: Observation) -> Iterator[Quantity]:
     """Initial statistics, where the case judges statistics."""
-    case = judgement.case
+    case = context.case
     if "running_var" not in case.judges or seen.initial is None:
         return
-    initial = Statistics.initial(case.config.num_channels, judgement.convention)
+    initial = Statistics.initial(case.config.num_channels, context.convention)
     for name, values, got in (
         ("initial.running_mean", initial.mean, seen.initial[0]),
         ("initial.running_var", initial.variance, seen.initial[1]),
     ):
         exactly = Expected(values, lambda grade: _nothing_allowed(initial))
-        got = _in_format(got, judgement.formats.statistics.name)  # a fresh layer's 0 and 1 are exact in any format
+        got = _in_format(got, context.formats.statistics.name)  # a fresh layer's 0 and 1 are exact in any format
         clauses = clauses_of(case, "STAT-3")
         if _is(got, values):
             yield _exactly(name, float(values[0]), len(values), clauses)
         else:
-            yield judged_vector(judgement, name, exactly, got, clauses)
+            yield judged_vector(context, name, exactly, got, clauses)
 
 
 def _exactly(name: str, value: float, channels: int, clauses: tuple[str, ...]) -> Quantity:
@@ -98,10 +99,10 @@ def _nothing_allowed(statistics: Statistics) -> Bound:
     return Bound(statistics.mean_error, np.ones(statistics.mean.shape, np.bool_))
 
 
-def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
+def _steps(context: JudgingContext, seen: Observation) -> Iterator[Quantity]:
     """The quantities of every step, local and along the trajectory."""
-    case = judgement.case
-    trajectory: Statistics | None = Statistics.initial(case.config.num_channels, judgement.convention)
+    case = context.case
+    trajectory: Statistics | None = Statistics.initial(case.config.num_channels, context.convention)
     updates, frozen, position = 0, False, 0
     for step in case.steps:
         if isinstance(step, Freeze):
@@ -110,16 +111,16 @@ def _steps(judgement: Judgement, seen: Observation) -> Iterator[Quantity]:
             trajectory = None
         elif isinstance(step, Reload):
             frozen = False  # being frozen is no part of a state, and the layer that loads it is a new one
-            yield from _reloaded(judgement, seen, position)
+            yield from _reloaded(context, seen, position)
         elif isinstance(step, Batch):
             if position == len(seen.steps):  # it refused here
                 return
-            walker = StepJudge(judgement, step, position, seen.steps[position], frozen, updates)
+            walker = StepJudge(context, step, position, seen.steps[position], frozen, updates)
             yield from walker.quantities()
             if trajectory is not None and len(seen.steps) > 1:  # one step alone has no trajectory
                 trajectory, judged = walker.along(trajectory)
                 yield from judged
-                if _overflows(trajectory, judgement.formats.statistics) or (
+                if _overflows(trajectory, context.formats.statistics) or (
                     case.config.momentum == 0 and not np.isfinite(trajectory.mean + trajectory.variance).all()
                 ):
                     trajectory = None  # what a layer that kept what it had there gives next is judged from that
@@ -148,7 +149,7 @@ def _purity_of_all(seen: Observation) -> Iterator[Quantity]:
         yield fault("concurrent", message, ("PURE-6",))
 
 
-def _reloaded(judgement: Judgement, seen: Observation, position: int) -> Iterator[Quantity]:
+def _reloaded(context: JudgingContext, seen: Observation, position: int) -> Iterator[Quantity]:
     """The statistics after save and load are those before."""
     if not 0 < position < len(seen.steps):
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Batch, Case, Freeze
+from bn_conformance.cases.steps import has_step
 from bn_conformance.cases.tensors import BatchData, CaseData, data_of
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_quad
@@ -88,7 +89,7 @@ class Goldens:
 
 def by_blocks(case: Case, batch: Batch) -> bool:
     """Whether a step is judged by blocks: a large one that normalises by all of its own batch, once."""
-    frozen = any(isinstance(step, Freeze) for step in case.steps)
+    frozen = has_step(case.steps, Freeze)
     return batch.large and batch.training and batch.mask is None and batch.second is None and not frozen
 
 

@@ -13,8 +13,8 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import missing_default
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.judging.case import quantities_of
+from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.step import Judgement
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
@@ -149,8 +149,8 @@ def _quantities(
     case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
 ) -> tuple[Quantity, ...]:
     with np.errstate(all="ignore"):  # NaN and infinities are data here
-        judgement = Judgement(case, goldens.data(case), goldens.steps(case, convention), convention)
-        return quantities_of(judgement, seen, again)
+        context = JudgingContext(case, goldens.data(case), goldens.steps(case, convention), convention)
+        return quantities_of(context, seen, again)
 
 
 def _is_wrong(quantity: Quantity) -> bool:

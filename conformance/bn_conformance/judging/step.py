@@ -4,45 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Backward, Batch, Case, Reload, SetStatistics
 from bn_conformance.cases.recipes import dtype_of, is_floating
-from bn_conformance.cases.tensors import CaseData
 from bn_conformance.comparison.array import judge, shape_and_dtype_fault
 from bn_conformance.hosting.host import Returned
 from bn_conformance.hosting.wire import describe_foreign
 from bn_conformance.judging.clauses import clause_of, clauses_of
+from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import StepGolden
+from bn_conformance.judging.pairs import difference, kept, same_pair
 from bn_conformance.judging.sampling_band import judge_band
-from bn_conformance.judging.statistics import difference, kept, same_pair
 from bn_conformance.observing.observation import Pair, StepObservation
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
-from bn_reference.definition.state import Formats, Statistics
+from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import GRADES, STABLE
 
 LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy"})
 """Quantities that have the shape and format of x."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a verdict needs: the case, its data and goldens, and the convention."""
-
-    case: Case
-    data: CaseData
-    goldens: tuple[StepGolden, ...]
-    convention: Convention
-
-    @cached_property
-    def formats(self) -> Formats:
-        """Formats of the layer."""
-        return Formats.of(self.case.config, self.convention)
 
 
 def fault(name: str, message: str, clauses: tuple[str, ...]) -> Quantity:
@@ -68,18 +51,18 @@ def judged_array(
 
 
 def judged_vector(
-    judgement: Judgement, name: str, expected: Expected, got: Returned, clauses: tuple[str, ...]
+    context: JudgingContext, name: str, expected: Expected, got: Returned, clauses: tuple[str, ...]
 ) -> Quantity:
     """Judge a vector of running statistics."""
-    shape = (judgement.case.config.num_channels,)
-    return judged_array(name, expected, got, shape, judgement.formats.statistics.name, 0, clauses, judgement.case)
+    shape = (context.case.config.num_channels,)
+    return judged_array(name, expected, got, shape, context.formats.statistics.name, 0, clauses, context.case)
 
 
 @dataclass
 class StepJudge:
     """Judges one step with data."""
 
-    judgement: Judgement
+    context: JudgingContext
     step: Batch
     position: int
     seen: StepObservation
@@ -94,13 +77,13 @@ class StepJudge:
     @property
     def moves(self) -> bool:
         """Whether the statistics should move in this step."""
-        in_backward = self.judgement.convention.statistics_move == "backward"
+        in_backward = self.context.convention.statistics_move == "backward"
         return self.training and not (in_backward and self.step.dy is None) and self.step.shape[0] > 0 and self._counts
 
     @property
     def _counts(self) -> bool:
         """Whether any position counts."""
-        mask = self.judgement.data.batches[self.position].mask
+        mask = self.context.data.batches[self.position].mask
         return mask is None or bool(mask.any())
 
     def _clause(self, name: str) -> str:
@@ -109,11 +92,11 @@ class StepJudge:
 
     @property
     def _golden(self) -> StepGolden:
-        return self.judgement.goldens[self.position]
+        return self.context.goldens[self.position]
 
     def quantities(self) -> Iterator[Quantity]:
         """Outputs and gradients, statistics from the state observed before, and purity."""
-        case = self.judgement.case
+        case = self.context.case
         if self.step.judge:
             yield from self._outputs()
         if "running_mean" in case.judges:
@@ -121,7 +104,7 @@ class StepJudge:
         yield from self._purity()
 
     def _outputs(self) -> Iterator[Quantity]:
-        case, judgement = self.judgement.case, self.judgement
+        case, context = self.context.case, self.context
         if self.training:
             expected: Mapping[str, Expected] = self._golden.training or {}
         else:
@@ -132,7 +115,7 @@ class StepJudge:
             known = Statistics.known(*before)
             expected = self._golden.golden.inference(known, self._golden.dy) | self._golden.second_order(known)
         if case.band and not self.step.training and self.updates:
-            yield judge_band(judgement.case, self.position, self.seen, judgement.goldens, judgement.convention)
+            yield judge_band(context.case, self.position, self.seen, context.goldens, context.convention)
         storage, parameters = case.config.dtype, case.config.parameter_dtype
         for name, got in self._returned().items():
             if name not in case.judges:
@@ -144,7 +127,7 @@ class StepJudge:
             yield judged_array(f"step{self.position}.{name}", expected[name], got, shape, dtype, axis, clauses, case)
 
     def _returned(self) -> dict[str, Returned]:
-        config, found = self.judgement.case.config, {}
+        config, found = self.context.case.config, {}
         if self.seen.forward is not None:
             found["y"] = self.seen.forward.y
         if self.seen.backward is not None:
@@ -161,7 +144,7 @@ class StepJudge:
         return found
 
     def _statistics(self) -> Iterator[Quantity]:
-        case, name = self.judgement.case, f"step{self.position}"
+        case, name = self.context.case, f"step{self.position}"
         begun, ended = self._span()
         before, after = self._arrays(begun), self._arrays(ended)
         if before is None or after is None:
@@ -188,9 +171,7 @@ class StepJudge:
             message = "running statistics never move: they are what they were before the training step"
             yield fault(f"{name}.statistics", message, clauses_of(case, "STAT-4"))
         for key, got in self._held(before, after, expected).items():
-            yield judged_vector(
-                self.judgement, f"{name}.{key}", expected[key], got, clauses_of(case, self._clause(key))
-            )
+            yield judged_vector(self.context, f"{name}.{key}", expected[key], got, clauses_of(case, self._clause(key)))
 
     def _held(self, before: Pair | None, after: Pair, expected: Mapping[str, Expected]) -> dict[str, Returned]:
         """The statistics after the step by name; with momentum 0 old ones that were kept stand for a golden NaN.
@@ -198,7 +179,7 @@ class StepJudge:
         0 * NaN is NaN, and STAT-7 says that they keep their values: either is right.
         """
         found = dict(zip(("running_mean", "running_var"), after, strict=True))
-        if self.judgement.case.config.momentum == 0 and before is not None:
+        if self.context.case.config.momentum == 0 and before is not None:
             for (name, got), old in zip(found.items(), before, strict=True):
                 found[name] = kept(got, old, expected[name].values)
         return found
@@ -207,7 +188,7 @@ class StepJudge:
         """The statistics that this step moves from, and those that it moves to, without what is set within it."""
         if not any(isinstance(change, SetStatistics | Reload) for change in self.step.between):
             return self.seen.before, self.seen.after
-        if self.judgement.convention.statistics_move == "backward":
+        if self.context.convention.statistics_move == "backward":
             return self.seen.resumed, self.seen.after
         return self.seen.before, self.seen.after_update or self.seen.after_forward
 
@@ -216,18 +197,18 @@ class StepJudge:
         return None if pair is None or any(self._vector_faults(pair)) else pair
 
     def _vector_faults(self, pair: Pair) -> Iterator[str]:
-        shape, wanted = (self.judgement.case.config.num_channels,), dtype_of(self.judgement.formats.statistics.name)
+        shape, wanted = (self.context.case.config.num_channels,), dtype_of(self.context.formats.statistics.name)
         for key, part in zip(("running_mean", "running_var"), pair, strict=True):
             own = part.dtype if isinstance(part, np.ndarray) and is_floating(part.dtype) else wanted
             yield shape_and_dtype_fault(key, part, shape, own)
 
     def _statistics_fault(self, pair: Pair | None) -> Quantity:
         message = next(filter(None, self._vector_faults(pair))) if pair else "there are no running statistics"
-        return fault(f"step{self.position}.statistics", message, clauses_of(self.judgement.case, "DTYPE-1"))
+        return fault(f"step{self.position}.statistics", message, clauses_of(self.context.case, "DTYPE-1"))
 
     def _timing(self, before: Pair) -> Iterator[Quantity]:
         """Statistics move when the convention says, and at no other time."""
-        move = self.judgement.convention.statistics_move
+        move = self.context.convention.statistics_move
         moments = [
             ("forward", self.seen.after_forward),
             ("explicit", self.seen.after_update),
@@ -241,7 +222,7 @@ class StepJudge:
                 continue
             if moment not in (move, *excused) and not same_pair(last, state):
                 message = f"running statistics moved in {moment}; the convention says {move}"
-                yield fault(f"step{self.position}.timing", message, clauses_of(self.judgement.case, "STAT-4"))
+                yield fault(f"step{self.position}.timing", message, clauses_of(self.context.case, "STAT-4"))
             last = state
 
     def _excused(self, move: str) -> frozenset[str]:
@@ -269,7 +250,7 @@ class StepJudge:
 
         At the first step that is what the step itself is judged by, so nothing is judged again.
         """
-        case, judged = self.judgement.case, []
+        case, judged = self.context.case, []
         clauses = clauses_of(case, "STATE-1")
         name = f"trajectory{self.position}"
         golden, judges = self._golden.golden, self.step.judge and self.position > 0
@@ -287,7 +268,7 @@ class StepJudge:
         seen = self._span()[1]
         if judges and seen is not None and "running_mean" in case.judges and not case.finite_statistics:
             for key, got in self._held(self.seen.before, seen, expected_statistics).items():
-                judged.append(judged_vector(self.judgement, f"{name}.{key}", expected_statistics[key], got, clauses))
+                judged.append(judged_vector(self.context, f"{name}.{key}", expected_statistics[key], got, clauses))
         return after, judged
 
 

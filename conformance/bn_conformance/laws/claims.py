@@ -18,7 +18,7 @@ from bn_conformance.adapter import Array, Convention
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.comparison.array import shape_and_dtype_fault
 from bn_conformance.hosting.host import Returned
-from bn_conformance.laws.running import Ran
+from bn_conformance.laws.trials import Ran
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
 from bn_reference.bounds.batch import Bound

@@ -15,7 +15,7 @@ import numpy as np
 
 from bn_conformance.cases.recipes import uniform
 from bn_conformance.laws.claims import Claim, Outcome, vanishes
-from bn_conformance.laws.running import Setup
+from bn_conformance.laws.trials import Setup
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.bounds.batch import Bound

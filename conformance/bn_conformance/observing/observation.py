@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.hosting.host import BackwardResult, ForwardResult, LayerError, Returned, SecondResult
-from bn_conformance.laws.running import Ran, Setup
+from bn_conformance.laws.trials import Ran, Setup
 
 Pair = tuple[Returned, Returned]
 

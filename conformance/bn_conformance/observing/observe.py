@@ -31,7 +31,7 @@ from bn_conformance.hosting.host import (
     SecondResult,
 )
 from bn_conformance.hosting.wire import NotAnArray
-from bn_conformance.laws.judging import observe_laws
+from bn_conformance.laws.verdicts import observe_laws
 from bn_conformance.observing.observation import Observation, Pair, StepObservation, same_returned
 
 Result = TypeVar("Result", ForwardResult, BackwardResult, SecondResult)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, Convention
-from bn_conformance.cases.model import Batch, Case, Freeze, Reload, SetParameters, SetStatistics
+from bn_conformance.cases.model import Batch, Case, has_data
+from bn_conformance.cases.steps import type_of
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.vectors.hexfloat import bound_texts, parts, rounded_down, texts, to_hex
 from bn_conformance.vectors.named_conventions import convention_named
@@ -26,8 +27,6 @@ FORMAT = 1
 """Version of the documents' format."""
 
 Document = dict[str, Any]
-
-_ACTIONS = {SetStatistics: "set-statistics", SetParameters: "set-parameters", Reload: "reload", Freeze: "freeze"}
 
 
 def document(case: Case, convention_name: str, goldens: Goldens) -> Document:
@@ -93,23 +92,23 @@ def _refused_steps(case: Case, goldens: Goldens) -> list[Document]:
     batches = iter(goldens.data(case).batches)
     found = []
     for step in case.steps:
-        if isinstance(step, Batch):
+        if has_data(step):
             data = next(batches)
             found.append({"do": _mode(step), "x": _tensor(data.x), "dy": _tensor(data.dy)})
         else:
-            found.append({"do": _ACTIONS[type(step)]})
+            found.append({"do": type_of(step).slug})
     return found
 
 
 def _steps(case: Case, convention: Convention, goldens: Goldens) -> list[Document]:
     found, position = [], 0
     for walked in walk(case, convention, goldens):
-        if isinstance(walked.step, Batch):
+        if has_data(walked.step):
             found.append(_batch(case, convention, walked, position))
             position += 1
         else:
             vectors = {name: _tensor(vector) for name, vector in (walked.vectors or {}).items()}
-            found.append({"do": _ACTIONS[type(walked.step)], **vectors})
+            found.append({"do": type_of(walked.step).slug, **vectors})
     return found
 
 
@@ -119,7 +118,7 @@ def _mode(step: Batch) -> str:
 
 def _batch(case: Case, convention: Convention, walked: Walked, position: int) -> Document:
     step, data, config = walked.step, walked.data, case.config
-    assert isinstance(step, Batch)
+    assert has_data(step)
     assert data is not None
     known = Formats.of(config, convention).statistics.name
     expected, wanted = {}, owed(case, step)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bn_conformance.adapter import Array, Convention
-from bn_conformance.cases.model import Batch, Case, Freeze, SetParameters, SetStatistics, Step
+from bn_conformance.adapter import Array, Convention, LayerConfig
+from bn_conformance.cases.model import Batch, Case, Step, has_data
 from bn_conformance.cases.recipes import dtype_of
-from bn_conformance.cases.tensors import BatchData
+from bn_conformance.cases.steps import is_frozen_after, type_of
+from bn_conformance.cases.tensors import BatchData, vectors_of
 from bn_conformance.judging.goldens import Goldens, StepGolden
 from bn_reference.definition.running import Weights, weights_of
 from bn_reference.definition.state import Formats, Statistics
@@ -49,24 +50,31 @@ def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[Walke
     state, frozen, position = Statistics.initial(config.num_channels, convention), False, 0
     data, steps = goldens.data(case), goldens.steps(case, convention)
     for step in case.steps:
-        if isinstance(step, Batch):
+        if has_data(step):
             walked = _batch(case, convention, step, data.batches[position], steps[position], state, frozen)
             position += 1
-        elif isinstance(step, SetStatistics):
-            dtype = dtype_of(Formats.of(config, convention).statistics.name).name
-            mean, variance = (recipe.vector(config.num_channels, dtype) for recipe in (step.mean, step.variance))
-            known = Statistics.known(mean, variance, state.updates)
-            walked = Walked(step, state, known, vectors={"running_mean": mean, "running_var": variance})
-        elif isinstance(step, SetParameters):
-            recipes = {"gamma": step.gamma} if config.gamma else {}
-            recipes |= {"beta": step.beta} if config.beta else {}
-            given = {name: one.vector(config.num_channels, config.parameter_dtype) for name, one in recipes.items()}
-            walked = Walked(step, state, state, vectors=given)
         else:
-            frozen = isinstance(step, Freeze)  # the other such step, a reload, gives a new layer, which is not
-            walked = Walked(step, state, state)
+            vectors = _vectors_set(step, config, Formats.of(config, convention))
+            frozen = is_frozen_after([step], frozen)
+            after = state
+            if "running_mean" in vectors:
+                after = Statistics.known(vectors["running_mean"], vectors["running_var"], state.updates)
+            walked = Walked(step, state, after, vectors=vectors)
         state = walked.after
         yield walked
+
+
+def _vectors_set(step: Step, config: LayerConfig, formats: Formats) -> dict[str, Array]:
+    """The vectors that a step sets, by name; of gamma and beta those that the layer has."""
+    statistics, parameters = type_of(step).statistics(step), type_of(step).parameters(step)
+    vectors: dict[str, Array | None] = {}
+    if statistics is not None:
+        kept = dtype_of(formats.statistics.name).name
+        mean, variance = (recipe.vector(config.num_channels, kept) for recipe in statistics)
+        vectors |= {"running_mean": mean, "running_var": variance}
+    if parameters is not None:
+        vectors |= dict(zip(("gamma", "beta"), vectors_of(config, parameters), strict=True))
+    return {name: vector for name, vector in vectors.items() if vector is not None}
 
 
 def _batch(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from bn_conformance.adapter import Capabilities
-from bn_conformance.cases.model import Batch, Case
+from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.views import VIEWS, realise
 from bn_conformance.catalogue import all_cases
@@ -45,7 +45,7 @@ def test_a_drawn_case_has_clauses_and_small_data(case: Case) -> None:
     assert case.family == case.clauses[0].partition("-")[0]
     assert case.id not in all_cases()
     # 5 channels of 3 x 3 x 3 pixels, of which a later batch has up to 5
-    assert all(prod(step.shape) <= 675 for step in case.steps if isinstance(step, Batch))
+    assert all(prod(batch.shape) <= 675 for batch in case.batches)
 
 
 @settings(max_examples=150, deadline=None, database=None)

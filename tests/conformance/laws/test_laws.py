@@ -14,9 +14,9 @@ from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.law import COARSE_X, cases
 from bn_conformance.hosting.local import LocalHost
-from bn_conformance.laws.catalogue import LAWS, shuffle
 from bn_conformance.laws.differences import step_of
-from bn_conformance.laws.running import InexactData, base_of
+from bn_conformance.laws.statements import LAWS, shuffle
+from bn_conformance.laws.trials import InexactData, base_of
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.mutation.power import OPPOSITE, Bench, is_caught
 from bn_conformance.observing.observation import same

@@ -157,7 +157,7 @@ def test_what_the_format_does_not_say_is_left_out_by_name(
     second = replace(plain, id="fwd/nc/float32/second", judges=plain.judges | {"ds_dx"})
     known = {case.id: case for case in (plain, strange, second)}
     monkeypatch.setattr("bn_conformance.commands.vectors.all_cases", lambda: known)
-    monkeypatch.setattr("bn_conformance.matrix.plan.all_cases", lambda: known)
+    monkeypatch.setattr("bn_conformance.catalogue.selection.all_cases", lambda: known)
     assert export(output=str(tmp_path), **OPTIONS) == 0
     said = capsys.readouterr().out
     assert "1 case left out: the format does not say the step Unheard" in said

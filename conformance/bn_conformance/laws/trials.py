@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.cases.model import Batch, Case, SetStatistics
+from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.cases.steps import type_of
 from bn_conformance.cases.tensors import CaseData
 from bn_conformance.hosting.host import BackwardResult, Call, Host, Returned
 from bn_reference.arithmetic.channels import channels_back, channels_first
@@ -90,13 +91,13 @@ class Ran:
 def base_of(case: Case, data: CaseData) -> Setup:
     """The setup that a case describes: its last step with data, after the statistics that it sets."""
     config, step, tensors = case.config, case.batches[-1], data.batches[-1]
-    assert isinstance(step, Batch)
     axis = config.channel_axis
     vectors = None
-    for other in case.steps:
-        if isinstance(other, SetStatistics):
-            channels = config.num_channels
-            vectors = other.mean.vector(channels, "float64"), other.variance.vector(channels, "float64")
+    for earlier in case.steps:
+        recipes = type_of(earlier).statistics(earlier)
+        if recipes is not None:
+            mean, variance = (recipe.vector(config.num_channels, "float64") for recipe in recipes)
+            vectors = mean, variance
     return Setup(
         config=config,
         x=np.ascontiguousarray(channels_first(tensors.x, axis)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bn_conformance.judging.statistics import difference, same_pair
+from bn_conformance.judging.pairs import difference, same_pair
 from bn_conformance.observing.observation import Pair
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from bn_conformance.adapter import Array
 from bn_conformance.laws.claims import ROWS, Claim, Outcome, agree, vanishes
 from bn_conformance.laws.differences import differences, steps
-from bn_conformance.laws.running import Setup
+from bn_conformance.laws.trials import Setup
 from bn_reference.arithmetic.quad import quietly
 from bn_reference.bounds.batch import Bound
 from bn_reference.definition.graph import forward, sum_of

@@ -10,9 +10,9 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.tensors import CaseData
 from bn_conformance.comparison.array import judge
 from bn_conformance.hosting.host import Host
-from bn_conformance.laws.catalogue import LAWS, Law
 from bn_conformance.laws.claims import NoNumbers, Outcome
-from bn_conformance.laws.running import Ran, base_of, run
+from bn_conformance.laws.statements import LAWS, Law
+from bn_conformance.laws.trials import Ran, base_of, run
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
 from bn_reference.golden.expected import Expected

@@ -1,0 +1,172 @@
+"""The types of steps: one table says of each how it is called, what it brings, and what it changes.
+
+A step stands by itself in `Case.steps`, or between the forward and the backward of a `Batch`. Whatever depends on the
+type of a step is an entry of `STEP_TYPES`, or a table of handlers that `handlers` checks: a type that either lacks is
+named by an error, as soon as the module is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from bn_conformance.cases.model import (
+    Backward,
+    Batch,
+    Between,
+    Freeze,
+    Parameters,
+    Reload,
+    SetParameters,
+    SetStatistics,
+    Step,
+)
+from bn_conformance.cases.recipes import Recipe
+
+Handler = TypeVar("Handler")
+
+STANDING: tuple[type[Any], ...] = get_args(Step)
+"""Types of the steps that stand by themselves."""
+
+BETWEEN: tuple[type[Any], ...] = get_args(Between)
+"""Types of the steps between a forward and its backward."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepType:
+    """What the suite knows of a type of step.
+
+    Attributes:
+        slug: its name in documents.
+        words: a step of this type in words, as part of a sentence.
+        batches: the forwards that it makes: a step with data itself, a reload that of the other layer.
+        parameters: the recipes of gamma and beta that it sets; None where it sets none.
+        statistics: the recipes of the running mean and variance that it sets; None where it sets none. After a step
+            that does, running statistics no longer follow from those of a fresh layer.
+        frozen_after: whether the layer is frozen after it; None where it leaves that as it was.
+        replaces_statistics: whether it puts other running statistics in the place of the layer's own.
+    """
+
+    slug: str
+    words: Callable[[Any], str]
+    batches: Callable[[Any], tuple[Batch, ...]] = lambda step: ()
+    parameters: Callable[[Any], Parameters | None] = lambda step: None
+    statistics: Callable[[Any], tuple[Recipe, Recipe] | None] = lambda step: None
+    frozen_after: bool | None = None
+    replaces_statistics: bool = False
+
+
+def type_of(step: Step | Between) -> StepType:
+    """What the table says of a step's type."""
+    return STEP_TYPES[type(step)]
+
+
+def handlers(types: Iterable[type[Any]], table: Mapping[type[Any], Handler]) -> Mapping[type[Any], Handler]:
+    """A table with a handler for each type of step, checked.
+
+    Args:
+        types: the types that it must have, and no others: `STANDING`, `BETWEEN`, or both.
+        table: a handler for each.
+
+    Raises:
+        TypeError: a type has no handler, or something else has one; the message names them.
+    """
+    expected = set(types)
+    lacking = sorted(step.__name__ for step in expected - table.keys())
+    unknown = sorted(step.__name__ for step in table.keys() - expected)
+    if lacking or unknown:
+        problems = [f"no handler for {name}" for name in lacking] + [f"a handler for {name}" for name in unknown]
+        raise TypeError(f"a table of step types has {', '.join(problems)}; expected one for each type of step")
+    return table
+
+
+def has_step(steps: Iterable[Step | Between], *types: type[Any]) -> bool:
+    """Whether a step of one of these types is among the steps."""
+    return any(isinstance(step, types) for step in steps)
+
+
+def is_frozen_after(steps: Iterable[Step | Between], frozen: bool) -> bool:
+    """Whether the layer is frozen after some steps, `frozen` before them."""
+    for step in steps:
+        after = type_of(step).frozen_after
+        frozen = frozen if after is None else after
+    return frozen
+
+
+def _recipe_in_words(recipe: Recipe) -> str:
+    parts = [recipe.kind]
+    parts += [f"offset {recipe.offset:g}"] if recipe.offset else []
+    parts += [f"scale {recipe.scale:g}"] if recipe.scale != 1.0 else []
+    parts += [f"one {recipe.special} in channel {recipe.channel}"] if recipe.kind == "special" else []
+    return " ".join(parts)
+
+
+def _memory_in_words(view: str) -> str:
+    return f", memory {view}" if view != "contiguous" else ""
+
+
+def _batch_in_words(step: Batch) -> str:
+    text = f"{'train' if step.training else 'evaluate'} x {step.shape} ({_recipe_in_words(step.x)})"
+    text += f" with a mask ({step.mask.kind})" if step.mask else ""
+    text += f", {step.mask.hidden:g} where nothing counts" if step.mask and step.mask.hidden is not None else ""
+    text += f", backward with dy ({_recipe_in_words(step.dy)})" if step.dy else ""
+    text += f", second order with v_dx ({_recipe_in_words(step.second.v_dx)})" if step.second else ""
+    text += f"; before that another layer trains on ({_recipe_in_words(step.interrupt)})" if step.interrupt else ""
+    text += f"; before that {', then '.join(map(in_words, step.between))}" if step.between else ""
+    text += _memory_in_words(step.view)
+    return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
+
+
+def _backward_in_words(step: Backward) -> str:
+    second = f" and second order with v_dx ({_recipe_in_words(step.second.v_dx)})" if step.second else ""
+    return f"another backward with dy ({_recipe_in_words(step.dy)}){second}"
+
+
+def _statistics_in_words(step: SetStatistics) -> str:
+    vectors = f"running mean ({_recipe_in_words(step.mean)}) and running variance ({_recipe_in_words(step.variance)})"
+    return f"set {vectors}{_memory_in_words(step.view)}"
+
+
+def _parameters_in_words(step: SetParameters) -> str:
+    vectors = f"gamma ({_recipe_in_words(step.gamma)}) and beta ({_recipe_in_words(step.beta)})"
+    return f"set {vectors}{_memory_in_words(step.view)}"
+
+
+def _reload_in_words(step: Reload) -> str:
+    trains = f"; whichever is not in use trains on ({_recipe_in_words(step.also.x)})" if step.also else ""
+    return f"save, build another layer, load{trains}"
+
+
+STEP_TYPES: Mapping[type[Any], StepType] = handlers(
+    {*STANDING, *BETWEEN},
+    {
+        Batch: StepType(slug="batch", words=_batch_in_words, batches=lambda step: (step,)),
+        SetStatistics: StepType(
+            slug="set-statistics",
+            words=_statistics_in_words,
+            statistics=lambda step: (step.mean, step.variance),
+            replaces_statistics=True,
+        ),
+        SetParameters: StepType(
+            slug="set-parameters",
+            words=_parameters_in_words,
+            parameters=lambda step: step,
+        ),
+        Reload: StepType(  # a state does not hold whether the layer is frozen, and a new layer is not
+            slug="reload",
+            words=_reload_in_words,
+            batches=lambda step: () if step.also is None else (step.also,),
+            frozen_after=False,
+            replaces_statistics=True,
+        ),
+        Freeze: StepType(slug="freeze", words=lambda step: "freeze", frozen_after=True),
+        Backward: StepType(slug="backward", words=_backward_in_words),
+    },
+)
+"""Every type of step."""
+
+
+def in_words(step: Step | Between) -> str:
+    """A step as part of a sentence, for example `train x (8, 4) (normal)`."""
+    return type_of(step).words(step)
