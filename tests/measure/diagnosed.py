@@ -1,8 +1,8 @@
-"""How often the diagnosis names the right deviation first: run as `python -m tests.measure.diagnosed [NAME]...`.
+"""Measures how often the diagnosis names the right deviation first: `python -m tests.measure.diagnosed [NAME]...`.
 
-Every deviation of the catalogue is judged as an implementation would be, in float32 arithmetic where the format allows
-(the diagnosis itself computes in float64 or binary128), and diagnosed from what fails. Names joined by `+` act
-together; a module's name stands for all deviations of it; `-n` says how many processes share the work.
+Each deviation of the catalogue is judged as an implementation would be, in float32 arithmetic where the format allows
+(the diagnosis itself computes in float64 or binary128). It is then diagnosed from the cases that fail. Names joined by
+`+` act together; a module's name stands for all of its deviations; `-n` says how many processes share the work.
 """
 
 from __future__ import annotations
@@ -15,89 +15,115 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 
-from bn_conformance.adapter import Convention, Layer, LayerConfig
+from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diagnosis.diagnose import diagnose
 from bn_conformance.diagnosis.predictions import Predictions
-from bn_conformance.diagnosis.search import MOST_STEPS, Examination
+from bn_conformance.diagnosis.search import DeviationSearch
+from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.item import Policy, run_case
-from bn_conformance.mutation.mutant import PlainAdapter
-from bn_conformance.mutation.power import DEBIASED, OPPOSITE, judged_cases
+from bn_conformance.judging.item import run_case
+from bn_conformance.mutation.bench import DEBIASED, OPPOSITE, lenient_policy
+from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
+from bn_conformance.mutation.power import judged_cases
 from bn_conformance.observing.observation import Observation, same
 from bn_conformance.observing.observe import observe
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.outcomes import Verdict
 from bn_conformance.results.records import Diagnosis, Item
 from bn_reference.deviations import MODULES, Deviation, catalogue
-from bn_reference.specification.clauses import clauses
 
 ENOUGH, EVERY = 150, 4
-"""Failing cases that are judged whatever they add; beyond them one in so many, to save time."""
+"""Failing cases after which, to save time, only one in so many of the further cases is judged."""
 
 VERDICTS = ("right", "tied", "none", "wrong", "unseen")
 
 OTHER = Convention(running_variance="biased", momentum_weighs="old", default_momentum=0.99, default_eps=1e-3)
 """Declared where the deviation would change nothing of the default convention."""
 
+CONVENTIONS = (Convention(), OTHER, OPPOSITE, DEBIASED)
+"""The first under which a deviation changes something is declared."""
 
-class Single(PlainAdapter):
+
+class UsualPrecision(PlainAdapter):
     """The plain layer in the arithmetic that implementations use."""
 
-    def build(self, config: LayerConfig) -> Layer:
-        self._work = np.dtype(np.float64 if config.dtype == "float64" else np.float32)
-        return super().build(config)
+    def working_dtype(self, config: LayerConfig) -> np.dtype[Any]:
+        return usual_precision(config.dtype)
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """A deviation (or several) and what the diagnosis made of it."""
+    """What the diagnosis makes of a mutant.
+
+    Attributes:
+        names: its deviations.
+        failing: how many cases it fails.
+        diagnosis: what was said, None if nothing was.
+    """
 
     names: tuple[str, ...]
     failing: int
-    found: Diagnosis | None
+    diagnosis: Diagnosis | None
 
     @property
     def verdict(self) -> str:
-        """Unseen where no case fails: only very long or large ones would, or a SHOULD is broken and they warn."""
+        """One of `VERDICTS`.
+
+        A mutant is unseen where no case fails: only very long or large cases would, or a SHOULD is broken and they
+        warn.
+        """
         if not self.failing:
             return "unseen"
-        if self.found is None or not self.found.deviations:
+        if self.diagnosis is None or not self.diagnosis.deviations:
             return "none"
-        if set(self.found.deviations) == set(self.names):
+        if set(self.diagnosis.deviations) == set(self.names):
             return "right"
-        return "tied" if all(name in self.found.message for name in self.names) else "wrong"
+        return "tied" if all(name in self.diagnosis.message for name in self.names) else "wrong"
 
     def __str__(self) -> str:
-        message = "" if self.found is None or self.verdict == "right" else self.found.message
+        message = "" if self.diagnosis is None or self.verdict == "right" else self.diagnosis.message
         return f"{self.verdict:6} {'+'.join(self.names):40} {self.failing:4} fail  {message}"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """Deviations that act together, and the convention that they are declared under."""
+
+    deviations: tuple[Deviation, ...]
+    convention: Convention
+
+    @classmethod
+    def of(cls, *names: str) -> Mutant:
+        """The mutant with these deviations, under the first convention that they change something of."""
+        deviations = tuple(catalogue()[name] for name in names)
+        return cls(deviations, next(one for one in CONVENTIONS if all(entry.under(one) for entry in deviations)))
+
+    def observe(self, case: Case) -> Observation:
+        data, explicit = _goldens(case.sweep).data(case), self.convention.statistics_move == "explicit"
+        return observe(case, data, LocalHost(UsualPrecision(self.deviations, self.convention)), explicit)
+
+    def judge(self, case: Case) -> Item:
+        adapter = UsualPrecision(self.deviations, self.convention)
+        goldens = _goldens(case.sweep)
+        return run_case(adapter.name, case, LocalHost(adapter), self.convention, goldens, lenient_policy())
 
 
 @cache
 def _goldens(sweep: bool) -> Goldens:
-    """Of sweeps and of other cases: all together are more than it keeps."""
+    """Goldens of sweeps and of other cases are apart: all together are more than one keeps."""
     return Goldens()
 
 
 @cache
 def _cases(sweep: bool) -> tuple[Case, ...]:
     known = (all_cases()[case] for case in judged_cases())
-    return tuple(case for case in known if case.sweep == sweep and len(case.steps) <= MOST_STEPS)
-
-
-def _observed(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Observation:
-    host = LocalHost(Single(deviations, convention))
-    return observe(case, _goldens(case.sweep).data(case), host, convention.statistics_move == "explicit")
-
-
-def judged(deviations: tuple[Deviation, ...], convention: Convention, case: Case) -> Item:
-    adapter = Single(deviations, convention)
-    policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
-    return run_case(adapter.name, case, LocalHost(adapter), convention, _goldens(case.sweep), policy)
+    return tuple(case for case in known if case.sweep == sweep and len(case.steps) <= TUNING.steps_per_case)
 
 
 @cache
@@ -106,40 +132,38 @@ def _predictions(convention: Convention) -> Predictions:
 
 
 @cache
-def _right(convention: Convention, case_id: str) -> tuple[Observation, Item]:
-    """What the layer without a deviation gives, and its item."""
-    case = all_cases()[case_id]
-    return _observed((), convention, case), judged((), convention, case)
+def _reference(convention: Convention, case_id: str) -> tuple[Observation, Item]:
+    """What the reference layer gives, and its item."""
+    case, reference = all_cases()[case_id], Mutant((), convention)
+    return reference.observe(case), reference.judge(case)
 
 
 def examine(*names: str) -> Diagnosed:
-    """Judge and diagnose; sweeps are for deviations that no other case catches, as in `bnconform power`."""
-    deviations = tuple(catalogue()[name] for name in names)
-    convention = next(
-        one for one in (Convention(), OTHER, OPPOSITE, DEBIASED) if all(entry.under(one) for entry in deviations)
-    )
+    """Judge and diagnose a mutant; sweeps are judged where no other case catches it, as in `bnconform power`."""
+    mutant = Mutant.of(*names)
     with np.errstate(all="ignore"):
-        items = _items(deviations, convention, sweep=False)
+        items = _items(mutant, sweep=False)
         if not _failing(items):
-            items += _items(deviations, convention, sweep=True)
-        return Diagnosed(names, _failing(items), diagnose("+".join(names), convention, items, _predictions(convention)))
+            items += _items(mutant, sweep=True)
+        diagnosis = diagnose("+".join(names), mutant.convention, items, _predictions(mutant.convention))
+        return Diagnosed(names, _failing(items), diagnosis)
 
 
-def _items(deviations: tuple[Deviation, ...], convention: Convention, sweep: bool) -> list[Item]:
-    """The items of the sweeps, or of the other cases; failing ones examined.
+def _items(mutant: Mutant, sweep: bool) -> list[Item]:
+    """The items of the sweeps, or of the other cases; failing ones are examined.
 
-    Where very many fail, as in a run of fewer cases, most of those that are not examined are left out.
+    Where very many cases fail, most of those that would not be examined are left out, as in a run of fewer cases.
     """
-    examination, items = Examination(convention, _goldens(sweep)), list[Item]()
+    search, items = DeviationSearch(mutant.convention, _goldens(sweep)), list[Item]()
     for place, case in enumerate(_cases(sweep)):
-        seen, (right, item) = _observed(deviations, convention, case), _right(convention, case.id)
-        if case.repeat or case.concurrent or not same(seen, right):
-            if place % EVERY and not examination.wants(case) and _failing(items) > ENOUGH:
+        observation, (reference, item) = mutant.observe(case), _reference(mutant.convention, case.id)
+        if case.repeat or case.concurrent or not same(observation, reference):
+            if place % EVERY and not search.wants(case) and _failing(items) > ENOUGH:
                 continue
-            item = judged(deviations, convention, case)
+            item = mutant.judge(case)
         if item.verdict == Verdict.FAIL.value:
-            again = _observed(deviations, convention, case) if case.repeat else None
-            item = replace(item, explained_by=examination.explanations(case, seen, again))
+            repeat = mutant.observe(case) if case.repeat else None
+            item = replace(item, explained_by=search.explanations(case, observation, repeat))
         items.append(item)
     return items
 
@@ -148,20 +172,20 @@ def _failing(items: list[Item]) -> int:
     return sum(item.verdict == Verdict.FAIL.value for item in items)
 
 
-def _wanted(arguments: Sequence[str]) -> list[str]:
+def names_of(arguments: Sequence[str]) -> list[str]:
     """The names that arguments stand for: a module's name for all its deviations, nothing for the whole catalogue."""
-    found: list[str] = []
+    names: list[str] = []
     for argument in arguments or MODULES:
-        found += [entry.name for entry in catalogue().values() if entry.group == argument] or [argument]
-    return list(dict.fromkeys(found))
+        names += [entry.name for entry in catalogue().values() if entry.group == argument] or [argument]
+    return list(dict.fromkeys(names))
 
 
-def _examine(name: str) -> Diagnosed:
-    return examine(*name.split("+"))
+def _examine(joined_names: str) -> Diagnosed:
+    return examine(*joined_names.split("+"))
 
 
-def _examined(names: Sequence[str], processes: int) -> Iterator[Diagnosed]:
-    """What the diagnosis makes of each name, as it is done; no result depends on the process or on those before."""
+def examine_all(names: Sequence[str], processes: int) -> Iterator[Diagnosed]:
+    """What the diagnosis makes of each name, as it is done; no result depends on the process or on earlier results."""
     if processes == 1:
         yield from map(_examine, names)
         return
@@ -171,21 +195,21 @@ def _examined(names: Sequence[str], processes: int) -> Iterator[Diagnosed]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print each result as it is done; at the end what is not right, in the catalogue's order, and the counts."""
+    """Print each result as it is done; at the end all that are not right, in the catalogue's order, and the counts."""
     parser = argparse.ArgumentParser(description="how often the diagnosis names the right deviation first")
     parser.add_argument("names", nargs="*", metavar="NAME", help="deviations, `a+b` for two at once, or modules")
     parser.add_argument("-n", "--processes", type=int, default=1, help="how many processes share the work")
     given = parser.parse_args(arguments)
-    names = _wanted(given.names)
-    found: dict[str, Diagnosed] = {}
-    for done in _examined(names, given.processes):
-        found["+".join(done.names)] = done
-        print(f"{len(found):3}/{len(names)} {done}", flush=True)
-    count = Counter(done.verdict for done in found.values())
+    names = names_of(given.names)
+    results: dict[str, Diagnosed] = {}
+    for result in examine_all(names, given.processes):
+        results["+".join(result.names)] = result
+        print(f"{len(results):3}/{len(names)} {result}", flush=True)
+    count = Counter(result.verdict for result in results.values())
     print("\nNot right:")
     for name in names:
-        if found[name].verdict != "right":
-            print(found[name])
+        if results[name].verdict != "right":
+            print(results[name])
     print(", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS))
     return 1 if count["wrong"] else 0
 

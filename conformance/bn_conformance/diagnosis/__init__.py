@@ -1,1 +1,1 @@
-"""Which mistake is it: the deviation of the catalogue that explains what failed."""
+"""Diagnosis: which mistake is it? Finds the deviation of the catalogue that explains what failed."""

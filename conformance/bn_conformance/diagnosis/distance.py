@@ -1,7 +1,7 @@
-"""Whether a deviating layer is nearer to an observation than the right one, where bounds do not tell.
+"""Is a mutant nearer to an observation than the reference layer is? This decides where bounds do not tell.
 
-A case may ask for more than bounds do: for the very bits, or for the tightest level. Within bounds everything explains
-such a failure, the right layer included, and so would any deviation whose effect the case does not even look at.
+A case may ask for more than bounds do: for the very bits, or for the tightest level. Such a failure lies within the
+bounds of every mutant whose effect the case does not show, and within those of the reference layer too.
 """
 
 from __future__ import annotations
@@ -13,61 +13,78 @@ from typing import Any
 
 import numpy as np
 
+from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.observing.observation import Observation, StepObservation
 from bn_conformance.results.records import Quantity
 
-NEARER = 0.5
-"""The distance of the deviating layer, as a part of that of the right one, that counts as nearer."""
-
 
 def results_of(step: StepObservation | None) -> dict[str, Any]:
-    """What a step gave, by name."""
+    """What a step returned, by name; the running statistics after it included."""
     if step is None:
         return {}
-    found = {"y": None if step.forward is None else step.forward.y}
+    results = {"y": None if step.forward is None else step.forward.y}
     for part in (step.backward, step.second):
-        found |= {} if part is None else vars(part)
-    return found | dict(zip(("running_mean", "running_var"), step.after or (), strict=False))
+        results |= {} if part is None else vars(part)
+    return results | dict(zip(("running_mean", "running_var"), step.after or (), strict=False))
 
 
-def how_far(
-    wrong: Iterable[Quantity], seen: Observation, theirs: Sequence[Observation], right: Sequence[Observation]
+def relative_distance(
+    wrong: Iterable[Quantity],
+    observation: Observation,
+    mutant_runs: Sequence[Observation],
+    reference_runs: Sequence[Observation],
 ) -> float:
-    """The distance from theirs as a part of that from the right layer; of what is wrong the largest.
+    """The distance to the mutant over the distance to the reference layer; the largest over all wrong quantities.
 
-    It is taken at each array's worst element: elsewhere rounding may be more than what is wrong, and bounds judge it.
-    Both layers ran several times, in the same arithmetics; the nearest run counts. Where theirs are clearly farther
-    from one another than the right ones are, the layer scatters: what is no farther from them is at no distance.
+    Each distance is taken at the array's worst element: elsewhere rounding may exceed the error, and bounds judge it.
+    Both layers ran several times, in the same arithmetics, and the nearest run counts. Where the mutant's runs scatter
+    clearly more than the reference layer's do, an observation no farther away than they scatter is at distance 0.
+
+    Args:
+        wrong: the quantities that fail.
+        observation: what the implementation gave.
+        mutant_runs: what the mutant gave, at least one run.
+        reference_runs: what the reference layer gave, at least one run.
     """
-    return max((_part(quantity, seen, theirs, right) for quantity in wrong), default=0.0)
-
-
-def _part(wrong: Quantity, seen: Observation, theirs: Sequence[Observation], right: Sequence[Observation]) -> float:
-    near, far = (min(_distance(wrong, seen, one) for one in runs) for runs in (theirs, right))
-    scatter, usual = (
-        max((_distance(wrong, one, other) for one, other in combinations(runs, 2)), default=0.0)
-        for runs in (theirs, right)
+    return max(
+        (_relative_distance(quantity, observation, mutant_runs, reference_runs) for quantity in wrong), default=0.0
     )
-    if near <= scatter < math.inf and scatter * NEARER > usual:
-        return 0.0
-    return near / far if far and near < math.inf else 1.0
 
 
-def _distance(wrong: Quantity, one: Observation, other: Observation) -> float:
-    """The difference at the worst element; 0 for what is no array of one shape, which bounds have judged."""
-    first, second = (_array(wrong.name, seen) for seen in (one, other))
-    if not isinstance(first, np.ndarray) or not isinstance(second, np.ndarray) or first.shape != second.shape:
+def _relative_distance(
+    wrong: Quantity,
+    observation: Observation,
+    mutant_runs: Sequence[Observation],
+    reference_runs: Sequence[Observation],
+) -> float:
+    to_mutant, to_reference = (
+        min(_distance(wrong, observation, run) for run in runs) for runs in (mutant_runs, reference_runs)
+    )
+    mutant_scatter, reference_scatter = (
+        max((_distance(wrong, run, other_run) for run, other_run in combinations(runs, 2)), default=0.0)
+        for runs in (mutant_runs, reference_runs)
+    )
+    if to_mutant <= mutant_scatter < math.inf and mutant_scatter * TUNING.nearer > reference_scatter:
         return 0.0
-    if wrong.index is None or len(wrong.index) != first.ndim or np.any(np.array(wrong.index) >= first.shape):
-        return 0.0
-    here, there = float(first[wrong.index]), float(second[wrong.index])
-    if here == there or (math.isnan(here) and math.isnan(there)):
-        return 0.0
-    apart = abs(here - there)
-    return math.inf if math.isnan(apart) else apart
+    return to_mutant / to_reference if to_reference and to_mutant < math.inf else 1.0
 
 
-def _array(name: str, seen: Observation) -> Any:
-    place, _, what = name.partition(".")
-    index = int("".join(filter(str.isdigit, place)) or -1)
-    return results_of(seen.steps[index]).get(what) if 0 <= index < len(seen.steps) else None
+def _distance(wrong: Quantity, first: Observation, second: Observation) -> float:
+    """The difference at the worst element; 0 where there are no two arrays of one shape, which bounds have judged."""
+    array, other = (_array(wrong.name, observation) for observation in (first, second))
+    if not isinstance(array, np.ndarray) or not isinstance(other, np.ndarray) or array.shape != other.shape:
+        return 0.0
+    if wrong.index is None or len(wrong.index) != array.ndim or np.any(np.array(wrong.index) >= array.shape):
+        return 0.0
+    number, other_number = float(array[wrong.index]), float(other[wrong.index])
+    if number == other_number or (math.isnan(number) and math.isnan(other_number)):
+        return 0.0
+    difference = abs(number - other_number)
+    return math.inf if math.isnan(difference) else difference
+
+
+def _array(quantity: str, observation: Observation) -> Any:
+    """What a quantity such as `step2.dx` names in an observation."""
+    step, _, result = quantity.partition(".")
+    place = int("".join(filter(str.isdigit, step)) or -1)
+    return results_of(observation.steps[place]).get(result) if 0 <= place < len(observation.steps) else None

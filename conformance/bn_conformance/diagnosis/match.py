@@ -1,223 +1,186 @@
-"""One failing observation held against deviating layers: what remains worse than `stable` under each?
+"""Does a mutant explain a failing case? What is left unexplained under it?
 
-An observation is judged once more with the numbers of a deviating layer in the place of the goldens, within the bounds
-that `bn_conformance.diagnosis.shifted_goldens` makes of the right ones. A deviation explains it when nothing is worse
-than `stable` then, and what is no number (an input that was modified, a call that raised) is just what the deviating
-layer does, too.
+The observation is judged once more with the mutant's numbers in place of the goldens, within bounds that
+`bn_conformance.diagnosis.shifted_goldens` derives from those of the goldens. A mutant explains the observation when no
+number is worse than `stable` then, and when faults that are no numbers (a modified input, an error that was raised)
+are those of the mutant.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
-from bn_conformance.diagnosis.distance import NEARER, how_far
-from bn_conformance.diagnosis.shifted_goldens import rebased
-from bn_conformance.diagnosis.teacher_forcing import Backwards, Following, InTurn, Unrounded
-from bn_conformance.hosting.local import LocalHost
+from bn_conformance.diagnosis.distance import relative_distance
+from bn_conformance.diagnosis.mutant_runs import FailingCase, MutantRunner, MutantRuns
+from bn_conformance.diagnosis.residual import NOTHING, Kind, Residual
+from bn_conformance.diagnosis.shifted_goldens import shifted
+from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.judging.case import each_quantity
 from bn_conformance.judging.context import JudgingContext
-from bn_conformance.judging.goldens import Goldens
-from bn_conformance.mutation.mutant import PlainAdapter
-from bn_conformance.observing.observation import Observation, same
-from bn_conformance.observing.observe import observe
+from bn_conformance.judging.goldens import Goldens, StepGolden
+from bn_conformance.observing.observation import Observation
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
-from bn_reference.arithmetic.quad import QUAD
 from bn_reference.deviations import Deviation
-from bn_reference.layer.layer import PlainLayer
-
-NEVER = 1e6
-"""How much remains unexplained where an error is raised that the deviation does not raise, or the opposite."""
 
 BY_CHANCE = ("repeat", "concurrent")
-"""Faults of runs that differ from one another: where they differ first is chance, that they do is not."""
+"""Faults of runs that differ from one another: that they differ is a fact, the place where they do is chance."""
 
-_LENIENT: dict[str, Any] = {"exact": False, "tight": False, "band": False}
-"""Properties of a case that only goldens can have."""
-
-
-@dataclass(frozen=True)
-class _Tried:
-    """A deviating layer on the case: as an implementation would be (and again, where the case asks), and unrounded."""
-
-    plain: Observation
-    again: Observation | None
-    fine: Observation
+_ASKED_OF_GOLDENS_ALONE: dict[str, Any] = {"exact": False, "tight": False, "band": False}
+"""What a case may ask of goldens and not of shifted ones."""
 
 
-class Examiner:
-    """Compares one observation with deviating layers.
+class Matcher:
+    """Compares one failing observation with mutants.
 
-    Args:
-        case: the case that fails.
-        seen: what was observed.
-        again: a second observation, where the case asks for one.
-        convention: what the implementation declares.
-        goldens: of this and other cases.
+    Attributes:
+        reference_residual: the first thing that the reference layer leaves unexplained.
     """
 
-    def __init__(
-        self, case: Case, seen: Observation, again: Observation | None, convention: Convention, goldens: Goldens
-    ) -> None:
-        self._case, self._seen, self._again, self._convention = case, seen, again, convention
-        self._data = goldens.data(case)
-        self._goldens = () if case.expects == "refusal" else goldens.steps(case, convention)  # bad input has none
-        self._double = case.config.dtype == "float64"
-        self._right = self._observe(LocalHost(self._adapter([])))
-        self._tried: dict[tuple[str, ...], _Tried | None] = {}
-        self._seen_faults: set[tuple[str, str]] | None = None
-        self.right_left = self._left_by_right()
-        self._unbounded = [] if self.right_left else self._beyond_bounds()
-        self.right_left = 2.0 if self._unbounded else self.right_left  # just as far as itself
-        self._narrow: list[Observation] | None = None
+    def __init__(self, failing: FailingCase) -> None:
+        self._failing = failing
+        self._runner = MutantRunner(failing)
+        residual = self._first_of_reference()
+        self._within_bounds = self._wrong_within_bounds() if residual == NOTHING else []
+        # The reference layer is exactly as far away as itself.
+        self.reference_residual = Residual(Kind.NOT_NEARER, 1.0) if self._within_bounds else residual
+
+    @classmethod
+    def of(
+        cls,
+        case: Case,
+        observation: Observation,
+        repeat: Observation | None,
+        convention: Convention,
+        goldens: Goldens,
+    ) -> Matcher:
+        """A matcher with the data and goldens of a case.
+
+        Args:
+            case: the case that fails.
+            observation: what the implementation gave.
+            repeat: what it gave the second time, where the case runs twice.
+            convention: what the implementation declares.
+            goldens: of this and other cases.
+        """
+        steps = () if case.expects == "refusal" else goldens.steps(case, convention)
+        return cls(FailingCase(case, observation, repeat, convention, goldens.data(case), steps))
 
     def explains(self, deviations: Sequence[Deviation]) -> bool:
-        """Whether nothing remains, without the allowances of `explains_at_last`."""
-        return self.first_left(deviations) == 0.0
+        """Whether nothing is left unexplained, without the allowances of `explains_with_allowance`."""
+        return self.first_residual(deviations) == NOTHING
 
-    def first_left(self, deviations: Sequence[Deviation]) -> float | None:
-        """How bad the first thing is that remains, 0 where nothing does; None where they change nothing here.
+    def first_residual(self, deviations: Sequence[Deviation]) -> Residual | None:
+        """The first thing that is left unexplained; None where the deviations change nothing in this case.
 
-        It costs less than `unexplained`, and tells about as well what is near.
+        It costs less than `weight_of_all`, and ranks deviations about as well.
         """
-        tried = self._try(deviations)
-        return None if tried is None else next(self._remaining(tried), 0.0)
+        runs = self._runner.runs(deviations)
+        return None if runs is None else self._first(runs)
 
-    def explains_at_last(self, deviations: Sequence[Deviation]) -> bool:
-        """Whether nothing remains with allowance for the arithmetic's noise, or on a second try after another call.
+    def explains_with_allowance(self, deviations: Sequence[Deviation]) -> bool:
+        """Whether nothing is left with allowance for rounding, or on a second try after another call.
 
-        What layers share was in some state that nobody recorded, so a deviation may do otherwise the next time.
+        Layers may share state. Nobody recorded that of the implementation, so a mutant may do otherwise the next time.
         """
-        tried = self._try(deviations)
-        if tried is None:
+        runs = self._runner.runs(deviations)
+        if runs is None:
             return False
-        if next(self._remaining(tried), 0.0) == 0.0:
+        if self._first(runs) == NOTHING or self._first(runs, self._runner.in_usual_precision(deviations)) == NOTHING:
             return True
-        if next(self._remaining(tried, self._in_narrow(deviations)), 0.0) == 0.0:
-            return True
-        once_more = self._run(deviations, called=True)
-        return once_more is not None and next(self._remaining(once_more), 0.0) == 0.0
+        second_try = self._runner.new_runs(deviations, after_a_call=True)
+        return second_try is not None and self._first(second_try) == NOTHING
 
-    def unexplained(self, deviations: Sequence[Deviation]) -> float | None:
-        """How much remains under deviations, 0 for nothing; None where they change nothing here."""
-        tried = self._try(deviations)
-        return None if tried is None else sum(self._remaining(tried))
+    def weight_of_all(self, deviations: Sequence[Deviation]) -> float | None:
+        """The weight of all that is left unexplained; None where the deviations change nothing in this case."""
+        runs = self._runner.runs(deviations)
+        return None if runs is None else sum(residual.weight for residual in self._residuals(runs))
 
-    def _try(self, deviations: Sequence[Deviation]) -> _Tried | None:
-        """Both runs of a deviating layer, made once; None where it is no deviation here, or changes nothing."""
-        key = tuple(entry.name for entry in deviations)
-        if key not in self._tried:
-            self._tried[key] = self._run(deviations)
-        return self._tried[key]
+    def _first(self, runs: MutantRuns, narrow: Sequence[Observation] = ()) -> Residual:
+        return next(self._residuals(runs, narrow), NOTHING)
 
-    def _run(self, deviations: Sequence[Deviation], called: bool = False) -> _Tried | None:
-        if any(entry.under(self._convention) is None for entry in deviations):
-            return None
-        host = LocalHost(self._adapter(deviations, called))
-        plain = self._observe(host)
-        again = self._observe(host) if self._case.repeat and plain.error is None else None
-        unlike = again is not None and not same(plain, again)
-        if same(plain, self._right) and not unlike:
-            return None
-        return _Tried(plain, again, self._along(deviations, QUAD if self._double else None, Unrounded, called))
+    def _residuals(self, runs: MutantRuns, narrow: Sequence[Observation] = ()) -> Iterator[Residual]:
+        """All that is left unexplained, numbers first.
 
-    def _adapter(
-        self,
-        deviations: Sequence[Deviation],
-        called: bool = False,
-        work: np.dtype[Any] | None = None,
-        base: type[PlainLayer] = PlainLayer,
-    ) -> PlainAdapter:
-        """Layers with deviations; `called` where one of them was called before."""
-        adapter = PlainAdapter(deviations, self._convention, work, base)
-        if called:
-            adapter.call_once(self._case, self._data)
-        return adapter
-
-    def _observe(self, host: LocalHost) -> Observation:
-        return observe(self._case, self._data, host, self._convention.statistics_move == "explicit")
-
-    def _along(
-        self,
-        deviations: Sequence[Deviation],
-        work: np.dtype[Any] | None,
-        base: type[PlainLayer],
-        called: bool = False,
-    ) -> Observation:
-        host = Following(self._adapter(deviations, called, work, base), self._seen, self._data)
-        return observe(self._case, self._data, host, self._convention.statistics_move == "explicit")
-
-    def _in_narrow(self, deviations: Sequence[Deviation]) -> list[Observation]:
-        """The deviating layer in the arithmetic that implementations use, in two orders of its sums."""
-        work = np.dtype(np.float64 if self._double else np.float32)
-        return [one for base in (Backwards, InTurn) if not (one := self._along(deviations, work, base)).error]
-
-    def _right_in_narrow(self) -> list[Observation]:
-        """The right layer likewise, run once."""
-        if self._narrow is None:
-            self._narrow = self._in_narrow([])
-        return self._narrow
-
-    def _remaining(self, tried: _Tried, narrow: Sequence[Observation] = ()) -> Iterator[float]:
-        """How bad each thing is that remains, numbers first; nothing where the deviation explains all."""
-        seen, theirs = self._seen, tried.plain
-        if seen.error is not None or theirs.error is not None:
-            both = seen.error is not None and theirs.error is not None and seen.error_step == theirs.error_step
-            if not both:
-                yield NEVER
+        Args:
+            runs: of the mutant.
+            narrow: the mutant in the usual precision, where rounding is to be allowed for.
+        """
+        observation, mutant = self._failing.observation, runs.observation
+        if observation.error is not None or mutant.error is not None:
+            both_raise = observation.error is not None and mutant.error is not None
+            if not both_raise or observation.error_step != mutant.error_step:
+                yield Residual(Kind.RAISED_DIFFERENTLY)
             return
-        if self._case.expects == "refusal":
+        if self._failing.expects_refusal:
             return
-        if tried.fine.error is not None:
-            yield NEVER
+        if runs.unrounded.error is not None:
+            yield Residual(Kind.NOT_COMPARABLE)
             return
-        yield from self._numbers(tried.fine, narrow)
-        if self._unbounded:
-            right = (self._right, *self._right_in_narrow()) if narrow else (self._right,)
-            part = how_far(self._unbounded, seen, (theirs, *narrow), right)
-            if part > NEARER:
-                yield 1.0 + min(part, NEVER)
-        if self._seen_faults is None:
-            self._seen_faults = self._faults(seen, self._again)
-        yield from (1.0 for _ in self._seen_faults ^ self._faults(theirs, tried.again))
+        yield from self._numbers(runs.unrounded, narrow)
+        if self._within_bounds:
+            reference = (self._runner.reference, *(self._runner.reference_in_usual_precision if narrow else ()))
+            distance = relative_distance(self._within_bounds, observation, (mutant, *narrow), reference)
+            if distance > TUNING.nearer:
+                yield Residual(Kind.NOT_NEARER, distance)
+        yield from (Residual(Kind.OTHER_FAULT) for _ in self._faults ^ self._faults_of(mutant, runs.repeat))
 
-    def _numbers(self, fine: Observation, narrow: Sequence[Observation]) -> Iterator[float]:
-        """How bad each number is that is beyond the bounds around those of a deviating layer."""
+    def _numbers(self, unrounded: Observation, narrow: Sequence[Observation]) -> Iterator[Residual]:
+        """The numbers beyond the bounds around those of a mutant."""
         goldens = tuple(
-            rebased(step, observed, [one.steps[place] for one in narrow], self._case)
-            for place, (step, observed) in enumerate(zip(self._goldens, fine.steps, strict=True))
+            shifted(golden, step, [run.steps[place] for run in narrow], self._failing.case)
+            for place, (golden, step) in enumerate(zip(self._failing.goldens, unrounded.steps, strict=True))
         )
-        judgement = JudgingContext(replace(self._case, **_LENIENT), self._data, goldens, self._convention)
-        for quantity in each_quantity(judgement, self._seen, None):
-            if not _is_fault(quantity) and (badness := _badness(quantity)):
-                yield badness
+        case = replace(self._failing.case, **_ASKED_OF_GOLDENS_ALONE)
+        for quantity in each_quantity(self._context(case, goldens), self._failing.observation, None):
+            if _is_wrong_number(quantity):
+                yield Residual(Kind.NUMBER_TOO_FAR, quantity.ratio or 1.0)
 
-    def _left_by_right(self) -> float:
-        """How bad the first number is beyond the right layer's bounds as they are here; 0 where none is."""
-        if self._seen.error is not None or self._right.error is not None or self._case.expects == "refusal":
-            return NEVER
-        return next(self._numbers(self._along([], QUAD if self._double else None, Unrounded), ()), 0.0)
+    def _first_of_reference(self) -> Residual:
+        """The first number that the reference layer leaves unexplained within the bounds of mutants."""
+        observation, reference = self._failing.observation, self._runner.reference
+        if observation.error is not None or reference.error is not None or self._failing.expects_refusal:
+            return Residual(Kind.NOT_COMPARABLE)
+        return next(self._numbers(self._runner.unrounded([]), ()), NOTHING)
 
-    def _beyond_bounds(self) -> list[Quantity]:
-        """Numbers that are wrong although the right layer's bounds, as they are here, would explain every one."""
-        judgement = JudgingContext(self._case, self._data, self._goldens, self._convention)
-        return [one for one in each_quantity(judgement, self._seen, None) if not _is_fault(one) and _badness(one)]
+    def _wrong_within_bounds(self) -> list[Quantity]:
+        """Numbers that are wrong although they lie within the bounds of mutants around the reference layer."""
+        return [
+            quantity
+            for quantity in each_quantity(self._context(), self._failing.observation, None)
+            if _is_wrong_number(quantity)
+        ]
 
-    def _faults(self, seen: Observation, again: Observation | None) -> set[tuple[str, str]]:
-        """What is wrong with a layer beside the numbers that it computes."""
-        judgement = JudgingContext(self._case, self._data, self._goldens, self._convention)
+    @cached_property
+    def _faults(self) -> set[tuple[str, str]]:
+        """What is wrong with the implementation beside its numbers."""
+        return self._faults_of(self._failing.observation, self._failing.repeat)
+
+    def _faults_of(self, observation: Observation, repeat: Observation | None) -> set[tuple[str, str]]:
+        """What is wrong with a layer beside its numbers: name and description."""
         return {
-            (one.name, "" if one.name in BY_CHANCE else one.message or f"{one.outcome} {one.got}")
-            for one in each_quantity(judgement, seen, again)
-            if _is_fault(one)
+            (quantity.name, "" if quantity.name in BY_CHANCE else _described(quantity))
+            for quantity in each_quantity(self._context(), observation, repeat)
+            if _is_fault(quantity)
         }
+
+    def _context(self, case: Case | None = None, goldens: tuple[StepGolden, ...] | None = None) -> JudgingContext:
+        failing = self._failing
+        return JudgingContext(
+            failing.case if case is None else case,
+            failing.data,
+            failing.goldens if goldens is None else goldens,
+            failing.convention,
+        )
+
+
+def _described(fault: Quantity) -> str:
+    return fault.message or f"{fault.outcome} {fault.got}"
 
 
 def _is_fault(quantity: Quantity) -> bool:
@@ -225,8 +188,7 @@ def _is_fault(quantity: Quantity) -> bool:
     return bool(quantity.message) or quantity.name.startswith("initial.")
 
 
-def _badness(quantity: Quantity) -> float:
-    """0 where a quantity is `stable`; else 1 and the order of magnitude of its error, so that nearer is better."""
-    if outcomes.outcome_rank(quantity.outcome) <= outcomes.outcome_rank(outcomes.NOT_JUDGED):
-        return 0.0
-    return 1.0 + math.log10(min(max(quantity.ratio or 1.0, 1.0), 1e30))
+def _is_wrong_number(quantity: Quantity) -> bool:
+    """Whether a quantity is a computed number that is worse than `stable`."""
+    worse = outcomes.outcome_rank(quantity.outcome) > outcomes.outcome_rank(outcomes.NOT_JUDGED)
+    return worse and not _is_fault(quantity)

@@ -1,4 +1,4 @@
-"""What a layer with deviations would get in a case, so that a diagnosis is held against cases that nobody examined."""
+"""Predicts what a mutant would get in a case, so that a diagnosis can be checked against cases that nobody examined."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ import numpy as np
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
-from bn_conformance.diagnosis.shifted_goldens import SLACK
+from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.item import Policy, Runs, judge_runs, observe_runs
-from bn_conformance.mutation.mutant import PlainAdapter
-from bn_conformance.mutation.power import ROBUST, is_caught, ratio_of
+from bn_conformance.judging.item import Runs, judge_runs, observe_runs
+from bn_conformance.mutation.bench import lenient_policy
+from bn_conformance.mutation.catch import ROBUST, is_caught, ratio_of
+from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
 from bn_conformance.observing.observation import same
-from bn_conformance.results.outcomes import Threshold
 from bn_conformance.results.records import Item
 from bn_reference.deviations import Deviation
-from bn_reference.specification.clauses import clauses
 
 
 class Predictions:
-    """Predicts verdicts under one convention; goldens, and what the right layer gives, are kept for all candidates."""
+    """Predicts verdicts under one convention.
+
+    Goldens, and what the reference layer gives, are kept for all candidates.
+
+    Args:
+        convention: what the implementation declares.
+    """
 
     def __init__(self, convention: Convention) -> None:
         self.convention = convention
         self._goldens = Goldens()
-        self._policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
-        self._right: dict[tuple[str, str], Runs] = {}
+        self._policy = lenient_policy()
+        self._reference_runs: dict[tuple[str, str], Runs] = {}
 
     def contradicts(self, deviations: Sequence[Deviation], item: Item, case: Case) -> bool:
-        """Whether a layer with deviations clearly fails where the implementation passes, or the opposite.
+        """Whether a mutant clearly fails where the implementation passes, or passes where it clearly fails.
 
-        There are two tries, since some deviations do otherwise the next time; the second is made in the arithmetic that
-        implementations use, since rounding may decide, for one, whether memory that is written again holds other bytes.
+        There are two tries, since some mutants do otherwise the next time. The second try computes in the precision
+        that implementations use: rounding may decide, for example, whether memory that is overwritten holds other
+        bytes.
         """
         if not self._differs(deviations, item, case):
             return False
-        narrow = np.dtype(np.float64 if case.config.dtype == "float64" else np.float32)
-        return self._differs(deviations, item, case, narrow, called=True)
+        return self._differs(deviations, item, case, usual_precision(case.config.dtype), after_a_call=True)
 
     def _differs(
         self,
@@ -48,28 +53,29 @@ class Predictions:
         item: Item,
         case: Case,
         work: np.dtype[Any] | None = None,
-        called: bool = False,
+        after_a_call: bool = False,
     ) -> bool:
-        """One try; `called` where a layer of the adapter was called before."""
-        failed, adapter = is_caught(item), PlainAdapter(deviations, self.convention, work)
-        if called:
+        """One try; with `after_a_call`, a layer of the same adapter has been called before."""
+        fails, adapter = is_caught(item), PlainAdapter(deviations, self.convention, work)
+        if after_a_call:
             adapter.call_once(case, self._goldens.data(case))
-        host = LocalHost(adapter)
-        with np.errstate(all="ignore"):
-            runs = observe_runs(case, self.convention, self._goldens, host)
+        runs = self._observe(adapter, case)
+        far = ROBUST * TUNING.bound_growth  # what is off by rounding may be off by more than its bound
         if self._changes_nothing(runs, case, work):
-            return failed and ratio_of(item) > ROBUST * SLACK
+            return fails and ratio_of(item) > far
         with np.errstate(all="ignore"):
             predicted = judge_runs(adapter.name, case, runs, self.convention, self._goldens, self._policy)
-        fails = is_caught(predicted)
-        clearly = ROBUST if fails else ROBUST * SLACK  # what is off by rounding may be off by more of it
-        return fails != failed and ratio_of(predicted if fails else item) > clearly
+        if is_caught(predicted) == fails:
+            return False
+        return ratio_of(item) > far if fails else ratio_of(predicted) > ROBUST
 
     def _changes_nothing(self, runs: Runs, case: Case, work: np.dtype[Any] | None) -> bool:
-        """Whether the layer gave what the right one gives here, which need not be judged."""
+        """Whether a mutant gave what the reference layer gives, so that it need not be judged."""
         key = case.id, str(work)
-        if key not in self._right:
-            host = LocalHost(PlainAdapter((), self.convention, work))
-            with np.errstate(all="ignore"):
-                self._right[key] = observe_runs(case, self.convention, self._goldens, host)
-        return same(runs, self._right[key])
+        if key not in self._reference_runs:
+            self._reference_runs[key] = self._observe(PlainAdapter((), self.convention, work), case)
+        return same(runs, self._reference_runs[key])
+
+    def _observe(self, adapter: PlainAdapter, case: Case) -> Runs:
+        with np.errstate(all="ignore"):
+            return observe_runs(case, self.convention, self._goldens, LocalHost(adapter))

@@ -1,9 +1,11 @@
-"""Goldens moved to the numbers of a deviating layer, and what an implementation of it may be off by.
+"""Goldens shifted to the numbers of a mutant, and how far an implementation of that mutant may be off them.
 
-The bounds are those of the right layer, grown with the numbers. Three things come on top, since a deviation may be
-worse-behaved than what it deviates from: a number that it rounds to a coarser format may fall to either side; it may
-magnify the rounding of what comes before (where it cancels digits); and it may take to one element what is allowed in
-another.
+The bounds are those of the right numbers, grown with the numbers. Three allowances are added, since a mutant may be
+less accurate than the layer that it is made from:
+
+- where it rounds a number to a coarser format, the number may fall to either side;
+- where it cancels digits, it magnifies the rounding errors of what comes before;
+- it may give to one element what the bounds allow in another element of the channel.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.diagnosis.distance import results_of
+from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.host import Returned
 from bn_conformance.judging.goldens import StepGolden
 from bn_conformance.observing.observation import StepObservation
@@ -29,103 +32,102 @@ from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.grades import Grade
 
-SLACK = 4.0
-"""How much more than a right layer a deviating one may be off: bounds are those of the right arithmetic."""
-
 COARSE = ("bfloat16", "float16", "float32")
-"""Formats that a deviation may round to on its way, the coarsest first."""
+"""Formats that a mutant may round to on its way, the coarsest first."""
 
 
-def rebased(step: StepGolden, theirs: StepObservation, narrow: Sequence[StepObservation], case: Case) -> StepGolden:
-    """The golden of a step with the numbers of a deviating layer.
+def shifted(golden: StepGolden, mutant: StepObservation, narrow: Sequence[StepObservation], case: Case) -> StepGolden:
+    """The golden of a step with the numbers of a mutant.
 
     Args:
-        step: the right golden.
-        theirs: what the deviating layer gives in fine arithmetic, unrounded.
-        narrow: what it gives in the arithmetic that implementations use, in some orders of its sums,
-            where that noise is to be allowed for.
+        golden: the right golden.
+        mutant: what the mutant gives in fine arithmetic, unrounded.
+        narrow: what it gives in the precision that implementations use, in some orders of its sums; empty where
+            rounding errors are not to be allowed for.
         case: the case.
     """
-    golden = _Rebased(step.golden, theirs, narrow, case.config.channel_axis)
-    return replace(step, golden=golden, training=None if step.training is None else golden.rebase(step.training))
+    moved = _ShiftedGolden(golden.golden, mutant, narrow, case.config.channel_axis)
+    training = None if golden.training is None else moved.shift(golden.training)
+    return replace(golden, golden=moved, training=training)
 
 
-class _Rebased(Golden):
-    """A golden with the numbers of a deviating layer, and the bounds that the right numbers have."""
+class _ShiftedGolden(Golden):
+    """A golden with the numbers of a mutant and the bounds that the right numbers have."""
 
-    def __init__(self, golden: Golden, theirs: StepObservation, narrow: Sequence[StepObservation], axis: int) -> None:
-        vars(self).update(vars(golden))
-        self._golden, self._axis = golden, axis
-        self._theirs, self._narrow = theirs, narrow
+    def __init__(
+        self, golden: Golden, mutant: StepObservation, narrow: Sequence[StepObservation], channel_axis: int
+    ) -> None:
+        vars(self).update(vars(golden))  # what the golden has computed already is not computed again
+        self._right, self._channel_axis = golden, channel_axis
+        self._mutant, self._narrow = results_of(mutant), [results_of(step) for step in narrow]
 
-    def rebase(self, expected: Mapping[str, Expected]) -> dict[str, Expected]:
+    def shift(self, expected: Mapping[str, Expected]) -> dict[str, Expected]:
         """Outputs and gradients."""
-        return self._all_moved(expected, self._axis)
+        return self._shifted(expected, self._channel_axis)
 
-    def _all_moved(self, expected: Mapping[str, Expected], axis: int) -> dict[str, Expected]:
-        theirs, narrow = results_of(self._theirs), [results_of(one) for one in self._narrow]
+    def _shifted(self, expected: Mapping[str, Expected], channel_axis: int) -> dict[str, Expected]:
         return {
-            name: _moved(one, theirs.get(name), [part.get(name) for part in narrow], axis)
-            for name, one in expected.items()
+            name: _shifted(right, self._mutant.get(name), [step.get(name) for step in self._narrow], channel_axis)
+            for name, right in expected.items()
         }
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """Outputs and gradients in inference."""
-        return self.rebase(self._golden.inference(statistics, dy))
+        return self.shift(self._right.inference(statistics, dy))
 
     def second_order(self, *arguments: Any, **named: Any) -> dict[str, Expected]:
         """Gradients of the second order."""
-        return self.rebase(self._golden.second_order(*arguments, **named))
+        return self.shift(self._right.second_order(*arguments, **named))
 
     def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
         """The running statistics after the step."""
-        after, expected = self._golden.update(statistics, grade)
-        return after, self._all_moved(expected, 0)
+        after, expected = self._right.update(statistics, grade)
+        return after, self._shifted(expected, 0)
 
     def updated(self, statistics: Statistics) -> dict[str, Expected]:
         """The running statistics after the step, without a state to carry on."""
-        return self._all_moved(self._golden.updated(statistics), 0)
+        return self._shifted(self._right.updated(statistics), 0)
 
 
-def _moved(expected: Expected, theirs: Returned | None, narrow: Sequence[Returned | None], axis: int) -> Expected:
-    """The golden with other values; bounds grow with them."""
-    values = _placed(theirs, expected.values, axis)
-    if values is None or not isinstance(theirs, np.ndarray):
-        return expected
-    rounding = to_quad(2.0 * _unit(theirs, expected.values)) * np.abs(values)
-    moved = _moved_by(values, [_placed(one, expected.values, axis) for one in narrow])
-    growth = SLACK * _growth(expected.values, values)
+def _shifted(right: Expected, mutant: Returned | None, narrow: Sequence[Returned | None], axis: int) -> Expected:
+    """The golden with the mutant's values, and with bounds that grow with them; unchanged where there are none."""
+    values = _in_rows(mutant, right.values, axis)
+    if values is None or not isinstance(mutant, np.ndarray):
+        return right
+    rounding = to_quad(2.0 * _unit_roundoff(mutant, right.values)) * np.abs(values)
+    noise = _noise(values, [_in_rows(result, right.values, axis) for result in narrow])
+    growth = TUNING.bound_growth * _growth(right.values, values)
 
     def bound(grade: Grade) -> Bound:
-        allowed, meaningful = expected.bound(grade)
-        if allowed.ndim == 2 and allowed.shape[1]:  # a deviation may take to one element what is allowed in another
+        allowed, meaningful = right.bound(grade)
+        if allowed.ndim == 2 and allowed.shape[1]:  # one element may get what is allowed in another
             allowed = np.broadcast_to(allowed.max(axis=1, keepdims=True), allowed.shape)
-        larger = allowed * (growth + SLACK * _magnified(moved, allowed)) + rounding
+        larger = allowed * (growth + TUNING.bound_growth * _magnified(noise, allowed)) + rounding
         return Bound(np.where(np.isfinite(values), larger, allowed), meaningful)
 
     return Expected(values, bound)
 
 
-def _placed(theirs: Returned | None, right: Quad, axis: int) -> Quad | None:
-    """A result as the golden has it, rows or vector; None where it does not fit."""
-    if not isinstance(theirs, np.ndarray):
+def _in_rows(result: Returned | None, right: Quad, axis: int) -> Quad | None:
+    """A result in the shape of its golden, rows (C, n) or a vector (C,); None where it does not fit."""
+    if not isinstance(result, np.ndarray):
         return None
-    whole = right.ndim == 2
-    if whole and theirs.ndim <= axis:
+    has_rows = right.ndim == 2
+    if has_rows and result.ndim <= axis:
         return None
-    values = to_quad(channels_first(theirs, axis)) if whole else to_quad(theirs)
+    values = to_quad(channels_first(result, axis)) if has_rows else to_quad(result)
     return values if values.shape == right.shape else None
 
 
-def _unit(theirs: np.ndarray[Any, Any], right: Quad) -> float:
-    """The unit roundoff of the format that a deviation rounds to; 0 where it rounds to none.
+def _unit_roundoff(result: np.ndarray[Any, Any], right: Quad) -> float:
+    """The unit roundoff of the format to which a mutant rounds; 0 where it rounds to none.
 
-    That is the format of its result, or the coarsest that holds all its numbers and not the right ones.
+    That is the format of its result, or else the coarsest one that holds all its numbers and not all right ones.
     """
-    if theirs.dtype != QUAD and theirs.dtype != np.float64:
-        return format_of(theirs.dtype).unit_roundoff
-    held = next((name for name in COARSE if _holds(name, theirs)), None)
-    return 0.0 if held is None or _holds(held, right) else format_of(held).unit_roundoff
+    if result.dtype != QUAD and result.dtype != np.float64:
+        return format_of(result.dtype).unit_roundoff
+    name = next((name for name in COARSE if _holds(name, result)), None)
+    return 0.0 if name is None or _holds(name, right) else format_of(name).unit_roundoff
 
 
 def _holds(name: str, values: np.ndarray[Any, Any]) -> bool:
@@ -135,30 +137,31 @@ def _holds(name: str, values: np.ndarray[Any, Any]) -> bool:
     return bool(np.all((rounded == double) | ~np.isfinite(double)))
 
 
-def _moved_by(values: Quad, narrow: Sequence[Quad | None]) -> Quad:
-    """By how much the arithmetic of implementations moves each number; 0 where it makes a number of none, or none."""
-    moved = np.zeros_like(values)
-    for one in narrow:
-        if one is not None:
-            apart = np.abs(one - values)
-            moved = np.maximum(moved, np.where(np.isfinite(apart), apart, to_quad(0.0)))
-    return moved
+def _noise(values: Quad, narrow: Sequence[Quad | None]) -> Quad:
+    """How far the usual precision moves each number; 0 where it moves none, or where the result is no number."""
+    noise = np.zeros_like(values)
+    for result in narrow:
+        if result is not None:
+            difference = np.abs(result - values)
+            noise = np.maximum(noise, np.where(np.isfinite(difference), difference, to_quad(0.0)))
+    return noise
 
 
-def _magnified(moved: Quad, allowed: Quad) -> Quad:
-    """How many times the bound of the right layer the numbers are moved, at most.
+def _magnified(noise: Quad, allowed: Quad) -> Quad:
+    """The most that the noise is, as a multiple of the right bound.
 
-    One factor for all: where few values are added up, the noise that two orders show may be 0 in one channel by chance.
+    It is one factor for all elements: where few values are added up, two orders may show no noise in one channel by
+    chance.
     """
     known = np.isfinite(allowed) & (allowed > 0)
     if not known.any():
         return to_quad(0.0)
-    return np.asarray(np.max(moved[known] / allowed[known]))
+    return np.asarray(np.max(noise[known] / allowed[known]))
 
 
-def _growth(right: Quad, wrong: Quad) -> Quad:
-    """How much larger the values are, channel by channel; 1 at least."""
-    growth = np.maximum(1, _largest(wrong) / np.maximum(_largest(right), to_quad(1e-300)))
+def _growth(right: Quad, values: Quad) -> Quad:
+    """How many times larger the mutant's values are, at least 1: of shape (C, 1) for rows, (C,) for a vector."""
+    growth = np.maximum(1, _largest(values) / np.maximum(_largest(right), to_quad(1e-300)))
     return np.asarray(growth if right.ndim == 1 else growth[:, None])
 
 

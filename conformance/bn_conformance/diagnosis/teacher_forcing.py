@@ -1,4 +1,7 @@
-"""A deviating layer run along an observation, results unrounded: from the statistics that were observed each time."""
+"""Teacher forcing: each step of a mutant starts from the running statistics that were observed before that step.
+
+So errors do not add up over a sequence, and each step can be compared by itself.
+"""
 
 from __future__ import annotations
 
@@ -11,72 +14,55 @@ from bn_conformance.hosting.host import ForwardResult, Returned
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.observing.observation import Observation, same_returned
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.layer import PlainLayer
 
-NAMES = ("running_mean", "running_var")
-
-
-class Unrounded(PlainLayer):
-    """Hands out results in the working dtype."""
-
-    def deliver(self, values: Any, dtype: np.dtype[Any]) -> Any:
-        """The values as they are."""
-        return values
+RUNNING_STATISTICS = ("running_mean", "running_var")
+"""The attributes of a plain layer that are set."""
 
 
-class Backwards(Unrounded):
-    """Adds up from the last value to the first: in narrow arithmetic it rounds otherwise, as sound layers may."""
+class TeacherForcedHost(LocalHost):
+    """Runs a plain layer along an observation.
 
-    def total(self, rows: Array, purpose: str) -> Array:
-        """The sums from behind."""
-        return super().total(rows[:, ::-1], purpose)
+    It sets the statistics as attributes and not through the layer's methods, which a deviation may have changed.
+    Statistics that moved since they were last read are left alone: nobody observed their new values (a freeze, for
+    example, may reset them).
 
-
-class InTurn(Unrounded):
-    """Adds up every second value before the others, for the same reason."""
-
-    def total(self, rows: Array, purpose: str) -> Array:
-        """The sums of both halves."""
-        return super().total(np.concatenate([rows[:, ::2], rows[:, 1::2]], axis=1), purpose)
-
-
-class Following(LocalHost):
-    """Runs the plain layer from the running statistics that were observed before each step.
-
-    So errors do not add up over a sequence. Statistics are set past the layer's own methods, which a deviation may
-    have changed. Those that moved since they were last read stay: nobody observed where to (a freeze may reset them).
+    Args:
+        adapter: builds the layer.
+        observation: its steps say where each step starts.
+        data: of the case that was observed.
     """
 
-    def __init__(self, adapter: PlainAdapter, seen: Observation, data: CaseData) -> None:
+    def __init__(self, adapter: PlainAdapter, observation: Observation, data: CaseData) -> None:
         super().__init__(adapter)
-        self._before = list(zip(data.batches, seen.steps, strict=False))
-        self._read: dict[int, tuple[Any, ...]] = {}
+        self._steps_ahead = list(zip(data.batches, observation.steps, strict=False))
+        self._last_read: dict[int, tuple[Any, ...]] = {}
 
     def received(self, value: Any) -> Returned:
-        """The array itself: one in binary128, which a worker could not send, too."""
+        """The array itself, binary128 included, which cannot be sent to a worker."""
         return value if isinstance(value, np.ndarray) else super().received(value)
 
     def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
         """Read them, and remember what the layer held."""
-        found = super().running_statistics(layer)
-        self._read[layer] = self._held(layer)
-        return found
+        statistics = super().running_statistics(layer)
+        self._last_read[layer] = self._held(layer)
+        return statistics
 
     def _held(self, layer: int) -> tuple[Any, ...]:
-        return tuple(np.array(getattr(self._layers[layer], name, None)) for name in NAMES)
+        return tuple(np.array(getattr(self._layers[layer], name, None)) for name in RUNNING_STATISTICS)
 
     def forward(self, layer: int, x: Any, view: str, training: bool, mask: Any = None) -> ForwardResult:
-        """Take over the observed statistics, then run."""
+        """Set the observed statistics, then run."""
         plain, before = self._layers[layer], None
-        if self._before and self._before[0][0].x is x:  # else it is another layer's, between the steps
-            before = self._before.pop(0)[1].before
+        if self._steps_ahead and self._steps_ahead[0][0].x is x:  # else it is a call of another layer between the steps
+            before = self._steps_ahead.pop(0)[1].before
         held = self._held(layer)
         if (
             before is not None
             and isinstance(plain, PlainLayer)
-            and all(map(same_returned, held, self._read.get(layer, held)))
+            and all(map(same_returned, held, self._last_read.get(layer, held)))
         ):
-            for name, vector in zip(NAMES, before, strict=True):
+            for name, vector in zip(RUNNING_STATISTICS, before, strict=True):
                 if isinstance(vector, np.ndarray) and vector.shape == getattr(plain, name).shape:
                     setattr(plain, name, vector.astype(plain.kept))
         return super().forward(layer, x, view, training, mask)

@@ -23,7 +23,7 @@ from bn_conformance.targets.loading import load_adapter
 from bn_reference.specification.clauses import clauses
 
 if TYPE_CHECKING:
-    from bn_conformance.diagnosis.search import Examination
+    from bn_conformance.diagnosis.search import DeviationSearch
 
 PATIENCE = 3
 """Losses in a row after which an implementation is given up: every case would crash or hang it again."""
@@ -47,7 +47,7 @@ class Runner:
         self._key: object = None
         self._hosts: dict[str, Host] = {}
         self._losses: dict[str, list[HostLost]] = {}
-        self._examinations: dict[str, Examination] = {}
+        self._examinations: dict[str, DeviationSearch] = {}
         self._faults: dict[str, list[KnownFault]] = {}
 
     def run(self, implementation: Implementation, case: Case) -> Item:
@@ -91,11 +91,12 @@ class Runner:
         """What examines the failures of an implementation; the catalogue of deviations is loaded for the first one."""
 
         def examine(case: Case, seen: Observation, again: Observation | None) -> tuple[str, ...] | None:
-            from bn_conformance.diagnosis.search import Examination
+            from bn_conformance.diagnosis.search import DeviationSearch
 
             found = self._examinations.get(implementation.name)
             if found is None:
-                found = self._examinations[implementation.name] = Examination(implementation.convention, self._goldens)
+                found = DeviationSearch(implementation.convention, self._goldens)
+                self._examinations[implementation.name] = found
             return found.explanations(case, seen, again)
 
         return examine

@@ -1,7 +1,7 @@
-"""The power of one case: by how much the mistakes that its clauses are there to catch exceed what it allows.
+"""The power of one case: by how much it catches the mistakes that its clauses forbid.
 
-A case that claims a clause must be able to show that it is broken: some deviation of the catalogue that breaks it is
-caught by more than `ROBUST` times what the loosest level allows. A test holds every case to that.
+A case that claims a clause must be able to show that the clause is broken: it catches some deviation that breaks it,
+clearly (`Catch.is_clear`). A test holds every case to that.
 """
 
 from __future__ import annotations
@@ -11,16 +11,26 @@ from dataclasses import dataclass
 from functools import cache
 
 from bn_conformance.cases.model import Case
-from bn_conformance.mutation.power import ROBUST, Bench, Catch, under_conventions
+from bn_conformance.mutation.bench import Bench, under_conventions
+from bn_conformance.mutation.catch import Catch
 from bn_reference.deviations import Deviation, catalogue
 
-CIRCUMSTANCES = (
-    "FWD-3", "FWD-4", "FWD-5", "STAT-6", "GRAD-5", "MASK-4", "MASK-7", "MASK-8", "NUM", "DTYPE-2", "DTYPE-3", "DTYPE-5",
-    "LAYOUT", "EDGE-4", "EDGE-5", "STATE-1", "STATE-2", "STATE-4", "STATE-5", "STATE-6", "PURE-2", "PURE-3", "PURE-5",
-    "PURE-6", "LAW",
-)  # fmt: skip
-"""Clauses and families that ask for what other clauses say where something is unusual, such as a large mean, another
-layout or a long sequence. Whatever makes a result wrong there breaks them."""
+UNUSUAL_FAMILIES = frozenset({"NUM", "LAYOUT", "LAW"})
+UNUSUAL_CLAUSES = {
+    "FWD": (3, 4, 5),
+    "STAT": (6,),
+    "GRAD": (5,),
+    "MASK": (4, 7, 8),
+    "DTYPE": (2, 3, 5),
+    "EDGE": (4, 5),
+    "STATE": (1, 2, 4, 5, 6),
+    "PURE": (2, 3, 5, 6),
+}
+CIRCUMSTANCES = UNUSUAL_FAMILIES | {
+    f"{family}-{number}" for family, numbers in UNUSUAL_CLAUSES.items() for number in numbers
+}
+"""Clauses and families that ask for what other clauses ask for, under unusual circumstances: a large mean, another
+layout, a long sequence. Any deviation that makes a result wrong there breaks them."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +39,10 @@ class Claim:
 
     Attributes:
         clause: its id.
-        caught: deviations that break it and that the case catches, the clearest last.
-        missed: names of deviations that break it elsewhere, and that the case lets pass or does not meet.
-        any_way: where none that is named after the clause is caught, the clearest of all others, for a clause in
-            `CIRCUMSTANCES`.
+        caught: catches of the deviations that break it, the clearest last.
+        missed: names of deviations that break it elsewhere and that this case does not catch.
+        any_way: for a clause in `CIRCUMSTANCES` that none of its own deviations breaks clearly here, the clearest catch
+            of any other deviation.
     """
 
     clause: str
@@ -43,12 +53,12 @@ class Claim:
     @property
     def power(self) -> float:
         """The largest ratio; 0 where nothing that breaks the clause is caught."""
-        found = [*self.caught[-1:], *([self.any_way] if self.any_way else [])]
-        return max((catch.ratio for catch in found), default=0.0)
+        catches = [*self.caught[-1:], *([self.any_way] if self.any_way else [])]
+        return max((catch.ratio for catch in catches), default=0.0)
 
 
 def is_circumstance(clause: str) -> bool:
-    """Whether a clause asks for what other clauses say."""
+    """Whether a clause asks for what other clauses ask for, under unusual circumstances."""
     return clause in CIRCUMSTANCES or clause.partition("-")[0] in CIRCUMSTANCES
 
 
@@ -64,26 +74,31 @@ def power_of(case: Case, thorough: bool = True) -> Iterator[Claim]:
         own = of_clause(clause)
         caught = _caught(case, own, thorough, benches)
         any_way = None
-        if not (caught and caught[-1].ratio > ROBUST) and is_circumstance(clause):
+        if not (caught and caught[-1].is_clear) and is_circumstance(clause):
             any_way = next(reversed(_caught(case, tuple(catalogue().values()), False, benches)), None)
         names = {catch.deviation for catch in caught}
-        yield Claim(clause, caught, tuple(one.name for one in own if one.name not in names), any_way)
+        yield Claim(clause, caught, tuple(entry.name for entry in own if entry.name not in names), any_way)
 
 
 @cache
 def of_clause(clause: str) -> tuple[Deviation, ...]:
-    """The deviations that are named after a clause."""
-    return tuple(one for one in catalogue().values() if one.clause == clause)
+    """The deviations that break a clause, as the catalogue says."""
+    return tuple(deviation for deviation in catalogue().values() if deviation.clause == clause)
 
 
 def _caught(
     case: Case, deviations: Sequence[Deviation], thorough: bool, benches: dict[str, Bench]
 ) -> tuple[Catch, ...]:
-    found = []
-    for convention, some in under_conventions(deviations):
+    """The catches, the clearest last; unless thorough, no more after a clear one."""
+    catches: list[Catch] = []
+    for convention, group in under_conventions(deviations):
         bench = benches.setdefault(repr(convention), Bench(convention))  # which keeps the goldens of the case
-        for catch in bench.catches(case, some):
-            found.append(catch)
-            if catch.ratio > ROBUST and not thorough:
-                return tuple(sorted(found, key=lambda one: one.ratio))
-    return tuple(sorted(found, key=lambda one: one.ratio))
+        for catch in bench.catches(case, group):
+            catches.append(catch)
+            if catch.is_clear and not thorough:
+                return _clearest_last(catches)
+    return _clearest_last(catches)
+
+
+def _clearest_last(catches: Sequence[Catch]) -> tuple[Catch, ...]:
+    return tuple(sorted(catches, key=lambda catch: catch.ratio))

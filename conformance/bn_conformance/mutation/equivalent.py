@@ -1,9 +1,9 @@
-"""Deviations that are idle in a case: proven to give what the right layer gives, without being run.
+"""Which mutants are equivalent in a case: proven, without a run, to give what the reference layer gives there.
 
-A deviation changes the plain layer by the names that its classes define before those of `PlainLayer`. Python finds such
-a name by a look-up on the layer; a run of the right layer that looks up none of them executes the same code with the
-deviation, step by step, and gives the same. Special methods (`__init__`, `__setattr__`) are found without that look-up,
-so that a deviation which has any is never idle; neither is one that changes the convention.
+A deviation changes the plain layer by the names that its classes define ahead of those of `PlainLayer`. Python looks
+such a name up on the layer. If a run of the reference layer looks up none of them, the mutant executes the same code,
+step by step, and gives the same. Two kinds of deviations are never taken for equivalent: those that define a special
+method (`__init__`, `__setattr__`), which Python finds without that look-up, and those that change the convention.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from bn_reference.deviations import Deviation
 from bn_reference.layer.layer import PlainLayer
 
 
-def recording() -> tuple[type[PlainLayer], set[str]]:
-    """The right layer, and the names that have been looked up on its instances."""
-    names: set[str] = set()
+def recording_layer() -> tuple[type[PlainLayer], set[str]]:
+    """A reference layer that records, and the set of names that have been looked up on its instances so far."""
+    looked_up: set[str] = set()
 
-    class Recording(PlainLayer):
-        """The right layer, which takes down what is looked up on it."""
+    class RecordingLayer(PlainLayer):
+        """The reference layer; records each name that is looked up on it."""
 
         def __getattribute__(self, name: str) -> Any:
-            names.add(name)
+            looked_up.add(name)
             return super().__getattribute__(name)
 
-    return Recording, names
+    return RecordingLayer, looked_up
 
 
-def is_idle(deviation: Deviation, looked_up: set[str]) -> bool:
-    """Whether a deviation cannot act where the right layer looks up these names."""
+def is_equivalent(deviation: Deviation, looked_up: set[str]) -> bool:
+    """Whether a deviation cannot act in a case in which the reference layer looks up these names."""
     return not deviation.convention and not any(
         name in looked_up or name.startswith("__") for name in _changed(deviation.layer.__mro__)
     )
@@ -38,10 +38,10 @@ def is_idle(deviation: Deviation, looked_up: set[str]) -> bool:
 
 @cache
 def _changed(classes: tuple[type, ...]) -> frozenset[str]:
-    """The names that the classes of a deviation, in the order of their look-up, define."""
+    """The names that a deviation's own classes define, out of all its classes in the order of their look-up."""
     own = [cls for cls in classes if cls not in PlainLayer.__mro__]
-    return frozenset(name for cls in own for name in vars(cls)) - vars(_Nothing).keys()
+    return frozenset(name for cls in own for name in vars(cls)) - vars(_Empty).keys()
 
 
-class _Nothing(PlainLayer):
-    """Has what every class has, and nothing else."""
+class _Empty(PlainLayer):
+    """Defines only what every class defines, such as `__module__`."""

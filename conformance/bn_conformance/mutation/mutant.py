@@ -1,4 +1,4 @@
-"""The reference's plain layer as an adapter, right or with deviations: what the suite tries its own cases on."""
+"""Mutants as an adapter: the plain layer with any deviations, or without one. The suite is tested on it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,22 @@ EVERYTHING = Capabilities(
     masks=True,
     second_order=frozenset({"training", "inference"}),
 )
-"""What the plain layer can do: all that there is."""
+"""What the plain layer can do: everything that a case may ask for."""
+
+
+def usual_precision(dtype: str) -> np.dtype[Any]:
+    """The dtype in which implementations compute on data of a dtype: float64 for float64, else float32."""
+    return np.dtype(np.float64 if dtype == "float64" else np.float32)
 
 
 class PlainAdapter(Adapter):
-    """The plain layer under a convention, with any deviations.
+    """The plain layer under a convention, with any deviations; without one it is the reference layer.
 
     Args:
-        deviations: outermost first; none for the right layer. The conventions that they change are those of the layer
-            alone: the adapter goes on declaring what it is given.
-        convention: what the adapter declares.
-        work: dtype of all arithmetic, float64 or binary128.
+        deviations: outermost first. Where they change the convention, they change that of the layer alone: the adapter
+            goes on declaring what it is given.
+        convention: what the adapter declares, the default one if None.
+        work: dtype of all arithmetic; None for float64.
         base: the layer that deviations change.
     """
 
@@ -52,21 +57,26 @@ class PlainAdapter(Adapter):
     ) -> None:
         super().__init__()
         self.convention = convention or Convention()  # type: ignore[misc]
-        self.name = "+".join(entry.name for entry in deviations) or "plain"  # type: ignore[misc]
-        self._work, self._actual = work, self.convention
-        for entry in deviations:
-            self._actual = entry.under(self._actual) or self._actual
+        self.name = "+".join(deviation.name for deviation in deviations) or "plain"  # type: ignore[misc]
+        convention_of_layer = self.convention
+        for deviation in deviations:
+            convention_of_layer = deviation.under(convention_of_layer) or convention_of_layer
+        self._work, self._convention_of_layer = work, convention_of_layer
         self._layer = combined(deviations, base)
+
+    def working_dtype(self, config: LayerConfig) -> np.dtype[Any] | None:
+        """The dtype of a layer's arithmetic; None for float64."""
+        return self._work
 
     def build(self, config: LayerConfig) -> Layer:
         """A layer; `PlainLayer` has the methods of the contract."""
-        return cast(Layer, self._layer(config, self._actual, dtype_of, self._work))
+        return cast(Layer, self._layer(config, self._convention_of_layer, dtype_of, self.working_dtype(config)))
 
     def call_once(self, case: Case, data: CaseData) -> None:
-        """One call of a fresh layer, for what all layers of this adapter share: counters, buffers, first uses.
+        """Call a fresh layer once, to change whatever all layers of this adapter share: counters, buffers, first uses.
 
-        What state that was in when an implementation was observed is nowhere recorded, so a second try begins in
-        another.
+        Nobody recorded in which state these were when an implementation was observed. A second try after this call
+        starts in another state.
         """
         if data.batches:
             with np.errstate(all="ignore"), suppress(Exception):  # a layer may refuse the case's input

@@ -14,7 +14,8 @@ from tests.support.judge_algorithms import judged, samples
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
-from bn_conformance.mutation.power import ROBUST, Bench
+from bn_conformance.mutation.bench import Bench
+from bn_conformance.mutation.catch import ROBUST
 from bn_reference.deviations import catalogue
 
 EXACT = [case for case in all_cases().values() if case.exact]

@@ -12,7 +12,8 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.catalogue import all_cases, narrow
 from bn_conformance.catalogue.build import BF16, F16, NC, Formats, make, resized, train
-from bn_conformance.mutation.power import ROBUST, Bench, is_caught
+from bn_conformance.mutation.bench import Bench
+from bn_conformance.mutation.catch import ROBUST, is_caught
 from bn_reference.deviations import catalogue
 
 CASES = list(narrow.cases())

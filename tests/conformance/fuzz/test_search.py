@@ -16,8 +16,8 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.fuzz.search import Found, search
 from bn_conformance.fuzz.strategies import cases
 from bn_conformance.judging.item import lost_item
+from bn_conformance.mutation.bench import Bench
 from bn_conformance.mutation.mutant import EVERYTHING
-from bn_conformance.mutation.power import Bench
 from bn_conformance.results.outcomes import CRASHED
 from bn_conformance.results.records import Item
 from bn_reference.deviations import catalogue

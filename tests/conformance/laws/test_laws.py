@@ -17,8 +17,9 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.laws.differences import step_of
 from bn_conformance.laws.statements import LAWS, shuffle
 from bn_conformance.laws.trials import InexactData, base_of
+from bn_conformance.mutation.bench import OPPOSITE, Bench
+from bn_conformance.mutation.catch import is_caught
 from bn_conformance.mutation.mutant import PlainAdapter
-from bn_conformance.mutation.power import OPPOSITE, Bench, is_caught
 from bn_conformance.observing.observation import same
 from bn_conformance.observing.observe import observe
 from bn_conformance.results.outcomes import Threshold

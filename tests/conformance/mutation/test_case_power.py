@@ -9,7 +9,8 @@ import pytest
 from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.case_page import describe
 from bn_conformance.mutation.case_power import CIRCUMSTANCES, is_circumstance, power_of
-from bn_conformance.mutation.power import ROBUST, judged_cases
+from bn_conformance.mutation.catch import ROBUST
+from bn_conformance.mutation.power import judged_cases
 from bn_reference.deviations import catalogue
 from bn_reference.specification.clauses import clauses
 

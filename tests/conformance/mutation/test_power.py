@@ -1,4 +1,4 @@
-"""Detection power: every deviation of the catalogue is caught, clearly, and the right layer is not."""
+"""Detection power: mutants are caught with a ratio, survivors are named, the reference layer passes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from click.testing import CliRunner
 
 from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
-from bn_conformance.mutation.power import Bench, Catch, Power, is_caught, judged_cases, measure, ratio_of
+from bn_conformance.mutation.bench import Bench
+from bn_conformance.mutation.catch import Catch, is_caught, ratio_of
+from bn_conformance.mutation.kill_matrix import to_text
+from bn_conformance.mutation.measuring import measure
+from bn_conformance.mutation.power import Power, judged_cases
 from bn_conformance.results.outcomes import Verdict
 from bn_reference.deviations import catalogue
 from bn_reference.layer.layer import PlainLayer
@@ -52,13 +56,13 @@ def test_a_change_without_effect_survives() -> None:
 def test_a_warning_is_not_enough_for_a_clause_that_must_hold() -> None:
     name = "eps-outside-root"
     result = Power({name: catalogue()[name]}, {name: (Catch(name, CASE, 9.0, fails=False),)}, 1)
-    assert result.survivors == [name]
+    assert result.surviving == [name]
 
 
 def test_a_deviation_that_is_caught_by_a_hair_is_named() -> None:
     name = "eps-outside-root"
     result = Power({name: catalogue()[name]}, {name: (Catch(name, CASE, 1.5, fails=True),)}, 1)
-    assert (result.survivors, result.fragile) == ([], [name])
+    assert (result.surviving, result.fragile) == ([], [name])
 
 
 def test_the_command_exits_with_1_where_something_survives() -> None:
@@ -67,8 +71,16 @@ def test_the_command_exits_with_1_where_something_survives() -> None:
     )
     told = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert told["survivors"] == ["running-var-biased"]
+    assert (told["caught"], told["survivors"]) == (1, ["running-var-biased"])
     assert told["deviations"]["eps-outside-root"]["first"] == CASE
+
+
+def test_the_text_ends_with_the_mutation_score_and_the_surviving_mutants() -> None:
+    deviations = {name: catalogue()[name] for name in ("eps-outside-root", "running-var-biased")}
+    caught = (Catch("eps-outside-root", CASE, 9.0, fails=True),)
+    text = to_text(Power(deviations, {"eps-outside-root": caught, "running-var-biased": ()}, 1), 2.0)
+    assert text.endswith("mutation score: 1 of 2 caught (50.0%)\nsurviving mutants: 1: running-var-biased")
+    assert [line.rpartition("  ")[2] for line in text.splitlines()[1:3]] == [f"{CASE} (9)", "SURVIVES"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +92,7 @@ def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words:
     assert words in done.stderr
 
 
-def test_the_right_layer_is_not_caught() -> None:
+def test_the_reference_layer_is_not_caught() -> None:
     for case in judged_cases(["fwd/*", "stat/nc*"]):
         assert Bench().judge([], all_cases()[case]).verdict == Verdict.PASS.value, case
 
@@ -95,7 +107,7 @@ def test_a_family_is_left_once_one_of_its_cases_catches_clearly() -> None:
 def test_a_level_that_names_a_deviation_is_enough() -> None:
     name = "sequential-gradient-sums"
     result = measured([name], ["num/nc-65536x3/float32/long-dy-constant"])
-    assert (result.survivors, result.fragile) == ([], [])
+    assert (result.surviving, result.fragile) == ([], [])
     assert not any(catch.fails for catch in result.catches[name])
 
 
@@ -112,7 +124,7 @@ def test_a_level_that_names_a_deviation_is_enough() -> None:
 )
 def test_what_is_hard_to_see_is_caught(name: str, case: str) -> None:
     result = measured([name], [case])
-    assert (result.survivors, result.fragile) == ([], [])
+    assert (result.surviving, result.fragile) == ([], [])
 
 
 def test_what_was_judged_before_says_nothing_of_what_a_deviation_gives_next() -> None:

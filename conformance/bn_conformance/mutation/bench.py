@@ -1,0 +1,96 @@
+"""The bench: judges mutants on cases, exactly as implementations are judged, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from bn_conformance.adapter import Convention
+from bn_conformance.cases.model import Case
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.item import Policy, Runs, judge_runs, observe_runs, run_case
+from bn_conformance.mutation.catch import Catch, is_caught, ratio_of
+from bn_conformance.mutation.equivalent import is_equivalent, recording_layer
+from bn_conformance.mutation.mutant import PlainAdapter
+from bn_conformance.observing.observation import same
+from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.records import Item
+from bn_reference.deviations import Deviation
+from bn_reference.layer.layer import PlainLayer
+from bn_reference.specification.clauses import clauses
+
+OPPOSITE = Convention(
+    running_variance="biased",
+    initial_running_variance=0.0,
+    momentum_weighs="old",
+    default_momentum=0.9,
+    default_eps=2e-3,
+    statistics_move="explicit",
+    eps_in_running_variance=True,
+    eps_in_inference=False,
+    eps_dtype="float32",
+    momentum_dtype="float32",
+    statistics_dtype="float32",
+)
+"""Declared where a deviation makes the choice that the default convention makes."""
+
+DEBIASED = Convention(debiasing="zero-debias", default_momentum=0.01)
+"""Declared where a deviation concerns debiased averages."""
+
+
+def under_conventions(deviations: Iterable[Deviation]) -> list[tuple[Convention, list[Deviation]]]:
+    """Deviations grouped by the first convention, of the three declared here, under which each is a deviation."""
+    rest, groups = list(deviations), []
+    for convention in (Convention(), OPPOSITE, DEBIASED):
+        groups.append((convention, [deviation for deviation in rest if deviation.under(convention) is not None]))
+        rest = [deviation for deviation in rest if deviation.under(convention) is None]
+    return [(convention, group) for convention, group in groups if group]
+
+
+def lenient_policy() -> Policy:
+    """The policy of a run with its defaults: every level down to `degraded` passes."""
+    return Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
+
+
+class Bench:
+    """Judges mutants under one convention.
+
+    Args:
+        convention: what the plain layer declares, the default one if None.
+        goldens: where goldens are kept; None for goldens of its own.
+    """
+
+    def __init__(self, convention: Convention | None = None, goldens: Goldens | None = None) -> None:
+        self._convention = convention or Convention()
+        self._policy = lenient_policy()
+        self._goldens = goldens or Goldens()
+
+    def judge(self, deviations: Sequence[Deviation], case: Case) -> Item:
+        """The item that a mutant with these deviations gets; with none, that of the reference layer."""
+        adapter = PlainAdapter(deviations, self._convention)
+        with np.errstate(all="ignore"):
+            return run_case(adapter.name, case, LocalHost(adapter), self._convention, self._goldens, self._policy)
+
+    def catches(self, case: Case, deviations: Iterable[Deviation]) -> Iterator[Catch]:
+        """The catches of a case, which the plain layer must support.
+
+        Equivalent mutants are neither run nor judged.
+        """
+        layer, looked_up = recording_layer()
+        reference_runs = self._observe([], case, layer)
+        for deviation in deviations:
+            if deviation.under(self._convention) is None or is_equivalent(deviation, looked_up):
+                continue
+            runs = self._observe([deviation], case)
+            if same(runs, reference_runs):
+                continue  # equivalent here: its verdict would be the reference layer's
+            item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
+            if is_caught(item) or item.outcome == deviation.level:
+                yield Catch(deviation.name, case.id, ratio_of(item), item.verdict == Verdict.FAIL.value)
+
+    def _observe(self, deviations: Sequence[Deviation], case: Case, base: type[PlainLayer] = PlainLayer) -> Runs:
+        host = LocalHost(PlainAdapter(deviations, self._convention, base=base))
+        with np.errstate(all="ignore"):
+            return observe_runs(case, self._convention, self._goldens, host)
