@@ -20,7 +20,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.diagnosis.distance import results_of
 from bn_conformance.diagnosis.tuning import TUNING
-from bn_conformance.hosting.host import Returned
+from bn_conformance.hosting.operations import Returned
 from bn_conformance.judging.goldens import StepGolden
 from bn_conformance.observing.observation import StepObservation
 from bn_reference.arithmetic.channels import channels_first

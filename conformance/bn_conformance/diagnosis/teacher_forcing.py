@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.cases.tensors import CaseData
-from bn_conformance.hosting.host import ForwardResult, Returned
 from bn_conformance.hosting.local import LocalHost
+from bn_conformance.hosting.operations import ForwardCall, ForwardResult, Returned, RunningStatisticsCall
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.observing.observation import Observation, same_returned
 from bn_reference.layer.layer import PlainLayer
@@ -42,27 +42,27 @@ class TeacherForcedHost(LocalHost):
         """The array itself, binary128 included, which cannot be sent to a worker."""
         return value if isinstance(value, np.ndarray) else super().received(value)
 
-    def running_statistics(self, layer: int) -> tuple[Returned, Returned]:
+    def running_statistics(self, call: RunningStatisticsCall) -> tuple[Returned, Returned]:
         """Read them, and remember what the layer held."""
-        statistics = super().running_statistics(layer)
-        self._last_read[layer] = self._held(layer)
+        statistics = super().running_statistics(call)
+        self._last_read[call.layer] = self._held(call.layer)
         return statistics
 
     def _held(self, layer: int) -> tuple[Any, ...]:
-        return tuple(np.array(getattr(self._layers[layer], name, None)) for name in RUNNING_STATISTICS)
+        return tuple(np.array(getattr(self.layers[layer], name, None)) for name in RUNNING_STATISTICS)
 
-    def forward(self, layer: int, x: Any, view: str, training: bool, mask: Any = None) -> ForwardResult:
+    def forward(self, call: ForwardCall) -> ForwardResult:
         """Set the observed statistics, then run."""
-        plain, before = self._layers[layer], None
-        if self._steps_ahead and self._steps_ahead[0][0].x is x:  # else it is a call of another layer between the steps
+        plain, before = self.layers[call.layer], None
+        if self._steps_ahead and self._steps_ahead[0][0].x is call.x:  # else the call is of another layer
             before = self._steps_ahead.pop(0)[1].before
-        held = self._held(layer)
+        held = self._held(call.layer)
         if (
             before is not None
             and isinstance(plain, PlainLayer)
-            and all(map(same_returned, held, self._last_read.get(layer, held)))
+            and all(map(same_returned, held, self._last_read.get(call.layer, held)))
         ):
             for name, vector in zip(RUNNING_STATISTICS, before, strict=True):
                 if isinstance(vector, np.ndarray) and vector.shape == getattr(plain, name).shape:
                     setattr(plain, name, vector.astype(plain.kept))
-        return super().forward(layer, x, view, training, mask)
+        return super().forward(call)

@@ -24,14 +24,14 @@ OVERWRITTEN = 7
 """What a caller writes over arrays that are its own again: nobody's mean, variance, parameter or output."""
 
 
-class Watch:
+class MemoryGuard:
     """The arrays of one layer, each with the bytes that it must keep."""
 
     def __init__(self) -> None:
         self._held: list[tuple[str, int, Array, bytes]] = []
         self._calls: dict[str, int] = {}
 
-    def call(self, operation: str) -> int:
+    def count(self, operation: str) -> int:
         """The number of this call of an operation, from 1."""
         self._calls[operation] = self._calls.get(operation, 0) + 1
         return self._calls[operation]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from bn_conformance.adapter import Adapter, LayerConfig
+from bn_conformance.adapter import Adapter
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
+from bn_conformance.hosting.messages import answer_of, call_of
+from bn_conformance.hosting.operations import Call, LoadCall
 from bn_conformance.hosting.wire import PROTOCOL, Line, WireError, from_line, to_line
 from bn_conformance.targets.description import describe
 from bn_conformance.targets.loading import load_adapter
 
 
 class Server:
-    """Holds the adapters that were loaded in this process, by target, and the one that is asked now."""
+    """Holds the adapters that were loaded in this process, by target and device, and the one that is asked now."""
 
     def __init__(self) -> None:
         self._adapters: dict[tuple[str, str], tuple[Adapter, LocalHost]] = {}
@@ -23,17 +26,18 @@ class Server:
     def answer(self, line: bytes | Line) -> bytes:
         """The answer to a request, as a line; whatever goes wrong becomes an answer too.
 
-        A request that is chained to one that failed is not run, and has failed then.
+        A chained request is not run where the request before it failed, and counts as failed then.
         """
         try:
             request = from_line(line)
             if request.pop("chained", False) and self._failed:
                 return self._failure("NotRun", "the request before it failed")
-            answer = to_line(self._run(request))
+            result = self._result(call_of(request))
+            answer = to_line({"ok": answer_of(result), "seconds": self._seconds()})
         except LayerError as error:
             return self._failure(error.kind, error.message)
-        except (WireError, KeyError, TypeError) as error:
-            return self._failure("ProtocolError", f"{type(error).__name__}: {error}")
+        except WireError as error:
+            return self._failure("ProtocolError", str(error))
         except Exception as error:
             return self._failure(type(error).__name__, str(error))
         self._failed = False
@@ -46,46 +50,17 @@ class Server:
     def _seconds(self) -> float:
         return self._host.seconds if self._host else 0.0
 
-    def _run(self, request: dict[str, Any]) -> dict[str, Any]:
-        operation = request.pop("op")
-        if operation == "load":
-            return {"ok": self._load(request["target"], request["device"])}
+    def _result(self, call: Call[Any]) -> Any:
+        if isinstance(call, LoadCall):
+            return self._load(call)
         if self._host is None:
-            raise WireError(f"{operation} before load")
-        if "config" in request:
-            request["config"] = LayerConfig.from_json(request["config"])
-        if operation not in _OPERATIONS:
-            raise WireError(f"op is {operation!r}; allowed are load, {', '.join(sorted(_OPERATIONS))}")
-        result = getattr(self._host, operation)(**request)
-        answer = dict(vars(result)) if operation in ("forward", "backward", "double_backward") else result
-        return {"ok": answer, "seconds": self._seconds()}
+            raise WireError(f"{call.name} before load")
+        return self._host.ask(call)
 
-    def _load(self, target: str, device: str) -> dict[str, Any]:
-        key = target, device
+    def _load(self, call: LoadCall) -> Mapping[str, Any]:
+        key = call.target, call.device
         if key not in self._adapters:
-            adapter = load_adapter(target)(device=device)
+            adapter = load_adapter(call.target)(device=call.device)
             self._adapters[key] = adapter, LocalHost(adapter)
         adapter, self._host = self._adapters[key]
         return {"protocol": PROTOCOL, **describe(type(adapter))}
-
-
-_OPERATIONS = frozenset(
-    {
-        "supports",
-        "build",
-        "forward",
-        "backward",
-        "double_backward",
-        "running_statistics",
-        "set_running_statistics",
-        "set_parameters",
-        "state",
-        "load_state",
-        "freeze",
-        "update_statistics",
-        "set_threads",
-        "concurrently",
-        "overwrite",
-        "drop",
-    }
-)

@@ -1,7 +1,6 @@
 """The worker protocol's messages: JSON lines, arrays as dtype, shape and base64 of little-endian bytes.
 
-A request is `{"op": NAME, ...}`, its answer `{"ok": ...}` or `{"error": {"type", "message"}}`. Other languages
-implement the same operations (conformance/README.md lists them). Nothing is ever unpickled or evaluated.
+conformance/PROTOCOL.md describes the messages. Nothing is ever unpickled or evaluated.
 
 A long array's text is never whole in memory: it is written in pieces, and decoded while it comes in.
 """

@@ -8,7 +8,7 @@ import numpy as np
 
 from bn_conformance.cases.model import Batch, Freeze, Reload, SetStatistics
 from bn_conformance.cases.recipes import dtype_of
-from bn_conformance.hosting.host import Returned
+from bn_conformance.hosting.operations import Returned
 from bn_conformance.judging.clauses import clauses_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.pairs import difference, same_pair

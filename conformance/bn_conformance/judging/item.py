@@ -12,6 +12,7 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import missing_default
 from bn_conformance.hosting.host import Host, HostLost, LayerError
+from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
@@ -58,7 +59,7 @@ def run_case(
     """
     start, before = time.perf_counter(), host.seconds
     try:
-        unsupported = missing_default(case.config, convention) or host.supports(case.config)
+        unsupported = missing_default(case.config, convention) or host.ask(SupportsCall(case.config))
         if unsupported:
             return Item(
                 implementation=implementation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bn_conformance.hosting.host import Returned
+from bn_conformance.hosting.operations import Returned
 from bn_conformance.observing.observation import Pair, same_returned
 from bn_reference.arithmetic.quad import Quad
 

@@ -10,7 +10,7 @@ import numpy as np
 from bn_conformance.cases.model import Backward, Batch, Case, Reload, SetStatistics
 from bn_conformance.cases.recipes import dtype_of, is_floating
 from bn_conformance.comparison.array import judge, shape_and_dtype_fault
-from bn_conformance.hosting.host import Returned
+from bn_conformance.hosting.operations import Returned
 from bn_conformance.hosting.wire import describe_foreign
 from bn_conformance.judging.clauses import clause_of, clauses_of
 from bn_conformance.judging.context import JudgingContext

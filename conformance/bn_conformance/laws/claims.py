@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bn_conformance.adapter import Array, Convention
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.comparison.array import shape_and_dtype_fault
-from bn_conformance.hosting.host import Returned
+from bn_conformance.hosting.operations import Returned
 from bn_conformance.laws.trials import Ran
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad

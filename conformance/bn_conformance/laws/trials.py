@@ -12,7 +12,19 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.cases.steps import type_of
 from bn_conformance.cases.tensors import CaseData
-from bn_conformance.hosting.host import BackwardResult, Call, Host, Returned
+from bn_conformance.hosting.host import Host
+from bn_conformance.hosting.operations import (
+    BackwardCall,
+    BackwardResult,
+    BuildCall,
+    Call,
+    ForwardCall,
+    Returned,
+    RunningStatisticsCall,
+    SetParametersCall,
+    SetRunningStatisticsCall,
+    UpdateStatisticsCall,
+)
 from bn_reference.arithmetic.channels import channels_back, channels_first
 
 
@@ -119,23 +131,23 @@ def run(host: Host, setup: Setup, explicit_update: bool, built: list[int]) -> Ra
     """
     layer = host.reserve()
     built.append(layer)
-    read = Call("running_statistics", {"layer": layer})
-    calls = [Call("build", {"config": setup.config, "layer": layer})]
+    read = RunningStatisticsCall(layer)
+    calls: list[Call[Any]] = [BuildCall(setup.config, layer)]
     if setup.gamma is not None or setup.beta is not None:
-        calls.append(Call("set_parameters", {"layer": layer, "gamma": setup.gamma, "beta": setup.beta}))
+        calls.append(SetParametersCall(layer, setup.gamma, setup.beta))
     calls.append(read)
     if setup.statistics is not None:
         before = _made(host, calls)[-1]
         kept = before[1].dtype if isinstance(before[1], np.ndarray) else np.dtype(np.float32)
         mean, variance = (vector.astype(kept) for vector in setup.statistics)
-        calls = [Call("set_running_statistics", {"layer": layer, "mean": mean, "variance": variance}), read]
+        calls = [SetRunningStatisticsCall(layer, mean, variance), read]
     place = len(calls)
     x = setup.tensor(setup.x)
-    calls.append(Call("forward", {"layer": layer, "x": x, "view": "contiguous", "training": setup.training}))
+    calls.append(ForwardCall(layer, x, "contiguous", setup.training))
     if setup.training and explicit_update:
-        calls.append(Call("update_statistics", {"layer": layer}))
+        calls.append(UpdateStatisticsCall(layer))
     if setup.dy is not None:
-        calls.append(Call("backward", {"layer": layer, "dy": setup.tensor(setup.dy), "view": "contiguous"}))
+        calls.append(BackwardCall(layer, setup.tensor(setup.dy), "contiguous"))
     results = _made(host, [*calls, read])
     before, y, after = results[place - 1], results[place].y, results[-1]
     if setup.dy is None:
@@ -144,7 +156,7 @@ def run(host: Host, setup: Setup, explicit_update: bool, built: list[int]) -> Ra
     return Ran(setup, y, back.dx, back.dgamma, back.dbeta, before, after)
 
 
-def _made(host: Host, calls: list[Call]) -> list[Any]:
+def _made(host: Host, calls: list[Call[Any]]) -> list[Any]:
     results, error = host.run(calls)
     if error is not None:
         raise error

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.hosting.host import BackwardResult, ForwardResult, LayerError, Returned, SecondResult
+from bn_conformance.hosting.host import LayerError
+from bn_conformance.hosting.operations import BackwardResult, ForwardResult, Returned, SecondResult
 from bn_conformance.laws.trials import Ran, Setup
 
 Pair = tuple[Returned, Returned]

@@ -21,14 +21,18 @@ from bn_conformance.cases.model import (
     Step,
 )
 from bn_conformance.cases.tensors import BatchData, CaseData, batch_data, vectors_of
-from bn_conformance.hosting.host import (
+from bn_conformance.hosting.host import Host, LayerError
+from bn_conformance.hosting.operations import (
+    OPERATIONS,
     BackwardResult,
     Call,
+    ConcurrentlyCall,
+    DropCall,
     ForwardResult,
-    Host,
-    LayerError,
     Returned,
     SecondResult,
+    SetThreadsCall,
+    StateCall,
 )
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.laws.verdicts import observe_laws
@@ -53,15 +57,15 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
     threads = False
     try:
         if case.threads != 1:
-            host.set_threads(case.threads)
+            host.ask(SetThreadsCall(case.threads))
             threads = True
         run.whole()
     except LayerError as error:
         run.seen.error = error
-    for changed in host.run([Call("drop", {"layer": layer}) for layer in run.built])[0]:
+    for changed in host.run([DropCall(layer) for layer in run.built])[0]:
         run.seen.changed += changed
     if threads:
-        host.set_threads(1)
+        host.ask(SetThreadsCall(1))
     return run.seen
 
 
@@ -70,7 +74,7 @@ class _Planned:
     """A call that is made when an answer is needed, the step that it belongs to, and what takes its result."""
 
     step: int
-    call: Call
+    call: Call[Any]
     take: Callable[[Any], None]
 
 
@@ -121,7 +125,7 @@ class _Run:
         self.seen.laws = observe_laws(self.case, self.data, self.host, self.explicit_update, self.built)
 
     def _plan(self, operation: str, take: Callable[[Any], None] = _ignore, **arguments: Any) -> None:
-        self.planned.append(_Planned(self.step, Call(operation, arguments), take))
+        self.planned.append(_Planned(self.step, OPERATIONS[operation](**arguments), take))
 
     def _make(self) -> None:
         """Make the planned calls."""
@@ -301,7 +305,7 @@ class _Run:
         Raises:
             LayerError: some of it is no array.
         """
-        state = self.host.state(layer)
+        state = self.host.ask(StateCall(layer))
         for key, value in state.items():
             if isinstance(value, NotAnArray):
                 raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
@@ -315,13 +319,14 @@ class _Run:
         dys = data.dy, data.dy + data.dy  # sums over equal ones could be mixed up and nobody would see it
         results = []
         for groups in (((0,), (1,)), ((0, 1),)):
-            given: list[list[Sequence[Returned | None]]] = []
+            given: list[Sequence[Sequence[Returned | None]]] = []
             for group in groups:
                 layers = [self._build() for _ in group]
                 for layer in layers:
                     self._set_parameters(layer, data.gamma, data.beta, None)
                 self._make()
-                given += self.host.concurrently(layers, [xs[i] for i in group], [dys[i] for i in group], rounds)
+                call = ConcurrentlyCall(layers, [xs[i] for i in group], [dys[i] for i in group], rounds)
+                given += self.host.ask(call)
             results.append(given)
         for layer, (alone, beside) in enumerate(zip(*results, strict=True)):
             for name, one, other in zip(("y", "dx", "dgamma", "dbeta"), *map(_columns, (alone, beside)), strict=True):
@@ -333,7 +338,7 @@ def _copied(result: Any) -> Any:
     return result.copy() if isinstance(result, np.ndarray) else result
 
 
-def _columns(rounds: list[Sequence[Returned | None]]) -> list[tuple[Returned | None, ...]]:
+def _columns(rounds: Sequence[Sequence[Returned | None]]) -> list[tuple[Returned | None, ...]]:
     """The results of each name, over all rounds."""
     return list(zip(*rounds, strict=True))
 

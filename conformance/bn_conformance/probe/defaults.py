@@ -10,6 +10,7 @@ import numpy as np
 
 from bn_conformance.cases.recipes import Recipe, seed_of
 from bn_conformance.hosting.host import LayerError
+from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.probe.comparing import compared, fault, observed, shown
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import CHANNELS, COUNT, Laboratory, Subject
@@ -30,7 +31,7 @@ def shortest(estimate: float, right: Callable[[float], bool]) -> float | None:
 def _without(laboratory: Laboratory, **left_out: None) -> Subject | str:
     """A layer built without an argument and trained for a step, or why there is none."""
     config = laboratory.config(laboratory.widest(), **left_out)
-    reason = laboratory.host.supports(config)
+    reason = laboratory.host.ask(SupportsCall(config))
     if reason:
         return reason
     try:

@@ -14,7 +14,18 @@ import numpy as np
 
 from bn_conformance.adapter import Array, Capabilities, Convention, LayerConfig
 from bn_conformance.cases.recipes import Recipe, dtype_of, seed_of
-from bn_conformance.hosting.host import Host, HostLost, Returned
+from bn_conformance.hosting.host import Host, HostLost
+from bn_conformance.hosting.operations import (
+    BackwardCall,
+    BuildCall,
+    ForwardCall,
+    FreezeCall,
+    Returned,
+    RunningStatisticsCall,
+    SetParametersCall,
+    SetRunningStatisticsCall,
+    UpdateStatisticsCall,
+)
 from bn_conformance.hosting.wire import NotAnArray
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_quad
@@ -150,13 +161,14 @@ class Subject:
     def __init__(self, laboratory: Laboratory, config: LayerConfig, parameters: bool) -> None:
         self.laboratory, self.config, self._host = laboratory, config, laboratory.host
         self.updates = 0
-        self._layer = self._host.build(config)
+        self._layer = self._host.reserve()
+        self._host.ask(BuildCall(config, self._layer))
         gamma, beta = (
             recipe.vector(CHANNELS, config.parameter_dtype) if parameters and has else None
             for recipe, has in ((GAMMA, config.gamma), (BETA, config.beta))
         )
         if gamma is not None or beta is not None:
-            self._host.set_parameters(self._layer, gamma, beta)
+            self._host.ask(SetParametersCall(self._layer, gamma, beta))
         self.parameters = Parameters(*(None if part is None else to_quad(part) for part in (gamma, beta)))
 
     def data(self, name: str, count: int = COUNT, offset: float = 0.0, scale: float = 1.0) -> Array:
@@ -173,7 +185,7 @@ class Subject:
     def forward(self, x: Array, training: bool) -> Array:
         """Forward alone; y."""
         clause = "FWD-1" if training else "EVAL-1"
-        return _checked("y", self._host.forward(self._layer, x, "contiguous", training).y, x.shape, clause)
+        return _checked("y", self._host.ask(ForwardCall(self._layer, x, "contiguous", training)).y, x.shape, clause)
 
     def train(self, x: Array) -> Array:
         """A training step, with whatever makes the running statistics move; y."""
@@ -188,7 +200,7 @@ class Subject:
 
     def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
         """dx, dgamma and dbeta."""
-        given = self._host.backward(self._layer, dy, "contiguous")
+        given = self._host.ask(BackwardCall(self._layer, dy, "contiguous"))
         dx = _checked("dx", given.dx, dy.shape, "GRAD-1")
         rest = (
             None if part is None else _checked(name, part, (CHANNELS,), clause)
@@ -198,15 +210,15 @@ class Subject:
 
     def update(self) -> None:
         """Run the explicit update."""
-        self._host.update_statistics(self._layer)
+        self._host.ask(UpdateStatisticsCall(self._layer))
 
     def freeze(self) -> None:
         """Freeze the layer."""
-        self._host.freeze(self._layer)
+        self._host.ask(FreezeCall(self._layer))
 
     def statistics(self) -> tuple[Array, Array]:
         """Running mean and variance."""
-        mean, variance = self._host.running_statistics(self._layer)
+        mean, variance = self._host.ask(RunningStatisticsCall(self._layer))
         return tuple(
             _checked(name, part, (CHANNELS,), "DTYPE-1")
             for name, part in (("running_mean", mean), ("running_var", variance))
@@ -217,7 +229,7 @@ class Subject:
         if self.laboratory.can.set_statistics:
             dtype = self.statistics()[1].dtype.name
             vectors = mean.vector(CHANNELS, dtype), variance.vector(CHANNELS, dtype)
-            self._host.set_running_statistics(self._layer, *vectors)
+            self._host.ask(SetRunningStatisticsCall(self._layer, *vectors))
         else:
             for place in range(20):
                 self.train(self.data(f"to statistics {place}", offset=mean.offset))
@@ -226,7 +238,7 @@ class Subject:
     def put(self, mean: Array, variance: Array) -> None:
         """Set running statistics to vectors, rounded to the format in which the layer keeps them."""
         dtype = self.statistics()[1].dtype
-        self._host.set_running_statistics(self._layer, mean.astype(dtype), variance.astype(dtype))
+        self._host.ask(SetRunningStatisticsCall(self._layer, mean.astype(dtype), variance.astype(dtype)))
 
     def known(self) -> Statistics:
         """The running statistics as they are, as a state of the reference."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from tests.support.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
+from tests.support.good_numpy import EVERYTHING, GoodLayer
 from tests.support.judge_layers import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, SecondOrder
@@ -17,6 +19,8 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.build import BF16, Layout, evaluate, make, normal
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
+from bn_conformance.hosting.messages import request_of
+from bn_conformance.hosting.operations import BuildCall, DoubleBackwardCall, ForwardCall, LoadCall
 from bn_conformance.hosting.server import Server
 from bn_conformance.hosting.wire import from_line, to_line
 
@@ -106,27 +110,26 @@ def test_something_else_than_three_gradients_is_an_error_of_the_layer() -> None:
             return None  # type: ignore[return-value]
 
     host = LocalHost(adapter_of(GivesNothing))
-    layer, x = host.build(CONFIG), np.ones(SHAPE, np.float32)
-    host.forward(layer, x, "contiguous", True)
+    layer, x = host.reserve(), np.ones(SHAPE, np.float32)
+    host.run([BuildCall(CONFIG, layer), ForwardCall(layer, x, "contiguous", True)])
     with pytest.raises(LayerError, match="double_backward returned None; expected SecondOrder"):
-        host.double_backward(layer, x, x, None, None)
+        host.ask(DoubleBackwardCall(layer, x, x, None, None))
 
 
 def test_the_worker_answers_both_operations_as_a_local_host_does() -> None:
     server = Server()
-    adapter = GoodNumpy()
-    server._host = host = LocalHost(adapter)
+    assert "ok" in from_line(server.answer(to_line(request_of(LoadCall("tests.support.good_numpy:GoodNumpy", "cpu")))))
 
-    def ask(**request: object) -> dict[str, object]:
+    def ask(**request: object) -> Any:
         answer = from_line(server.answer(to_line(request)))
         assert "error" not in answer, answer
-        found: dict[str, object] = answer["ok"]
-        return found
+        return answer["ok"]
 
     generator = np.random.default_rng(5)
     x, dy, v_dx = (generator.normal(size=SHAPE).astype(np.float32) for _ in range(3))
     vector, mask = np.ones(2, np.float32), Mask().array(SHAPE, 1)
-    layer = host.build(CONFIG)
+    layer = 1
+    ask(op="build", config=CONFIG.to_json(), layer=layer)
     far = ask(op="forward", layer=layer, x=x, view="contiguous", training=True, mask=mask)
     np.testing.assert_array_equal(far["y"], GoodLayer(CONFIG).forward_masked(x, mask, True))
     ask(op="forward", layer=layer, x=x, view="contiguous", training=True)

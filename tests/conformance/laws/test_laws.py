@@ -137,7 +137,7 @@ def test_the_layers_of_laws_are_dropped_and_watched() -> None:
     host = LocalHost(PlainAdapter())
     seen = observe(case, data_of(case), host, explicit_update=False)
     assert len(seen.laws["shift"]) == 2
-    assert not host._layers
+    assert not host.layers
 
 
 def test_a_shuffle_is_a_permutation_that_moves() -> None:

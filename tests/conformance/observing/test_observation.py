@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bn_conformance.hosting.host import BackwardResult, ForwardResult, LayerError
+from bn_conformance.hosting.host import LayerError
+from bn_conformance.hosting.operations import BackwardResult, ForwardResult
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.observing.observation import Observation, StepObservation, same
 

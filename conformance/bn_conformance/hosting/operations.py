@@ -1,0 +1,205 @@
+"""The operations of a host: the one table that hosts, the worker and the page of the protocol read.
+
+Each operation is a frozen dataclass. Its fields are the arguments of a request, its docstring says what it does, and
+the type in the brackets after `Call` is its result. `OPERATIONS` lists them by name: `forward` is `ForwardCall`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.hosting.wire import NotAnArray
+
+Result = TypeVar("Result", covariant=True)
+
+Returned = Array | NotAnArray
+"""What an implementation gave: an array of numbers, or a description of what it gave instead."""
+
+OPERATIONS: dict[str, type[Call[Any]]] = {}
+"""Every operation by its name, in the order of this module."""
+
+
+class Call(Generic[Result]):
+    """One operation with its arguments; a layer is named by the number that `Host.reserve` gave."""
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        words = re.findall("[A-Z][a-z]+", cls.__name__.removesuffix("Call"))
+        cls.name = "_".join(words).lower()
+        OPERATIONS[cls.name] = cls
+
+
+@dataclass(frozen=True)
+class ForwardResult:
+    """What a forward gave, whether it changed x, and whether y shares memory with x."""
+
+    y: Returned
+    input_modified: bool
+    shares_input: bool
+
+
+@dataclass(frozen=True)
+class BackwardResult:
+    """What a backward gave (None for a gradient that does not exist), and whether it changed dy."""
+
+    dx: Returned
+    dgamma: Returned | None
+    dbeta: Returned | None
+    input_modified: bool
+
+
+@dataclass(frozen=True)
+class SecondResult:
+    """What a double backward gave (None for a gradient that does not exist), and whether it changed an input."""
+
+    ds_dx: Returned
+    ds_dgamma: Returned | None
+    ds_ddy: Returned
+    input_modified: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LoadCall(Call[Mapping[str, Any]]):
+    """Load an adapter on a device; calls after it are about this adapter. The result is what it declares."""
+
+    target: str
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class SupportsCall(Call[str | None]):
+    """Ask whether a configuration is supported: null, or the reason why it is not."""
+
+    config: LayerConfig
+
+
+@dataclass(frozen=True, eq=False)
+class BuildCall(Call[None]):
+    """Build a layer under a number that is not in use."""
+
+    config: LayerConfig
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardCall(Call[ForwardResult]):
+    """Run forward on a view of x, or the masked forward where there is a mask."""
+
+    layer: int
+    x: Array
+    view: str
+    training: bool
+    mask: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BackwardCall(Call[BackwardResult]):
+    """Run backward on a view of dy, for the latest forward."""
+
+    layer: int
+    dy: Array
+    view: str
+
+
+@dataclass(frozen=True, eq=False)
+class DoubleBackwardCall(Call[SecondResult]):
+    """Run the double backward for the latest forward: gradients of the gradients, weighed with v_dx and the others."""
+
+    layer: int
+    dy: Array
+    v_dx: Array
+    v_dgamma: Array | None
+    v_dbeta: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class RunningStatisticsCall(Call[tuple[Returned, Returned]]):
+    """Read the running mean and the running variance."""
+
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class SetRunningStatisticsCall(Call[None]):
+    """Set the running statistics from views of vectors."""
+
+    layer: int
+    mean: Array
+    variance: Array
+    view: str = "contiguous"
+
+
+@dataclass(frozen=True, eq=False)
+class SetParametersCall(Call[None]):
+    """Set gamma and beta from views of vectors; null for one that the layer does not have."""
+
+    layer: int
+    gamma: Array | None
+    beta: Array | None
+    view: str = "contiguous"
+
+
+@dataclass(frozen=True, eq=False)
+class StateCall(Call[Mapping[str, Returned]]):
+    """Read everything that a saved model holds of the layer."""
+
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class LoadStateCall(Call[None]):
+    """Load a state into the layer."""
+
+    layer: int
+    state: Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class FreezeCall(Call[None]):
+    """Freeze the layer: it uses its running statistics from now on and never moves them."""
+
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class UpdateStatisticsCall(Call[None]):
+    """Run the explicit update of the running statistics."""
+
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class SetThreadsCall(Call[None]):
+    """Compute with this many threads in layers that are built later."""
+
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class ConcurrentlyCall(Call[Sequence[Sequence[Sequence[Returned | None]]]]):
+    """Train layers at the same time, each in a thread of its own: per layer and round y, dx, dgamma and dbeta."""
+
+    layers: Sequence[int]
+    xs: Sequence[Array]
+    dys: Sequence[Array]
+    rounds: int
+
+
+@dataclass(frozen=True, eq=False)
+class OverwriteCall(Call[None]):
+    """Write over the arrays that the layer was given or gave, as their owner may, except those named in `but`."""
+
+    layer: int
+    but: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class DropCall(Call[Sequence[str]]):
+    """Forget the layer; the result names the arrays that changed after their call, as `y of forward 1`."""
+
+    layer: int
