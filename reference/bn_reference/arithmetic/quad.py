@@ -71,8 +71,8 @@ def round_to(values: NDArray[Any], dtype: Any, parts: Parts | None = None) -> ND
     """
     target, values = np.dtype(dtype), to_quad(values)
     parts = parts_of(values) if parts is None else parts
-    found = _nearest(values, parts) if target == np.float64 else _narrowed(values, parts, target)
-    return _rounded_on_bits(values, target) if found is None else found
+    found = nearest_float64(values, parts) if target == np.float64 else narrowed(values, parts, target)
+    return rounded_on_bits(values, target) if found is None else found
 
 
 def _usual(values: Quad, high: NDArray[np.float64]) -> bool:
@@ -83,7 +83,7 @@ def _usual(values: Quad, high: NDArray[np.float64]) -> bool:
 
 
 @quietly
-def _nearest(values: Quad, parts: Parts) -> NDArray[np.float64] | None:
+def nearest_float64(values: Quad, parts: Parts) -> NDArray[np.float64] | None:
     """The sums of two parts rounded to float64; None where one may be a tie, which the cast of its rest hides."""
     high, rest = parts
     if not _usual(values, high):
@@ -95,7 +95,7 @@ def _nearest(values: Quad, parts: Parts) -> NDArray[np.float64] | None:
 
 
 @quietly
-def _narrowed(values: Quad, parts: Parts, target: np.dtype[Any]) -> NDArray[Any] | None:
+def narrowed(values: Quad, parts: Parts, target: np.dtype[Any]) -> NDArray[Any] | None:
     """The sums of two parts rounded to a format narrower than float64; None where float64 does not hold them.
 
     Rounding twice is rounding once where the first time is to odd, with two bits more at least (S. Boldo,
@@ -131,7 +131,7 @@ def _split(values: Quad) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[
     return sign, exponent, np.where(exponent == -16383, np.uint64(0), significand)
 
 
-def _rounded_on_bits(values: Quad, target: np.dtype[Any]) -> NDArray[Any]:
+def rounded_on_bits(values: Quad, target: np.dtype[Any]) -> NDArray[Any]:
     """Values of any size rounded to a format, bit by bit."""
     format_ = format_of(target)
     finite = np.isfinite(values).reshape(-1)

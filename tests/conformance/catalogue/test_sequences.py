@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 from tests.support.good_numpy import GoodLayer
 from tests.support.judge_layers import adapter_of, judge_all
+from tests.support.sequences import sequence
 
 from bn_conformance.adapter import Array, SecondOrder
-from bn_conformance.cases.model import Case, Freeze, Reload
+from bn_conformance.cases.model import Freeze, Reload
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.build import F16, F32, NC, Layout, evaluate, make, normal, train
+from bn_conformance.catalogue.build import F16, F32, NC, Layout, evaluate, normal, train
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.observing.observe import observe
 
 SMALL = Layout("nc", (2, 3), 1)
 HUGE = train(SMALL, Recipe(kind="mixed-scales", seed=3))
-
-
-def sequence(layout: Layout, formats: tuple[str, str], *steps: object, **more: object) -> Case:
-    return make("STATE", layout, formats, "sequence", "a sequence", ("STATE-1",), steps, **more)  # type: ignore[arg-type]
 
 
 OVERFLOW = sequence(SMALL, F16, HUGE, train(SMALL, normal("x")), evaluate(SMALL), config={"momentum": 1.0})

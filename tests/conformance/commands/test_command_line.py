@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.command_line import HEAD, bnconform, write
 
 from bn_conformance.commands.inspect import list_
 from bn_conformance.implementations import registry as implementations
@@ -17,10 +17,6 @@ from bn_conformance.results.file import Results, read
 
 ROOT = Path(__file__).parents[3]
 FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "flax", "tf_keras")
-HEAD = """
-from bn_conformance.adapter import Adapter, Array, Convention
-from tests.support.good_numpy import GoodLayer, GoodNumpy
-"""
 GOOD = HEAD + "class Good(GoodNumpy):\n    name = 'good'\n"
 WRONG = (
     HEAD
@@ -43,23 +39,6 @@ class Crashing(GoodNumpy):
     name, layer = 'crashing', Layer
 """
 )
-
-
-def bnconform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bn_conformance", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def write(folder: Path, name: str, text: str) -> str:
-    (folder / name).write_text(text)
-    return name
 
 
 def run(folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Results]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.conformance.commands.test_command_line import HEAD, bnconform, write
+from tests.support.command_line import HEAD, bnconform, write
 
 GOOD = HEAD + "class Good(GoodNumpy):\n    name = 'good'\n"
 BIASED = (

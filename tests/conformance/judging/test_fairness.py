@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.conformance.catalogue.test_sequences import sequence
 from tests.support.good_numpy import DEFAULT_EPS, EVERYTHING, GoodLayer
 from tests.support.judge_layers import adapter_of, judge_all
+from tests.support.sequences import sequence
 
 from bn_conformance.adapter import Array, Convention, Gradients
 from bn_conformance.cases.model import Case

@@ -4,67 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.good_numpy import EVERYTHING, GoodLayer
+from tests.support.good_numpy import GoodLayer
 from tests.support.judge_layers import adapter_of, failing, judge_all, lines, supported
 from tests.support.mistakes.mistake import MISTAKES, Mistake
 from tests.support.mistakes.nonsense import AllOnes, AllZeros, GivesItsInput
 from tests.support.mistakes.options import ZeroDebiased
+from tests.support.single_precision import SINGLE, FoldedInSingle, RawMomentsInSingle, TwoPassInSingle, WelfordInSingle
 
-from bn_conformance.adapter import Array, Capabilities, Convention
+from bn_conformance.adapter import Array, Convention
 from bn_conformance.cases.model import Case
 from bn_conformance.results.outcomes import Threshold
 from bn_reference.specification.clauses import clauses
-
-SINGLE = Capabilities(
-    dtypes=frozenset({"float32"}),
-    layouts=EVERYTHING.layouts,
-    affine=EVERYTHING.affine,
-    cumulative=True,
-    freeze=True,
-    masks=True,
-    second_order=frozenset({"training", "inference"}),
-)
-
-
-class TwoPassInSingle(GoodLayer):
-    work = np.dtype(np.float32)
-
-
-class WelfordInSingle(GoodLayer):
-    work = np.dtype(np.float32)
-
-    def statistics(self, rows: Array) -> tuple[Array, Array]:
-        mean = np.zeros(rows.shape[0], rows.dtype)
-        squares = np.zeros_like(mean)
-        for index, column in enumerate(rows.T, 1):
-            off = column - mean
-            mean = mean + off / np.float32(index)
-            squares = squares + off * (column - mean)
-        return mean, squares / np.float32(rows.shape[1])
-
-
-class FoldedInSingle(GoodLayer):
-    """y = a * x + b in inference, as a fused kernel has it."""
-
-    work = np.dtype(np.float32)
-
-    def forward(self, x: Array, training: bool) -> Array:
-        y = super().forward(x, training)
-        if self.uses_batch(training):
-            return y
-        scale = self._wide(self.gamma) * self.inverse_in_inference(self._wide(self.running_var))
-        shift = self._wide(self.beta) - self._wide(self.running_mean) * scale
-        return self.finish(self._rows(x) * scale[:, None] + shift[:, None], x.shape)
-
-
-class RawMomentsInSingle(GoodLayer):
-    """Unstable: E[x^2] - E[x]^2."""
-
-    work = np.dtype(np.float32)
-
-    def statistics(self, rows: Array) -> tuple[Array, Array]:
-        mean = rows.mean(axis=1)
-        return mean, np.maximum(np.square(rows).mean(axis=1) - np.square(mean), np.float32(0))
 
 
 def _not_good_enough(layer: type[GoodLayer], cases: tuple[Case, ...]) -> str:

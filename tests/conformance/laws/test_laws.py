@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.conformance.judging.test_mistakes import FoldedInSingle, TwoPassInSingle, WelfordInSingle
 from tests.support.judge_layers import adapter_of, failing, goldens, judge_all, lines
+from tests.support.single_precision import FoldedInSingle, TwoPassInSingle, WelfordInSingle
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.tensors import data_of

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.support.good_numpy import EVERYTHING
+from xdist.remote import Producer
 
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import select_cases
@@ -70,34 +73,52 @@ def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_th
 class Node:
     """Stands for a process of xdist."""
 
-    def __init__(self) -> None:
+    shutting_down = False
+
+    def __init__(self, name: str) -> None:
+        self.gateway = SimpleNamespace(id=name)
         self.given: list[int] = []
 
     def send_runtest_some(self, indices: list[int]) -> None:
         self.given += indices
 
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def scheduled(block_of: dict[str, str], *nodes: Node) -> BlockScheduling:
+    """The scheduler after every process has collected the items and has got its first blocks."""
+    options: dict[str, object] = {"tx": ["popen"] * len(nodes), "maxprocesses": None, "loadscopereorder": True}
+    config: Any = SimpleNamespace(option=SimpleNamespace(**options), getvalue=options.__getitem__)
+    scheduling = BlockScheduling(config, Producer("test", enabled=False), block_of)
+    for node in nodes:
+        scheduling.add_node(node)
+    for node in nodes:
+        scheduling.add_node_collection(node, [f"::test_case[{item}]" for item in block_of])
+    scheduling.schedule()
+    return scheduling
+
 
 def test_a_process_gets_the_blocks_of_its_number_and_then_others() -> None:
-    scheduling, nodes = BlockScheduling.__new__(BlockScheduling), (Node(), Node())
-    units = ["a#0", "a#1", "b#0", "b#1"]
-    scheduling.workqueue = OrderedDict((unit, {unit: False}) for unit in units)
-    scheduling.registered_collections = OrderedDict.fromkeys(nodes, units)
-    scheduling.assigned_work, scheduling._indices = {}, {}
-    for node in (nodes[1], nodes[0], nodes[1], nodes[1]):
-        scheduling._assign_work_unit(node)
-    assert [[units[index] for index in node.given] for node in nodes] == [["a#0"], ["a#1", "b#1", "b#0"]]
+    nodes, blocks = (Node("first"), Node("second")), ("a#0", "a#1", "b#0", "b#1")
+    block_of = [block for block in blocks for _ in range(3)]
+    scheduling = scheduled({f"item{index}": block for index, block in enumerate(block_of)}, *nodes)
+    for done in range(4):
+        scheduling.mark_test_complete(nodes[1], nodes[1].given[done])
+    given = [list(dict.fromkeys(block_of[index] for index in node.given)) for node in nodes]
+    assert given == [["a#0"], ["a#1", "b#1", "b#0"]]
 
 
-def test_what_a_process_has_done_is_not_counted_again() -> None:
-    scheduling, node = BlockScheduling.__new__(BlockScheduling), Node()
-    units = {"a#0": {"one": False, "two": True}, "b#0": {"three": False}}
-    scheduling.workqueue, scheduling.registered_collections = OrderedDict(units), {node: ["one", "two", "three"]}
-    scheduling.assigned_work, scheduling._indices = {}, {}
-    scheduling._assign_work_unit(node)
-    assert (node.given, set(scheduling.assigned_work[node])) == ([0], {"a#0"})
-    units["a#0"]["one"] = True
-    scheduling._assign_work_unit(node)
-    assert (node.given, set(scheduling.assigned_work[node])) == ([0, 2], {"b#0"})
+def test_what_a_lost_process_had_done_is_not_done_again() -> None:
+    lost, other = Node("lost"), Node("other")
+    block_of = ["a#0"] * 4 + ["b#1"] * 3 + ["c#0"]
+    scheduling = scheduled({f"item{index}": block for index, block in enumerate(block_of)}, lost, other)
+    assert (lost.given, other.given) == ([0, 1, 2, 3], [4, 5, 6])
+    scheduling.mark_test_complete(lost, 0)
+    scheduling.remove_node(lost)
+    scheduling.mark_test_complete(other, 4)
+    assert 0 not in other.given
+    assert {2, 3} <= set(other.given)
 
 
 def test_items_come_by_signature() -> None:

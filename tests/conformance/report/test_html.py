@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from tests.conformance.report.page import Element, Page
+from tests.support.html_page import Element, Page
 from tests.support.sample_declarations import TEXTBOOK, TORCH
 from tests.support.sample_results import case, item, quantity, realistic, results
 

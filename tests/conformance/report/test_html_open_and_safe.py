@@ -10,7 +10,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from tests.conformance.report.page import Page
+from tests.support.html_page import Page
 from tests.support.sample_results import HOSTILE, HOSTILE_NAME, item, realistic, results
 
 from bn_conformance.report.html import render

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conformance.vectors.given import change, results, write
+from tests.support.submissions import change, results, write
 
 from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.vectors import check

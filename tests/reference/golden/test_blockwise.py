@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -102,14 +103,24 @@ def test_a_block_is_of_whole_entries_and_one_at_least() -> None:
     assert tensor.rows(slice(6, 8), QUAD).shape == (3, 2)
 
 
-def test_under_another_convention_the_batch_is_shared() -> None:
+def test_under_another_convention_the_batch_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[Tensor] = []
+    blocks = Tensor.blocks
+
+    def counted(tensor: Tensor) -> Iterator[slice]:
+        passes.append(tensor)
+        return blocks(tensor)
+
+    monkeypatch.setattr(Tensor, "blocks", counted)
     x, dy, parameters = tensors("float32", 1.0)
     long = LongGolden(CONFIG, Convention(), Tensor(x, 1, 40), parameters)
     long.training(Tensor(dy, 1, 40))
+    assert passes
+    passes.clear()
     other, known = long.under(Convention(running_variance="biased")), Statistics.initial(3, Convention())
-    assert other._training is long._training
     biased, unbiased = (golden.update(known, STABLE)[0].variance for golden in (other, long))
     assert np.all(biased < unbiased)
+    assert passes == []
 
 
 def test_what_is_not_by_blocks_is_refused() -> None:
