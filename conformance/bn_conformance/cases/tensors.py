@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.cases.model import Batch, Between, Case, Parameters, Step, has_data
+from bn_conformance.cases.model import Backward, Batch, Between, Case, Parameters, Second, Step, has_data
+from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.steps import type_of
 from bn_conformance.cases.views import realise
+
+Vectors = tuple[Array | None, Array | None]
+"""gamma and beta."""
+
+SecondData = tuple[Array, Array | None, Array | None]
+"""What weighs the gradients of the second order: v_dx, and the vectors v_dgamma and v_dbeta."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,7 @@ class BatchData:
     beta: Array | None = None
     interrupt: Array | None = None
     mask: Array | None = None
-    second: tuple[Array, Array | None, Array | None] | None = None
-    """v_dx, and the vectors v_dgamma and v_dbeta."""
+    second: SecondData | None = None
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,6 @@ class CaseData:
     batches: tuple[BatchData, ...]
     gamma: Array | None
     beta: Array | None
-
-
-Vectors = tuple[Array | None, Array | None]
 
 
 def data_of(case: Case) -> CaseData:
@@ -76,26 +79,39 @@ def vectors_of(config: LayerConfig, parameters: Parameters | None) -> Vectors:
 
 def batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData:
     """The tensors of one step with data, in which the layer has these parameters."""
-    axis = min(config.channel_axis, len(batch.shape) - 1)
+    axis = _channel_axis(config, batch)
     x = batch.x.tensor(batch.shape, axis, batch.dtype or config.dtype)
-    dy = None if batch.dy is None else batch.dy.tensor(batch.dy_shape or batch.shape, axis, config.dtype)
+    dy = None if batch.dy is None else _dy(config, batch, batch.dy)
     interrupt = None if batch.interrupt is None else batch.interrupt.tensor(batch.shape, axis, config.dtype)
     if batch.view == "broadcast":
         x = np.ascontiguousarray(realise(x, "broadcast"))
-    if batch.dy_view == "broadcast" and dy is not None:
-        dy = np.ascontiguousarray(realise(dy, "broadcast"))
     mask = None if batch.mask is None else batch.mask.array(batch.shape, axis)
     if batch.mask is not None and mask is not None:
         x = batch.mask.hide(x, mask)
-    return BatchData(x, dy, *vectors, interrupt, mask, _second(config, batch, axis))
+    return BatchData(x, dy, *vectors, interrupt, mask, _second(config, batch, batch.second))
 
 
-def _second(config: LayerConfig, batch: Batch, axis: int) -> tuple[Array, Array | None, Array | None] | None:
-    if batch.second is None:
+def upstream_data(config: LayerConfig, batch: Batch, backward: Backward) -> tuple[Array, SecondData | None]:
+    """The tensors of an earlier backward of a step: its dy, and what weighs its gradients of the second order."""
+    return _dy(config, batch, backward.dy), _second(config, batch, backward.second)
+
+
+def _channel_axis(config: LayerConfig, batch: Batch) -> int:
+    """The axis of the channels, as far as x has it (bad input may have too few axes)."""
+    return min(config.channel_axis, len(batch.shape) - 1)
+
+
+def _dy(config: LayerConfig, batch: Batch, recipe: Recipe) -> Array:
+    dy = recipe.tensor(batch.dy_shape or batch.shape, _channel_axis(config, batch), config.dtype)
+    return np.ascontiguousarray(realise(dy, "broadcast")) if batch.dy_view == "broadcast" else dy
+
+
+def _second(config: LayerConfig, batch: Batch, second: Second | None) -> SecondData | None:
+    if second is None:
         return None
-    channels, dtype, given = config.num_channels, config.parameter_dtype, batch.second
+    channels, dtype = config.num_channels, config.parameter_dtype
     return (
-        given.v_dx.tensor(batch.shape, axis, config.dtype),
-        given.v_dgamma.vector(channels, dtype) if given.v_dgamma and config.gamma else None,
-        given.v_dbeta.vector(channels, dtype) if given.v_dbeta and config.beta else None,
+        second.v_dx.tensor(batch.shape, _channel_axis(config, batch), config.dtype),
+        second.v_dgamma.vector(channels, dtype) if second.v_dgamma and config.gamma else None,
+        second.v_dbeta.vector(channels, dtype) if second.v_dbeta and config.beta else None,
     )

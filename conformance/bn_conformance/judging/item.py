@@ -134,7 +134,6 @@ def _outcome(
     """Outcome, message, and the quantities judged."""
     if seen.error is not None:
         outcome, message = _of_error(case, seen)
-        seen = replace(seen, steps=[step for step in seen.steps if step.forward is not None])
         if outcome != outcomes.REFUSED or case.expects == "refusal" or not seen.steps:
             return outcome, message, ()
         # What it gave before it refused is judged all the same: a late refusal excuses nothing.

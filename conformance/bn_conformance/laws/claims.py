@@ -18,7 +18,7 @@ from bn_conformance.adapter import Array, Convention
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.comparison.array import shape_and_dtype_fault
 from bn_conformance.hosting.operations import Returned
-from bn_conformance.laws.trials import Ran
+from bn_conformance.laws.trials import Trial
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
 from bn_reference.bounds.batch import Bound
@@ -50,10 +50,10 @@ class Claim:
 class Outcome:
     """What a run gave, as rows and vectors, with the bounds that its data make."""
 
-    def __init__(self, ran: Ran, convention: Convention) -> None:
-        self.ran, self.setup = ran, ran.setup
+    def __init__(self, trial: Trial, convention: Convention) -> None:
+        self.trial, self.setup = trial, trial.setup
         self._convention = convention
-        self._formats = Formats.of(ran.setup.config, convention)
+        self._formats = Formats.of(trial.setup.config, convention)
 
     def got(self, name: str) -> Array:
         """One of y, dx, dgamma, dbeta, running_mean and running_var, as rows or a vector.
@@ -74,8 +74,8 @@ class Outcome:
 
     def _returned(self, name: str) -> Returned | None:
         if name.startswith("running"):
-            return self.ran.after[name == "running_var"]
-        found: Returned | None = getattr(self.ran, name)
+            return self.trial.after[name == "running_var"]
+        found: Returned | None = getattr(self.trial, name)
         return found
 
     def numbers(self, name: str) -> Quad:
@@ -109,9 +109,9 @@ class Outcome:
             NoNumbers: the running statistics are no vectors.
         """
         dy = None if self.setup.dy is None else self.dy
-        if not all(isinstance(part, np.ndarray) and part.ndim == 1 for part in self.ran.before):
+        if not all(isinstance(part, np.ndarray) and part.ndim == 1 for part in self.trial.before):
             raise NoNumbers("the running statistics are no vectors")
-        known = Statistics.known(*self.ran.before)
+        known = Statistics.known(*self.trial.before)
         if not self.setup.training:
             return self.golden.inference(known, dy)
         return self.golden.training(dy) | self.golden.update(known, STABLE)[1]

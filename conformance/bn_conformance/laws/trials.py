@@ -1,4 +1,4 @@
-"""Runs of a law: fresh layers on data that are related to one another, and what each gave."""
+"""Trials of a law: fresh layers on data that are related to one another, and what each gave."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def _exactly(values: Array, dtype: str, name: str) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Ran:
-    """What one setup gave; statistics are pairs (mean, variance)."""
+class Trial:
+    """What a fresh layer gave on one setup; statistics are pairs (mean, variance)."""
 
     setup: Setup
     y: Returned
@@ -122,15 +122,15 @@ def base_of(case: Case, data: CaseData) -> Setup:
     )
 
 
-def run(host: Host, setup: Setup, explicit_update: bool, built: list[int]) -> Ran:
-    """Run a setup on a fresh layer, whose number is appended to `built`.
+def run_trial(host: Host, setup: Setup, explicit_update: bool, standing: list[int]) -> Trial:
+    """Run a setup on a fresh layer, whose number is appended to `standing`.
 
     Raises:
         LayerError: the implementation raised.
         HostLost: its process is gone.
     """
     layer = host.reserve()
-    built.append(layer)
+    standing.append(layer)
     read = RunningStatisticsCall(layer)
     calls: list[Call[Any]] = [BuildCall(setup.config, layer)]
     if setup.gamma is not None or setup.beta is not None:
@@ -151,9 +151,9 @@ def run(host: Host, setup: Setup, explicit_update: bool, built: list[int]) -> Ra
     results = _made(host, [*calls, read])
     before, y, after = results[place - 1], results[place].y, results[-1]
     if setup.dy is None:
-        return Ran(setup, y, None, None, None, before, after)
+        return Trial(setup, y, None, None, None, before, after)
     back: BackwardResult = results[-2]
-    return Ran(setup, y, back.dx, back.dgamma, back.dbeta, before, after)
+    return Trial(setup, y, back.dx, back.dgamma, back.dbeta, before, after)
 
 
 def _made(host: Host, calls: list[Call[Any]]) -> list[Any]:

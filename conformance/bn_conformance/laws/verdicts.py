@@ -1,4 +1,4 @@
-"""Laws observed and judged: the runs of a case's laws, and a quantity for each claim."""
+"""Laws observed and judged: the trials of a case's laws, and a quantity for each claim."""
 
 from __future__ import annotations
 
@@ -12,44 +12,43 @@ from bn_conformance.comparison.array import judge
 from bn_conformance.hosting.host import Host
 from bn_conformance.laws.claims import NoNumbers, Outcome
 from bn_conformance.laws.statements import LAWS, Law
-from bn_conformance.laws.trials import Ran, base_of, run
+from bn_conformance.laws.trials import Trial, base_of, run_trial
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
 from bn_reference.golden.expected import Expected
 
 
 def observe_laws(
-    case: Case, data: CaseData, host: Host, explicit_update: bool, built: list[int]
-) -> dict[str, tuple[Ran, ...]]:
-    """The runs of every law of a case, by its name; numbers of the layers that were built are appended to `built`.
+    case: Case, data: CaseData, host: Host, explicit_update: bool, standing: list[int]
+) -> dict[str, tuple[Trial, ...]]:
+    """The trials of every law of a case, by its name; numbers of the layers that are built are appended to `standing`.
 
     Raises:
         LayerError: the implementation raised.
         HostLost: its process is gone.
     """
-    found = {}
+    trials = {}
     for name in case.laws:
         setups = LAWS[name].setups(base_of(case, data))
-        found[name] = tuple(run(host, setup, explicit_update, built) for setup in setups)
-    return found
+        trials[name] = tuple(run_trial(host, setup, explicit_update, standing) for setup in setups)
+    return trials
 
 
-def judge_laws(case: Case, convention: Convention, seen: Mapping[str, tuple[Ran, ...]]) -> Iterator[Quantity]:
+def judge_laws(case: Case, convention: Convention, trials: Mapping[str, tuple[Trial, ...]]) -> Iterator[Quantity]:
     """A quantity for each claim of each law."""
-    for name, ran in seen.items():
+    for name, trials_of_law in trials.items():
         law = LAWS[name]
         clauses = (law.clause, *(clause for clause in case.clauses if clause != law.clause))
         try:
-            yield from _claims(law, [Outcome(one, convention) for one in ran], clauses, case)
+            yield from _claims(law, [Outcome(trial, convention) for trial in trials_of_law], clauses, case)
         except NoNumbers as fault:
-            yield Quantity(
-                name=f"law.{name}", outcome=outcomes.WRONG, clauses=(*clauses, "DTYPE-1"), message=str(fault)
-            )
+            message, clauses = str(fault), (*clauses, "DTYPE-1")
+            yield Quantity(name=f"law.{name}", outcome=outcomes.WRONG, clauses=clauses, message=message)
 
 
-def _claims(law: Law, seen: list[Outcome], clauses: tuple[str, ...], case: Case) -> Iterator[Quantity]:
-    for claim in law.claims(seen):
+def _claims(law: Law, outcomes_of_trials: list[Outcome], clauses: tuple[str, ...], case: Case) -> Iterator[Quantity]:
+    for claim in law.claims(outcomes_of_trials):
         name = f"law.{law.name}.{claim.name}" if claim.name else f"law.{law.name}"
         expected = Expected(claim.values, claim.allowed)
-        found = judge(name, expected, claim.got, 0, clauses, nonfinite_alike=case.nonfinite_alike)
-        yield replace(found, ulp=None)  # the unit of a sum, or of a difference, says nothing
+        quantity = judge(name, expected, claim.got, 0, clauses, nonfinite_alike=case.nonfinite_alike)
+        yield replace(quantity, ulp=None)  # the unit of a sum, or of a difference, says nothing

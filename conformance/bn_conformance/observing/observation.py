@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,83 +10,94 @@ import numpy as np
 
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.operations import BackwardResult, ForwardResult, Returned, SecondResult
-from bn_conformance.laws.trials import Ran, Setup
+from bn_conformance.hosting.wire import NotAnArray
+from bn_conformance.laws.trials import Setup, Trial
 
 Pair = tuple[Returned, Returned]
+"""Running mean and running variance, as they were read."""
+
+NO_STATISTICS: Pair = (NotAnArray("None"), NotAnArray("None"))
+"""What stands for running statistics that were never read."""
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class StepObservation:
-    """What one step with data gave. Statistics are pairs (mean, variance)."""
+    """What a step with data gave, as far as it came.
 
-    before: Pair | None = None
-    forward: ForwardResult | None = None
+    Attributes:
+        before: running statistics before the step.
+        forward: what the forward gave.
+        after_forward: running statistics after the forward.
+        after_update: after the explicit update; None where the convention has none.
+        after_interrupt: after another layer trained; None where none did.
+        resumed: after what happens between the forward and the backward; None where nothing does.
+        backward: what the backward gave; None for a step without one.
+        second: what the double backward gave; None for a step without one.
+        after: running statistics when the step is over.
+    """
+
+    before: Pair
+    forward: ForwardResult
     after_forward: Pair | None = None
     after_update: Pair | None = None
     after_interrupt: Pair | None = None
     resumed: Pair | None = None
-    """After what happens between the forward and the backward, where anything does."""
     backward: BackwardResult | None = None
     second: SecondResult | None = None
     after: Pair | None = None
 
-    def take(self, *names: str) -> Callable[[Any], None]:
-        """What puts a result in these places."""
 
-        def taken(result: Any) -> None:
-            for name in names:
-                setattr(self, name, result)
-
-        return taken
-
-
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What a case gave: its steps with data up to the first error, and that error."""
+    """What a case gave.
 
-    steps: list[StepObservation] = field(default_factory=list)
+    Attributes:
+        steps: its steps with data, up to the first error.
+        initial: running statistics of the fresh layer; None where they were not read.
+        kept: whether running statistics that were set were read back, number by number.
+        changed: arrays that went in or came out and hold other bytes at the end, as `y of forward 1`.
+        disturbed: results that two layers give at the same time and not alone, as `dx of layer 0`.
+        laws: the trials of each law.
+        error: what the implementation raised; None where it raised nothing.
+        error_step: index (among all steps) of the step that raised; -1 for building the layer, and for no error.
+    """
+
+    steps: tuple[StepObservation, ...] = ()
     initial: Pair | None = None
     kept: bool = True
-    """Whether running statistics that were set were read back, number by number."""
-    changed: list[str] = field(default_factory=list)
-    """Arrays that went in or came out and hold other bytes at the end, as `y of forward 1`."""
-    disturbed: list[str] = field(default_factory=list)
-    """Results that two layers give at the same time and not alone, as `dx of layer 0`."""
-    laws: dict[str, tuple[Ran, ...]] = field(default_factory=dict)
-    """The runs of each law."""
+    changed: tuple[str, ...] = ()
+    disturbed: tuple[str, ...] = ()
+    laws: Mapping[str, tuple[Trial, ...]] = field(default_factory=dict)
     error: LayerError | None = None
     error_step: int = -1
-    """Index (among all steps) of the step that raised; -1 for building the layer."""
-
-    def begin(self, pair: Pair) -> None:
-        """Take the statistics of the fresh layer."""
-        self.initial = pair
 
 
-def same_returned(one: Returned | None, other: Returned | None) -> bool:
+def same_returned(first: Returned | None, second: Returned | None) -> bool:
     """Whether two results are the same bits of the same format and shape."""
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    return one == other if not isinstance(one, np.ndarray) and not isinstance(other, np.ndarray) else False
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two observations (or parts of them) hold the same bits and faults, so that they are judged alike."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()
+    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
         return False
-    if isinstance(one, np.ndarray):
-        return same_returned(one, other)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(part, other[name]) for name, part in one.items())
-    if isinstance(one, _IN_PARTS):
-        return all(map(same, vars(one).values(), vars(other).values()))
-    if isinstance(one, LayerError):
-        return str(one) == str(other)
-    return isinstance(one, Setup) or bool(one == other)  # what a run of a law is given follows from the case
+    return first == second
 
 
-_IN_PARTS = (StepObservation, ForwardResult, BackwardResult, SecondResult, Ran, Observation)
+def same(first: Any, second: Any) -> bool:
+    """Whether two observations (or parts of them) hold the same bits and faults, so that they are judged alike."""
+    if first is second:
+        return True
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, np.ndarray):
+        return same_returned(first, second)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(part, second[name]) for name, part in first.items())
+    if isinstance(first, _IN_PARTS):
+        return all(map(same, vars(first).values(), vars(second).values()))
+    if isinstance(first, LayerError):
+        return str(first) == str(second)
+    return isinstance(first, Setup) or bool(first == second)  # the setup of a trial follows from the case
+
+
+_IN_PARTS = (StepObservation, ForwardResult, BackwardResult, SecondResult, Trial, Observation)

@@ -102,13 +102,12 @@ def test_a_case_that_asks_for_more_than_bounds_is_not_explained_by_what_it_does_
 
 def test_near_is_half_as_far_as_the_reference_layer_or_within_the_mutants_own_scatter() -> None:
     reference = observed("", "fwd/nc/float32/random")
-    assert reference.steps[0].forward is not None
     y = reference.steps[0].forward.y
     assert isinstance(y, np.ndarray)
 
     def moved(by: float) -> Observation:
-        forward = replace(reference.steps[0].forward, y=y + np.float32(by))  # type: ignore[type-var]
-        return replace(reference, steps=[replace(reference.steps[0], forward=forward)])
+        forward = replace(reference.steps[0].forward, y=y + np.float32(by))
+        return replace(reference, steps=(replace(reference.steps[0], forward=forward),))
 
     worst = Quantity(name="step0.y", outcome="wrong", clauses=(), index=(0,) * y.ndim)
 
@@ -130,8 +129,8 @@ def test_a_small_wrong_gradient_is_not_explained_by_what_leaves_it_alone() -> No
 def test_arrays_that_changed_later_make_a_difference() -> None:
     reference = observed("", TWICE)
     assert same(reference, observed("", TWICE))
-    assert not same(reference, replace(reference, changed=["x of forward 1"]))
-    assert not same(reference, replace(reference, disturbed=["dx of layer 0"]))
+    assert not same(reference, replace(reference, changed=("x of forward 1",)))
+    assert not same(reference, replace(reference, disturbed=("dx of layer 0",)))
 
 
 def test_a_case_does_not_contradict_what_would_pass_the_next_time() -> None:

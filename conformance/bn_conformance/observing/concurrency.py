@@ -1,0 +1,70 @@
+"""Two layers that train at the same time give the bits that they give one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.tensors import CaseData
+from bn_conformance.hosting.host import Host
+from bn_conformance.hosting.operations import BuildCall, Call, ConcurrentlyCall, Returned, SetParametersCall
+from bn_conformance.observing.observation import same_returned
+
+Rounds = Sequence[Sequence[Returned | None]]
+"""y, dx, dgamma and dbeta of each round of a layer."""
+
+
+def disturbed_by_threads(case: Case, data: CaseData, host: Host, standing: list[int]) -> tuple[str, ...]:
+    """Results that differ when two layers train in threads at the same time, as `dx of layer 0`.
+
+    Args:
+        case: a case with one step, whose `interrupt` is the x of the other layer.
+        data: its tensors.
+        host: where.
+        standing: takes the numbers of the layers that are built.
+
+    Raises:
+        LayerError: the implementation raised.
+        HostLost: its process is gone.
+    """
+    batch = data.batches[0]
+    assert batch.interrupt is not None
+    assert batch.dy is not None
+    xs = batch.x, batch.interrupt
+    dys = batch.dy, batch.dy + batch.dy  # sums over equal ones could be mixed up and nobody would see it
+
+    def rounds_of(*members: int) -> Sequence[Rounds]:
+        layers = [_fresh_layer(case, data, host, standing) for _ in members]
+        own_xs, own_dys = [xs[i] for i in members], [dys[i] for i in members]
+        return host.ask(ConcurrentlyCall(layers, own_xs, own_dys, case.concurrent))
+
+    alone = [*rounds_of(0), *rounds_of(1)]
+    together = rounds_of(0, 1)
+    return tuple(
+        f"{name} of layer {layer}"
+        for layer, (rounds_alone, rounds_together) in enumerate(zip(alone, together, strict=True))
+        for place, name in enumerate(("y", "dx", "dgamma", "dbeta"))
+        if not all(
+            same_returned(first[place], second[place])
+            for first, second in zip(rounds_alone, rounds_together, strict=True)
+        )
+    )
+
+
+def _fresh_layer(case: Case, data: CaseData, host: Host, standing: list[int]) -> int:
+    """Build a layer with the parameters of the case.
+
+    Raises:
+        LayerError: the implementation raised.
+    """
+    layer = host.reserve()
+    standing.append(layer)
+    calls: list[Call[Any]] = [BuildCall(case.config, layer)]
+    gamma, beta = data.batches[0].gamma, data.batches[0].beta
+    if gamma is not None or beta is not None:
+        calls.append(SetParametersCall(layer, gamma, beta))
+    _, error = host.run(calls)
+    if error is not None:
+        raise error
+    return layer

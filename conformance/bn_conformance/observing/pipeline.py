@@ -1,0 +1,123 @@
+"""The pipeline: it sends the operations of a schedule to a host, those that do not wait for one another together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+from bn_conformance.hosting.host import Host, LayerError
+from bn_conformance.hosting.operations import OPERATIONS, Returned
+from bn_conformance.hosting.wire import NotAnArray
+from bn_conformance.observing.observation import NO_STATISTICS, Pair
+from bn_conformance.observing.schedule import InFormatOfStatistics, Operation, SavedState
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an operation gave, and the arguments that it was sent with."""
+
+    operation: Operation
+    arguments: Mapping[str, Any]
+    result: Any
+
+
+class Pipeline:
+    """Sends operations to a host and keeps what comes back.
+
+    Args:
+        host: where the operations run.
+        copies: whether results are copied as they come in, since the layer's arrays will be written over.
+
+    Attributes:
+        answers: what the operations gave, in order, up to the first that raised.
+        standing: the host's numbers of the layers that were built and not dropped.
+        failed_step: the step of the operation that raised; -1 where none did.
+    """
+
+    def __init__(self, host: Host, copies: bool) -> None:
+        self._host, self._copies = host, copies
+        self._numbers: dict[int, int] = {}
+        self._statistics: Pair = NO_STATISTICS
+        self._state: dict[str, Array] = {}
+        self.answers: list[Answer] = []
+        self.standing: list[int] = []
+        self.failed_step = -1
+
+    def send(self, operations: Iterable[Operation]) -> None:
+        """Send operations in order.
+
+        Raises:
+            LayerError: the implementation raised, or saved something that is no array.
+            HostLost: the process of the implementation is gone.
+        """
+        waiting: list[tuple[Operation, dict[str, Any]]] = []
+        for operation in operations:
+            if operation.waits:
+                self._exchange(waiting)
+                waiting = []
+            waiting.append((operation, self._arguments(operation)))
+        self._exchange(waiting)
+
+    def _arguments(self, operation: Operation) -> dict[str, Any]:
+        """The arguments of an operation, with the host's number of the layer and what stood for a value found."""
+        if operation.name == "build":
+            self._numbers[operation.layer] = self._host.reserve()
+        arguments = {name: self._value(value) for name, value in operation.arguments.items()}
+        return {"layer": self._numbers[operation.layer], **arguments}
+
+    def _value(self, argument: Any) -> Any:
+        """An argument, or what it stands for."""
+        if isinstance(argument, InFormatOfStatistics):
+            variance = self._statistics[1]
+            dtype = variance.dtype.name if isinstance(variance, np.ndarray) else "float32"
+            return argument.recipe.vector(argument.channels, dtype)
+        return self._state if isinstance(argument, SavedState) else argument
+
+    def _exchange(self, waiting: list[tuple[Operation, dict[str, Any]]]) -> None:
+        """Send what is waiting and take the results."""
+        if not waiting:
+            return
+        results, error = self._host.run([OPERATIONS[operation.name](**arguments) for operation, arguments in waiting])
+        for (operation, arguments), result in zip(waiting, results, strict=False):
+            self._take(operation, arguments, result)
+        if error is not None:
+            self.failed_step = waiting[len(results)][0].step
+            raise error
+
+    def _take(self, operation: Operation, arguments: Mapping[str, Any], result: Any) -> None:
+        layer = arguments["layer"]
+        if operation.name == "build":
+            self.standing.append(layer)
+        elif operation.name == "drop":
+            self.standing.remove(layer)
+        elif operation.name == "running_statistics":
+            self._statistics = result
+        elif operation.name == "state":
+            self.failed_step = operation.step
+            self._state = _arrays_of(result)
+            self.failed_step = -1
+        elif self._copies and operation.into:
+            result = replace(result, **{name: _copied(part) for name, part in vars(result).items()})
+        self.answers.append(Answer(operation, arguments, result))
+
+
+def _arrays_of(state: Mapping[str, Returned]) -> dict[str, Array]:
+    """A saved state.
+
+    Raises:
+        LayerError: some of it is no array.
+    """
+    arrays: dict[str, Array] = {}
+    for key, value in state.items():
+        if isinstance(value, NotAnArray):
+            raise LayerError("state", "TypeError", f"state()[{key!r}] is {value.description}; expected an array")
+        arrays[key] = value
+    return arrays
+
+
+def _copied(part: Any) -> Any:
+    return part.copy() if isinstance(part, np.ndarray) else part

@@ -1,0 +1,259 @@
+"""The schedule of a case: every operation that it asks of a host, in order, as plain values.
+
+A schedule is made before anything runs, from the case and its data alone. It knows no host and no result: layers have
+numbers of its own (0 for the first), and where an argument depends on what an earlier operation gave, the schedule
+says on what: `InFormatOfStatistics`, `SavedState`. `bn_conformance.observing.pipeline` sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from bn_conformance.adapter import Array
+from bn_conformance.cases.model import Backward, Batch, Case, Freeze, Reload, SetParameters, SetStatistics
+from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.steps import BETWEEN, STANDING, handlers
+from bn_conformance.cases.tensors import BatchData, CaseData, SecondData, batch_data, upstream_data, vectors_of
+
+NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class InFormatOfStatistics:
+    """A vector in the format of the running statistics that were read last, which is the layer's own choice."""
+
+    recipe: Recipe
+    channels: int
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """The state that was saved last."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a host.
+
+    Attributes:
+        name: the operation, as `Host` calls it.
+        layer: the layer's number in the schedule.
+        step: index in `Case.steps` of the step that it belongs to; -1 for those before the first step.
+        arguments: its arguments beside the layer: values, or what stands for a value that an earlier operation gives.
+        waits: whether it is sent only when everything before it has been answered.
+        position: index among the steps with data of the observation that takes the result; None for that of the case.
+        into: fields of that observation that take the result; none for a result that says nothing.
+        whose: said behind the names of the arrays that a `drop` finds changed.
+    """
+
+    name: str
+    layer: int
+    step: int
+    arguments: Mapping[str, Any]
+    waits: bool = False
+    position: int | None = None
+    into: tuple[str, ...] = ()
+    whose: str = ""
+
+
+def schedule_of(case: Case, data: CaseData, explicit_update: bool) -> tuple[Operation, ...]:
+    """Every operation of the steps of a case, from building the layer on.
+
+    The layers that are left are dropped at the end, but where a case goes on after its steps: with layers in threads,
+    or with laws.
+
+    Args:
+        case: the case.
+        data: its tensors.
+        explicit_update: whether the convention says that statistics move by an explicit update.
+    """
+    planner = _Planner(case, data, explicit_update)
+    planner.begin()
+    for index, step in enumerate(case.steps):
+        planner.step = index
+        _STANDING[type(step)](planner, step)
+    if not case.concurrent and not case.laws:
+        planner.drop_layers()
+    return tuple(planner.operations)
+
+
+class _Planner:
+    """Adds the operations of one step after the other."""
+
+    def __init__(self, case: Case, data: CaseData, explicit_update: bool) -> None:
+        self.case, self.data, self.explicit_update = case, data, explicit_update
+        self.operations: list[Operation] = []
+        self.step = -1
+        self.position = -1
+        self.layer = 0
+        self.layers: list[int] = []
+        """Layers that were built and not dropped."""
+        self.built = 0
+        self.forward: Batch
+        """The step with data that a backward belongs to."""
+
+    def plan(
+        self,
+        name: str,
+        layer: int,
+        *into: str,
+        arguments: Mapping[str, Any] = NO_ARGUMENTS,
+        waits: bool = False,
+        position: int | None = None,
+        whose: str = "",
+    ) -> None:
+        """Add an operation; see `Operation`."""
+        self.operations.append(Operation(name, layer, self.step, arguments, waits, position, into, whose))
+
+    def begin(self) -> None:
+        """Build the layer of the case."""
+        view = self.case.parameters.view if self.case.parameters else "contiguous"
+        self.layer = self.build()
+        self.set_vectors(self.layer, self.data.gamma, self.data.beta, view)
+        self.plan("running_statistics", self.layer, "initial")
+
+    def build(self, waits: bool = False) -> int:
+        """Build another layer; its number."""
+        layer = self.built
+        self.built += 1
+        self.layers.append(layer)
+        self.plan("build", layer, arguments={"config": self.case.config}, waits=waits)
+        return layer
+
+    def drop_layers(self) -> None:
+        """Drop every layer that is left."""
+        for layer in self.layers:
+            self.plan("drop", layer, "changed")
+
+    def overwrite(self, layer: int, *but: str, waits: bool = False) -> None:
+        """Let the caller write over its arrays, where the case says so; those named `but` are left alone."""
+        if self.case.overwrites:
+            self.plan("overwrite", layer, arguments={"but": but}, waits=waits)
+
+    def set_vectors(self, layer: int, gamma: Array | None, beta: Array | None, view: str) -> None:
+        """Set those of gamma and beta that there are."""
+        if gamma is not None or beta is not None:
+            self.plan("set_parameters", layer, arguments={"gamma": gamma, "beta": beta, "view": view})
+            self.overwrite(layer)
+
+    def set_parameters(self, step: SetParameters) -> None:
+        """Set gamma and beta."""
+        self.set_vectors(self.layer, *vectors_of(self.case.config, step), step.view)
+
+    def set_statistics(self, step: SetStatistics) -> None:
+        """Set the running statistics, and read them back."""
+        channels = self.case.config.num_channels
+        mean, variance = (InFormatOfStatistics(recipe, channels) for recipe in (step.mean, step.variance))
+        arguments = {"mean": mean, "variance": variance, "view": step.view}
+        self.plan("set_running_statistics", self.layer, arguments=arguments, waits=True)
+        self.overwrite(self.layer)
+        self.plan("running_statistics", self.layer, "kept")
+
+    def freeze(self, step: Freeze) -> None:
+        """Freeze the layer."""
+        self.plan("freeze", self.layer)
+
+    def reload(self, step: Reload) -> None:
+        """Save, build another layer, load the state into it, and go on with that."""
+        saved = self.layer
+        self.plan("state", saved)
+        self.layer = self.build(waits=True)
+        also = None if step.also is None else batch_data(self.case.config, step.also, (None, None)).x
+        training = step.also is not None and step.also.training
+        if also is not None:
+            self.use(self.layer, also, training)
+        self.plan("load_state", self.layer, arguments={"state": SavedState()})
+        self.overwrite(self.layer)
+        if also is not None:
+            self.use(saved, also, training)
+        self.plan("running_statistics", self.layer)
+
+    def reload_in_place(self, step: Reload) -> None:
+        """Save, and load the state into the same layer."""
+        self.plan("state", self.layer)
+        self.plan("load_state", self.layer, arguments={"state": SavedState()}, waits=True)
+
+    def use(self, layer: int, x: Array, training: bool) -> None:
+        """A forward whose numbers nobody judges."""
+        self.plan("forward", layer, arguments={"x": x, "view": "contiguous", "training": training})
+        if training and self.explicit_update:
+            self.plan("update_statistics", layer)
+
+    def batch(self, step: Batch) -> None:
+        """A step with data: forward, update, what happens in between, and backward."""
+        self.position += 1
+        data = self.data.batches[self.position]
+        arguments = {"x": data.x, "view": step.view, "training": step.training, "mask": data.mask}
+        self.plan("forward", self.layer, "forward", arguments=arguments, position=self.position)
+        self.read("after_forward")
+        if step.training and self.explicit_update:
+            self.plan("update_statistics", self.layer)
+            self.read("after_update")
+        if data.interrupt is not None:
+            self.interrupt(data, data.interrupt)
+            self.read("after_interrupt")
+        self.overwrite(self.layer, "x of forward", waits=True)
+        self.forward = step
+        for change in step.between:
+            _BETWEEN[type(change)](self, change)
+        if step.between:
+            self.read("resumed")
+        if data.dy is not None:
+            self.backward(data.dy, data.second, self.position)
+            self.read()
+
+    def read(self, *moments: str) -> None:
+        """Read the running statistics of the step with data, at a moment of it."""
+        self.plan("running_statistics", self.layer, *moments, "after", position=self.position)
+
+    def interrupt(self, data: BatchData, x: Array) -> None:
+        """Another layer, with the parameters in reverse so that they are its own, takes a training step and goes."""
+        other = self.build()
+        gamma, beta = (None if vector is None else vector[::-1].copy() for vector in (data.gamma, data.beta))
+        self.set_vectors(other, gamma, beta, "contiguous")
+        self.use(other, x, True)
+        self.plan("drop", other, "changed", whose=" of another layer")
+        self.layers.remove(other)
+
+    def earlier_backward(self, step: Backward) -> None:
+        """A backward before the step's own, which nobody judges."""
+        self.backward(*upstream_data(self.case.config, self.forward, step), position=None)
+
+    def backward(self, dy: Array, second: SecondData | None, position: int | None) -> None:
+        """A backward, and one of the second order where something weighs it; without a position none is judged."""
+        step, judged = self.forward, position is not None
+        view = step.dy_view or ("readonly" if step.view == "broadcast" else step.view)
+        arguments = {"dy": dy, "view": view}
+        self.plan("backward", self.layer, *["backward"] * judged, arguments=arguments, position=position)
+        self.overwrite(self.layer, *["x of forward"] * (second is not None), waits=True)
+        if second is not None:
+            weighted = {"dy": dy, **dict(zip(("v_dx", "v_dgamma", "v_dbeta"), second, strict=True))}
+            self.plan("double_backward", self.layer, *["second"] * judged, arguments=weighted, position=position)
+            self.overwrite(self.layer, waits=True)
+
+
+Plan = Callable[[_Planner, Any], None]
+
+_STANDING: Mapping[type[Any], Plan] = handlers(
+    STANDING,
+    {
+        Batch: _Planner.batch,
+        SetStatistics: _Planner.set_statistics,
+        SetParameters: _Planner.set_parameters,
+        Reload: _Planner.reload,
+        Freeze: _Planner.freeze,
+    },
+)
+_BETWEEN: Mapping[type[Any], Plan] = handlers(
+    BETWEEN,
+    {
+        SetStatistics: _Planner.set_statistics,
+        SetParameters: _Planner.set_parameters,
+        Reload: _Planner.reload_in_place,
+        Freeze: _Planner.freeze,
+        Backward: _Planner.earlier_backward,
+    },
+)
