@@ -12,13 +12,13 @@ from bn_conformance.commands.wrappers import target_of
 from bn_conformance.implementations.registry import Implementation, described_once
 from bn_conformance.matrix.recorder import FAILS, default_path
 from bn_conformance.results.file import read
-from bn_conformance.targets.naming import TargetError, kind_of
+from bn_conformance.targets.naming import TargetError, wrapper_and_code
 
 
 def check(target: str, kind: str, convention: tuple[str, ...], **options: Any) -> int:
     """Judge one implementation and explain what fails; code of a kind is told what else it matches."""
     target = target_of(target, kind, convention)
-    if kind_of(target) is None:
+    if wrapper_and_code(target) is None:
         return run(implementations=(target,), **options)
     return check_kind(target, **options)
 

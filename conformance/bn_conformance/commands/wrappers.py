@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from bn_conformance.targets.naming import TargetError, kind_of
-from bn_conformance.targets.wrappers import spelled
+from bn_conformance.targets.naming import TargetError, wrapper_and_code
+from bn_conformance.targets.wrappers import wrapped_target
 
 
 def target_of(target: str, kind: str, convention: Sequence[str]) -> str:
@@ -16,7 +16,7 @@ def target_of(target: str, kind: str, convention: Sequence[str]) -> str:
     Raises:
         UsageError: there is no such kind, or a choice is not declarable or has nothing to belong to.
     """
-    found = kind_of(target)
+    found = wrapper_and_code(target)
     if not kind and found is None:
         if convention:
             raise click.UsageError("--convention needs --as KIND; an adapter declares its convention itself")
@@ -24,6 +24,6 @@ def target_of(target: str, kind: str, convention: Sequence[str]) -> str:
     if kind and found is not None:
         raise click.UsageError(f"{target} names its kind already; leave out --as")
     try:
-        return spelled(*((kind, target) if found is None else found), convention)
+        return wrapped_target(*((kind, target) if found is None else found), convention)
     except TargetError as error:
         raise click.UsageError(str(error)) from None

@@ -26,7 +26,7 @@ from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.probe.probing import probe
 from bn_conformance.results.outcomes import Threshold, Verdict
 from bn_conformance.results.records import Item
-from bn_conformance.targets.wrappers import shown_value
+from bn_conformance.targets.choices import text_of
 from bn_reference.specification.clauses import clauses
 
 MOST_FAILING, MOST_PASSING = 120, 60
@@ -50,7 +50,7 @@ class Advice:
     @property
     def spelled(self) -> list[str]:
         """The choices as `NAME=VALUE`."""
-        return [f"{name}={shown_value(value)}" for name, value in self.choices.items()]
+        return [f"{name}={text_of(value)}" for name, value in self.choices.items()]
 
     def sentence(self) -> str:
         """What is advised, in a sentence that a `--convention` option can follow from."""
@@ -128,7 +128,7 @@ class Advisor:
             convention = replace(self._implementation.convention, **choices)
         except ValueError:
             return set()
-        spelled = "".join(f"+{name}={shown_value(value)}" for name, value in choices.items())
+        spelled = "".join(f"+{name}={text_of(value)}" for name, value in choices.items())
         target = _without(self._implementation.target, choices) + spelled
         process, passed = Process(self._implementation.variables()), set()
         try:

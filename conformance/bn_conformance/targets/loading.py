@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from bn_conformance.adapter import Adapter
-from bn_conformance.targets.naming import TargetError, kind_of, split
-from bn_conformance.targets.wrappers import adapter_of
+from bn_conformance.targets.naming import TargetError, module_and_class, wrapper_and_code
+from bn_conformance.targets.wrappers import wrapped_adapter
 
 
 def load_adapter(target: str) -> type[Adapter]:
@@ -20,9 +20,9 @@ def load_adapter(target: str) -> type[Adapter]:
     Raises:
         TargetError: there is no such file, module or class, it cannot be imported, or it is no adapter.
     """
-    if kind_of(target) is not None:
-        return adapter_of(target)
-    module_name, attribute = split(target)
+    if wrapper_and_code(target) is not None:
+        return wrapped_adapter(target)
+    module_name, attribute = module_and_class(target)
     module = module_of(module_name)
     if not attribute:
         attribute = _only_adapter(module, target)

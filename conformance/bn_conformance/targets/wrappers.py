@@ -1,8 +1,9 @@
-"""Kinds of code that are judged without an adapter: `torch-module=my_layers.py:MyBatchNorm`.
+"""Wrappers judge code that has no adapter: `torch-module=my_layers.py:MyBatchNorm`.
 
-What follows the equals sign is the user's code; changes of the kind's convention may follow it, each after a plus sign:
-`torch-module=my_layers.py:MyBatchNorm+running_variance=biased+momentum_weighs=old`. A kind is registered by an entry
-point; whoever registers it makes an adapter of the code. Kinds know frameworks, and nothing here does.
+A wrapper makes an adapter of a user's code. The code stands after the equals sign. Choices of the convention may
+follow, each after a plus sign: `torch-module=my_layers.py:MyBatchNorm+running_variance=biased+momentum_weighs=old`.
+
+Distributions register wrappers as entry points. Wrappers know frameworks; this module knows none.
 """
 
 from __future__ import annotations
@@ -10,32 +11,32 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
+from importlib.metadata import EntryPoint, entry_points
 
-from bn_conformance.adapter import Adapter, Convention
-from bn_conformance.targets.naming import TargetError, kind_of
-from bn_reference.specification.convention import CHOICES
+from bn_conformance.adapter import Adapter
+from bn_conformance.targets.choices import values_of, with_values
+from bn_conformance.targets.naming import TargetError, wrapper_and_code
 
-GROUP = "bnconform.kinds"
-"""The entry point group in which distributions register kinds, by name; a name has a hyphen."""
+GROUP = "bnconform.wrappers"
+"""The entry point group in which distributions register wrappers, by name; a name has a hyphen."""
 
-_CHANGE = re.compile(r"\+([A-Za-z_]+=[^+=]*)$")
+_LAST_CHOICE = re.compile(r"\+([A-Za-z_]+=[^+=]*)$")
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of code that can be judged as it is.
+class Wrapper:
+    """Makes adapters of code of one kind.
 
     Attributes:
         expects: what such code is, in a few words.
-        adapter: makes an adapter class of the code, given as `file.py:Class` or `module:Class`. Runs in a worker
-            process, may import and run the code, and raises `TargetError` in one line where that is not of its kind.
+        adapter: makes an adapter class of the code, given as `file.py:Class` or `module:Class`. It runs in a worker
+            process, may import and run the code, and raises a `TargetError` of one line where the code is of another
+            kind.
         requires: import names that must be importable.
         install: the command that installs them.
-        environment: what must be set before the code is imported.
+        environment: gives the environment variables that must be set before the code is imported.
     """
 
     expects: str
@@ -46,135 +47,79 @@ class Kind:
 
 
 @cache
-def kinds() -> dict[str, str]:
-    """The registered kinds: name to what registers it."""
-    return {point.name: point.value for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+def registered_wrappers() -> Mapping[str, EntryPoint]:
+    """The entry point of each registered wrapper, by name."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    return dict(sorted(points.items()))
 
 
-def kind_named(name: str) -> Kind:
-    """A kind.
+def wrapper_named(name: str) -> Wrapper:
+    """A registered wrapper.
 
     Raises:
-        TargetError: there is none of this name, or what it needs is not installed.
+        TargetError: there is none of this name, or a framework that it needs is not installed.
     """
-    if name not in kinds():
-        raise TargetError(f"there is no kind {name!r}; there are {', '.join(kinds())}")
-    (point,) = entry_points(group=GROUP, name=name)
-    kind: Kind = point.load()
-    missing = [module for module in kind.requires if importlib.util.find_spec(module) is None]
+    _check_registered(name)
+    wrapper: Wrapper = registered_wrappers()[name].load()
+    missing = [module for module in wrapper.requires if importlib.util.find_spec(module) is None]
     if missing:
-        raise TargetError(f"{name} needs {' and '.join(missing)}, which is not installed; run: {kind.install}")
-    return kind
+        raise TargetError(f"{name} needs {' and '.join(missing)}, which is not installed; run: {wrapper.install}")
+    return wrapper
 
 
-def spelled(kind: str, code: str, changes: Iterable[str] = ()) -> str:
-    """The target of code that is of a kind, with changes `NAME=VALUE` of the kind's convention.
+def wrapped_target(wrapper: str, code: str, choices: Iterable[str] = ()) -> str:
+    """The target of code under a wrapper, with choices `NAME=VALUE` of the convention.
 
     Raises:
-        TargetError: there is no such kind, the code names a kind itself, or a change is not declarable.
+        TargetError: there is no such wrapper, the code names one itself, or a choice is not declarable.
     """
-    if kind_of(code) is not None:
+    if wrapper_and_code(code) is not None:
         raise TargetError(f"{code} names its kind already; leave out --as")
-    if kind not in kinds():
-        raise TargetError(f"there is no kind {kind!r}; there are {', '.join(kinds())}")
-    chosen = list(changes)
-    _parsed(chosen)
-    return "+".join([f"{kind}={code}", *chosen])
+    _check_registered(wrapper)
+    chosen = list(choices)
+    values_of(chosen)
+    return "+".join([f"{wrapper}={code}", *chosen])
 
 
 def environment_of(target: str) -> Mapping[str, str]:
-    """What must be set before a target is imported; nothing for an adapter, which says so itself later.
+    """The environment variables that must be set before a wrapped target is imported; none for other targets.
 
     Raises:
-        TargetError: the target is of a kind that there is not, or that cannot run here.
+        TargetError: there is no such wrapper, or it cannot run here.
     """
-    found = kind_of(target)
-    return {} if found is None else kind_named(found[0]).environment()
+    parts = wrapper_and_code(target)
+    return {} if parts is None else wrapper_named(parts[0]).environment()
 
 
-def adapter_of(target: str) -> type[Adapter]:
-    """The adapter class of a target `KIND=CODE`, with its changes made to the kind's convention.
+def wrapped_adapter(target: str) -> type[Adapter]:
+    """The adapter class of a target `KIND=CODE`, with the target's choices in its convention.
 
     Raises:
-        TargetError: there is no such kind, the code is not of it, or a change is not declarable.
+        TargetError: it is no such target, there is no such wrapper, the code is of another kind, or a choice is not
+            declarable.
     """
-    found = kind_of(target)
-    assert found is not None
-    name, code = found
-    kind = kind_named(name)
-    changes: list[str] = []
-    while change := _CHANGE.search(code):
-        changes.insert(0, change[1])
-        code = code[: change.start()]
+    parts = wrapper_and_code(target)
+    if parts is None:
+        raise TargetError(f"{target} names no wrapper; write KIND=CODE")
+    wrapper = wrapper_named(parts[0])
+    code, choices = _code_and_choices(parts[1])
     if not code:
-        raise TargetError(f"{target} names no code; give {name}=path/to/file.py:NAME, where NAME is {kind.expects}")
-    values = _parsed(changes)
-    adapter = kind.adapter(code)
-    return type(adapter.__name__, (adapter,), {"convention": changed(adapter.convention, values)})
+        raise TargetError(
+            f"{target} names no code; give {parts[0]}=path/to/file.py:NAME, where NAME is {wrapper.expects}"
+        )
+    values = values_of(choices)
+    adapter = wrapper.adapter(code)
+    return type(adapter.__name__, (adapter,), {"convention": with_values(adapter.convention, values)})
 
 
-def _parsed(changes: Iterable[str]) -> dict[str, Any]:
-    """Fields of the convention and their values.
-
-    Raises:
-        TargetError: there is no such field, or the value is not one that it may have.
-    """
-    known = [entry.name for entry in fields(Convention)]
-    values: dict[str, Any] = {}
-    for change in changes:
-        name, equals, text = change.partition("=")
-        if not equals:
-            raise TargetError(f"{change!r} is no choice of a convention; write NAME=VALUE, as running_variance=biased")
-        if name not in known:
-            raise TargetError(f"a convention has no field {name!r}; it has {', '.join(known)}")
-        if name in values:
-            raise TargetError(f"{name} is given twice; give it once")
-        values[name] = _value(name, text)
-    return values
+def _code_and_choices(text: str) -> tuple[str, list[str]]:
+    choices: list[str] = []
+    while match := _LAST_CHOICE.search(text):
+        choices.insert(0, match[1])
+        text = text[: match.start()]
+    return text, choices
 
 
-def _value(name: str, text: str) -> Any:
-    """The value that a text means for a field.
-
-    Raises:
-        TargetError: it is not declarable.
-    """
-    if name in CHOICES:
-        for allowed in CHOICES[name]:
-            if text.lower() in _spellings(allowed):
-                return allowed
-        shown = ", ".join(shown_value(allowed) for allowed in CHOICES[name])
-        raise TargetError(f"{name} is {text!r}; declarable are {shown}")
-    if text.lower() == "none":
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        raise TargetError(f"{name} is {text!r}; declarable is a number, or none where there is no default") from None
-    changed(Convention(), {name: value})
-    return value
-
-
-def _spellings(value: Any) -> set[str]:
-    if isinstance(value, bool):
-        return {"true", "yes"} if value else {"false", "no"}
-    return {f"{value:g}", str(value)} if isinstance(value, float) else {str(value)}
-
-
-def shown_value(value: Any) -> str:
-    """A value of a convention as it is written after NAME=."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
-
-
-def changed(convention: Convention, values: Mapping[str, Any]) -> Convention:
-    """A convention with other values.
-
-    Raises:
-        TargetError: they are not declarable together.
-    """
-    try:
-        return replace(convention, **values)
-    except ValueError as error:
-        raise TargetError(str(error)) from None
+def _check_registered(name: str) -> None:
+    if name not in registered_wrappers():
+        raise TargetError(f"there is no kind {name!r}; there are {', '.join(registered_wrappers())}")

@@ -14,8 +14,8 @@ from bn_conformance.probe.advice import Advisor
 from bn_conformance.results.file import read
 from bn_conformance.results.outcomes import Verdict
 from bn_conformance.results.records import Item
-from bn_conformance.targets.naming import TargetError, is_target, kind_of
-from bn_conformance.targets.wrappers import spelled
+from bn_conformance.targets.naming import TargetError, is_target, wrapper_and_code
+from bn_conformance.targets.wrappers import wrapped_target
 
 FUNCTIONS = """
 import numpy as np
@@ -95,12 +95,12 @@ def bnconform(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_kind_is_recognised_and_nothing_else_is(text: str, kind: tuple[str, str] | None) -> None:
-    assert kind_of(text) == kind
+    assert wrapper_and_code(text) == kind
     assert is_target(text) == (kind is not None or text.endswith("layers.py:C"))
 
 
 def test_changes_become_part_of_the_target_and_of_the_convention(folder: Path) -> None:
-    target = spelled("numpy-functions", "right.py", ["running_variance=unbiased", "default_eps=1e-3"])
+    target = wrapped_target("numpy-functions", "right.py", ["running_variance=unbiased", "default_eps=1e-3"])
     assert target == "numpy-functions=right.py+running_variance=unbiased+default_eps=1e-3"
     (found,) = find([target])
     assert (found.convention.running_variance, found.convention.default_eps) == ("unbiased", 1e-3)
@@ -182,7 +182,7 @@ def test_a_mistake_gives_2_and_a_line(folder: Path, arguments: tuple[str, ...]) 
 
 def test_spelling_refuses_what_is_spelled_already() -> None:
     with pytest.raises(TargetError, match="names its kind already"):
-        spelled("torch-module", "torch-module=a.py:B")
+        wrapped_target("torch-module", "torch-module=a.py:B")
 
 
 def test_probe_and_diff_take_code_too(folder: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from bn_adapters.kinds.code import (
+from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
+from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
+from bn_adapters.wrappers.code import (
     CHANNELS,
     Constructor,
     class_of,
@@ -14,11 +16,9 @@ from bn_adapters.kinds.code import (
     one_line,
     trial,
 )
-from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
-from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
 from bn_conformance.adapter import CUMULATIVE, Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
-from bn_conformance.targets.wrappers import Kind
+from bn_conformance.targets.wrappers import Wrapper
 
 ARGUMENTS = (
     "a torch-module is built from the number of channels and, where it has them, eps, momentum, affine, device "
@@ -248,7 +248,7 @@ def _words(recipe: Recipe, defaults: dict[str, float | None]) -> str:
     return ", ".join(parts)
 
 
-KIND = Kind(
+WRAPPER = Wrapper(
     expects="a torch.nn.Module class",
     adapter=adapter,
     requires=TorchAdapter.requires,

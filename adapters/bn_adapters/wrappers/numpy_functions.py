@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.kinds.code import CHANNELS, one_line, stem, trial
+from bn_adapters.wrappers.code import CHANNELS, one_line, stem, trial
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -26,7 +26,7 @@ from bn_conformance.adapter import (
 )
 from bn_conformance.targets.loading import module_of
 from bn_conformance.targets.naming import TargetError
-from bn_conformance.targets.wrappers import Kind
+from bn_conformance.targets.wrappers import Wrapper
 
 FORWARD, BACKWARD = "batchnorm_forward", "batchnorm_backward"
 CONVENTION = Convention(
@@ -241,7 +241,7 @@ def _without_default(forward: Forward) -> list[str]:
     return found
 
 
-KIND = Kind(
+WRAPPER = Wrapper(
     expects=f"left out ({FORWARD} and {BACKWARD}) or FORWARD+BACKWARD",
     adapter=adapter,
     requires=(),

@@ -13,7 +13,7 @@ import numpy as np
 
 from bn_conformance.adapter import Array, Convention, LayerConfig
 from bn_conformance.targets.loading import module_of
-from bn_conformance.targets.naming import TargetError, split
+from bn_conformance.targets.naming import TargetError, module_and_class
 
 CHANNELS = 3
 """Channels of the data that code is tried with."""
@@ -39,7 +39,7 @@ def class_of(code: str, is_one: Callable[[Any], bool], expected: str) -> tuple[t
     Raises:
         TargetError: there is no such class, it is not what is expected, or several are.
     """
-    place, attribute = split(code)
+    place, attribute = module_and_class(code)
     module = module_of(place)
     own = [name for name, value in vars(module).items() if _defined_in(value, module) and is_one(value)]
     if not attribute:

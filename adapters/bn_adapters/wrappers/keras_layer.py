@@ -20,10 +20,10 @@ import numpy as np
 
 from bn_adapters.keras_backends import load_keras
 from bn_adapters.keras_layers import ENVIRONMENTS, KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
-from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
+from bn_adapters.wrappers.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
-from bn_conformance.targets.wrappers import Kind
+from bn_conformance.targets.wrappers import Wrapper
 
 ARGUMENTS = (
     "a keras-layer is built from no arguments and, where it has them, axis, epsilon, momentum, center, scale and dtype"
@@ -194,9 +194,9 @@ def _refusal(base: type[KerasAdapter], takes: Constructor, rank: int, axis: int)
     return f"y has shape {wrong[0]} for x of {x.shape}" if wrong else None
 
 
-def _kind(backend: str) -> Kind:
+def _wrapper(backend: str) -> Wrapper:
     make: Callable[[str], type[KerasAdapter]] = partial(adapter, backend=backend)
-    return Kind(
+    return Wrapper(
         expects="a keras.layers.Layer class",
         adapter=make,
         requires=("keras",),
@@ -205,5 +205,5 @@ def _kind(backend: str) -> Kind:
     )
 
 
-KIND = _kind("")
-ON_TENSORFLOW, ON_JAX, ON_TORCH = _kind("tensorflow"), _kind("jax"), _kind("torch")
+WRAPPER = _wrapper("")
+ON_TENSORFLOW, ON_JAX, ON_TORCH = _wrapper("tensorflow"), _wrapper("jax"), _wrapper("torch")

@@ -14,10 +14,10 @@ from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_modules import FlaxNnx
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
-from bn_adapters.kinds.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
+from bn_adapters.wrappers.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
-from bn_conformance.targets.wrappers import Kind
+from bn_conformance.targets.wrappers import Wrapper
 
 ARGUMENTS = (
     "a flax-module is built from (nnx only) the number of channels and rngs and, where it has them, axis, epsilon, "
@@ -152,7 +152,7 @@ def _refusal(layer: Any, make: Any, argument: str, rank: int, axis: int) -> str 
     return f"y or a statistic has shape {wrong[0]} for x of {x.shape}" if wrong else None
 
 
-KIND = Kind(
+WRAPPER = Wrapper(
     expects="a flax.nnx.Module or flax.linen.Module class",
     adapter=adapter,
     requires=("jax", "flax"),
