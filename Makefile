@@ -3,7 +3,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
-EXTRAS ?= frameworks,dev
+EXTRAS ?= frameworks,dev,docs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ SHORT := --implementation textbook.numpy --implementation torch.nn --case 'fwd/*
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install matrix test lint format types unit power short wheel bench clean distclean
+.PHONY: help install matrix test lint format types unit power short wheel docs bench clean distclean
 
 # Without bytecode every import of a framework is compiled anew, in every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,7 +35,7 @@ matrix: $(STAMP) ## run every default implementation and write the HTML report
 	@echo "Results: $(CURDIR)/reports/matrix.jsonl"
 	@echo "Report:  $(CURDIR)/reports/matrix.html"
 
-test: lint types unit power short wheel ## lint, types, tests, detection power, a short matrix, the built wheel
+test: lint types unit power short wheel docs ## lint, types, tests, detection power, a short matrix, the built wheel, the site
 	@echo "make test: all green"
 
 lint: $(STAMP) ## ruff (lint and format) and import-linter
@@ -66,6 +66,10 @@ short: $(STAMP) ## a narrow matrix from run to report
 
 wheel: $(STAMP) ## build wheel and sdist into dist/, and use the wheel in an environment of its own outside the checkout
 	$(PY) .ci/check_wheel.py
+
+docs: $(STAMP) ## build the documentation site into build/docs; a warning is an error
+	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -b html -c docs -d build/doctrees . build/docs
+	@echo "site built: $(CURDIR)/build/docs/index.html"
 
 bench: $(STAMP) ## measure speed and size
 	$(PY) tests/bench.py

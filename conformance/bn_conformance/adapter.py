@@ -177,7 +177,7 @@ class Layer(ABC):
 class Adapter(ABC):
     """One implementation of batch normalisation.
 
-    Class attributes:
+    Attributes:
         name: as it is called in reports, for example `torch.nn` or `keras[jax]`.
         convention: the choices that the implementation makes.
         capabilities: what it can do.
