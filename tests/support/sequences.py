@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from bn_conformance.cases.model import Case
-from bn_conformance.catalogue.build import Layout, make
+from typing import Any
+
+from bn_conformance.cases.model import Case, Step
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import Place
 
 
-def sequence(layout: Layout, formats: tuple[str, str], *steps: object, **more: object) -> Case:
-    return make("STATE", layout, formats, "sequence", "a sequence", ("STATE-1",), steps, **more)  # type: ignore[arg-type]
+def sequence(place: Place, *steps: Step, **more: Any) -> Case:
+    return Family().case(place, "sequence", "a sequence", "STATE-1", *steps, **more)

@@ -7,10 +7,8 @@ sees that they were written to. Whatever is answered must belong to the forward.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from bn_conformance.cases.model import (
-    EVERYTHING,
     GRADIENTS,
     OUTPUTS,
     SECOND_ORDER,
@@ -25,28 +23,15 @@ from bn_conformance.cases.model import (
     Step,
 )
 from bn_conformance.cases.recipes import Recipe
-from bn_conformance.catalogue.build import (
-    DY,
-    F32,
-    F64,
-    MEAN,
-    NC,
-    NCHW,
-    NHWC,
-    PARAMETERS,
-    VARIANCE,
-    Formats,
-    Layout,
-    evaluate,
-    known_statistics,
-    make,
-    normal,
-    train,
-)
+from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, VARIANCE, evaluate, fields, normal, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import F32, F64, FEW_AND_F64, Place
 from bn_conformance.catalogue.second import ALL
+from bn_conformance.catalogue.state import MOVED, OTHER
 
-OTHER = SetParameters(gamma=Recipe(kind="positive", seed=71, offset=1.0), beta=Recipe(kind="centred", seed=72))
-MOVED = SetStatistics(Recipe(kind="centred", seed=73, offset=-1.0), Recipe(kind="positive", seed=74, scale=4.0))
+FAMILY = Family("STATE", order=150)
+case = FAMILY.case
+
 EARLIER = Backward(dy=normal("earlier dy"))
 EARLIER_TWICE = Backward(dy=normal("earlier dy"), second=ALL)
 
@@ -59,53 +44,44 @@ CHANGES: dict[str, tuple[str, tuple[Between, ...]]] = {
 
 def cases() -> Iterator[Case]:
     """Every case between the calls of a layer."""
-    for layout, formats in ((NC, F32), (NCHW, F32), (NHWC, F32), (NCHW, F64)):
-        more: dict[str, Any] = {"sweep": formats == F64}
-        for slug, (title, between) in CHANGES.items():
-            for training in (True, False):
-                yield _changed(layout, formats, slug, title, between, training, **more)
-        if formats == F32:
-            yield from _backward_again(layout)
-            yield from _one_by_one(layout)
+    for place in FEW_AND_F64:
+        yield from _changed(place)
+        if place.formats == F32:
+            yield from _backward_again(place)
+            yield from _after_second_order(place)
+            yield from _one_by_one(place)
 
 
-def _changed(
-    layout: Layout, formats: Formats, slug: str, title: str, between: tuple[Between, ...], training: bool, **more: Any
-) -> Case:
-    batch = (train if training else evaluate)(layout, dy=DY, between=between)
-    steps: tuple[Step, ...] = (batch,) if training else (known_statistics(), batch)
-    mode = "" if training else "-inference"
-    return _case(
-        layout, formats, f"backward-after-{slug}{mode}", f"{title} between a forward and its backward", "STATE-6",
-        steps, expects="numbers-or-refusal", **more,
-    )  # fmt: skip
+def _changed(place: Place) -> Iterator[Case]:
+    for slug, (what, between) in CHANGES.items():
+        variant, title = f"backward-after-{slug}", f"{what} between a forward and its backward"
+        more = fields(expects="numbers-or-refusal", sweep=place.formats == F64)
+        yield case(place, variant, title, "STATE-6", train(place, dy=DY, between=between), **more)
+        steps = KNOWN, evaluate(place, dy=DY, between=between)
+        yield case(place, f"{variant}-inference", title, "STATE-6", *steps, **more)
 
 
-def _backward_again(layout: Layout) -> Iterator[Case]:
-    steps: tuple[Step, ...] = (train(layout, dy=DY, between=(Freeze(),)), train(layout, normal("frozen"), DY))
+def _backward_again(place: Place) -> Iterator[Case]:
     title = "a layer is frozen between a forward and its backward, which belongs to the forward"
-    judges = OUTPUTS | GRADIENTS
-    yield _case(
-        layout, F32, "backward-after-freeze", title, "GRAD-1", steps, judges=judges, expects="numbers-or-refusal"
-    )
-    steps = (train(layout, dy=DY, between=(EARLIER,)), train(layout, normal("next"), DY), evaluate(layout))
+    steps = train(place, dy=DY, between=(Freeze(),)), train(place, normal("frozen"), DY)
+    judged = fields(judges=OUTPUTS | GRADIENTS, expects="numbers-or-refusal")
+    yield case(place, "backward-after-freeze", title, "GRAD-1", *steps, **judged)
     title = "two backwards of one forward: statistics move once, and the second is no other than a first"
-    yield _case(layout, F32, "backward-twice", title, "STAT-4", steps, ("GRAD-1",))
-    steps = (known_statistics(), evaluate(layout, dy=DY, between=(EARLIER,)))
-    title = "two backwards of one forward in inference"
-    yield _case(layout, F32, "backward-twice-inference", title, "GRAD-4", steps)
-    steps = (train(layout, dy=DY, between=(EARLIER_TWICE,)),)
-    title = "a backward after one with a second order, of the same forward"
-    yield _case(layout, F32, "backward-after-second-order", title, "GRAD-1", steps, ("GRAD-2",))
-    steps = (train(layout, dy=DY, second=ALL, between=(EARLIER_TWICE,)),)
-    title = "two second orders of one forward"
-    yield _case(layout, F32, "second-order-twice", title, "SECOND-1", steps, judges=SECOND_ORDER)
-    steps = (train(layout, dy=DY, second=ALL, between=(OTHER,)),)
-    title = "parameters are set between a forward and its second order"
-    yield _case(
-        layout, F32, "second-order-after-set-parameters", title, "STATE-6", steps, ("SECOND-1",), judges=SECOND_ORDER,
-        expects="numbers-or-refusal",
-    )  # fmt: skip
+    twice, after = train(place, dy=DY, between=(EARLIER,)), train(place, normal("next"), DY)
+    yield case(place, "backward-twice", title, "STAT-4 GRAD-1", twice, after, evaluate(place))
+    title, twice = "two backwards of one forward in inference", evaluate(place, dy=DY, between=(EARLIER,))
+    yield case(place, "backward-twice-inference", title, "GRAD-4", KNOWN, twice)
+
+
+def _after_second_order(place: Place) -> Iterator[Case]:
+    title, step = "a backward after one with a second order, of the same forward", (EARLIER_TWICE,)
+    yield case(place, "backward-after-second-order", title, "GRAD-1 GRAD-2", train(place, dy=DY, between=step))
+    title, twice = "two second orders of one forward", train(place, dy=DY, second=ALL, between=(EARLIER_TWICE,))
+    yield case(place, "second-order-twice", title, "SECOND-1", twice, judges=SECOND_ORDER)
+    title, changed = "parameters are set between a forward and its second order", (OTHER,)
+    variant, after = "second-order-after-set-parameters", train(place, dy=DY, second=ALL, between=changed)
+    judged = fields(judges=SECOND_ORDER, expects="numbers-or-refusal")
+    yield case(place, variant, title, "STATE-6 SECOND-1", after, **judged)
 
 
 def _single(channel: int, value: float) -> Recipe:
@@ -113,52 +89,33 @@ def _single(channel: int, value: float) -> Recipe:
     return Recipe(kind="special", offset=1.0, scale=0.0, channel=channel, special=value)
 
 
-def _one_by_one(layout: Layout) -> Iterator[Case]:
+def _one_by_one(place: Place) -> Iterator[Case]:
     """Of gamma, beta and the statistics only one changes between two inferences, or only its middle channel."""
-    gamma, mean, variance = PARAMETERS.gamma, MEAN, VARIANCE
-    new_gamma, new_beta = OTHER.gamma, OTHER.beta
-    changes: tuple[Step, ...] = (
-        SetParameters(gamma=gamma, beta=new_beta),
-        SetParameters(gamma=new_gamma, beta=new_beta),
-        SetStatistics(MOVED.mean, variance),
+    title = "beta, gamma, the running mean and the running variance change one at a time between inferences"
+    one_at_a_time = (
+        SetParameters(gamma=PARAMETERS.gamma, beta=OTHER.beta),
+        SetParameters(gamma=OTHER.gamma, beta=OTHER.beta),
+        SetStatistics(MOVED.mean, VARIANCE),
         SetStatistics(MOVED.mean, MOVED.variance),
     )
-    title = "beta, gamma, the running mean and the running variance change one at a time between inferences"
-    yield _inferences(layout, "change-one", title, PARAMETERS, SetStatistics(mean, variance), changes)
-    last = layout.channels - 1
-    moved, changed = (
+    steps = _inferences(place, KNOWN, *one_at_a_time)
+    yield case(place, "change-one", title, "STATE-6", *steps, parameters=PARAMETERS, judges=OUTPUTS)
+    last = place.channels - 1
+    places, middle = (
         "channels of one vector at a time change places",
         "a middle channel of one vector at a time changes",
     )
-    for slug, title, old, new in (
-        ("change-order", f"{moved} between inferences, so that sums stay", _single(0, 2.0), _single(last, 2.0)),
-        ("change-middle", f"{changed} between inferences", _single(1, 2.0), _single(1, 4.0)),
+    for variant, title, old, new in (
+        ("change-order", f"{places} between inferences, so that sums stay", _single(0, 2.0), _single(last, 2.0)),
+        ("change-middle", f"{middle} between inferences", _single(1, 2.0), _single(1, 4.0)),
     ):
-        changes = (
-            SetParameters(gamma=old, beta=new),
-            SetParameters(gamma=new, beta=new),
-            SetStatistics(new, old),
-            SetStatistics(new, new),
-        )
-        yield _inferences(layout, slug, title, Parameters(gamma=old, beta=old), SetStatistics(old, old), changes)
+        parameters = (SetParameters(gamma=old, beta=new), SetParameters(gamma=new, beta=new))
+        statistics = (SetStatistics(old, old), SetStatistics(new, old), SetStatistics(new, new))
+        steps = _inferences(place, statistics[0], *parameters, *statistics[1:])
+        own = Parameters(gamma=old, beta=old)
+        yield case(place, variant, title, "STATE-6", *steps, parameters=own, judges=OUTPUTS)
 
 
-def _inferences(
-    layout: Layout, slug: str, title: str, parameters: Parameters, known: SetStatistics, changes: tuple[Step, ...]
-) -> Case:
-    steps = [known, evaluate(layout), *(step for change in changes for step in (change, evaluate(layout)))]
-    return _case(layout, F32, slug, title, "STATE-6", tuple(steps), parameters=parameters, judges=OUTPUTS)
-
-
-def _case(
-    layout: Layout,
-    formats: Formats,
-    variant: str,
-    title: str,
-    clause: str,
-    steps: tuple[Step, ...],
-    others: tuple[str, ...] = (),
-    **more: Any,
-) -> Case:
-    settings: dict[str, Any] = {"judges": EVERYTHING, **more}
-    return make("STATE", layout, formats, variant, title, (clause, *others), steps, **settings)
+def _inferences(place: Place, *changes: SetParameters | SetStatistics) -> list[Step]:
+    """Inference after each of the changes."""
+    return [step for change in changes for step in (change, evaluate(place))]

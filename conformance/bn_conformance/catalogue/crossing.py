@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import EVERYTHING, Case
-from bn_conformance.catalogue.build import (
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue.build import DY, KNOWN, evaluate, normal, train
+from bn_conformance.catalogue.features import FEATURES, everywhere, in_every_format, in_every_rank
+from bn_conformance.catalogue.places import (
     BF16,
     BF16_WIDE,
-    DY,
+    EVERY_LAYOUT,
     F16,
     F16_WIDE,
-    F32,
     F32_WIDE,
     F64,
-    LAYOUTS,
+    IMAGES,
     NCDHW,
     NCHW,
     NCL,
@@ -26,50 +27,45 @@ from bn_conformance.catalogue.build import (
     NHCW,
     NHWC,
     NLC,
-    Formats,
-    Layout,
-    X,
-    evaluate,
-    known_statistics,
-    make,
-    normal,
-    train,
+    Place,
 )
-from bn_conformance.catalogue.features import LAYERS, NUMBERS, OF_FORMATS, OF_RANKS, Feature, case_of
 
-NDCHW = Layout("ndchw", (2, 3, 3, 2, 4), 2)
+FAMILY = FEATURES
+
+NDCHW = Place("ndchw", (2, 3, 3, 2, 4), 2)
 """The axis before the channels has their size: what looks for them by size finds the wrong one."""
 
-PLACES = (NCL, NLC, NHCW, NCDHW, NDHWC, NDCHW)
-"""Where few other families have cases."""
+RARE = (NCL, NLC, NHCW, NCDHW, NDHWC, NDCHW)
+"""Places where few other families have cases."""
 
-FORMATS = {F16: NCHW, BF16: NHWC, F16_WIDE: NHWC, BF16_WIDE: NCHW, F64: NCHW, F32_WIDE: NHWC}
+OWN = (NCHW.of(F16), NHWC.of(BF16), NHWC.of(F16_WIDE), NCHW.of(BF16_WIDE), NCHW.of(F64), NHWC.of(F32_WIDE))
 """The pairs of formats that features are crossed with, each in the one place where that is done."""
 
 
 def cases() -> Iterator[Case]:
     """Every case of the crossings."""
-    for layout in PLACES:
-        for feature in (*LAYERS, *NUMBERS, *OF_RANKS):
-            yield case_of(feature, layout, F32)
-    for formats, layout in FORMATS.items():
-        for feature in (*LAYERS, *NUMBERS, *OF_FORMATS):
-            if not _there_is(feature, formats):
-                yield case_of(feature, layout, formats)
-    yield _everything(NDCHW, F32)
-    for formats, own in FORMATS.items():
-        for layout in (*LAYOUTS, NDCHW):
-            if layout not in (NCHW, NHWC) or (formats == F32_WIDE and layout is own):
-                yield _everything(layout, formats)
+    for place in RARE:
+        yield from everywhere(place)
+        yield from in_every_rank(place)
+    for place in OWN:
+        features = (*everywhere(place), *in_every_format(place))
+        yield from (case for case in features if not (place.formats == F64 and _is_elsewhere(case)))
+    yield _both_modes(NDCHW)
+    for own in OWN:
+        for layout in (*EVERY_LAYOUT, NDCHW):
+            place = layout.of(own.formats)
+            if layout not in IMAGES or (own.formats == F32_WIDE and place == own):
+                yield _both_modes(place)
 
 
-def _there_is(feature: Feature, formats: Formats) -> bool:
-    """Whether other families have the feature in these formats, in the image layouts: statistics of float64."""
-    return formats == F64 and feature.slug.startswith(("crossed-momentum", "crossed-default-m", "crossed-cumulative"))
+def _is_elsewhere(case: Case) -> bool:
+    """Whether the family STAT has the same case in float64, for images: statistics alone are judged."""
+    variant = case.id.rpartition("/")[2]
+    return variant.startswith(("crossed-momentum", "crossed-default-m", "crossed-cumulative"))
 
 
-def _everything(layout: Layout, formats: Formats) -> Case:
-    steps = train(layout, X, DY), train(layout, normal("next")), known_statistics(), evaluate(layout, X, DY)
-    title = f"rank {len(layout.shape)} with the channels on axis {layout.axis}: training, then inference"
-    clause = "LAYOUT-1" if layout.axis == 1 else "LAYOUT-2"
-    return make("LAYOUT", layout, formats, "crossed", title, (clause,), steps, judges=EVERYTHING, sweep=True)
+def _both_modes(place: Place) -> Case:
+    steps = train(place, dy=DY), train(place, normal("next")), KNOWN, evaluate(place, dy=DY)
+    title = f"rank {place.rank} with the channels on axis {place.axis}: training, then inference"
+    clause = "LAYOUT-1" if place.axis == 1 else "LAYOUT-2"
+    return FAMILY.case(place, "crossed", title, clause, *steps)

@@ -4,60 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import OUTPUTS, Case, Parameters, SetStatistics, Step
-from bn_conformance.cases.recipes import Recipe
-from bn_conformance.catalogue.build import (
-    BF16,
-    BF16_WIDE,
-    DY,
-    F16,
-    F16_WIDE,
-    F32_WIDE,
-    F64,
-    FORMATS,
-    IMAGES,
-    MEAN,
-    VARIANCE,
-    evaluate,
-    make,
-    normal,
-    train,
-)
+from bn_conformance.cases.model import OUTPUTS, Case, Parameters, SetStatistics
+from bn_conformance.catalogue.build import DY, KNOWN, centred, evaluate, fill, normal, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, F32_WIDE, F64, FORMATS, IMAGES, Place
+
+FAMILY = Family("DTYPE", order=100)
+case = FAMILY.case
+
+PRECISION = {F64: "DTYPE-3", F16: "DTYPE-2", BF16: "DTYPE-2", F16_WIDE: "DTYPE-2", BF16_WIDE: "DTYPE-2"}
+"""The clause that says how precise each pair of formats is; float32 is what every other family tries."""
+
+FINE = Parameters(gamma=centred(31, offset=16.0, scale=2.0**-5), beta=centred(32, offset=16.0, scale=2.0**-5))
+"""Parameters whose last digits fit float32 and no 16-bit format."""
 
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for formats in (*FORMATS, F32_WIDE):
-        for layout in IMAGES:
-            steps: tuple[Step, ...] = (train(layout, dy=DY), evaluate(layout, normal("other")))
-            title = "shapes and formats of everything, in training and in inference"
-            yield make("DTYPE", layout, formats, "formats", title, ("DTYPE-1",), steps, sweep=formats == F32_WIDE)
-            clause = {F64: "DTYPE-3", F16: "DTYPE-2", BF16: "DTYPE-2", F16_WIDE: "DTYPE-2", BF16_WIDE: "DTYPE-2"}
-            if formats not in clause:
-                continue
+    for place in (image.of(formats) for formats in (*FORMATS, F32_WIDE) for image in IMAGES):
+        title = "shapes and formats of everything, in training and in inference"
+        steps = train(place, dy=DY), evaluate(place, normal("other"))
+        yield case(place, "formats", title, "DTYPE-1", *steps, sweep=place.formats == F32_WIDE)
+        if place.formats in PRECISION:
             for offset in (0.0, 8.0):
-                steps = (train(layout, normal("precision", offset=offset), DY),)
-                title = f"accuracy of the format on data of mean {offset:g}"
-                axes = {"offset": offset}
-                yield make(
-                    "DTYPE", layout, formats, f"precision-{offset:g}", title, (clause[formats],), steps, axes=axes
-                )
-    for formats in (F16_WIDE, BF16_WIDE):
-        for layout in IMAGES:
-            fine = Parameters(
-                gamma=Recipe(kind="centred", seed=31, offset=16.0, scale=2.0**-5),
-                beta=Recipe(kind="centred", seed=32, offset=16.0, scale=2.0**-5),
-            )
-            x = Recipe(kind="centred", seed=33, scale=1.0)
-            title = "parameters whose last digits fit only the wider format, and show where y is small beside beta"
-            steps = (SetStatistics(MEAN, VARIANCE), train(layout, x), evaluate(layout, x))
-            yield make(
-                "DTYPE", layout, formats, "wide-parameters", title, ("DTYPE-5",), steps,
-                parameters=fine, judges=OUTPUTS, tight=True,
-            )  # fmt: skip
-            mean = Recipe(kind="centred", seed=34, offset=4.0, scale=2.0**-10)
-            near = Recipe(kind="centred", seed=35, offset=4.0, scale=2.0**-7)
-            variance = Recipe(kind="fill", offset=2.0**-14)
-            title = "running statistics whose last digits fit only the wider format"
-            steps = (SetStatistics(mean, variance), evaluate(layout, near))
-            yield make("DTYPE", layout, formats, "wide-statistics", title, ("DTYPE-4",), steps, {"eps": 2.0**-16})
+                title, x = f"accuracy of the format on data of mean {offset:g}", normal("precision", offset=offset)
+                clause, axes = PRECISION[place.formats], {"offset": offset}
+                yield case(place, f"precision-{offset:g}", title, clause, train(place, x, DY), axes=axes)
+    for place in (image.of(formats) for formats in (F16_WIDE, BF16_WIDE) for image in IMAGES):
+        yield from _wide(place)
+
+
+def _wide(place: Place) -> Iterator[Case]:
+    title = "parameters whose last digits fit only the wider format, and show where y is small beside beta"
+    x = centred(33)
+    steps = KNOWN, train(place, x), evaluate(place, x)
+    yield case(place, "wide-parameters", title, "DTYPE-5", *steps, parameters=FINE, judges=OUTPUTS, tight=True)
+    title = "running statistics whose last digits fit only the wider format"
+    known = SetStatistics(centred(34, offset=4.0, scale=2.0**-10), fill(2.0**-14))
+    look = evaluate(place, centred(35, offset=4.0, scale=2.0**-7))
+    yield case(place, "wide-statistics", title, "DTYPE-4", known, look, config={"eps": 2.0**-16})

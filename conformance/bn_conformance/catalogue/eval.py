@@ -8,132 +8,96 @@ from typing import Any
 from bn_conformance.cases.model import OUTPUTS, STATISTICS, Case, Parameters, SetStatistics
 from bn_conformance.cases.recipes import Recipe, seed_of
 from bn_conformance.catalogue.build import (
-    F32,
-    FORMATS,
-    IMAGES,
     MEAN,
-    NC,
-    NCHW,
     PARAMETERS,
     VARIANCE,
-    WIDE,
-    Formats,
-    Layout,
+    X,
+    centred,
     evaluate,
-    make,
+    fields,
+    fill,
     normal,
-    places,
-    resized,
+    positive,
 )
+from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.fwd import AFFINE
+from bn_conformance.catalogue.places import EVERYWHERE, FEW, FEW_AND_F64, NCHW, NHWC, Place
+
+FAMILY = Family("EVAL", order=30, judges=OUTPUTS | STATISTICS - {"running_var"})
+
+TINY, HUGE = 2.0**-40, 2.0**40
+SMALL_VARIANCE = seed_of("small variance")
+HUGE_VARIANCE = seed_of("huge variance")
 
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for formats in FORMATS:
-        for layout in places(formats):
-            yield _case(layout, formats, "random", "random data, parameters and statistics", ("EVAL-1",))
-    for formats in WIDE:
-        for layout in (NC, *IMAGES) if formats == F32 else (NCHW,):
-            yield from _eps(layout, formats)
-            for offset in (1.0, 100.0, 1e4, 1e6):
-                x, mean = normal("x", offset=offset), Recipe(kind="centred", seed=3, offset=offset)
-                title = f"data and running mean near {offset:g}"
-                yield _case(
-                    layout, formats, f"offset-{offset:g}", title, ("EVAL-1", "NUM-1"), x, mean, axes={"offset": offset}
-                )
-            for variance in (2.0**-40, 2.0**40):
-                recipe = Recipe(kind="positive", seed=4, scale=variance)
-                title = f"running variances near {variance:g}"
-                yield _case(layout, formats, f"variance-{variance:g}", title, ("EVAL-1",), variance=recipe)
-            zero = Recipe(kind="fill", offset=0.0)
-            yield _case(layout, formats, "variance-zero", "a running variance of zero", ("EVAL-2",), variance=zero)
-            yield from _extreme_variances(layout, formats)
-            yield from _coincidences(layout, formats)
-    for layout in (NC, *IMAGES):
-        for slug, (gamma, beta) in AFFINE.items():
-            title = f"a layer built with gamma={gamma}, beta={beta}"
-            yield _case(layout, F32, slug, title, ("EVAL-1", "FWD-4"), config={"gamma": gamma, "beta": beta})
-    for layout, shape in ((NCHW, (1, 3, 5, 5)), (IMAGES[1], (1, 5, 5, 3))):
+    for place in EVERYWHERE:
+        yield _inference(place, "random", "random data, parameters and statistics")
+    for place in FEW_AND_F64:
+        yield from _eps(place)
+        for offset in (1.0, 100.0, 1e4, 1e6):
+            title, numbers = f"data and running mean near {offset:g}", (normal("x", offset=offset), centred(3, offset))
+            yield _inference(place, f"offset-{offset:g}", title, "EVAL-1 NUM-1", *numbers, axes={"offset": offset})
+        for scale in (TINY, HUGE):
+            title, variance = f"running variances near {scale:g}", positive(4, scale)
+            yield _inference(place, f"variance-{scale:g}", title, variance=variance)
+        yield _inference(place, "variance-zero", "a running variance of zero", "EVAL-2", variance=fill(0.0))
+        yield from _extreme_variances(place)
+        yield from _coincidences(place)
+    for place in FEW:
+        for variant, (gamma, beta) in AFFINE.items():
+            title, config = f"a layer built with gamma={gamma}, beta={beta}", {"gamma": gamma, "beta": beta}
+            yield _inference(place, variant, title, "EVAL-1 FWD-4", config=config)
+    for place, sweep in ((NCHW.resized(1, 3, 5, 5), False), (NHWC.resized(1, 5, 5, 3), True)):
         title = "a batch of one: inference depends on nothing of its batch"
-        yield _case(resized(layout, shape), F32, "single", title, ("EVAL-3",), sweep=layout is not NCHW)
+        yield _inference(place, "single", title, "EVAL-3", sweep=sweep)
 
 
-def _extreme_variances(layout: Layout, formats: Formats) -> Iterator[Case]:
-    tiny, huge = 2.0**-40, 2.0**40
-    variance = Recipe(kind="positive", seed=seed_of("tiny variance"), scale=tiny)
-    title = "running variances and eps near 2**-40: neither has a floor"
-    yield _case(layout, formats, "variance-and-eps-tiny", title, ("EVAL-1",), variance=variance, config={"eps": tiny})
-    x, variance = normal("x", scale=2.0**20), Recipe(kind="positive", seed=seed_of("huge variance"), scale=huge)
-    title = "running variances near 2**40 and x near 2**20: there is no ceiling"
-    yield _case(layout, formats, "variance-and-x-large", title, ("EVAL-1",), x, variance=variance)
-    variance = Recipe(kind="positive", seed=seed_of("huge variance"), scale=2.0**80)
-    title = "running variances that are huge beside x: y is near beta"
-    yield _case(layout, formats, "variance-huge", title, ("EVAL-1",), variance=variance)
-
-
-def _coincidences(layout: Layout, formats: Formats) -> Iterator[Case]:
-    """Vectors that are equal, to each other or to what a layer begins with, and are nevertheless themselves."""
-    same = Parameters(gamma=VARIANCE, beta=MEAN)
-    title = "gamma equals the running variance and beta the running mean"
-    yield _case(layout, formats, "parameters-are-statistics", title, ("EVAL-1",), parameters=same)
-    zeros, ones = Recipe(kind="fill", offset=0.0), Recipe(kind="fill", offset=1.0)
-    for slug, parameters in (("", PARAMETERS), ("-and-parameters", None)):
-        title = (
-            f"a running mean of 0 and a running variance of 1{', default parameters' if slug else ''}: eps still counts"
-        )
-        yield _case(
-            layout, formats, f"initial-statistics{slug}", title, ("EVAL-1",), None, zeros, ones, parameters=parameters
-        )
-    alike = Recipe(kind="alike", seed=seed_of("alike"), offset=0.5)
-    mean, variance = Recipe(kind="fill", offset=0.25), Recipe(kind="fill", offset=0.75)
-    for slug, parameters in (
-        (
-            "identical-channels",
-            Parameters(gamma=Recipe(kind="fill", offset=1.5), beta=Recipe(kind="fill", offset=-0.5)),
-        ),
-        ("identical-channels-own-parameters", PARAMETERS),
-    ):
-        title = "channels with the same data and statistics"
-        yield _case(layout, formats, slug, title, ("EVAL-1",), alike, mean, variance, parameters=parameters)
-
-
-def _eps(layout: Layout, formats: Formats) -> Iterator[Case]:
+def _eps(place: Place) -> Iterator[Case]:
     for eps in (2.0**-10, 0.25, 4.0, 1e-3, 1e-5):
-        variance = Recipe(kind="positive", seed=seed_of("small variance"), scale=eps)
-        title = f"eps = {eps:g} beside a running variance of the same size"
-        yield _case(
-            layout,
-            formats,
-            f"eps-{eps:g}",
-            title,
-            ("EVAL-2",),
-            variance=variance,
-            config={"eps": eps},
-            axes={"eps": eps},
-        )
-    variance = Recipe(kind="positive", seed=seed_of("small variance"), scale=1e-4)
-    title = "the implementation's own eps"
-    yield _case(layout, formats, "eps-default", title, ("EVAL-2", "FWD-5"), variance=variance, config={"eps": None})
+        title, setting = f"eps = {eps:g} beside a running variance of the same size", {"eps": eps}
+        variance = positive(SMALL_VARIANCE, eps)
+        yield _inference(place, f"eps-{eps:g}", title, "EVAL-2", variance=variance, config=setting, axes=setting)
+    title, variance = "the implementation's own eps", positive(SMALL_VARIANCE, 1e-4)
+    yield _inference(place, "eps-default", title, "EVAL-2 FWD-5", variance=variance, config={"eps": None})
 
 
-def _case(
-    layout: Layout,
-    formats: Formats,
+def _extreme_variances(place: Place) -> Iterator[Case]:
+    title, variance = "running variances and eps near 2**-40: neither has a floor", seed_of("tiny variance")
+    config = {"eps": TINY}
+    yield _inference(place, "variance-and-eps-tiny", title, variance=positive(variance, TINY), config=config)
+    title, x = "running variances near 2**40 and x near 2**20: there is no ceiling", normal("x", scale=2.0**20)
+    yield _inference(place, "variance-and-x-large", title, x=x, variance=positive(HUGE_VARIANCE, HUGE))
+    title = "running variances that are huge beside x: y is near beta"
+    yield _inference(place, "variance-huge", title, variance=positive(HUGE_VARIANCE, HUGE**2))
+
+
+def _coincidences(place: Place) -> Iterator[Case]:
+    """Vectors that are equal, to each other or to what a layer begins with, and are nevertheless themselves."""
+    title, same = "gamma equals the running variance and beta the running mean", Parameters(gamma=VARIANCE, beta=MEAN)
+    yield _inference(place, "parameters-are-statistics", title, parameters=same)
+    initial = fields(mean=fill(0.0), variance=fill(1.0))
+    title = "a running mean of 0 and a running variance of 1"
+    yield _inference(place, "initial-statistics", f"{title}: eps still counts", **initial)
+    title = f"{title}, default parameters: eps still counts"
+    yield _inference(place, "initial-statistics-and-parameters", title, **initial, parameters=None)
+    title, constant = "channels with the same data and statistics", Parameters(gamma=fill(1.5), beta=fill(-0.5))
+    x = Recipe(kind="alike", seed=seed_of("alike"), offset=0.5)
+    alike = fields(x=x, mean=fill(0.25), variance=fill(0.75))
+    yield _inference(place, "identical-channels", title, **alike, parameters=constant)
+    yield _inference(place, "identical-channels-own-parameters", title, **alike, parameters=PARAMETERS)
+
+
+def _inference(
+    place: Place,
     variant: str,
     title: str,
-    clauses: tuple[str, ...],
-    x: Recipe | None = None,
+    clauses: str = "EVAL-1",
+    x: Recipe = X,
     mean: Recipe = MEAN,
     variance: Recipe = VARIANCE,
-    config: dict[str, Any] | None = None,
-    axes: dict[str, Any] | None = None,
-    sweep: bool = False,
-    parameters: Parameters | None = PARAMETERS,
+    **more: Any,
 ) -> Case:
-    steps = (SetStatistics(mean, variance), evaluate(layout, x or normal("x", offset=0.5)))
-    judges = OUTPUTS | STATISTICS - {"running_var"}
-    return make(
-        "EVAL", layout, formats, variant, title, clauses, steps, config, axes,
-        parameters=parameters, judges=judges, sweep=sweep,
-    )  # fmt: skip
+    """Inference of x from a running mean and a running variance."""
+    return FAMILY.case(place, variant, title, clauses, SetStatistics(mean, variance), evaluate(place, x), **more)

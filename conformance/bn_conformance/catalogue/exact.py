@@ -14,36 +14,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.cases.model import (
-    GRADIENTS,
-    OUTPUTS,
-    STATISTICS,
-    Case,
-    Parameters,
-    Quantities,
-    SetStatistics,
-    Step,
-)
+from bn_conformance.cases.model import GRADIENTS, OUTPUTS, STATISTICS, Case, Parameters, SetStatistics, Step
 from bn_conformance.cases.recipes import Recipe, seed_of
-from bn_conformance.catalogue.build import (
-    BF16_WIDE,
-    DY,
-    F16_WIDE,
-    FORMATS,
-    NC,
-    PARAMETERS,
-    WIDE,
-    Formats,
-    Layout,
-    evaluate,
-    make,
-    of_images,
-    resized,
-    train,
-)
+from bn_conformance.catalogue.build import DY, PARAMETERS, evaluate, fields, fill, integers, positive, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import BF16_WIDE, F16_WIDE, FORMATS, NC, WIDE, Place, images_of
 from bn_reference.arithmetic.formats import format_of
 
-PAIR = resized(NC, (2, 8), "nc-2x8")
+FAMILY = Family("NUM", order=90, exact_statistics=True)
+
+PAIR = NC.resized(2, 8)
 """Two values a channel; with parameters wider than x its signatures are extra ones, and the cases count as a sweep."""
 
 MIXED = (F16_WIDE, BF16_WIDE)
@@ -54,13 +34,16 @@ EPS = 3.0
 SMALL_EPS = 0.1875
 """3/16, beside a variance of 1/16: the reciprocal root is 2, or 4 where no eps is added."""
 
-FEW_BITS = Parameters(
-    gamma=Recipe(kind="integers", seed=8, scale=0.5, offset=0.25), beta=Recipe(kind="integers", seed=26)
-)
+FEW_BITS = Parameters(gamma=integers(8, scale=0.5, offset=0.25), beta=integers(26))
 """gamma from -1.25 to 1.75 by halves, never 0, and beta from -3 to 3: three bits each.
 
 Where beta is 0 it absorbs no error of the root.
 """
+
+UNITS = Recipe(kind="plus-minus", offset=0.0, scale=1.0)
+"""m - 1 and m + 1, with an integer m in each channel."""
+
+QUARTERS = Recipe(kind="plus-minus", offset=0.0, scale=0.25)
 
 SIGNS = Recipe(kind="alternating")
 """-1 and 1."""
@@ -68,154 +51,111 @@ SIGNS = Recipe(kind="alternating")
 SPIKE = Recipe(kind="outlier")
 """One value a channel, and zeros."""
 
-SMALL_INTEGERS = Recipe(kind="integers", seed=seed_of("exact dy"))
+SMALL_INTEGERS = integers(seed_of("exact dy"))
 
 
 def cases() -> Iterator[Case]:
     """Every exact case."""
     for formats in FORMATS:
-        yield from _outputs(formats)
-        yield from _gradients(formats)
-        yield _running(formats)
-        yield from _own_roots(formats)
-        for layout in of_images(formats):
-            yield from _inference(layout, formats)
-            yield from _inference_own_roots(layout, formats)
+        pair = PAIR.of(formats)
+        yield from _outputs(pair)
+        yield from _gradients(pair)
+        yield _running(pair)
+        yield from _own_roots(pair)
+        for place in images_of(formats):
+            yield from _inference(place)
+            yield from _inference_own_roots(place)
 
 
-def _outputs(formats: Formats) -> Iterator[Case]:
-    x = Recipe(kind="plus-minus", offset=0.0, scale=1.0)
+def _outputs(pair: Place) -> Iterator[Case]:
+    step, judges = train(pair, UNITS), OUTPUTS | STATISTICS
     title = "mean, variance, root and every product are exact: no unit in the last place is allowed"
-    yield _pair(
-        formats, "exact", title, ("NUM-6",), x, None, FEW_BITS, EPS, rarer=False,
-        judges=OUTPUTS | STATISTICS, exact=True,
-    )  # fmt: skip
-    if formats in WIDE:
+    yield _pair(pair, "exact", title, "NUM-6", step, eps=EPS, judges=judges, exact=True, sweep=pair.formats in MIXED)
+    if pair.formats in WIDE:
         return
-    few_bits = Parameters(gamma=Recipe(kind="fill", offset=2.5), beta=Recipe(kind="integers", seed=7, scale=2.0**-12))
+    few_bits = Parameters(gamma=fill(2.5), beta=integers(7, scale=2.0**-12))
     title = "everything is exact but the sum with beta, which is rounded once, to the nearest"
-    yield _pair(
-        formats, "rounded-once", title, ("DTYPE-2", "NUM-6"), x, None, few_bits, EPS, rarer=False,
-        judges=OUTPUTS, exact=True,
-    )  # fmt: skip
+    more = fields(parameters=few_bits, judges=OUTPUTS, sweep=pair.formats in MIXED)
+    yield _pair(pair, "rounded-once", title, "DTYPE-2 NUM-6", step, eps=EPS, exact=True, **more)
 
 
-def _gradients(formats: Formats) -> Iterator[Case]:
+def _gradients(pair: Place) -> Iterator[Case]:
     """dx is 3/4 gamma (dy2 - dy1) / 2 / sigma where xhat is +-1/2, whichever way it is put together.
 
     Rounded once: with dy = +-1 every path to dx is gamma times a power of two, and so exact, up to the difference of
     dy / sigma and a quarter of it, 3 gamma / 4 / sigma. gamma has all bits of the format, so that this has two more.
     """
-    x = Recipe(kind="plus-minus", offset=0.0, scale=0.25)
     title = "every step of the gradients is exact: no unit in the last place is allowed"
-    yield _pair(
-        formats, "exact-gradients", title, ("NUM-6",), x, SMALL_INTEGERS, FEW_BITS, SMALL_EPS,
-        judges=GRADIENTS, exact=True,
-    )  # fmt: skip
-    if formats in WIDE:
+    step = train(pair, QUARTERS, SMALL_INTEGERS)
+    yield _pair(pair, "exact-gradients", title, "NUM-6", step, eps=SMALL_EPS, judges=GRADIENTS, exact=True)
+    if pair.formats in WIDE:
         return
-    x = Recipe(kind="plus-minus", offset=0.0, scale=1.0)
-    step = 3 * 2 * format_of(formats[0]).unit_roundoff
-    all_bits = Parameters(gamma=Recipe(kind="constant", offset=1.5, scale=step), beta=FEW_BITS.beta)
     title = "every path to dx is exact, and their sum is rounded once, to the nearest"
-    yield _pair(
-        formats, "exact-gradients-rounded-once", title, ("DTYPE-2", "NUM-6"), x, SIGNS, all_bits, EPS,
-        judges=frozenset({"dx"}), exact=True,
-    )  # fmt: skip
+    unit = 3 * 2 * format_of(pair.formats[0]).unit_roundoff
+    all_bits = Parameters(gamma=Recipe(kind="constant", offset=1.5, scale=unit), beta=FEW_BITS.beta)
+    more = fields(parameters=all_bits, judges=frozenset({"dx"}), exact=True)
+    variant, step = "exact-gradients-rounded-once", train(pair, UNITS, SIGNS)
+    yield _pair(pair, variant, title, "DTYPE-2 NUM-6", step, eps=EPS, **more)
 
 
-def _running(formats: Formats) -> Case:
+def _running(pair: Place) -> Case:
     """With momentum 0.25 a new statistic is three quarters of an integer and a quarter of one: two bits more."""
-    x = Recipe(kind="plus-minus-fan", offset=2.0, scale=1.0)
-    mean, variance = Recipe(kind="integers", seed=10), Recipe(kind="integers", seed=11, offset=4.0)
     title = "running statistics of integers, with a momentum of 1/4: no unit in the last place is allowed"
-    return _pair(
-        formats, "exact-running-statistics", title, ("NUM-6", "STAT-1", "STAT-2"), x, None, PARAMETERS, EPS,
-        judges=STATISTICS, exact=True, before=(SetStatistics(mean, variance),),
-    )  # fmt: skip
+    known = SetStatistics(integers(10), integers(11, offset=4.0))
+    step = train(pair, Recipe(kind="plus-minus-fan", offset=2.0, scale=1.0))
+    more = fields(parameters=PARAMETERS, judges=STATISTICS, exact=True)
+    return _pair(pair, "exact-running-statistics", title, "NUM-6 STAT-1 STAT-2", known, step, eps=EPS, **more)
 
 
-def _own_roots(formats: Formats) -> Iterator[Case]:
+def _own_roots(pair: Place) -> Iterator[Case]:
     """With dy = +-1 the sums are exact, too: dbeta is 0, and dgamma is twice the normalised value.
 
     eps beside the variances keeps dx from cancelling, and its bound near its size.
     """
     x = Recipe(kind="plus-minus-fan", offset=2.0, scale=0.25)
-    title = "mean and variance are exact and every channel has a root of its own"
-    yield _pair(formats, "exact-statistics", title, ("NUM-7",), x, DY, PARAMETERS, 2.0**-8, rarer=False)
-    title = "the sums of gradients are exact, too, and every channel has a root of its own"
-    yield _pair(formats, "exact-statistics-gradients", title, ("NUM-7",), x, SIGNS, FEW_BITS, 2.0, judges=GRADIENTS)
+    title, step = "mean and variance are exact and every channel has a root of its own", train(pair, x, DY)
+    more = fields(parameters=PARAMETERS, sweep=pair.formats in MIXED)
+    yield _pair(pair, "exact-statistics", title, "NUM-7", step, eps=2.0**-8, **more)
+    title, step = "the sums of gradients are exact, too, and every channel has a root of its own", train(pair, x, SIGNS)
+    yield _pair(pair, "exact-statistics-gradients", title, "NUM-7", step, eps=2.0, judges=GRADIENTS)
 
 
-def _inference(layout: Layout, formats: Formats) -> Iterator[Case]:
-    x = Recipe(kind="integers", seed=12, scale=0.5)
-    mean = Recipe(kind="integers", seed=13)
+def _pair(place: Place, variant: str, title: str, clauses: str, *steps: Step, eps: float, **more: Any) -> Case:
+    """A case on two values a channel.
+
+    Every eps is compiled anew, so that implementations that compile get most of these cases in float32 and float64.
+    """
+    settings = fields(parameters=FEW_BITS, sweep=place.formats not in WIDE) | more
+    return FAMILY.case(place, variant, title, clauses, *steps, config={"eps": eps}, **settings)
+
+
+def _inference(place: Place) -> Iterator[Case]:
+    x, mean = integers(12, scale=0.5), integers(13)
+    more = fields(parameters=FEW_BITS, exact=True, sweep=place.formats not in WIDE)
     title = "inference in which every step is exact: no unit in the last place is allowed"
-    steps: tuple[Step, ...] = (SetStatistics(mean, Recipe(kind="fill", offset=1.0)), evaluate(layout, x))
-    yield _exact(layout, formats, "exact-inference", title, ("NUM-6", "EVAL-1"), steps, EPS, OUTPUTS)
-    variance = Recipe(kind="fill", offset=0.0625)
-    steps = (SetStatistics(mean, variance), evaluate(layout, x, SMALL_INTEGERS))
-    title = "gradients of inference in which every step is exact: no unit in the last place is allowed"
-    yield _exact(layout, formats, "exact-inference-gradients", title, ("NUM-6", "GRAD-4"), steps, SMALL_EPS, GRADIENTS)
+    steps, config = (SetStatistics(mean, fill(1.0)), evaluate(place, x)), {"eps": EPS}
+    yield FAMILY.case(place, "exact-inference", title, "NUM-6 EVAL-1", *steps, config=config, judges=OUTPUTS, **more)
+    title = f"gradients of {title}"
+    steps, config = (SetStatistics(mean, fill(0.0625)), evaluate(place, x, SMALL_INTEGERS)), {"eps": SMALL_EPS}
+    yield FAMILY.case(
+        place, "exact-inference-gradients", title, "NUM-6 GRAD-4", *steps, config=config, judges=GRADIENTS, **more
+    )
 
 
-def _inference_own_roots(layout: Layout, formats: Formats) -> Iterator[Case]:
+def _inference_own_roots(place: Place) -> Iterator[Case]:
     """x less the running mean is exact, and each of 12 running variances has a root of its own.
 
     A dy of one value a channel leaves sums of one term, so that nothing hides the root in dgamma either.
     """
-    x, mean = Recipe(kind="integers", seed=14, offset=0.5), Recipe(kind="integers", seed=16, scale=0.5)
-    for slug, judges, upstream, more in (
-        ("exact-statistics-inference", OUTPUTS, (None, None), "EVAL-1"),
-        ("exact-statistics-inference-gradients", GRADIENTS, (DY, SPIKE), "GRAD-4"),
+    x, mean = integers(14, offset=0.5), integers(16, scale=0.5)
+    title = "x less the running mean is exact, and every channel has a root of its own"
+    for suffix, judges, upstream, clause in (
+        ("", OUTPUTS, (None, None), "EVAL-1"),
+        ("-gradients", GRADIENTS, (DY, SPIKE), "GRAD-4"),
     ):
         steps: list[Step] = []
-        for place in range(4):
-            variance = Recipe(kind="positive", seed=seed_of(f"root {place}"), scale=4.0**place)
-            steps += [SetStatistics(mean, variance), evaluate(layout, x, upstream[place % 2])]
-        title = "x less the running mean is exact, and every channel has a root of its own"
-        yield make(
-            "NUM", layout, formats, slug, title, ("NUM-7", more), tuple(steps), judges=judges, exact_statistics=True,
-            sweep=formats not in WIDE,
-        )  # fmt: skip
-
-
-def _exact(
-    layout: Layout,
-    formats: Formats,
-    variant: str,
-    title: str,
-    clauses: tuple[str, ...],
-    steps: tuple[Step, ...],
-    eps: float,
-    judges: Quantities,
-) -> Case:
-    return make(
-        "NUM", layout, formats, variant, title, clauses, steps, {"eps": eps},
-        parameters=FEW_BITS, judges=judges, exact=True, exact_statistics=True, sweep=formats not in WIDE,
-    )  # fmt: skip
-
-
-def _pair(
-    formats: Formats,
-    variant: str,
-    title: str,
-    clauses: tuple[str, ...],
-    x: Recipe,
-    dy: Recipe | None,
-    parameters: Parameters,
-    eps: float,
-    before: tuple[Step, ...] = (),
-    rarer: bool = True,
-    **more: Any,
-) -> Case:
-    """A training step on two values a channel.
-
-    Every eps is compiled anew, so that what compiles gets the rarer cases in float32 and float64 alone.
-    """
-    steps = (*before, train(PAIR, x, dy))
-    return make(
-        "NUM", PAIR, formats, variant, title, clauses, steps, {"eps": eps},
-        parameters=parameters, exact_statistics=True, sweep=formats in MIXED or (rarer and formats not in WIDE),
-        **more,
-    )  # fmt: skip
+        for index in range(4):
+            variance = positive(seed_of(f"root {index}"), scale=4.0**index)
+            steps += [SetStatistics(mean, variance), evaluate(place, x, upstream[index % 2])]
+        variant, more = f"exact-statistics-inference{suffix}", fields(judges=judges, sweep=place.formats not in WIDE)
+        yield FAMILY.case(place, variant, title, f"NUM-7 {clause}", *steps, **more)

@@ -1,4 +1,4 @@
-"""What a layer can do, each as a function of a place and formats: the rows of the table that `crossing` makes cases of.
+"""What a layer can do, a row a feature: `crossing` tries each row in many places and formats.
 
 Frameworks have separate code for each rank, place of the channels and format, so that a feature which is right in one
 may be missing in another. A feature is tested here by one case, which judges everything that it touches.
@@ -6,299 +6,151 @@ may be missing in another. A feature is tested here by one case, which judges ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from math import inf, nan
-from typing import Any
 
 from bn_conformance.adapter import CUMULATIVE
 from bn_conformance.cases.model import (
-    EVERYTHING,
     GRADIENTS,
     OUTPUTS,
     SECOND_ORDER,
     STATISTICS,
     Case,
     Freeze,
-    Quantities,
     Reload,
     SetParameters,
     SetStatistics,
     Step,
 )
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.recipes import seed_of
 from bn_conformance.catalogue.build import (
     DY,
+    KNOWN,
     MEAN,
     PARAMETERS,
     VARIANCE,
-    Formats,
-    Layout,
-    X,
     evaluate,
-    known_statistics,
-    make,
+    fields,
     normal,
-    resized,
+    positive,
+    special,
     train,
+    train_often,
 )
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.fwd import AFFINE
 from bn_conformance.catalogue.mask import RANDOM
+from bn_conformance.catalogue.places import Place
 from bn_conformance.catalogue.second import ALL
+
+FEATURES = Family(order=200, sweep=True)
+"""Every case is a sweep: implementations that compile are spared its shapes."""
+case = FEATURES.case
 
 EPS = 0.25
 
 
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """One feature, and the case that tests it.
-
-    Attributes:
-        slug: the variant that ids spell.
-        title: as of a case.
-        clauses: as of a case, the deciding one first; its family is the case's.
-        steps: what happens, in a place.
-        config: of the layer, beside the place and the formats.
-        judges: as of a case.
-        more: further fields of the case.
-        place: the place with the sizes that the feature needs.
-    """
-
-    slug: str
-    title: str
-    clauses: tuple[str, ...]
-    steps: Callable[[Layout], tuple[Step, ...]]
-    config: Mapping[str, Any] = field(default_factory=dict)
-    judges: Quantities = EVERYTHING
-    more: Mapping[str, Any] = field(default_factory=dict)
-    place: Callable[[Layout], Layout] = lambda layout: layout
+def everywhere(place: Place) -> Iterator[Case]:
+    """What every rank and every pair of formats must do."""
+    yield from _parameters(place)
+    yield from _state(place)
+    yield from _calls(place)
+    yield from _edges(place)
 
 
-def case_of(feature: Feature, layout: Layout, formats: Formats) -> Case:
-    """The case of a feature in a place and formats. It is a sweep: what compiles is spared its shapes."""
-    more: dict[str, Any] = {"judges": feature.judges, "sweep": True, **feature.more}
-    place = feature.place(layout)
-    return make(
-        feature.clauses[0].partition("-")[0], place, formats, feature.slug, feature.title, feature.clauses,
-        feature.steps(place), dict(feature.config), **more,
-    )  # fmt: skip
+def in_every_rank(place: Place) -> Iterator[Case]:
+    """What every rank must do beside that: formats have offsets of their own, in `num`."""
+    title, step = "data of mean 1000 and deviation near 1", train(place, normal("x", offset=1000.0), DY)
+    yield case(place, "offset-1000", title, "NUM-1", step)
 
 
-def _batches(layout: Layout, count: int, role: str = "batch") -> tuple[Step, ...]:
-    return tuple(
-        train(layout, normal(f"{role} {index}", offset=0.5 * index, scale=1.0 + 0.5 * index)) for index in range(count)
-    )
+def in_every_format(place: Place) -> Iterator[Case]:
+    """What every pair of formats must do beside that."""
+    for momentum in (0.0, 1.0):
+        title, config = f"three steps with weight {momentum:g} of the new statistic", {"momentum": momentum}
+        variant, steps = f"crossed-momentum-{momentum:g}", train_often(place, 3)
+        yield case(place, variant, title, "STAT-7", *steps, config=config, judges=STATISTICS)
+    title = "an infinity among the values of one channel, then inference"
+    steps = train(place, special("x", inf), DY), evaluate(place)
+    yield case(place, "crossed-inf", title, "EDGE-4", *steps, nonfinite_alike=True)
+    title = "parameters and running statistics are set from vectors that are strided or backwards"
+    yield case(place, "crossed-vectors", title, "LAYOUT-3", *_vectors(place), judges=OUTPUTS)
 
 
-def _both_modes(layout: Layout) -> tuple[Step, ...]:
-    """Beside variances of the size of eps, so that it shows in 16 bits too where eps is missing."""
-    small = Recipe(kind="positive", seed=seed_of("small variance"), scale=EPS)
-    return (
-        train(layout, normal("eps", scale=EPS**0.5), DY),
-        SetStatistics(MEAN, small),
-        evaluate(layout, normal("other"), DY),
-    )
+def _parameters(place: Place) -> Iterator[Case]:
+    """Which parameters there are, beside variances of the size of eps: a missing eps shows in 16 bits too."""
+    small = SetStatistics(MEAN, positive(seed_of("small variance"), scale=EPS))
+    steps = train(place, normal("eps", scale=EPS**0.5), DY), small, evaluate(place, normal("other"), DY)
+    for slug in ("no-affine", "gamma-only", "beta-only"):
+        gamma, beta = AFFINE[slug]
+        title = f"a layer built with gamma={gamma}, beta={beta}, in training and in inference"
+        config = {"gamma": gamma, "beta": beta, "eps": EPS}
+        yield case(place, f"crossed-{slug}", title, "FWD-4 GRAD-1 GRAD-4 EVAL-1", *steps, config=config)
 
 
-def _frozen(layout: Layout) -> tuple[Step, ...]:
-    return (
-        *_batches(layout, 1),
-        known_statistics(),
-        Freeze(),
-        train(layout, normal("frozen", offset=1.0), DY),
-        evaluate(layout),
-    )
+def _state(place: Place) -> Iterator[Case]:
+    """Freezing, saving, averages and defaults."""
+    one, two, four = (train_often(place, count) for count in (1, 2, 4))
+    title = "a layer that is frozen: gradients in training and inference after it"
+    frozen = train(place, normal("frozen", offset=1.0), DY)
+    yield case(place, "crossed-frozen", title, "STATE-3 GRAD-4", *one, KNOWN, Freeze(), frozen, evaluate(place))
+    title = "loaded into a layer that has trained, while the saved one trains on"
+    reload, look = Reload(train(place, normal("also", offset=-2.0, scale=3.0))), evaluate(place)
+    later, judges = train_often(place, 1, "later"), OUTPUTS | STATISTICS
+    yield case(place, "crossed-saved", title, "STATE-2", *two, reload, look, *later, look, judges=judges)
+    title, more = "four steps of a cumulative average, then inference", fields(config={"momentum": CUMULATIVE})
+    yield case(place, "crossed-cumulative", title, "STAT-8", *four, look, judges=judges, **more)
+    title, more = "the implementation's own eps beside a small variance", fields(config={"eps": None})
+    step = train(place, normal("default eps", scale=0.01), normal("dy", scale=2.0**-6))
+    yield case(place, "crossed-default-eps", title, "FWD-5", step, judges=OUTPUTS | GRADIENTS, **more)
+    title, more = "two steps with the implementation's own momentum", fields(config={"momentum": None})
+    yield case(place, "crossed-default-momentum", title, "STAT-6", *two, judges=STATISTICS, **more)
 
 
-def _saved(layout: Layout) -> tuple[Step, ...]:
-    also = train(layout, normal("also", offset=-2.0, scale=3.0))
-    return *_batches(layout, 2), Reload(also), evaluate(layout), *_batches(layout, 1, "later"), evaluate(layout)
+def _calls(place: Place) -> Iterator[Case]:
+    """Masks and gradients of gradients."""
+    title = "a random mask in training, and one in inference that changes nothing"
+    clauses = "MASK-1 MASK-2 MASK-3 MASK-7 MASK-8"
+    steps = train(place, dy=DY, mask=RANDOM), evaluate(place, normal("other"), DY, mask=RANDOM)
+    yield case(place, "crossed-mask", title, clauses, *steps)
+    title, step = "gradients of gradients in training", train(place, dy=DY, second=ALL)
+    yield case(place, "crossed-training", title, "SECOND-1 SECOND-2 SECOND-3", step, judges=SECOND_ORDER)
+    title, step = "gradients of gradients in inference", evaluate(place, dy=DY, second=ALL)
+    yield case(place, "crossed-inference", title, "SECOND-4", KNOWN, step, judges=SECOND_ORDER)
 
 
-def _views(layout: Layout) -> tuple[Step, ...]:
+def _edges(place: Place) -> Iterator[Case]:
+    """NaN, odd memory, one value a channel and none."""
+    title, steps = "NaN among the values of one channel, then inference", (train(place, special("x", nan), DY),)
+    yield case(place, "crossed-nan", title, "EDGE-4", *steps, evaluate(place), nonfinite_alike=True)
+    title = "x and dy whose memory is each permuted, strided or backwards"
+    yield case(place, "crossed-views", title, "LAYOUT-3", *_views(place))
+    refusable = fields(expects="numbers-or-refusal")
+    title = "one value a channel in training"
+    one = place.resized(*(size if axis == place.axis else 1 for axis, size in enumerate(place.shape)))
+    yield case(one, "crossed-one-value", title, "EDGE-1", train(one, dy=DY), finite_statistics=True, **refusable)
+    # What an empty batch left behind shows in the inference of one entry.
+    title, empty = "an empty batch in training, then one entry in inference", place.resized(0, *place.shape[1:])
+    entry = evaluate(replace(place, shape=(1, *place.shape[1:])))
+    yield case(empty, "empty-batch", title, "EDGE-2", KNOWN, train(empty), entry, **refusable)
+
+
+def _views(place: Place) -> tuple[Step, ...]:
     """x and dy each in memory of its own, as a permuted tensor lies where no copy was made of it."""
     return (
-        train(layout, dy=DY, view="fortran", dy_view="contiguous"),
-        train(layout, dy=DY, view="contiguous", dy_view="transposed"),
-        train(layout, dy=DY, view="strided", dy_view="negative"),
-        evaluate(layout, normal("other"), DY, view="transposed"),
+        train(place, dy=DY, view="fortran", dy_view="contiguous"),
+        train(place, dy=DY, view="contiguous", dy_view="transposed"),
+        train(place, dy=DY, view="strided", dy_view="negative"),
+        evaluate(place, normal("other"), DY, view="transposed"),
     )
 
 
-def _vectors(layout: Layout) -> tuple[Step, ...]:
+def _vectors(place: Place) -> tuple[Step, ...]:
     return (
         SetStatistics(MEAN, VARIANCE, "strided"),
-        evaluate(layout),
+        evaluate(place),
         SetParameters(gamma=PARAMETERS.beta, beta=PARAMETERS.gamma, view="negative"),
         SetStatistics(PARAMETERS.beta, VARIANCE, "negative"),
-        evaluate(layout),
+        evaluate(place),
     )
-
-
-def _of_one_value(layout: Layout) -> Layout:
-    return resized(layout, tuple(size if axis == layout.axis else 1 for axis, size in enumerate(layout.shape)))
-
-
-def _of_nothing(layout: Layout) -> Layout:
-    return resized(layout, (0, *layout.shape[1:]))
-
-
-def _one_value(layout: Layout) -> tuple[Step, ...]:
-    return (train(layout, dy=DY),)
-
-
-def _empty(layout: Layout) -> tuple[Step, ...]:
-    """Nothing, then one entry: what nothing left behind shows in its inference."""
-    return known_statistics(), train(layout), evaluate(replace(layout, shape=(1, *layout.shape[1:])))
-
-
-def _special(value: float) -> Callable[[Layout], tuple[Step, ...]]:
-    x = Recipe(kind="special", seed=seed_of("x"), channel=1, special=value)
-    return lambda layout: (train(layout, x, DY), evaluate(layout))
-
-
-REFUSABLE: Mapping[str, Any] = {"expects": "numbers-or-refusal"}
-
-LAYERS = tuple(
-    Feature(
-        slug=f"crossed-{slug}",
-        title=f"a layer built with gamma={gamma}, beta={beta}, in training and in inference",
-        clauses=("FWD-4", "GRAD-1", "GRAD-4", "EVAL-1"),
-        steps=_both_modes,
-        config={"gamma": gamma, "beta": beta, "eps": EPS},
-    )
-    for slug, (gamma, beta) in {
-        "no-affine": (False, False),
-        "gamma-only": (True, False),
-        "beta-only": (False, True),
-    }.items()
-)
-"""Which parameters there are."""
-
-NUMBERS = (
-    Feature(
-        slug="crossed-frozen",
-        title="a layer that is frozen: gradients in training and inference after it",
-        clauses=("STATE-3", "GRAD-4"),
-        steps=_frozen,
-    ),
-    Feature(
-        slug="crossed-saved",
-        title="loaded into a layer that has trained, while the saved one trains on",
-        clauses=("STATE-2",),
-        steps=_saved,
-        judges=OUTPUTS | STATISTICS,
-    ),
-    Feature(
-        slug="crossed-cumulative",
-        title="four steps of a cumulative average, then inference",
-        clauses=("STAT-8",),
-        steps=lambda layout: (*_batches(layout, 4), evaluate(layout)),
-        config={"momentum": CUMULATIVE},
-        judges=OUTPUTS | STATISTICS,
-    ),
-    Feature(
-        slug="crossed-default-eps",
-        title="the implementation's own eps beside a small variance",
-        clauses=("FWD-5",),
-        steps=lambda layout: (train(layout, normal("default eps", scale=0.01), normal("dy", scale=2.0**-6)),),
-        config={"eps": None},
-        judges=OUTPUTS | GRADIENTS,
-    ),
-    Feature(
-        slug="crossed-default-momentum",
-        title="two steps with the implementation's own momentum",
-        clauses=("STAT-6",),
-        steps=lambda layout: _batches(layout, 2),
-        config={"momentum": None},
-        judges=STATISTICS,
-    ),
-    Feature(
-        slug="crossed-mask",
-        title="a random mask in training, and one in inference that changes nothing",
-        clauses=("MASK-1", "MASK-2", "MASK-3", "MASK-7", "MASK-8"),
-        steps=lambda layout: (train(layout, dy=DY, mask=RANDOM), evaluate(layout, normal("other"), DY, mask=RANDOM)),
-    ),
-    Feature(
-        slug="crossed-training",
-        title="gradients of gradients in training",
-        clauses=("SECOND-1", "SECOND-2", "SECOND-3"),
-        steps=lambda layout: (train(layout, X, DY, second=ALL),),
-        judges=SECOND_ORDER,
-    ),
-    Feature(
-        slug="crossed-inference",
-        title="gradients of gradients in inference",
-        clauses=("SECOND-4",),
-        steps=lambda layout: (known_statistics(), evaluate(layout, X, DY, second=ALL)),
-        judges=SECOND_ORDER,
-    ),
-    Feature(
-        slug="crossed-nan",
-        title="NaN among the values of one channel, then inference",
-        clauses=("EDGE-4",),
-        steps=_special(nan),
-        more={"nonfinite_alike": True},
-    ),
-    Feature(
-        slug="crossed-views",
-        title="x and dy whose memory is each permuted, strided or backwards",
-        clauses=("LAYOUT-3",),
-        steps=_views,
-    ),
-    Feature(
-        slug="crossed-one-value",
-        title="one value a channel in training",
-        clauses=("EDGE-1",),
-        steps=_one_value,
-        more={**REFUSABLE, "finite_statistics": True},
-        place=_of_one_value,
-    ),
-    Feature(
-        slug="empty-batch",
-        title="an empty batch in training, then one entry in inference",
-        clauses=("EDGE-2",),
-        steps=_empty,
-        more=REFUSABLE,
-        place=_of_nothing,
-    ),
-)
-"""What every rank and every pair of formats must do."""
-
-OF_RANKS = (
-    Feature(
-        slug="offset-1000",
-        title="data of mean 1000 and deviation near 1",
-        clauses=("NUM-1",),
-        steps=lambda layout: (train(layout, normal("x", offset=1000.0), DY),),
-    ),
-)
-"""What every rank must do beside that: formats have offsets of their own, in `num`."""
-
-OF_FORMATS = (
-    *(
-        Feature(
-            slug=f"crossed-momentum-{momentum:g}",
-            title=f"three steps with weight {momentum:g} of the new statistic",
-            clauses=("STAT-7",),
-            steps=lambda layout: _batches(layout, 3),
-            config={"momentum": momentum},
-            judges=STATISTICS,
-        )
-        for momentum in (0.0, 1.0)
-    ),
-    Feature(
-        slug="crossed-inf",
-        title="an infinity among the values of one channel, then inference",
-        clauses=("EDGE-4",),
-        steps=_special(inf),
-        more={"nonfinite_alike": True},
-    ),
-    Feature(
-        slug="crossed-vectors",
-        title="parameters and running statistics are set from vectors that are strided or backwards",
-        clauses=("LAYOUT-3",),
-        steps=_vectors,
-        judges=OUTPUTS,
-    ),
-)
-"""What every pair of formats must do beside that."""

@@ -11,25 +11,31 @@ from collections.abc import Iterator
 
 from bn_conformance.cases.model import OUTPUTS, STATISTICS, Case
 from bn_conformance.cases.recipes import Recipe, seed_of
-from bn_conformance.catalogue.build import F32, NC, NCHW, make, normal, resized, train
+from bn_conformance.catalogue.build import normal, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import NC, NCHW
 
-IMAGES = resized(NCHW, (64, 4, 200, 200))
+FAMILY = Family("NUM", order=1000)
+case = FAMILY.case
+
+IMAGES = NCHW.resized(64, 4, 200, 200)
 """10.24 million values, n = 2.56 million."""
 
-COUNTED = resized(NC, (9 << 21, 1))
+COUNTED = NC.resized(9 << 21, 1)
 """18.9 million values of one channel; n is 2**24 and an eighth of it more."""
+
+MOVING_DY = Recipe(kind="beside", seed=seed_of("x"), offset=18.0)
+"""Each channel has a mean of its own, from 0 to 54: at 54 one running sum of dy goes wrong.
+
+dy goes along with x in part, too: at this n the bound of a dgamma that is small beside its terms means nothing.
+"""
 
 
 def cases() -> Iterator[Case]:
-    """Every large case; all of family NUM."""
-    # Each channel of dy has a mean of its own, from 0 to 54: at 54 one running sum of dy goes wrong. And dy goes along
-    # with x in part: at this n the bound of a dgamma that is small beside its terms means nothing.
-    x, dy = normal("x", offset=66.0), Recipe(kind="beside", seed=seed_of("x"), offset=18.0)
+    """Every large case."""
     title = f"a training step of {IMAGES.count} values a channel, of means near 66 in x and up to 54 in dy"
-    axes = {"offset": 66.0}
-    yield make("NUM", IMAGES, F32, "large-offset-66", title, ("NUM-8",), (train(IMAGES, x, dy),), axes=axes)
-    step = train(COUNTED, normal("x", offset=4.0))
+    step, axes = train(IMAGES, normal("x", offset=66.0), MOVING_DY), {"offset": 66.0}
+    yield case(IMAGES, "large-offset-66", title, "NUM-8", step, axes=axes)
     title = f"{COUNTED.count} values of one channel, more than a float32 can count one by one"
-    judges = OUTPUTS | STATISTICS
-    axes = {"offset": 4.0}
-    yield make("NUM", COUNTED, F32, "large-count", title, ("NUM-8",), (step,), judges=judges, axes=axes)
+    step, axes = train(COUNTED, normal("x", offset=4.0)), {"offset": 4.0}
+    yield case(COUNTED, "large-count", title, "NUM-8", step, axes=axes, judges=OUTPUTS | STATISTICS)

@@ -8,36 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf, nan
-from typing import Any
 
 from bn_conformance.cases.masks import Mask
-from bn_conformance.cases.model import EVERYTHING, OUTPUTS, STATISTICS, Case, Quantities, Step
-from bn_conformance.cases.recipes import Recipe, seed_of
-from bn_conformance.catalogue.build import (
-    BF16_WIDE,
-    DY,
-    F16_WIDE,
-    F32,
-    F64,
-    IMAGES,
-    NC,
-    NCHW,
-    NHWC,
-    NLC,
-    Formats,
-    Layout,
-    evaluate,
-    known_statistics,
-    make,
-    normal,
-    resized,
-    train,
-)
+from bn_conformance.cases.model import OUTPUTS, STATISTICS, Batch, Case
+from bn_conformance.cases.recipes import seed_of
+from bn_conformance.catalogue.build import DY, KNOWN, evaluate, fields, normal, positive, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import BF16_WIDE, F16_WIDE, F64, FEW, NC, NCHW, NHWC, NLC, Place
+
+FAMILY = Family("MASK", order=50)
+case = FAMILY.case
 
 RANDOM = Mask(seed=seed_of("mask"))
+OTHER = Mask(seed=seed_of("other mask"))
 ALL = Mask(kind="all")
 NONE = Mask(kind="none")
-SQUARE = (resized(NCHW, (3, 3, 3, 3)), resized(NHWC, (3, 3, 3, 3)))
+
+MOST_PLACES = (NC, NLC, NCHW, NHWC, NCHW.of(F64), NHWC.of(F64), NHWC.of(F16_WIDE), NHWC.of(BF16_WIDE))
+
+SQUARE = (NCHW.resized(3, 3, 3, 3), NHWC.resized(3, 3, 3, 3))
 """Axes of one size: a mask that lies along the wrong axis has the right shape all the same."""
 
 SHAPES = {
@@ -50,70 +39,56 @@ HIDDEN = {"nan": nan, "inf": inf, "1e30": 1e30}
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for layout, formats in (
-        (NC, F32), (NLC, F32), (NCHW, F32), (NHWC, F32), (NCHW, F64), (NHWC, F64), (NHWC, F16_WIDE), (NHWC, BF16_WIDE)
-    ):  # fmt: skip
-        title, steps = "a random mask", (train(layout, dy=DY, mask=RANDOM),)
-        yield _case(layout, formats, "random", title, ("MASK-1", "MASK-2", "MASK-3", "MASK-7"), steps)
-        steps = (train(layout, dy=DY, mask=ALL),)
-        yield _case(layout, formats, "all", "a mask that is true everywhere", ("MASK-4", "MASK-1"), steps)
-    for layout in SQUARE:
+    for place in MOST_PLACES:
+        step = train(place, dy=DY, mask=RANDOM)
+        yield case(place, "random", "a random mask", "MASK-1 MASK-2 MASK-3 MASK-7", step)
+        yield case(place, "all", "a mask that is true everywhere", "MASK-4 MASK-1", train(place, dy=DY, mask=ALL))
+    for place in SQUARE:
         title = "a random mask of a batch whose axes have equal sizes"
-        yield _case(layout, F32, "random", title, ("MASK-1", "MASK-3"), (train(layout, dy=DY, mask=RANDOM),))
-    for layout, formats in ((NC, F32), *((image, F32) for image in IMAGES), (NHWC, F64)):
-        yield from _of_layout(layout, formats)
+        yield case(place, "random", title, "MASK-1 MASK-3", train(place, dy=DY, mask=RANDOM))
+    for place in (*FEW, NHWC.of(F64)):
+        yield from _shapes(place)
+        yield from _hidden(place)
+        yield from _few_or_none(place)
+        title, steps = "a mask in inference changes nothing", (evaluate(place, dy=DY, mask=RANDOM),)
+        yield case(place, "inference", title, "MASK-8 EVAL-1 GRAD-4", KNOWN, *steps, evaluate(place, mask=NONE))
+        title = "training with another mask each time, without one, and inference in between"
+        yield case(place, "sequence", title, "MASK-2 MASK-3 STATE-1", *_in_turn(place))
+        title = "a dy of one sign, which the positions that do not count give as much of as the others"
+        step = train(place, dy=positive(seed_of("dy")), mask=RANDOM)
+        yield case(place, "dy-positive", title, "MASK-3", step)
 
 
-def _of_layout(layout: Layout, formats: Formats) -> Iterator[Case]:
-    for slug, (title, mask) in SHAPES.items():
-        if slug != "prefixes" or layout is not NC:
-            yield _case(layout, formats, slug, title, ("MASK-1", "MASK-3"), (train(layout, dy=DY, mask=mask),))
+def _shapes(place: Place) -> Iterator[Case]:
+    for variant, (title, mask) in SHAPES.items():
+        if variant != "prefixes" or place is not NC:
+            yield case(place, variant, title, "MASK-1 MASK-3", train(place, dy=DY, mask=mask))
+
+
+def _hidden(place: Place) -> Iterator[Case]:
     title = "large values where none counts: y is large there, and the statistics do not see them"
-    steps: tuple[Step, ...] = (train(layout, dy=DY, mask=Mask(seed=RANDOM.seed, hidden=100.0)),)
-    yield _case(layout, formats, "hidden-100", title, ("MASK-1", "MASK-7"), steps)
+    step = train(place, dy=DY, mask=Mask(seed=RANDOM.seed, hidden=100.0))
+    yield case(place, "hidden-100", title, "MASK-1 MASK-7", step)
+    judged = fields(judges=OUTPUTS | STATISTICS, nonfinite_alike=True)
     for slug, value in HIDDEN.items():
-        steps = (train(layout, mask=Mask(seed=RANDOM.seed, hidden=value)), evaluate(layout))
-        title, clauses = f"{value} at positions that do not count", ("MASK-6",)
-        judges = OUTPUTS | STATISTICS
-        yield _case(layout, formats, f"hidden-{slug}", title, clauses, steps, judges=judges, nonfinite_alike=True)
-    title = "a mask that counts one position, then inference"
-    steps = (train(layout, mask=Mask(kind="one"), judge=False), evaluate(layout))
-    yield _case(
-        layout, formats, "one", title, ("EDGE-1",), steps, judges=OUTPUTS | STATISTICS,
-        expects="numbers-or-refusal", finite_statistics=True,
-    )  # fmt: skip
-    title = "a mask that counts nothing, then inference"
-    steps = (known_statistics(), train(layout, mask=NONE, judge=False), evaluate(layout))
-    yield _case(
-        layout, formats, "none", title, ("MASK-5",), steps, judges=OUTPUTS | STATISTICS, expects="numbers-or-refusal"
-    )
-    title = "a mask in inference changes nothing"
-    steps = (known_statistics(), evaluate(layout, dy=DY, mask=RANDOM), evaluate(layout, mask=NONE))
-    yield _case(layout, formats, "inference", title, ("MASK-8", "EVAL-1", "GRAD-4"), steps)
-    title = "training with another mask each time, without one, and inference in between"
-    other = Mask(seed=seed_of("other mask"))
-    steps = (
-        train(layout, normal("first", offset=1.0), mask=RANDOM),
-        evaluate(layout),
-        train(layout, normal("second"), dy=DY, mask=other),
-        train(layout, normal("third", offset=-1.0), dy=DY),
-        train(layout, normal("fourth"), dy=DY, mask=RANDOM),
-        evaluate(layout, mask=other),
-    )
-    yield _case(layout, formats, "sequence", title, ("MASK-2", "MASK-3", "STATE-1"), steps)
-    title = "a dy of one sign, which the positions that do not count give as much of as the others"
-    steps = (train(layout, dy=Recipe(kind="positive", seed=seed_of("dy")), mask=RANDOM),)
-    yield _case(layout, formats, "dy-positive", title, ("MASK-3",), steps)
+        title, step = f"{value} at positions that do not count", train(place, mask=Mask(seed=RANDOM.seed, hidden=value))
+        yield case(place, f"hidden-{slug}", title, "MASK-6", step, evaluate(place), **judged)
 
 
-def _case(
-    layout: Layout,
-    formats: Formats,
-    variant: str,
-    title: str,
-    clauses: tuple[str, ...],
-    steps: tuple[Step, ...],
-    judges: Quantities = EVERYTHING,
-    **more: Any,
-) -> Case:
-    return make("MASK", layout, formats, variant, title, clauses, steps, judges=judges, **more)
+def _few_or_none(place: Place) -> Iterator[Case]:
+    judged = fields(judges=OUTPUTS | STATISTICS, expects="numbers-or-refusal")
+    title, step = "a mask that counts one position, then inference", train(place, mask=Mask(kind="one"), judge=False)
+    yield case(place, "one", title, "EDGE-1", step, evaluate(place), **judged, finite_statistics=True)
+    title, step = "a mask that counts nothing, then inference", train(place, mask=NONE, judge=False)
+    yield case(place, "none", title, "MASK-5", KNOWN, step, evaluate(place), **judged)
+
+
+def _in_turn(place: Place) -> tuple[Batch, ...]:
+    return (
+        train(place, normal("first", offset=1.0), mask=RANDOM),
+        evaluate(place),
+        train(place, normal("second"), dy=DY, mask=OTHER),
+        train(place, normal("third", offset=-1.0), dy=DY),
+        train(place, normal("fourth"), dy=DY, mask=RANDOM),
+        evaluate(place, mask=OTHER),
+    )

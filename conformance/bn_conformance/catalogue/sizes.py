@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import EVERYTHING, GRADIENTS, Case
-from bn_conformance.catalogue.build import (
+from bn_conformance.cases.model import GRADIENTS, Case
+from bn_conformance.catalogue.build import DY, KNOWN, evaluate, normal, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import (
     BF16,
     BF16_WIDE,
-    DY,
     F16,
     F16_WIDE,
     F32,
@@ -23,34 +24,26 @@ from bn_conformance.catalogue.build import (
     NHWC,
     NLC,
     Formats,
-    Layout,
-    X,
-    evaluate,
-    known_statistics,
-    make,
-    normal,
-    resized,
-    train,
+    Place,
 )
 
+FAMILY = Family(order=210, sweep=True)
+case = FAMILY.case
+
 LONG = (
-    (F64, (257, 3)),
-    (F64, (1025, 3)),
-    (F64, (4099, 2)),
-    (F32, (2049, 2)),
-    (F16, (2049, 2)),
-    (F16_WIDE, (2049, 2)),
-    (BF16, (257, 3)),
-    (BF16_WIDE, (257, 3)),
-    (BF16_WIDE, (1023, 3)),
+    NC.resized(257, 3).of(F64),
+    NC.resized(1025, 3).of(F64),
+    NC.resized(4099, 2).of(F64),
+    NC.resized(2049, 2),
+    NC.resized(2049, 2).of(F16),
+    NC.resized(2049, 2).of(F16_WIDE),
+    NC.resized(257, 3).of(BF16),
+    NC.resized(257, 3).of(BF16_WIDE),
+    NC.resized(1023, 3).of(BF16_WIDE),
 )
 """Counts that float16 (from 2049 on) and bfloat16 (from 257 on) do not hold, and lengths of other sums in float64."""
 
-BEYOND = (
-    resized(NC, (70001, 1), "nc-70001x1"),
-    resized(NCHW, (2, 2, 131, 137), "nchw-2x2x131x137"),
-    resized(NHWC, (2, 131, 137, 2), "nhwc-2x131x137x2"),
-)
+BEYOND = (NC.resized(70001, 1), NCHW.resized(2, 2, 131, 137), NHWC.resized(2, 131, 137, 2))
 """More than 65,536 values: a channel alone, or two together."""
 
 PLAIN = (9, 33, 65, 130, 1025)
@@ -66,28 +59,22 @@ SHAPES = {NCHW: (2, 0, 2, 2), NHWC: (2, 2, 2, 0), NCL: (3, 0, 3), NLC: (3, 3, 0)
 
 def cases() -> Iterator[Case]:
     """Every case of sizes."""
-    for formats, shape in LONG:
-        layout = resized(NC, shape, f"nc-{shape[0]}x{shape[1]}")
-        yield _both_modes(layout, formats, "length", f"{layout.count} values a channel", "NUM-8")
+    for place in LONG:
+        yield _both_modes(place, "length", f"{place.count} values a channel", "NUM-8")
     for formats in (F32, F64):
-        layout = resized(NC, (4096, 3), "nc-4096x3")
-        steps = (train(layout, normal("x"), normal("x")),)
+        place = NC.resized(4096, 3).of(formats)
         title = "dy is x, so that what flows through the variance is as large as what flows past it"
-        yield make(
-            "NUM", layout, formats, "length-dy-is-x", title, ("NUM-8", "GRAD-1"), steps, judges=GRADIENTS, sweep=True
-        )
-    for layout in BEYOND:
-        yield _both_modes(layout, F32, "length", "more than 65,536 values in training and in inference", "NUM-8")
+        step = train(place, normal("x"), normal("x"))
+        yield case(place, "length-dy-is-x", title, "NUM-8 GRAD-1", step, judges=GRADIENTS)
+    for place in BEYOND:
+        yield _both_modes(place, "length", "more than 65,536 values in training and in inference", "NUM-8")
     for formats, counts in MANY.items():
         for layout, sizes in SHAPES.items():
             for channels in counts:
-                place = resized(layout, tuple(size or channels for size in sizes))
-                yield _both_modes(place, formats, "channels", f"{channels} channels", "LAYOUT-4")
+                place = layout.resized(*(size or channels for size in sizes)).of(formats)
+                yield _both_modes(place, "channels", f"{channels} channels", "LAYOUT-4")
 
 
-def _both_modes(layout: Layout, formats: Formats, variant: str, title: str, clause: str) -> Case:
-    steps = (train(layout, X, DY), known_statistics(), evaluate(layout, normal("other"), DY))
-    title = f"{title}: training, then inference"
-    return make(
-        clause.partition("-")[0], layout, formats, variant, title, (clause,), steps, judges=EVERYTHING, sweep=True
-    )
+def _both_modes(place: Place, variant: str, what: str, clause: str) -> Case:
+    steps = train(place, dy=DY), KNOWN, evaluate(place, normal("other"), DY)
+    return case(place, variant, f"{what}: training, then inference", clause, *steps)

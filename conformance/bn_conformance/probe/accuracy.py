@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.catalogue.build import formats_slug
+from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.comparison.array import judge
 from bn_conformance.probe.comparing import fault, observed
 from bn_conformance.probe.finding import Finding

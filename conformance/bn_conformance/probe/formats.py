@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bn_conformance.catalogue.build import formats_slug
+from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.probe.averages import BATCHES
 from bn_conformance.probe.comparing import compared, fault, observed
 from bn_conformance.probe.finding import Finding

@@ -9,9 +9,10 @@ from tests.support.algorithms.algorithm import ALGORITHMS, STORAGE
 from tests.support.judge_algorithms import judged
 
 from bn_conformance.cases.model import Case
-from bn_conformance.cases.recipes import Recipe
 from bn_conformance.catalogue import all_cases, narrow
-from bn_conformance.catalogue.build import BF16, F16, NC, Formats, make, resized, train
+from bn_conformance.catalogue.build import positive, train
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import BF16, F16, NC, Formats
 from bn_conformance.mutation.bench import Bench
 from bn_conformance.mutation.catch import ROBUST, is_caught
 from bn_reference.deviations import catalogue
@@ -82,9 +83,8 @@ def test_sums_that_stop_growing_are_caught_clearly(name: str, variant: str, form
 def test_sums_in_storage_have_a_name_where_they_are_short(
     formats: Formats, name: str, count: int, outcome: str
 ) -> None:
-    layout, positive = resized(NC, (count, 3)), Recipe(kind="positive", seed=44)
-    step = train(layout, positive, Recipe(kind="positive", seed=45))
-    case = make("DTYPE", layout, formats, "sums", "sums", ("DTYPE-2",), (step,))
+    place = NC.resized(count, 3).of(formats)
+    case = Family().case(place, "sums", "sums", "DTYPE-2", train(place, positive(44), positive(45)))
     item = Bench().judge([catalogue()[name]], case)
     assert item.outcome == outcome
     assert is_caught(item) == (outcome == "wrong")

@@ -16,15 +16,16 @@ from bn_conformance.cases.model import Freeze, Reload
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.build import F16, F32, NC, Layout, evaluate, normal, train
+from bn_conformance.catalogue.build import evaluate, normal, train
+from bn_conformance.catalogue.places import F16, NC, Place
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.observing.observe import observe
 
-SMALL = Layout("nc", (2, 3), 1)
+SMALL = Place("nc", (2, 3), 1, F16)
 HUGE = train(SMALL, Recipe(kind="mixed-scales", seed=3))
 
 
-OVERFLOW = sequence(SMALL, F16, HUGE, train(SMALL, normal("x")), evaluate(SMALL), config={"momentum": 1.0})
+OVERFLOW = sequence(SMALL, HUGE, train(SMALL, normal("x")), evaluate(SMALL), config={"momentum": 1.0})
 """The variance of the first batch is beyond float16, and momentum 1 forgets it: 0 times infinity is NaN."""
 
 
@@ -58,7 +59,7 @@ class StaysFrozen(GoodLayer):
         self.frozen = bool(state["frozen"])
 
 
-FROZEN = sequence(NC, F32, train(NC), Freeze(), train(NC, normal("next")), Reload(), train(NC, normal("other")))
+FROZEN = sequence(NC, train(NC), Freeze(), train(NC, normal("next")), Reload(), train(NC, normal("other")))
 
 
 @pytest.mark.parametrize(("layer", "passes"), [(GoodLayer, True), (StaysFrozen, False)])
@@ -110,7 +111,7 @@ class RefusesTheThird(GoodLayer):
 
 def test_what_was_seen_before_an_error_is_kept_with_the_step_that_raised() -> None:
     host = LocalHost(adapter_of(RefusesTheThird))
-    case = sequence(NC, F32, *(train(NC, normal(f"batch {index}")) for index in range(5)))
+    case = sequence(NC, *(train(NC, normal(f"batch {index}")) for index in range(5)))
     seen = observe(case, data_of(case), host, explicit_update=False)
     assert (str(seen.error), seen.error_step) == ("forward raised ValueError: three is too many", 2)
     assert len(seen.steps) == 2

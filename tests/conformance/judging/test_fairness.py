@@ -15,7 +15,8 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.build import F32, NC, evaluate, normal, train
+from bn_conformance.catalogue.build import evaluate, normal, train
+from bn_conformance.catalogue.places import NC
 
 
 class MovesInBackward(GoodLayer):
@@ -93,7 +94,7 @@ class ZeroesOnMomentumZero(GoodLayer):
 def nan_case(momentum: float) -> Case:
     nan = Recipe(kind="special", seed=3)
     steps = (train(NC, normal("first")), train(NC, nan), evaluate(NC))
-    return replace(sequence(NC, F32, *steps, config={"momentum": momentum}), id=f"nan-{momentum}", nonfinite_alike=True)
+    return replace(sequence(NC, *steps, config={"momentum": momentum}), id=f"nan-{momentum}", nonfinite_alike=True)
 
 
 @pytest.mark.parametrize(

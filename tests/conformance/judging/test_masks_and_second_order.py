@@ -16,7 +16,9 @@ from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.build import BF16, Layout, evaluate, make, normal
+from bn_conformance.catalogue.build import evaluate, normal
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import BF16, Place
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.messages import request_of
@@ -141,10 +143,10 @@ def test_the_worker_answers_both_operations_as_a_local_host_does() -> None:
 
 
 def test_long_sums_of_one_sign_are_judged_in_sixteen_bits_too() -> None:
-    long = Layout("nc", (4096, 3), 1)
+    long = Place("nc", (4096, 3), 1, BF16)
     positive = Recipe(kind="positive", seed=1)
     step = evaluate(long, normal("x"), positive, second=Second(v_dx=Recipe(kind="positive", seed=2)))
-    case = make("SECOND", long, BF16, "long", "long sums", ("SECOND-4",), (step,), judges=SECOND_ORDER)
+    case = Family().case(long, "long", "long sums", "SECOND-4", step, judges=SECOND_ORDER)
     (item,) = judge_all(adapter_of(GoodLayer), [case])
     (sums,) = (one for one in item.quantities if one.name.endswith("ds_dgamma"))
     assert (sums.outcome, sums.judged) == ("exact", 3)
