@@ -1,9 +1,8 @@
-"""Deviations of sums: one-pass variances, narrow accumulators, counters, and blocks that are put together wrongly."""
+"""Deviations of how sums are accumulated: raw moments and narrow accumulators."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from bn_reference.deviations.rounding import (
     through,
     through_bfloat16,
 )
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # One-pass variances, in the arithmetic of the format.
 
@@ -39,12 +39,20 @@ def _one_pass(name: str, sentence: str, effect: str, clamped: bool, clause: str 
     deviation(name, clause=clause, effect=effect, link=link)(OnePass)
 
 
-_one_pass("raw-moments", "The variance is E[x^2] - E[x]^2 in the arithmetic of the format, negative values included.",
-          "NaN where the mean is large beside the deviation", False,
-          link="https://github.com/tensorflow/tensorflow/issues/118701")  # fmt: skip
-_one_pass("raw-moments-clamped", "The variance is max(0, E[x^2] - E[x]^2) in the arithmetic of the format.",
-          "wrong scales, and no NaN, where the mean is large beside the deviation", True,
-          link="https://github.com/google/flax/issues/1491")  # fmt: skip
+_one_pass(
+    "raw-moments",
+    "The variance is E[x^2] - E[x]^2 in the arithmetic of the format, negative values included.",
+    "NaN where the mean is large beside the deviation",
+    False,
+    link="https://github.com/tensorflow/tensorflow/issues/118701",
+)
+_one_pass(
+    "raw-moments-clamped",
+    "The variance is max(0, E[x^2] - E[x]^2) in the arithmetic of the format.",
+    "wrong scales, and no NaN, where the mean is large beside the deviation",
+    True,
+    link="https://github.com/google/flax/issues/1491",
+)
 
 
 @deviation("raw-sums", clause="NUM-1", effect="NaN or overflow where the mean is large beside the deviation")
@@ -90,44 +98,98 @@ def _summed(
     deviation(name, clause=clause, effect=effect, link=link, level=level)(Summed)
 
 
-_summed("sequential-sums", "Sums are accumulated one by one in float32, or in float64 for float64.",
-        "statistics of large images lose digits",
-        lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)), "NUM-8",
-        level="degraded(sequential-sum)")  # fmt: skip
-_summed("sequential-gradient-sums", "dgamma and dbeta are accumulated one by one in float32.",
-        "gradients of parameters lose digits where images are large",
-        lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)), "NUM-8", ("dgamma", "dbeta"),
-        level="degraded(sequential-sum)")  # fmt: skip
-_summed("float16-sums", "Sums over 16-bit data are accumulated in float16.",
-        "statistics stop growing at 2048 summands, and overflow at 65504",
-        lambda layer, rows: one_by_one(layer, rows, FLOAT16), "DTYPE-2", narrow_only=True,
-        link="https://github.com/microsoft/tensorflow-directml-plugin/pull/321")  # fmt: skip
-_summed("float16-gradient-sums", "dgamma and dbeta of 16-bit data are accumulated in float16.",
-        "gradients of parameters stop growing",
-        lambda layer, rows: one_by_one(layer, rows, FLOAT16), "DTYPE-2", ("dgamma", "dbeta"), True)  # fmt: skip
-_summed("float16-sums-of-float32", "Sums over float32 data are accumulated in float16.",
-        "statistics have three digits",
-        lambda layer, rows: one_by_one(layer, rows, FLOAT16), "FWD-1")  # fmt: skip
-_summed("bfloat16-sums", "Sums over 16-bit data are rounded to bfloat16.", "statistics have two digits",
-        lambda layer, rows: through_bfloat16(layer, rows.sum(axis=1, keepdims=True)) if rows.size else
-        rows[:, :1], "DTYPE-2", narrow_only=True)  # fmt: skip
-_summed("bfloat16-running-sums", "Sums over 16-bit data are accumulated one by one in bfloat16.",
-        "statistics stop growing at 256 summands",
-        in_bfloat16_one_by_one, "DTYPE-2", narrow_only=True)  # fmt: skip
-_summed("bfloat16-gradient-sums", "dgamma and dbeta of 16-bit data are accumulated one by one in bfloat16.",
-        "gradients of parameters stop growing at 256 summands",
-        in_bfloat16_one_by_one, "DTYPE-2", ("dgamma", "dbeta"), True)  # fmt: skip
-_summed("float16-gradient-sum-stored", "dgamma and dbeta of 16-bit data are stored in float16 before they are used.",
-        "infinite gradients where a sum passes 65504, although parameters are float32",
-        lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT16) if rows.size else rows[:, :1],
-        "DTYPE-2", ("dgamma", "dbeta"), True)  # fmt: skip
-_summed("float16-sum-before-division", "The sums of 16-bit data are stored in float16 before they are divided by n.",
-        "infinite statistics for large images",
-        lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT16) if rows.size else rows[:, :1],
-        "DTYPE-2", ("mean", "variance"), True)  # fmt: skip
-_summed("float32-sums-in-float64", "Sums over float64 data are accumulated in float32.", "float64 has seven digits",
-        lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT32) if rows.size else
-        rows[:, :1], "DTYPE-3")  # fmt: skip
+_summed(
+    "sequential-sums",
+    "Sums are accumulated one by one in float32, or in float64 for float64.",
+    "statistics of large images lose digits",
+    lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)),
+    "NUM-8",
+    level="degraded(sequential-sum)",
+)
+_summed(
+    "sequential-gradient-sums",
+    "dgamma and dbeta are accumulated one by one in float32.",
+    "gradients of parameters lose digits where images are large",
+    lambda layer, rows: one_by_one(layer, rows, compute_dtype(layer)),
+    "NUM-8",
+    ("dgamma", "dbeta"),
+    level="degraded(sequential-sum)",
+)
+_summed(
+    "float16-sums",
+    "Sums over 16-bit data are accumulated in float16.",
+    "statistics stop growing at 2048 summands, and overflow at 65504",
+    lambda layer, rows: one_by_one(layer, rows, FLOAT16),
+    "DTYPE-2",
+    narrow_only=True,
+    link="https://github.com/microsoft/tensorflow-directml-plugin/pull/321",
+)
+_summed(
+    "float16-gradient-sums",
+    "dgamma and dbeta of 16-bit data are accumulated in float16.",
+    "gradients of parameters stop growing",
+    lambda layer, rows: one_by_one(layer, rows, FLOAT16),
+    "DTYPE-2",
+    ("dgamma", "dbeta"),
+    True,
+)
+_summed(
+    "float16-sums-of-float32",
+    "Sums over float32 data are accumulated in float16.",
+    "statistics have three digits",
+    lambda layer, rows: one_by_one(layer, rows, FLOAT16),
+    "FWD-1",
+)
+_summed(
+    "bfloat16-sums",
+    "Sums over 16-bit data are rounded to bfloat16.",
+    "statistics have two digits",
+    lambda layer, rows: through_bfloat16(layer, rows.sum(axis=1, keepdims=True)) if rows.size else rows[:, :1],
+    "DTYPE-2",
+    narrow_only=True,
+)
+_summed(
+    "bfloat16-running-sums",
+    "Sums over 16-bit data are accumulated one by one in bfloat16.",
+    "statistics stop growing at 256 summands",
+    in_bfloat16_one_by_one,
+    "DTYPE-2",
+    narrow_only=True,
+)
+_summed(
+    "bfloat16-gradient-sums",
+    "dgamma and dbeta of 16-bit data are accumulated one by one in bfloat16.",
+    "gradients of parameters stop growing at 256 summands",
+    in_bfloat16_one_by_one,
+    "DTYPE-2",
+    ("dgamma", "dbeta"),
+    True,
+)
+_summed(
+    "float16-gradient-sum-stored",
+    "dgamma and dbeta of 16-bit data are stored in float16 before they are used.",
+    "infinite gradients where a sum passes 65504, although parameters are float32",
+    lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT16) if rows.size else rows[:, :1],
+    "DTYPE-2",
+    ("dgamma", "dbeta"),
+    True,
+)
+_summed(
+    "float16-sum-before-division",
+    "The sums of 16-bit data are stored in float16 before they are divided by n.",
+    "infinite statistics for large images",
+    lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT16) if rows.size else rows[:, :1],
+    "DTYPE-2",
+    ("mean", "variance"),
+    True,
+)
+_summed(
+    "float32-sums-in-float64",
+    "Sums over float64 data are accumulated in float32.",
+    "float64 has seven digits",
+    lambda layer, rows: through(layer, rows.sum(axis=1, keepdims=True), FLOAT32) if rows.size else rows[:, :1],
+    "DTYPE-3",
+)
 
 
 @deviation(
@@ -173,96 +235,3 @@ class DxMultipliedOutInStorage(PlainLayer):
         parts = (count * dy, count * self.mean_term(dy, saved), count * self.variance_term(dy, normalised, saved))
         whole, mean, variance = (through(self, part, self.storage) for part in parts)
         return np.asarray(self.outer_scale(saved) / count * (whole - mean - variance))
-
-
-# Counters.
-
-
-def _counted(name: str, sentence: str, effect: str, change: Callable[..., Any], clause: str = "LAYOUT-4",
-             link: str = "") -> None:  # fmt: skip
-    """Enter a layer that counts otherwise: change(layer, count)."""
-
-    class Counted(PlainLayer):
-        def count(self, counted: Array) -> Any:
-            """The other count."""
-            return change(self, super().count(counted))
-
-    Counted.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect, link=link)(Counted)
-
-
-def _modulo(size: float) -> Callable[..., Any]:
-    return lambda layer, count: layer.constant(float(count) % size)
-
-
-_counted("counts-one-too-many", "Sums are divided by n + 1, as where a counter starts at one.",
-         "outputs of small batches have a mean", lambda layer, count: count + layer.constant(1.0), "FWD-1")  # fmt: skip
-_counted("counts-one-too-few", "Sums are divided by n - 1, even for the mean.", "outputs of small batches have a mean",
-         lambda layer, count: np.maximum(count - layer.constant(1.0), layer.constant(1.0)), "FWD-1")  # fmt: skip
-_counted("counts-batch-size", "Sums are divided by the entries of the batch and not by their pixels.",
-         "statistics of images are too large by the number of pixels",
-         lambda layer, count: layer.constant(float(layer.shape[0])), "FWD-1")  # fmt: skip
-_counted("counts-pixels", "Sums are divided by the pixels of one entry.",
-         "statistics are too large by the size of the batch",
-         lambda layer, count: layer.constant(layer.batch_values() / max(layer.shape[0], 1)), "FWD-1")  # fmt: skip
-_counted("count-in-float16", "n is kept in float16.", "beyond 65504 values all statistics are zero",
-         lambda layer, count: through(layer, np.asarray(count), FLOAT16)[()], "NUM-8",
-         "https://github.com/tensorflow/tensorflow/pull/30230")  # fmt: skip
-_counted("count-in-bfloat16", "n is kept in bfloat16.", "counts above 256 are off by up to 0.4 %",
-         lambda layer, count: through_bfloat16(layer, np.asarray(count).reshape(1))[0])  # fmt: skip
-_counted("count-in-8-bits", "n is kept in 8 bits and starts again at 256.", "infinite statistics at 256 values",
-         _modulo(256.0))  # fmt: skip
-_counted("count-in-16-bits", "n is kept in 16 bits and starts again at 65536.", "infinite statistics at 65536 values",
-         _modulo(65536.0), "NUM-8")  # fmt: skip
-_counted("counter-stops-at-2048", "A counter in float16 that adds one at a time stops at 2048.",
-         "means of larger batches are too large", lambda layer, count: np.minimum(count, layer.constant(2048.0)),
-         "NUM-8")  # fmt: skip
-_counted("count-of-first-batch", "n is taken from the first batch for ever.", "a last batch that is smaller is off",
-         lambda layer, count: layer.__dict__.setdefault("first_count", count), "STATE-5")  # fmt: skip
-
-# Blocks.
-
-BLOCK = 32
-"""Values of a block, as of a warp."""
-
-
-def _blocks(name: str, sentence: str, effect: str, mean: bool, variance: bool, equal: bool, link: str = "") -> None:
-    """Enter a layer that puts statistics together from blocks: means without weights, variances without the rest."""
-
-    class Blocks(PlainLayer):
-        def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Of the means of the blocks."""
-            if not mean or not rows.size or not counted.all():
-                return super().mean_of(rows, counted)
-            return self.average([part.mean(axis=1, keepdims=True) for part in self.parts(rows)])
-
-        def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Of the variances of the blocks."""
-            if not variance or not rows.size or not counted.all():
-                return super().variance_of(rows, mean, counted)
-            centred = [part - (part.mean(axis=1, keepdims=True) if not equal else mean) for part in self.parts(rows)]
-            return self.average([(part * part).mean(axis=1, keepdims=True) for part in centred])
-
-        def parts(self, rows: Array) -> list[Array]:
-            """The blocks of each row."""
-            return [rows[:, start : start + BLOCK] for start in range(0, rows.shape[1], BLOCK)]
-
-        def average(self, values: list[Array]) -> Array:
-            """The plain average of the blocks' columns."""
-            total = values[0]
-            for value in values[1:]:
-                total = total + value
-            return np.asarray(total / self.constant(float(len(values))))
-
-    Blocks.__doc__ = sentence
-    deviation(name, clause="LAYOUT-4", effect=effect, link=link)(Blocks)
-
-
-_blocks("block-means-unweighted", "Means of blocks of 32 are averaged without their counts.",
-        "sizes that are no multiple of the block are off", True, False, True,
-        "https://github.com/PaddlePaddle/Paddle/issues/32464")  # fmt: skip
-_blocks("block-variances-unweighted", "Variances of blocks of 32 about the mean are averaged without their counts.",
-        "sizes that are no multiple of the block are off", False, True, True,
-        "https://github.com/pytorch/pytorch/issues/22192")  # fmt: skip
-_blocks("block-variances-without-between", "Variances of blocks of 32 about their own means are averaged.",
-        "variances are too small, as with statistics of each device of its own", False, True, False)  # fmt: skip

@@ -9,13 +9,18 @@ import numpy as np
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 
 Shape = tuple[int, ...]
 
 
-@deviation("one-channel-broadcast", clause="ERR-1", effect="a wrong model runs, and has copies of one channel in all",
-           numeric=False)  # fmt: skip
+@deviation(
+    "one-channel-broadcast",
+    clause="ERR-1",
+    effect="a wrong model runs, and has copies of one channel in all",
+    numeric=False,
+)
 class OneChannelBroadcast(PlainLayer):
     """An x of one channel is repeated for every channel of the layer."""
 
@@ -27,8 +32,9 @@ class OneChannelBroadcast(PlainLayer):
         return super().forward_masked(x, mask, training)
 
 
-@deviation("more-channels-cut", clause="ERR-1", effect="a wrong model runs, and loses channels without a word",
-           numeric=False)  # fmt: skip
+@deviation(
+    "more-channels-cut", clause="ERR-1", effect="a wrong model runs, and loses channels without a word", numeric=False
+)
 class MoreChannelsCut(PlainLayer):
     """Of an x of more channels than the layer has the first are taken."""
 
@@ -40,8 +46,9 @@ class MoreChannelsCut(PlainLayer):
         return super().forward_masked(x, mask, training)
 
 
-@deviation("channels-by-size", clause="ERR-1", effect="a wrong model runs on channels that mix those of x",
-           numeric=False)  # fmt: skip
+@deviation(
+    "channels-by-size", clause="ERR-1", effect="a wrong model runs on channels that mix those of x", numeric=False
+)
 class ChannelsBySize(PlainLayer):
     """An x of other channels is read as one of the layer's, where its size in all can be divided by them."""
 
@@ -85,16 +92,21 @@ def _cut(dy: Array, shape: Shape) -> Array:
     return dy[: shape[0]] if dy.shape[1:] == shape[1:] else dy
 
 
-_fitted("dy-broadcast", "A dy that can be broadcast to y is.", "a loss that forgets to reduce an axis trains on",
-        _broadcast)  # fmt: skip
-_fitted("dy-by-size", "A dy of as many values as y is read in the shape of y.",
-        "a model with its axes in another order trains on scrambled gradients", _reshaped)  # fmt: skip
-_fitted("dy-cut", "Entries of dy behind the last of the batch are ignored.", "a wrong batch goes unnoticed",
-        _cut)  # fmt: skip
+_fitted(
+    "dy-broadcast", "A dy that can be broadcast to y is.", "a loss that forgets to reduce an axis trains on", _broadcast
+)
+_fitted(
+    "dy-by-size",
+    "A dy of as many values as y is read in the shape of y.",
+    "a model with its axes in another order trains on scrambled gradients",
+    _reshaped,
+)
+_fitted("dy-cut", "Entries of dy behind the last of the batch are ignored.", "a wrong batch goes unnoticed", _cut)
 
 
-@deviation("dy-by-rows", clause="ERR-4", effect="a model whose last axes were flattened trains all the same",
-           numeric=False)  # fmt: skip
+@deviation(
+    "dy-by-rows", clause="ERR-4", effect="a model whose last axes were flattened trains all the same", numeric=False
+)
 class DyByRows(PlainLayer):
     """A dy with as many values a channel as y is taken, whatever its shape, and gives dx its own."""
 

@@ -11,7 +11,8 @@ import numpy as np
 from bn_reference.definition.graph import RowGradients
 from bn_reference.definition.second_order import SecondOrder
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Mode, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # Between a forward and its backward.
 
@@ -96,8 +97,11 @@ class FreezeReachesSavedForward(PlainLayer):
 # A backward after another.
 
 
-@deviation("second-backward-moves", clause="STAT-4",
-           effect="running statistics follow too fast where gradients are asked for twice")  # fmt: skip
+@deviation(
+    "second-backward-moves",
+    clause="STAT-4",
+    effect="running statistics follow too fast where gradients are asked for twice",
+)
 class SecondBackwardMoves(PlainLayer):
     """Every backward of a training forward but the first moves the running statistics once more."""
 
@@ -140,10 +144,18 @@ def _spoiling(name: str, sentence: str, clause: str, twice: bool) -> None:
     deviation(name, clause=clause, effect="gradients that are asked for twice differ")(Spoiling)
 
 
-_spoiling("backward-spoils-saved", "A backward leaves another inverse deviation for the next one of its forward.",
-          "GRAD-1", False)  # fmt: skip
-_spoiling("second-order-spoils-saved", "A second order leaves another inverse deviation for the next backward.",
-          "GRAD-1", True)  # fmt: skip
+_spoiling(
+    "backward-spoils-saved",
+    "A backward leaves another inverse deviation for the next one of its forward.",
+    "GRAD-1",
+    False,
+)
+_spoiling(
+    "second-order-spoils-saved",
+    "A second order leaves another inverse deviation for the next backward.",
+    "GRAD-1",
+    True,
+)
 
 
 # Inference that is folded once and kept under a key.
@@ -176,12 +188,30 @@ def _bytes(vectors: tuple[Array, ...]) -> tuple[bytes, ...]:
     return tuple(vector.tobytes() for vector in vectors)
 
 
-_kept("folded-by-sums", "Inference is folded again only where the sum of a vector has changed.",
-      lambda vectors: tuple(float(vector.astype(np.float64).sum()) for vector in vectors))  # fmt: skip
-_kept("folded-by-first-channel", "Inference is folded again only where the first channel has changed.",
-      lambda vectors: _bytes(tuple(vector[:1] for vector in vectors)))  # fmt: skip
-_kept("folded-by-last-channel", "Inference is folded again only where the last channel has changed.",
-      lambda vectors: _bytes(tuple(vector[-1:] for vector in vectors)))  # fmt: skip
+_kept(
+    "folded-by-sums",
+    "Inference is folded again only where the sum of a vector has changed.",
+    lambda vectors: tuple(float(vector.astype(np.float64).sum()) for vector in vectors),
+)
+_kept(
+    "folded-by-first-channel",
+    "Inference is folded again only where the first channel has changed.",
+    lambda vectors: _bytes(tuple(vector[:1] for vector in vectors)),
+)
+_kept(
+    "folded-by-last-channel",
+    "Inference is folded again only where the last channel has changed.",
+    lambda vectors: _bytes(tuple(vector[-1:] for vector in vectors)),
+)
+
+
+def _without(place: int) -> Callable[[tuple[Array, ...]], tuple[bytes, ...]]:
+    return lambda vectors: _bytes(vectors[:place] + vectors[place + 1 :])
+
+
 for _place, _name in enumerate(("gamma", "beta", "running-mean", "running-var")):
-    _kept(f"folded-whatever-{_name}", f"Inference is not folded again where {_name} alone has changed.",
-          lambda vectors, place=_place: _bytes(vectors[:place] + vectors[place + 1 :]))  # type: ignore[misc] # fmt: skip
+    _kept(
+        f"folded-whatever-{_name}",
+        f"Inference is not folded again where {_name} alone has changed.",
+        _without(_place),
+    )

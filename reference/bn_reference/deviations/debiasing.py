@@ -8,7 +8,8 @@ from typing import Any
 
 from bn_reference.definition.running import Weights, weights_of
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 from bn_reference.specification.config import CUMULATIVE
 
 _ZERO_DEBIAS = {"debiasing": "zero-debias"}
@@ -52,19 +53,29 @@ def _behind(keep: Any, new: Any, before: int, right: Weights) -> Weights:
     return Weights(keep * (1 - keep ** (before + 1)) / after if before else keep * 0, new / after)
 
 
-_weights("debias-keeps-initial", "The hidden average starts at the initial values, and is debiased all the same.",
-         lambda keep, new, before, right: right if before else Weights(keep / new, new / new))  # fmt: skip
+_weights(
+    "debias-keeps-initial",
+    "The hidden average starts at the initial values, and is debiased all the same.",
+    lambda keep, new, before, right: right if before else Weights(keep / new, new / new),
+)
 _weights("debias-a-step-behind", "The average is divided by 1 - keep ** (t + 1).", _behind)
 _weights(
     "debias-as-cumulative",
     "Every batch has the same weight, as in a cumulative average.",
     lambda keep, new, before, right: Weights(new * 0 + before / (before + 1.0), new * 0 + 1 / (before + 1.0)),
 )
-_weights("debias-missing", "The hidden average, which starts at 0, is used as it is.",
-         lambda keep, new, before, right: Weights(keep if before else keep * 0, new))  # fmt: skip
-_weights("debias-keep-for-new", "The power is that of the weight of the new statistic: 1 - new ** t.",
-         lambda keep, new, before, right: Weights(keep * (1 - new**before) / (1 - new ** (before + 1)),
-                                                  new / (1 - new ** (before + 1))))  # fmt: skip
+_weights(
+    "debias-missing",
+    "The hidden average, which starts at 0, is used as it is.",
+    lambda keep, new, before, right: Weights(keep if before else keep * 0, new),
+)
+_weights(
+    "debias-keep-for-new",
+    "The power is that of the weight of the new statistic: 1 - new ** t.",
+    lambda keep, new, before, right: Weights(
+        keep * (1 - new**before) / (1 - new ** (before + 1)), new / (1 - new ** (before + 1))
+    ),
+)
 
 
 @deviation("debias-mean-alone", clause="STAT-9", effect=_EARLY, requires=_ZERO_DEBIAS)
@@ -80,8 +91,12 @@ class DebiasMeanAlone(_Weighing):
             self.running_var = self.blend(before, self.estimate(variance, count), weights)
 
 
-@deviation("debias-count-lost", clause="STAT-9", effect="a model that goes on training forgets its statistics",
-           requires=_ZERO_DEBIAS)  # fmt: skip
+@deviation(
+    "debias-count-lost",
+    clause="STAT-9",
+    effect="a model that goes on training forgets its statistics",
+    requires=_ZERO_DEBIAS,
+)
 class DebiasCountLost(PlainLayer):
     """The number of steps is not saved: a loaded layer starts to count at 0."""
 
@@ -91,8 +106,12 @@ class DebiasCountLost(PlainLayer):
         self.updates = 0
 
 
-@deviation("debias-count-not-loaded", clause="STAT-9", effect="a model that goes on training weighs batches wrongly",
-           requires=_ZERO_DEBIAS)  # fmt: skip
+@deviation(
+    "debias-count-not-loaded",
+    clause="STAT-9",
+    effect="a model that goes on training weighs batches wrongly",
+    requires=_ZERO_DEBIAS,
+)
 class DebiasCountNotLoaded(PlainLayer):
     """A layer that loads keeps its own number of steps."""
 
@@ -103,8 +122,12 @@ class DebiasCountNotLoaded(PlainLayer):
         self.updates = own
 
 
-@deviation("debias-counts-inference", clause="STAT-9", effect="looking at a model changes how it goes on training",
-           requires=_ZERO_DEBIAS)  # fmt: skip
+@deviation(
+    "debias-counts-inference",
+    clause="STAT-9",
+    effect="looking at a model changes how it goes on training",
+    requires=_ZERO_DEBIAS,
+)
 class DebiasCountsInference(PlainLayer):
     """Inference counts as a step."""
 
@@ -115,8 +138,9 @@ class DebiasCountsInference(PlainLayer):
         return y
 
 
-@deviation("debias-cumulative-too", clause="STAT-9", effect="cumulative averages grow with every step",
-           requires=_ZERO_DEBIAS)  # fmt: skip
+@deviation(
+    "debias-cumulative-too", clause="STAT-9", effect="cumulative averages grow with every step", requires=_ZERO_DEBIAS
+)
 class DebiasCumulativeToo(PlainLayer):
     """A cumulative average, which its initial values have no weight in, is divided by 1 - (1 - 1 / t) ** t as well."""
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, Mode, PlainLayer
+from bn_reference.layer.first_order import Array, Mode
+from bn_reference.layer.layer import PlainLayer
 
 # One value a channel in training.
 
@@ -44,16 +45,31 @@ def _beta_and_nan(layer: PlainLayer, x: Array) -> Array:
     return layer.output(layer.column(layer.beta) + zeros, x.shape, "y")
 
 
-_one_value("one-value-passes-through", "One value a channel is passed through.",
-           "the last batch of an epoch gives raw values", lambda layer, x: x.copy())  # fmt: skip
-_one_value("one-value-gives-nan", "One value a channel gives NaN.", "the last batch of an epoch turns a model to NaN",
-           lambda layer, x: np.full_like(x, np.nan))  # fmt: skip
-_one_value("one-value-spoils-statistics", "One value a channel gives beta, and a running variance of NaN.",
-           "a model is NaN in use after one batch of a single entry", _beta_and_nan,
-           "https://github.com/pytorch/pytorch/issues/1381")  # fmt: skip
-_one_value("one-value-by-running-statistics", "One value a channel is normalised by the running statistics.",
-           "the last batch of an epoch trains another function",
-           lambda layer, x: PlainLayer.forward_masked(layer, x, None, False))  # fmt: skip
+_one_value(
+    "one-value-passes-through",
+    "One value a channel is passed through.",
+    "the last batch of an epoch gives raw values",
+    lambda layer, x: x.copy(),
+)
+_one_value(
+    "one-value-gives-nan",
+    "One value a channel gives NaN.",
+    "the last batch of an epoch turns a model to NaN",
+    lambda layer, x: np.full_like(x, np.nan),
+)
+_one_value(
+    "one-value-spoils-statistics",
+    "One value a channel gives beta, and a running variance of NaN.",
+    "a model is NaN in use after one batch of a single entry",
+    _beta_and_nan,
+    "https://github.com/pytorch/pytorch/issues/1381",
+)
+_one_value(
+    "one-value-by-running-statistics",
+    "One value a channel is normalised by the running statistics.",
+    "the last batch of an epoch trains another function",
+    lambda layer, x: PlainLayer.forward_masked(layer, x, None, False),
+)
 
 # No value.
 
@@ -82,11 +98,19 @@ def _decay(layer: PlainLayer) -> None:
     layer.move(nothing, nothing, 0)
 
 
-_empty("empty-batch-spoils-statistics", "An empty batch turns running_mean to NaN.",
-       "a model is NaN in use after one empty batch", _spoil,
-       "https://github.com/pytorch/pytorch/issues/12013")  # fmt: skip
-_empty("empty-batch-decays-statistics", "An empty batch counts as one of mean and variance zero.",
-       "statistics shrink with every empty batch", _decay)  # fmt: skip
+_empty(
+    "empty-batch-spoils-statistics",
+    "An empty batch turns running_mean to NaN.",
+    "a model is NaN in use after one empty batch",
+    _spoil,
+    "https://github.com/pytorch/pytorch/issues/12013",
+)
+_empty(
+    "empty-batch-decays-statistics",
+    "An empty batch counts as one of mean and variance zero.",
+    "statistics shrink with every empty batch",
+    _decay,
+)
 
 
 @deviation("no-channels-unclear", clause="EDGE-3", effect="nobody knows what went wrong", numeric=False)
@@ -103,8 +127,12 @@ class NoChannelsUnclear(PlainLayer):
 # NaN and infinities.
 
 
-@deviation("nan-hidden", clause="EDGE-4", effect="a broken model looks sound",
-           link="https://github.com/FluxML/Flux.jl/issues/2071")  # fmt: skip
+@deviation(
+    "nan-hidden",
+    clause="EDGE-4",
+    effect="a broken model looks sound",
+    link="https://github.com/FluxML/Flux.jl/issues/2071",
+)
 class NanHidden(PlainLayer):
     """NaN in y and dx becomes zero, and infinities become large numbers."""
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT32, FLOAT64, through, to_bits
-from bn_reference.layer.layer import Array, Mode, PlainLayer
+from bn_reference.layer.first_order import Array, Mode
+from bn_reference.layer.layer import PlainLayer
 
 Change = Callable[[PlainLayer, Array], Array]
 
@@ -46,14 +47,35 @@ def _single(layer: PlainLayer, values: Array) -> Array:
 
 
 _HALF = "degraded(storage-precision)"
-_folded("folded-scale-in-storage", "Inference folds, and its scale is rounded to the format of x.",
-        "outputs of 16-bit layers are off by a common factor", "DTYPE-2", _in_storage, level=_HALF)  # fmt: skip
-_folded("folded-shift-in-storage", "Inference folds, and its shift is rounded to the format of x.",
-        "outputs of 16-bit layers with a large running mean are shifted", "DTYPE-2", _same, _in_storage,
-        _HALF)  # fmt: skip
-_folded("folded-scale-in-float32", "Inference folds, and the scale of a float64 layer is rounded to float32.",
-        "inference of float64 layers has seven digits", "DTYPE-3", _single)  # fmt: skip
+_folded(
+    "folded-scale-in-storage",
+    "Inference folds, and its scale is rounded to the format of x.",
+    "outputs of 16-bit layers are off by a common factor",
+    "DTYPE-2",
+    _in_storage,
+    level=_HALF,
+)
+_folded(
+    "folded-shift-in-storage",
+    "Inference folds, and its shift is rounded to the format of x.",
+    "outputs of 16-bit layers with a large running mean are shifted",
+    "DTYPE-2",
+    _same,
+    _in_storage,
+    _HALF,
+)
+_folded(
+    "folded-scale-in-float32",
+    "Inference folds, and the scale of a float64 layer is rounded to float32.",
+    "inference of float64 layers has seven digits",
+    "DTYPE-3",
+    _single,
+)
 for _bits in (12, 16, 20):
-    _folded(f"folded-scale-of-{_bits}-bits", f"Inference folds, and its scale is good to {_bits} bits.",
-            "every output of a channel is off by the same factor, in use alone", "NUM-7",
-            partial(to_bits, bits=_bits))  # fmt: skip
+    _folded(
+        f"folded-scale-of-{_bits}-bits",
+        f"Inference folds, and its scale is good to {_bits} bits.",
+        "every output of a channel is off by the same factor, in use alone",
+        "NUM-7",
+        partial(to_bits, bits=_bits),
+    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.deviations.rounding import FLOAT16, FLOAT32, FLOAT64, through, through_bfloat16, to_bits
-from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
+from bn_reference.deviations.rounding import FLOAT16, FLOAT32, FLOAT64, through, through_bfloat16
+from bn_reference.layer.first_order import Array, Mode, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # Results of another dtype or shape.
 
@@ -30,12 +29,27 @@ def _result(name: str, which: str, sentence: str, effect: str, change: Callable[
 
 _WIDER = "the next layer gets another format than it was built for, and memory doubles"
 for _which in ("y", "dx"):
-    _result(f"{_which}-wider", _which, f"{_which} of 16-bit data is float32.", _WIDER,
-            lambda layer, value: value.astype(FLOAT32) if value.dtype.itemsize == 2 else value)  # fmt: skip
-    _result(f"{_which}-in-float64", _which, f"{_which} is float64, whatever x is.", _WIDER,
-            lambda layer, value: value.astype(FLOAT64))  # fmt: skip
-_result("y-flattened", "y", "y has rank 2, a row per entry of the batch.", "the next layer refuses it",
-        lambda layer, value: value.reshape(value.shape[0], -1) if value.size else value)  # fmt: skip
+    _result(
+        f"{_which}-wider",
+        _which,
+        f"{_which} of 16-bit data is float32.",
+        _WIDER,
+        lambda layer, value: value.astype(FLOAT32) if value.dtype.itemsize == 2 else value,
+    )
+    _result(
+        f"{_which}-in-float64",
+        _which,
+        f"{_which} is float64, whatever x is.",
+        _WIDER,
+        lambda layer, value: value.astype(FLOAT64),
+    )
+_result(
+    "y-flattened",
+    "y",
+    "y has rank 2, a row per entry of the batch.",
+    "the next layer refuses it",
+    lambda layer, value: value.reshape(value.shape[0], -1) if value.size else value,
+)
 
 
 @deviation("parameter-gradients-in-float64", clause="DTYPE-1", effect="an optimiser refuses them", numeric=False)
@@ -49,8 +63,9 @@ class ParameterGradientsInDouble(PlainLayer):
         return RowGradients(dx, *parts)
 
 
-@deviation("parameter-gradients-in-storage", clause="DTYPE-1", effect="gradients of wide parameters lose digits",
-           numeric=False)  # fmt: skip
+@deviation(
+    "parameter-gradients-in-storage", clause="DTYPE-1", effect="gradients of wide parameters lose digits", numeric=False
+)
 class ParameterGradientsInStorage(PlainLayer):
     """dgamma and dbeta have the format of x, although gamma and beta are wider."""
 
@@ -114,14 +129,27 @@ def _kept(name: str, sentence: str, effect: str, change: Callable[[PlainLayer, A
     deviation(name, clause=clause, effect=effect)(Kept)
 
 
-_kept("statistics-kept-in-float16", "Running statistics are rounded to float16 after each step.",
-      "running statistics stop moving at small momentum, and overflow at 65504",
-      lambda layer, values: through(layer, values, FLOAT16), "STAT-1")  # fmt: skip
-_kept("statistics-kept-in-bfloat16", "Running statistics are rounded to bfloat16 after each step.",
-      "running statistics stop moving at small momentum", through_bfloat16, "STAT-1")  # fmt: skip
-_kept("statistics-of-float64-kept-in-float32", "Running statistics of a float64 layer are rounded to float32.",
-      "inference of float64 layers has seven digits",
-      lambda layer, values: through(layer, values, FLOAT32), "DTYPE-3")  # fmt: skip
+_kept(
+    "statistics-kept-in-float16",
+    "Running statistics are rounded to float16 after each step.",
+    "running statistics stop moving at small momentum, and overflow at 65504",
+    lambda layer, values: through(layer, values, FLOAT16),
+    "STAT-1",
+)
+_kept(
+    "statistics-kept-in-bfloat16",
+    "Running statistics are rounded to bfloat16 after each step.",
+    "running statistics stop moving at small momentum",
+    through_bfloat16,
+    "STAT-1",
+)
+_kept(
+    "statistics-of-float64-kept-in-float32",
+    "Running statistics of a float64 layer are rounded to float32.",
+    "inference of float64 layers has seven digits",
+    lambda layer, values: through(layer, values, FLOAT32),
+    "DTYPE-3",
+)
 
 
 @deviation("set-statistics-rounded", clause="DTYPE-4", effect="converted statistics lose digits")
@@ -165,116 +193,3 @@ class ParametersRounded(PlainLayer):
             return super().scale_and_shift(normalised, mode)
         finally:
             self.gamma, self.beta = kept
-
-
-# Digits lost in arithmetic.
-
-
-def _each_step(
-    name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], clause: str
-) -> None:
-    """Enter a layer that rounds mean, variance, normaliser and normalised value."""
-
-    class EachStep(PlainLayer):
-        def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Rounded."""
-            return change(self, super().mean_of(rows, counted))
-
-        def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Rounded."""
-            return change(self, super().variance_of(rows, mean, counted))
-
-        def normaliser(self, variance: Array, mode: Mode) -> Array:
-            """Rounded."""
-            return change(self, super().normaliser(variance, mode))
-
-        def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Of rounded values, rounded."""
-            return change(self, super().scale_and_shift(change(self, normalised), mode))
-
-    EachStep.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect)(EachStep)
-
-
-_each_step("float64-through-float32", "A float64 layer computes in float32.", "float64 layers have seven digits",
-           lambda layer, values: through(layer, values, FLOAT32) if layer.storage == FLOAT64 else values,
-           "DTYPE-3")  # fmt: skip
-_each_step("float32-through-float16", "A float32 layer computes in float16.", "outputs have three digits, or overflow",
-           lambda layer, values: through(layer, values, FLOAT16) if layer.storage == FLOAT32 else values,
-           "FWD-1")  # fmt: skip
-_each_step("half-steps-in-storage", "A 16-bit layer rounds each step to the format of x.", "16-bit errors double",
-           lambda layer, values: through(layer, values, layer.storage) if layer.storage.itemsize == 2 else values,
-           "DTYPE-2")  # fmt: skip
-
-
-def _digits(name: str, sentence: str, effect: str, method: str, change: Callable[[PlainLayer, Array], Array],
-            clause: str, level: str = "") -> None:  # fmt: skip
-    """Enter a layer that rounds what one method gives."""
-
-    class Digits(PlainLayer):
-        def rows_of(self, x: Array) -> Array:
-            """Of x and dy."""
-            rows = super().rows_of(x)
-            return change(self, rows) if method == "rows_of" else rows
-
-        def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Of the batch."""
-            mean = super().mean_of(rows, counted)
-            return change(self, mean) if method == "mean_of" else mean
-
-        def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Of the batch."""
-            variance = super().variance_of(rows, mean, counted)
-            return change(self, variance) if method == "variance_of" else variance
-
-        def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Of x."""
-            dx = super().dx(dy, normalised, saved)
-            return change(self, dx) if method == "dx" else dx
-
-    Digits.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect, level=level)(Digits)
-
-
-def _eleven_bits(layer: PlainLayer, values: Array) -> Array:
-    return to_bits(layer, values, 11) if layer.storage == FLOAT32 else values
-
-
-_digits("input-in-11-bits", "x and dy of float32 layers are rounded to 11 bits, as in tensor cores.",
-        "outputs have three digits", "rows_of", _eleven_bits, "FWD-1")  # fmt: skip
-_digits("mean-in-storage", "The mean is rounded to the format of x before it is subtracted.",
-        "outputs of 16-bit data with a large mean are shifted", "mean_of",
-        lambda layer, values: through(layer, values, layer.storage), "DTYPE-2")  # fmt: skip
-_digits("variance-in-storage", "The variance is rounded to the format of x.",
-        "outputs of 16-bit data are off by a common factor", "variance_of",
-        lambda layer, values: through(layer, values, layer.storage), "DTYPE-2",
-        "degraded(storage-precision)")  # fmt: skip
-_digits("dx-of-float64-through-float32", "dx of a float64 layer is rounded to float32.",
-        "gradient checks in float64 fail", "dx",
-        lambda layer, values: through(layer, values, FLOAT32), "DTYPE-3")  # fmt: skip
-_digits("dx-through-float16", "dx is rounded to float16, whatever x is.", "small gradients vanish and large overflow",
-        "dx", lambda layer, values: through(layer, values, FLOAT16), "GRAD-1")  # fmt: skip
-
-
-@deviation("output-rounded-towards-zero", clause="DTYPE-2", effect="16-bit outputs shrink from layer to layer")
-class OutputRoundedTowardsZero(PlainLayer):
-    """y and dx of 16-bit layers are truncated instead of rounded."""
-
-    def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
-        """Truncated."""
-        if self.storage.itemsize != 2:
-            return super().output(rows, shape, name)
-        nearest = self.store(rows, self.storage)
-        away = np.abs(self.wide(nearest)) > np.abs(rows)
-        bits = np.ascontiguousarray(nearest).view(np.uint16)
-        return super().output(self.wide(np.where(away, bits - np.uint16(1), bits).view(self.storage)), shape, name)
-
-
-@deviation("bfloat16-through-float16", clause="DTYPE-2", effect="bfloat16 layers overflow at 65504")
-class BfloatThroughHalf(PlainLayer):
-    """x of bfloat16 layers goes through float16."""
-
-    def rows_of(self, x: Array) -> Array:
-        """Through float16."""
-        rows = super().rows_of(x)
-        return through(self, rows, FLOAT16) if self.storage.name == "bfloat16" else rows

@@ -1,4 +1,4 @@
-"""Deviations of dx and of the modes of backward: terms that are missing, scaled, signed or taken from elsewhere."""
+"""Deviations of dx in training: terms and factors that are missing, scaled, signed or taken from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # The terms of dx in training.
 
@@ -49,26 +49,59 @@ def _counting(other: Callable[[float, float], float]) -> Callable[..., Any]:
 
 _SLOW = "training converges worse, and nothing else shows"
 _factor("dx-without-mean-term", "mean_term", "dx lacks the term that flows through the mean.", _SLOW, _times(0.0))
-_factor("dx-without-variance-term", "variance_term", "dx lacks the term that flows through the variance.", _SLOW,
-        _times(0.0))  # fmt: skip
+_factor(
+    "dx-without-variance-term",
+    "variance_term",
+    "dx lacks the term that flows through the variance.",
+    _SLOW,
+    _times(0.0),
+)
 _factor("dx-mean-term-negated", "mean_term", "The mean term of dx has the wrong sign.", _SLOW, _times(-1.0))
 _factor("dx-variance-term-negated", "variance_term", "The variance term of dx has the wrong sign.", _SLOW, _times(-1.0))
-_factor("dx-variance-term-halved", "variance_term", "The variance term of dx lacks the 2 of the square's derivative.",
-        _SLOW, _times(0.5))  # fmt: skip
-_factor("dx-variance-term-doubled", "variance_term", "The variance term of dx lacks the 1/2 of the root's derivative.",
-        _SLOW, _times(2.0))  # fmt: skip
+_factor(
+    "dx-variance-term-halved",
+    "variance_term",
+    "The variance term of dx lacks the 2 of the square's derivative.",
+    _SLOW,
+    _times(0.5),
+)
+_factor(
+    "dx-variance-term-doubled",
+    "variance_term",
+    "The variance term of dx lacks the 1/2 of the root's derivative.",
+    _SLOW,
+    _times(2.0),
+)
 for _term in ("mean", "variance"):
-    _factor(f"dx-{_term}-term-over-n-minus-1", f"{_term}_term", f"The {_term} term of dx is divided by n - 1.",
-            "gradients of small batches are off", _counting(lambda count, batch: count - 1))  # fmt: skip
-    _factor(f"dx-{_term}-term-over-n-plus-1", f"{_term}_term", f"The {_term} term of dx is divided by n + 1.",
-            "gradients of small batches are off", _counting(lambda count, batch: count + 1))  # fmt: skip
-    _factor(f"dx-{_term}-term-over-batch-size", f"{_term}_term",
-            f"The {_term} term of dx is divided by the entries of the batch and not by their pixels too.",
-            "gradients of images are far too large", _counting(lambda count, batch: batch),
-            "https://github.com/pytorch/pytorch/pull/36688" if _term == "mean" else "")  # fmt: skip
-    _factor(f"dx-{_term}-term-over-pixels", f"{_term}_term",
-            f"The {_term} term of dx is divided by the pixels of one entry.",
-            "gradients of images are too large", _counting(lambda count, batch: count / batch))  # fmt: skip
+    _factor(
+        f"dx-{_term}-term-over-n-minus-1",
+        f"{_term}_term",
+        f"The {_term} term of dx is divided by n - 1.",
+        "gradients of small batches are off",
+        _counting(lambda count, batch: count - 1),
+    )
+    _factor(
+        f"dx-{_term}-term-over-n-plus-1",
+        f"{_term}_term",
+        f"The {_term} term of dx is divided by n + 1.",
+        "gradients of small batches are off",
+        _counting(lambda count, batch: count + 1),
+    )
+    _factor(
+        f"dx-{_term}-term-over-batch-size",
+        f"{_term}_term",
+        f"The {_term} term of dx is divided by the entries of the batch and not by their pixels too.",
+        "gradients of images are far too large",
+        _counting(lambda count, batch: batch),
+        "https://github.com/pytorch/pytorch/pull/36688" if _term == "mean" else "",
+    )
+    _factor(
+        f"dx-{_term}-term-over-pixels",
+        f"{_term}_term",
+        f"The {_term} term of dx is divided by the pixels of one entry.",
+        "gradients of images are too large",
+        _counting(lambda count, batch: count / batch),
+    )
 
 
 def _variance_from(name: str, sentence: str, change: Callable[..., Array], inside: bool) -> None:
@@ -86,12 +119,24 @@ def _variance_from(name: str, sentence: str, change: Callable[..., Array], insid
     deviation(name, clause="GRAD-1", effect=_SLOW)(VarianceFrom)
 
 
-_variance_from("dx-variance-term-from-x", "The variance term of dx multiplies x instead of the normalised value.",
-               lambda layer, normalised, saved: saved.rows, False)  # fmt: skip
-_variance_from("dx-variance-term-from-y", "The variance term of dx takes y for the normalised value.",
-               lambda layer, normalised, saved: layer.scale_and_shift(normalised, saved.mode), True)  # fmt: skip
-_variance_from("dx-variance-term-from-centred", "The variance term of dx multiplies the centred value, not normalised.",
-               lambda layer, normalised, saved: saved.rows - saved.mean, False)  # fmt: skip
+_variance_from(
+    "dx-variance-term-from-x",
+    "The variance term of dx multiplies x instead of the normalised value.",
+    lambda layer, normalised, saved: saved.rows,
+    False,
+)
+_variance_from(
+    "dx-variance-term-from-y",
+    "The variance term of dx takes y for the normalised value.",
+    lambda layer, normalised, saved: layer.scale_and_shift(normalised, saved.mode),
+    True,
+)
+_variance_from(
+    "dx-variance-term-from-centred",
+    "The variance term of dx multiplies the centred value, not normalised.",
+    lambda layer, normalised, saved: saved.rows - saved.mean,
+    False,
+)
 
 
 @deviation(
@@ -111,8 +156,9 @@ class DxPastStatistics(PlainLayer):
 # The outer factor of dx.
 
 
-def _outer(name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str = "GRAD-1",
-           link: str = "") -> None:  # fmt: skip
+def _outer(
+    name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str = "GRAD-1", link: str = ""
+) -> None:
     """Enter a layer whose dx has another outer factor: change(layer, saved, gamma as a column)."""
 
     class Outer(PlainLayer):
@@ -129,124 +175,64 @@ def _variance_of(layer: PlainLayer, saved: Saved) -> Array:
     return np.asarray(1 / (saved.inverse * saved.inverse) - layer.eps_in(saved.mode))
 
 
-_outer("dx-without-gamma", "dx is not multiplied by gamma.", "layers below learn too fast or too slowly",
-       lambda layer, saved, gamma: saved.inverse)  # fmt: skip
-_outer("dx-gamma-squared", "dx is multiplied by gamma twice.", "layers below learn too fast or too slowly",
-       lambda layer, saved, gamma: gamma * gamma * saved.inverse)  # fmt: skip
-_outer("dx-gamma-absolute", "dx is multiplied by the absolute value of gamma.",
-       "channels of negative gamma teach the layers below the opposite",
-       lambda layer, saved, gamma: np.abs(gamma) * saved.inverse)  # fmt: skip
-_outer("dx-without-normaliser", "dx is not divided by the deviation.", "layers below learn too fast or too slowly",
-       lambda layer, saved, gamma: gamma + saved.inverse * layer.constant(0.0))  # fmt: skip
-_outer("dx-normaliser-squared", "dx is divided by the variance instead of the deviation.",
-       "layers below learn too fast or too slowly",
-       lambda layer, saved, gamma: gamma * saved.inverse * saved.inverse)  # fmt: skip
-_outer("dx-eps-missing", "Backward leaves eps out of the outer factor of dx.",
-       "gradients of channels of small variance are too large",
-       lambda layer, saved, gamma: gamma / layer.root(_variance_of(layer, saved)))  # fmt: skip
-_outer("dx-eps-fixed", "Backward uses an eps of 1e-5, whatever was configured.",
-       "gradients of channels of small variance are off",
-       lambda layer, saved, gamma: gamma / layer.root(_variance_of(layer, saved) + layer.constant(1e-5)))  # fmt: skip
-_outer("dx-eps-outside-root", "Backward adds eps to the deviation.", "gradients of channels of small variance are off",
-       lambda layer, saved, gamma: gamma / (layer.root(_variance_of(layer, saved)) + layer.eps_in(saved.mode))
-       )  # fmt: skip
-_outer("saved-inverse-taken-for-variance", "Backward takes the saved inverse deviation for a variance.",
-       "gradients are right only near variance one",
-       lambda layer, saved, gamma: gamma / layer.root(saved.inverse + layer.eps_in(saved.mode)),
-       link="https://github.com/flagos-ai/FlagGems/issues/5222")  # fmt: skip
-_outer("dx-averaged", "dx is divided by n once more.", "layers below hardly learn",
-       lambda layer, saved, gamma: gamma * saved.inverse / layer.count(saved.counted))  # fmt: skip
-
-# Modes.
-
-
-@deviation(
-    "inference-gradient-through-batch",
-    clause="GRAD-4",
-    effect="gradients of a model in use, as for saliency or adversarial examples, are wrong",
-    link="https://github.com/pytorch/xla/issues/913",
+_outer(
+    "dx-without-gamma",
+    "dx is not multiplied by gamma.",
+    "layers below learn too fast or too slowly",
+    lambda layer, saved, gamma: saved.inverse,
 )
-class InferenceGradientThroughBatch(PlainLayer):
-    """dx in inference is that of training, through statistics that are constants."""
-
-    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in training."""
-        return super().dx(dy, normalised, replace(saved, mode="training"))
-
-
-@deviation("inference-gradient-centred", clause="GRAD-4", effect="a constant dy gives no gradient in use")
-class InferenceGradientCentred(PlainLayer):
-    """dx in inference lacks its mean."""
-
-    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Without its mean."""
-        dx = super().dx(dy, normalised, saved)
-        return dx - self.total(dx, "dbeta") / self.count(saved.counted) if saved.mode == "inference" else dx
-
-
-@deviation(
-    "frozen-gradient-through-batch",
-    clause="GRAD-4",
-    effect="fine-tuning with frozen layers converges worse",
+_outer(
+    "dx-gamma-squared",
+    "dx is multiplied by gamma twice.",
+    "layers below learn too fast or too slowly",
+    lambda layer, saved, gamma: gamma * gamma * saved.inverse,
 )
-class FrozenGradientThroughBatch(PlainLayer):
-    """dx of a frozen layer flows through the statistics as if they were the batch's."""
-
-    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in training."""
-        return super().dx(dy, normalised, replace(saved, mode="training") if self.frozen else saved)
-
-
-@deviation(
-    "frozen-parameters-without-gradient", clause="GRAD-4", effect="gamma and beta of a frozen layer do not learn"
+_outer(
+    "dx-gamma-absolute",
+    "dx is multiplied by the absolute value of gamma.",
+    "channels of negative gamma teach the layers below the opposite",
+    lambda layer, saved, gamma: np.abs(gamma) * saved.inverse,
 )
-class FrozenParametersWithoutGradient(PlainLayer):
-    """dgamma and dbeta of a frozen layer are zero."""
-
-    def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """Zero if frozen."""
-        return np.asarray(super().dgamma(dy, normalised) * self.constant(0.0 if self.frozen else 1.0))
-
-    def dbeta(self, dy: Array) -> Array:
-        """Zero if frozen."""
-        return np.asarray(super().dbeta(dy) * self.constant(0.0 if self.frozen else 1.0))
-
-
-@deviation(
-    "inference-backward-by-batch",
-    clause="GRAD-4",
-    effect="gradients in use depend on what else is in the batch",
-    link="https://github.com/torch/nn/pull/768",
+_outer(
+    "dx-without-normaliser",
+    "dx is not divided by the deviation.",
+    "layers below learn too fast or too slowly",
+    lambda layer, saved, gamma: gamma + saved.inverse * layer.constant(0.0),
 )
-class InferenceBackwardByBatch(PlainLayer):
-    """Backward of an inference uses the mean and deviation of the batch."""
-
-    def backward(self, dy: Array) -> RowGradients:
-        """By the batch's."""
-        saved = self.saved
-        if saved is not None and saved.mode == "inference" and saved.rows.size:
-            mean = self.mean_of(saved.rows, saved.counted)
-            inverse = self.normaliser(self.variance_of(saved.rows, mean, saved.counted), "training")
-            self.saved = replace(saved, mean=mean, inverse=inverse)
-        return super().backward(dy)
-
-
-@deviation("training-dgamma-by-running-statistics", clause="GRAD-2", effect="gamma learns from other values than y's")
-class TrainingDgammaByRunningStatistics(PlainLayer):
-    """dgamma in training is summed over x normalised by the running statistics."""
-
-    def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """By the running statistics."""
-        assert self.saved is not None
-        inverse = self.normaliser(self.column(self.running_var), self.saved.mode)
-        return super().dgamma(dy, (self.saved.rows - self.column(self.running_mean)) * inverse)
-
-
-@deviation("dy-scaled-to-largest", clause="GRAD-5", effect="one batch without a loss turns a model to NaN")
-class DyScaledToLargest(PlainLayer):
-    """dy is divided by its largest magnitude and the gradients multiplied by it, also where it is zero."""
-
-    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Scaled there and back."""
-        largest = np.abs(dy).max() if dy.size else self.constant(1.0)
-        return np.asarray(super().dx(dy / largest, normalised, saved) * largest)
+_outer(
+    "dx-normaliser-squared",
+    "dx is divided by the variance instead of the deviation.",
+    "layers below learn too fast or too slowly",
+    lambda layer, saved, gamma: gamma * saved.inverse * saved.inverse,
+)
+_outer(
+    "dx-eps-missing",
+    "Backward leaves eps out of the outer factor of dx.",
+    "gradients of channels of small variance are too large",
+    lambda layer, saved, gamma: gamma / layer.root(_variance_of(layer, saved)),
+)
+_outer(
+    "dx-eps-fixed",
+    "Backward uses an eps of 1e-5, whatever was configured.",
+    "gradients of channels of small variance are off",
+    lambda layer, saved, gamma: gamma / layer.root(_variance_of(layer, saved) + layer.constant(1e-5)),
+)
+_outer(
+    "dx-eps-outside-root",
+    "Backward adds eps to the deviation.",
+    "gradients of channels of small variance are off",
+    lambda layer, saved, gamma: gamma / (layer.root(_variance_of(layer, saved)) + layer.eps_in(saved.mode)),
+)
+_outer(
+    "saved-inverse-taken-for-variance",
+    "Backward takes the saved inverse deviation for a variance.",
+    "gradients are right only near variance one",
+    lambda layer, saved, gamma: gamma / layer.root(saved.inverse + layer.eps_in(saved.mode)),
+    link="https://github.com/flagos-ai/FlagGems/issues/5222",
+)
+_outer(
+    "dx-averaged",
+    "dx is divided by n once more.",
+    "layers below hardly learn",
+    lambda layer, saved, gamma: gamma * saved.inverse / layer.count(saved.counted),
+)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Mode, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # Other statistics.
 
@@ -47,12 +47,27 @@ def _from_batch(name: str, sentence: str, effect: str, mean_share: float, varian
     deviation(name, clause="EVAL-3", effect=effect)(FromBatch)
 
 
-_from_batch("inference-blends-batch", "Inference mixes half of its batch's statistics into the running ones.",
-            "results depend on what else is in the batch", 0.5, 0.5)  # fmt: skip
-_from_batch("inference-centres-by-batch", "Inference subtracts the mean of its own batch.",
-            "a constant image is always black", 1.0, 0.0)  # fmt: skip
-_from_batch("inference-scales-by-batch", "Inference divides by the deviation of its own batch.",
-            "results depend on what else is in the batch", 0.0, 1.0)  # fmt: skip
+_from_batch(
+    "inference-blends-batch",
+    "Inference mixes half of its batch's statistics into the running ones.",
+    "results depend on what else is in the batch",
+    0.5,
+    0.5,
+)
+_from_batch(
+    "inference-centres-by-batch",
+    "Inference subtracts the mean of its own batch.",
+    "a constant image is always black",
+    1.0,
+    0.0,
+)
+_from_batch(
+    "inference-scales-by-batch",
+    "Inference divides by the deviation of its own batch.",
+    "results depend on what else is in the batch",
+    0.0,
+    1.0,
+)
 
 
 @deviation(
@@ -134,50 +149,70 @@ def _inverse(layer: PlainLayer, under_root: Array) -> Array:
 
 
 _normalising(
-    "inference-root-missing", "Inference divides by the running variance.", "outputs are right only near variance one",
+    "inference-root-missing",
+    "Inference divides by the running variance.",
+    "outputs are right only near variance one",
     lambda layer, variance: 1 / (variance + layer.eps_in("inference")),
-)  # fmt: skip
+)
 _normalising(
-    "inference-eps-missing", "Inference adds no eps.", "channels of small variance are larger in use than in training",
-    lambda layer, variance: _inverse(layer, variance), "EVAL-2", "https://github.com/chainer/chainer/pull/2214",
-)  # fmt: skip
+    "inference-eps-missing",
+    "Inference adds no eps.",
+    "channels of small variance are larger in use than in training",
+    lambda layer, variance: _inverse(layer, variance),
+    "EVAL-2",
+    "https://github.com/chainer/chainer/pull/2214",
+)
 _normalising(
-    "inference-eps-twice", "Inference adds eps twice.", "channels of small variance shrink in use",
-    lambda layer, variance: _inverse(layer, variance + layer.eps + layer.eps), "EVAL-2",
+    "inference-eps-twice",
+    "Inference adds eps twice.",
+    "channels of small variance shrink in use",
+    lambda layer, variance: _inverse(layer, variance + layer.eps + layer.eps),
+    "EVAL-2",
     "https://github.com/chainer/chainer/pull/4505",
-)  # fmt: skip
+)
 _normalising(
-    "inference-eps-fixed", "Inference uses an eps of 1e-5, whatever was configured.",
+    "inference-eps-fixed",
+    "Inference uses an eps of 1e-5, whatever was configured.",
     "a model trained with another eps gives other outputs after an export",
-    lambda layer, variance: _inverse(layer, variance + layer.constant(1e-5)), "EVAL-2",
-)  # fmt: skip
+    lambda layer, variance: _inverse(layer, variance + layer.constant(1e-5)),
+    "EVAL-2",
+)
 _normalising(
-    "inference-eps-outside-root", "Inference adds eps to the deviation.",
+    "inference-eps-outside-root",
+    "Inference adds eps to the deviation.",
     "channels of small variance are off in use and right in training",
-    lambda layer, variance: 1 / (layer.root(variance) + layer.eps_in("inference")), "EVAL-2",
-)  # fmt: skip
+    lambda layer, variance: 1 / (layer.root(variance) + layer.eps_in("inference")),
+    "EVAL-2",
+)
 _normalising(
-    "inference-variance-floor", "Inference takes a running variance below 1e-5 for 1e-5.",
+    "inference-variance-floor",
+    "Inference takes a running variance below 1e-5 for 1e-5.",
     "channels of tiny variance come out too small",
     lambda layer, variance: _inverse(layer, np.maximum(variance, layer.constant(1e-5)) + layer.eps_in("inference")),
-)  # fmt: skip
+)
 _normalising(
-    "inference-variance-ceiling", "Inference takes a running variance above 1e4 for 1e4.",
+    "inference-variance-ceiling",
+    "Inference takes a running variance above 1e4 for 1e4.",
     "channels of large variance come out too large",
     lambda layer, variance: _inverse(layer, np.minimum(variance, layer.constant(1e4)) + layer.eps_in("inference")),
-)  # fmt: skip
+)
 _normalising(
-    "inference-variance-ignored", "Inference does not divide by the running deviation.", "outputs keep their scale",
+    "inference-variance-ignored",
+    "Inference does not divide by the running deviation.",
+    "outputs keep their scale",
     lambda layer, variance: _inverse(layer, variance * layer.constant(0.0) + layer.constant(1.0)),
-)  # fmt: skip
+)
 _normalising(
-    "inference-bessel-again", "Inference corrects the running variance by n / (n - 1) of its own batch.",
+    "inference-bessel-again",
+    "Inference corrects the running variance by n / (n - 1) of its own batch.",
     "results depend on the size of the batch",
     lambda layer, variance: _inverse(
-        layer, variance * layer.constant(layer.batch_values() / max(layer.batch_values() - 1.0, 1.0))
+        layer,
+        variance * layer.constant(layer.batch_values() / max(layer.batch_values() - 1.0, 1.0))
         + layer.eps_in("inference"),
-    ), "EVAL-3",
-)  # fmt: skip
+    ),
+    "EVAL-3",
+)
 
 
 @deviation("inference-mean-ignored", clause="EVAL-1", effect="outputs keep the mean of their channel")
@@ -201,97 +236,3 @@ class InferenceStatisticsSwapped(PlainLayer):
             return saved
         inverse = self.normaliser(self.column(self.running_mean), "inference")
         return replace(saved, mean=self.column(self.running_var), inverse=inverse)
-
-
-# Scales that were folded too early.
-
-_FOLDED = ("gamma", "beta", "running_mean", "running_var")
-
-
-def _stale(name: str, sentence: str, effect: str, renewed_by: frozenset[str], clause: str, link: str = "") -> None:
-    """Enter a layer that folds its scale and shift at its first inference, and again only after some calls."""
-
-    class Stale(PlainLayer):
-        folded: Mapping[str, Array] | None = None
-
-        def renewed(self, call: str) -> None:
-            """Forget the fold, where the call is one that does."""
-            if call in renewed_by:
-                self.folded = None
-
-        def move(self, mean: Array, variance: Array, count: int) -> None:
-            """A training step."""
-            super().move(mean, variance, count)
-            self.renewed("training")
-
-        def set_running_statistics(self, mean: Array, variance: Array) -> None:
-            """Statistics."""
-            super().set_running_statistics(mean, variance)
-            self.renewed("statistics")
-
-        def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-            """Parameters."""
-            super().set_parameters(gamma, beta)
-            self.renewed("parameters")
-
-        def load_state(self, state: Mapping[str, Array]) -> None:
-            """A state, whatever the calls within do."""
-            kept = self.folded
-            super().load_state(state)
-            self.folded = kept
-            self.renewed("load")
-
-        def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Inference by what was folded."""
-            if self.uses_batch(training):
-                return super().forward_masked(x, mask, training)
-            current = {part: getattr(self, part) for part in _FOLDED}
-            self.folded = self.folded or current
-            vars(self).update(self.folded)
-            try:
-                return super().forward_masked(x, mask, training)
-            finally:
-                vars(self).update(current)
-
-    Stale.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect, link=link)(Stale)
-
-
-def _all_but(*calls: str) -> frozenset[str]:
-    return frozenset({"training", "statistics", "parameters", "load"}) - set(calls)
-
-
-_stale("fold-never-renewed", "Inference keeps the scale and shift of its first call for ever.",
-       "training on has no effect on results in use", frozenset(), "STATE-1",
-       "https://github.com/ooples/AiDotNet/pull/1505")  # fmt: skip
-_stale("fold-survives-training", "Inference keeps its scale and shift over training steps.",
-       "a model that is validated between epochs stays at its first one", _all_but("training"), "STATE-1")  # fmt: skip
-_stale("fold-survives-set-statistics", "Inference keeps its scale and shift when running statistics are set.",
-       "converted statistics have no effect", _all_but("statistics"), "EVAL-1")  # fmt: skip
-_stale("fold-survives-set-parameters", "Inference keeps its scale and shift when gamma and beta are set.",
-       "an optimiser's step has no effect on results in use", _all_but("parameters"), "FWD-3")  # fmt: skip
-_stale("fold-survives-load", "Inference keeps its scale and shift when a state is loaded.",
-       "a layer that was used before its weights came ignores them", _all_but("load"), "STATE-2")  # fmt: skip
-
-
-@deviation(
-    "folded-statistics-of-fresh-layer",
-    clause="STATE-1",
-    effect="training has no effect on results in use, whatever the running statistics show",
-)
-class FoldedStatisticsOfFreshLayer(PlainLayer):
-    """Inference uses the statistics that were set last, and not what training made of them."""
-
-    def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """Keep them."""
-        super().set_running_statistics(mean, variance)
-        self.set_last = self.running_mean, self.running_var
-
-    def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """By what was kept."""
-        saved = super().normalisers(x, mask, training)
-        kept: Any = getattr(self, "set_last", None)
-        if saved.mode == "training" or kept is None:
-            return saved
-        inverse = self.normaliser(self.column(kept[1]), "inference")
-        return replace(saved, mean=self.column(kept[0]), inverse=inverse)

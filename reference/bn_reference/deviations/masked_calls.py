@@ -9,7 +9,8 @@ import numpy as np
 from bn_reference.definition.graph import RowGradients
 from bn_reference.definition.running import Weights
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 from bn_reference.layer.second_order import Twice
 
 
@@ -75,8 +76,9 @@ def _ignored_beyond(count: int) -> None:
             return super().counted(x, None if mask is not None and mask.size > count else mask)
 
     IgnoredBeyond.__doc__ = f"A mask of more than {count} positions is ignored."
-    deviation(f"mask-ignored-beyond-{count}", clause="MASK-1",
-              effect="padding leaks into the statistics of long sequences")(IgnoredBeyond)  # fmt: skip
+    deviation(
+        f"mask-ignored-beyond-{count}", clause="MASK-1", effect="padding leaks into the statistics of long sequences"
+    )(IgnoredBeyond)
 
 
 _ignored_beyond(128)
@@ -106,8 +108,12 @@ class CountedNanIsZero(PlainLayer):
         return np.where(np.isnan(rows), self.constant(0.0), rows) if self.masked else rows
 
 
-@deviation("mask-kept-by-reference", clause="PURE-7", effect="a mask whose buffer is used again spoils gradients",
-           numeric=False)  # fmt: skip
+@deviation(
+    "mask-kept-by-reference",
+    clause="PURE-7",
+    effect="a mask whose buffer is used again spoils gradients",
+    numeric=False,
+)
 class MaskKeptByReference(PlainLayer):
     """Backward reads the caller's mask again."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 
 
 @deviation("masked-sum-by-difference", clause="MASK-6", effect="huge padding takes every digit of the statistics")

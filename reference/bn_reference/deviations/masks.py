@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # Which positions count.
 
 
-def _counting(name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array],
-              clause: str = "MASK-1") -> None:  # fmt: skip
+def _counting(
+    name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], clause: str = "MASK-1"
+) -> None:
     """Enter a layer that takes another mask, change(layer, mask), for the one it is given."""
 
     class Counting(PlainLayer):
@@ -36,15 +37,34 @@ def _swapped(layer: PlainLayer, mask: Array) -> Array:
 
 _PADDING = "padding leaks into the statistics, the more the shorter the sequences are"
 _counting("mask-ignored", "The mask is ignored.", _PADDING, lambda layer, mask: np.ones_like(mask))
-_counting("mask-inverted", "The positions that do not count are counted.", "statistics are those of the padding",
-          lambda layer, mask: ~mask)  # fmt: skip
-_counting("mask-along-wrong-axis", "The mask lies along another axis of the same size.",
-          "the wrong positions count, without an error where sizes happen to agree", _swapped)  # fmt: skip
-_counting("mask-of-first-entry", "The mask of the first entry is that of all.", _PADDING,
-          lambda layer, mask: np.broadcast_to(mask[:1], mask.shape))  # fmt: skip
-_counting("mask-of-whole-entries", "An entry counts as a whole where its first position does.", _PADDING,
-          lambda layer, mask: np.broadcast_to(mask.reshape(len(mask), -1)[:, :1].reshape(-1, *[1] * (mask.ndim - 1)),
-                                              mask.shape) if mask.size else mask)  # fmt: skip
+_counting(
+    "mask-inverted",
+    "The positions that do not count are counted.",
+    "statistics are those of the padding",
+    lambda layer, mask: ~mask,
+)
+_counting(
+    "mask-along-wrong-axis",
+    "The mask lies along another axis of the same size.",
+    "the wrong positions count, without an error where sizes happen to agree",
+    _swapped,
+)
+_counting(
+    "mask-of-first-entry",
+    "The mask of the first entry is that of all.",
+    _PADDING,
+    lambda layer, mask: np.broadcast_to(mask[:1], mask.shape),
+)
+_counting(
+    "mask-of-whole-entries",
+    "An entry counts as a whole where its first position does.",
+    _PADDING,
+    lambda layer, mask: (
+        np.broadcast_to(mask.reshape(len(mask), -1)[:, :1].reshape(-1, *[1] * (mask.ndim - 1)), mask.shape)
+        if mask.size
+        else mask
+    ),
+)
 
 
 @deviation("mask-kept", clause="MASK-1", effect="only the first batch of a run is masked rightly")
@@ -177,10 +197,18 @@ def _empty(name: str, sentence: str, effect: str, value: float) -> None:
     deviation(name, clause="MASK-5", effect=effect)(Empty)
 
 
-_empty("empty-mask-spoils-statistics", "A mask that counts nothing makes the running statistics NaN.",
-       "one empty batch ends the training", float("nan"))  # fmt: skip
-_empty("empty-mask-draws-to-zero", "A mask that counts nothing moves the running statistics toward 0.",
-       "empty batches shrink the running variance", 0.0)  # fmt: skip
+_empty(
+    "empty-mask-spoils-statistics",
+    "A mask that counts nothing makes the running statistics NaN.",
+    "one empty batch ends the training",
+    float("nan"),
+)
+_empty(
+    "empty-mask-draws-to-zero",
+    "A mask that counts nothing moves the running statistics toward 0.",
+    "empty batches shrink the running variance",
+    0.0,
+)
 
 
 # y where nothing counts.
@@ -201,12 +229,30 @@ def _hidden(name: str, sentence: str, effect: str, clause: str, training: bool, 
     deviation(name, clause=clause, effect=effect)(Hidden)
 
 
-_hidden("masked-y-zero", "y is 0 where positions do not count.", "layers above see other padding", "MASK-7", True,
-        np.zeros_like)  # fmt: skip
-_hidden("masked-y-is-x", "y is x where positions do not count.", "layers above see unnormalised padding", "MASK-7",
-        True, np.asarray)  # fmt: skip
-_hidden("masked-y-zero-in-inference", "In inference y is 0 where positions do not count.",
-        "outputs in use depend on the mask", "MASK-8", False, np.zeros_like)  # fmt: skip
+_hidden(
+    "masked-y-zero",
+    "y is 0 where positions do not count.",
+    "layers above see other padding",
+    "MASK-7",
+    True,
+    np.zeros_like,
+)
+_hidden(
+    "masked-y-is-x",
+    "y is x where positions do not count.",
+    "layers above see unnormalised padding",
+    "MASK-7",
+    True,
+    np.asarray,
+)
+_hidden(
+    "masked-y-zero-in-inference",
+    "In inference y is 0 where positions do not count.",
+    "outputs in use depend on the mask",
+    "MASK-8",
+    False,
+    np.zeros_like,
+)
 
 
 @deviation("mask-turns-inference-to-training", clause="MASK-8", effect="outputs in use depend on the batch")
@@ -221,88 +267,3 @@ class MaskTurnsInferenceToTraining(PlainLayer):
         y = super().forward_masked(x, mask, True)
         self.running_mean, self.running_var, self.updates = before
         return y
-
-
-# Backward.
-
-_SLOW = "training on padded data converges worse, and nothing else shows"
-
-
-@deviation("dx-mask-ignored", clause="MASK-3", effect=_SLOW)
-class DxMaskIgnored(PlainLayer):
-    """dx has the terms of mean and variance at every position, counted or not."""
-
-    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Everywhere, with the right number."""
-        if saved.mode == "inference":
-            return super().dx(dy, normalised, saved)
-        through = self.mean_term(dy, saved) + self.variance_term(dy, normalised, saved)
-        return np.asarray(self.outer_scale(saved) * (dy - through))
-
-
-@deviation("dx-divides-by-all", clause="MASK-3", effect=_SLOW)
-class DxDividesByAll(PlainLayer):
-    """The terms of mean and variance in dx are divided by the number of all positions."""
-
-    def _share(self, saved: Saved) -> Any:
-        return self.constant(float(saved.counted.sum()) / max(saved.counted.size, 1))
-
-    def mean_term(self, dy: Array, saved: Saved) -> Array:
-        """Over all."""
-        return np.asarray(super().mean_term(dy, saved) * self._share(saved))
-
-    def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Over all."""
-        return np.asarray(super().variance_term(dy, normalised, saved) * self._share(saved))
-
-
-def _of_counted(name: str, sentence: str, change: Callable[[PlainLayer, Array, Saved], Array], parts: str) -> None:
-    """Enter a layer whose backward takes another dy, change(layer, dy, saved), for some of its results."""
-
-    class OfCounted(PlainLayer):
-        def _changed(self, dy: Array, part: str) -> Array:
-            return change(self, dy, self.saved) if part in parts and self.saved is not None else dy
-
-        def dgamma(self, dy: Array, normalised: Array) -> Array:
-            """Of the other dy."""
-            return super().dgamma(self._changed(dy, "gamma"), normalised)
-
-        def dbeta(self, dy: Array) -> Array:
-            """Of the other dy."""
-            return super().dbeta(self._changed(dy, "beta"))
-
-        def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Of the other dy."""
-            return super().dx(self._changed(dy, "dx"), normalised, saved)
-
-        def mean_term(self, dy: Array, saved: Saved) -> Array:
-            """Of the other dy."""
-            return super().mean_term(self._changed(dy, "terms"), saved)
-
-        def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Of the other dy."""
-            return super().variance_term(self._changed(dy, "terms"), normalised, saved)
-
-    OfCounted.__doc__ = sentence
-    deviation(name, clause="MASK-3", effect=_SLOW)(OfCounted)
-
-
-def _visible(layer: PlainLayer, dy: Array, saved: Saved) -> Array:
-    return np.where(saved.counted, dy, layer.constant(0.0)) if saved.mode == "training" else dy
-
-
-_of_counted("dgamma-of-counted", "dgamma is over the counted positions alone.", _visible, "gamma")
-_of_counted("dbeta-of-counted", "dbeta is over the counted positions alone.", _visible, "beta")
-_of_counted("dx-zero-where-masked", "dx is that of a dy that is 0 where positions do not count.", _visible, "dx")
-_of_counted("dx-terms-of-counted", "The terms of mean and variance in dx are sums over the counted positions alone.",
-            _visible, "terms")  # fmt: skip
-
-
-@deviation("dx-mask-past-statistics", clause="MASK-3", effect=_SLOW)
-class DxMaskPastStatistics(PlainLayer):
-    """With a mask, dx treats the statistics as constants."""
-
-    def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in inference."""
-        hidden = not bool(saved.counted.all())
-        return super().dx(dy, normalised, replace(saved, mode="inference") if hidden else saved)

@@ -8,7 +8,8 @@ import numpy as np
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 
 
 def _memory(x: Array) -> Array:
@@ -36,8 +37,10 @@ def _positive_strides(x: Array) -> Array:
 def _without_repeats(x: Array) -> Array:
     if 0 not in x.strides or x.size <= 1:
         return x
-    first = tuple(slice(0, 1) if stride == 0 and size > 1 else slice(None)
-                  for stride, size in zip(x.strides, x.shape, strict=True))  # fmt: skip
+    first = tuple(
+        slice(0, 1) if stride == 0 and size > 1 else slice(None)
+        for stride, size in zip(x.strides, x.shape, strict=True)
+    )
     once = np.zeros_like(x, order="C", subok=False)
     once[first] = x[first]
     return once
@@ -70,25 +73,55 @@ def _reading(
 
 
 _SCRAMBLED = "sliced or transposed inputs give scrambled outputs"
-_reading("strides-ignored", "x is read as if it were contiguous.", _SCRAMBLED, _as_if_contiguous,
-         link="https://github.com/pytorch/pytorch/issues/62594")  # fmt: skip
-_reading("fortran-read-as-c", "x in Fortran order is read as if it were in C order.", _SCRAMBLED, _fortran_as_c,
-         link="https://github.com/pytorch/pytorch/issues/63224")  # fmt: skip
-_reading("negative-strides-as-positive", "Negative strides of x are read as positive ones.",
-         "flipped inputs give unflipped outputs", _positive_strides)  # fmt: skip
-_reading("repeats-read-as-zero", "Where x repeats by a stride of zero, only its first entry is read.",
-         "broadcast inputs give zeros", _without_repeats)  # fmt: skip
-_reading("offset-ignored", "x is read from the start of its buffer.", "slices give the outputs of another slice",
-         _from_start)  # fmt: skip
-_reading("dy-strides-ignored", "dy is read as if it were contiguous.",
-         "gradients are scrambled where the layer above transposes", _as_if_contiguous, "dy",
-         "https://github.com/pytorch/pytorch/pull/64100")  # fmt: skip
-_reading("dy-repeats-read-as-zero", "Where dy repeats by a stride of zero, only its first entry is read.",
-         "gradients of a mean or a sum are almost zero", _without_repeats, "dy")  # fmt: skip
+_reading(
+    "strides-ignored",
+    "x is read as if it were contiguous.",
+    _SCRAMBLED,
+    _as_if_contiguous,
+    link="https://github.com/pytorch/pytorch/issues/62594",
+)
+_reading(
+    "fortran-read-as-c",
+    "x in Fortran order is read as if it were in C order.",
+    _SCRAMBLED,
+    _fortran_as_c,
+    link="https://github.com/pytorch/pytorch/issues/63224",
+)
+_reading(
+    "negative-strides-as-positive",
+    "Negative strides of x are read as positive ones.",
+    "flipped inputs give unflipped outputs",
+    _positive_strides,
+)
+_reading(
+    "repeats-read-as-zero",
+    "Where x repeats by a stride of zero, only its first entry is read.",
+    "broadcast inputs give zeros",
+    _without_repeats,
+)
+_reading(
+    "offset-ignored", "x is read from the start of its buffer.", "slices give the outputs of another slice", _from_start
+)
+_reading(
+    "dy-strides-ignored",
+    "dy is read as if it were contiguous.",
+    "gradients are scrambled where the layer above transposes",
+    _as_if_contiguous,
+    "dy",
+    "https://github.com/pytorch/pytorch/pull/64100",
+)
+_reading(
+    "dy-repeats-read-as-zero",
+    "Where dy repeats by a stride of zero, only its first entry is read.",
+    "gradients of a mean or a sum are almost zero",
+    _without_repeats,
+    "dy",
+)
 
 
-@deviation("read-only-refused", clause="LAYOUT-3", effect="arrays from files or other frameworks are refused",
-           numeric=False)  # fmt: skip
+@deviation(
+    "read-only-refused", clause="LAYOUT-3", effect="arrays from files or other frameworks are refused", numeric=False
+)
 class ReadOnlyRefused(PlainLayer):
     """An x that may not be written to is refused."""
 

@@ -10,81 +10,9 @@ import numpy as np
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.deviations.rounding import FLOAT32, compute_dtype, through, to_bits
-from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
-
-# Coarse reciprocal roots.
-
-
-def _coarse(name: str, sentence: str, effect: str, change: Callable[..., Array], modes: tuple[Mode, ...],
-            clause: str = "NUM-7") -> None:  # fmt: skip
-    """Enter a layer whose normaliser is change(layer, normaliser) in some modes."""
-
-    class Coarse(PlainLayer):
-        def normaliser(self, variance: Array, mode: Mode) -> Array:
-            """The coarse one."""
-            inverse = super().normaliser(variance, mode)
-            return change(self, inverse) if mode in modes else inverse
-
-    Coarse.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect)(Coarse)
-
-
-def _newton(steps: int) -> Callable[..., Array]:
-    """The reciprocal root of the well-known constant 0x5f3759df, with so many Newton steps, in float32."""
-
-    def root(layer: PlainLayer, inverse: Array) -> Array:
-        values = layer.store(1 / (inverse * inverse), FLOAT32)
-        guess = (np.int32(0x5F3759DF) - (values.view(np.int32) >> 1)).view(np.float32)
-        for _ in range(steps):
-            guess = guess * (np.float32(1.5) - np.float32(0.5) * values * guess * guess)
-        fine = np.isfinite(values) & (values > np.float32(1e-37))
-        return np.where(fine, layer.wide(guess), inverse)
-
-    return root
-
-
-_BOTH: tuple[Mode, ...] = ("training", "inference")
-for _bits in (8, 12, 16, 20):
-    _coarse(f"reciprocal-root-of-{_bits}-bits", f"The reciprocal root is good to {_bits} bits in every mode.",
-            f"every output of a channel is off by the same factor, up to 2^-{_bits}",
-            lambda layer, inverse, bits=_bits: to_bits(layer, inverse, bits), _BOTH)  # fmt: skip
-_coarse("reciprocal-root-of-20-bits-in-training", "The reciprocal root is good to 20 bits in training.",
-        "every output of a channel is off by the same factor",
-        lambda layer, inverse: to_bits(layer, inverse, 20), ("training",))  # fmt: skip
-_coarse("reciprocal-root-of-20-bits-in-inference", "The reciprocal root is good to 20 bits in inference.",
-        "every output of a channel is off by the same factor",
-        lambda layer, inverse: to_bits(layer, inverse, 20), ("inference",), "EVAL-1")  # fmt: skip
-_coarse("fast-inverse-root-one-step", "The reciprocal root is the fast one with one Newton step.",
-        "every output of a channel is off by the same factor, up to 0.2 %", _newton(1), _BOTH)  # fmt: skip
-_coarse("fast-inverse-root-two-steps", "The reciprocal root is the fast one with two Newton steps.",
-        "every output of a channel is off by the same factor, up to 5e-6", _newton(2), _BOTH)  # fmt: skip
-_coarse("reciprocal-root-in-float32", "The reciprocal root of a float64 layer is that of float32.",
-        "float64 layers have seven digits", lambda layer, inverse: through(layer, inverse, FLOAT32), _BOTH,
-        "DTYPE-3")  # fmt: skip
-
-
-def _coarse_backward(bits: int) -> None:
-    """Enter a layer whose backward takes a coarse reciprocal root, while its forward takes a good one."""
-
-    class CoarseBackward(PlainLayer):
-        def backward(self, dy: Array) -> RowGradients:
-            """By the coarse one."""
-            saved = self.saved
-            if saved is not None:
-                self.saved = replace(saved, inverse=to_bits(self, saved.inverse, bits))
-            try:
-                return super().backward(dy)
-            finally:
-                self.saved = saved
-
-    CoarseBackward.__doc__ = f"The reciprocal root of the backward is good to {bits} bits, in every mode."
-    effect = "gradients of a channel are off by the same factor, and y is right"
-    deviation(f"reciprocal-root-of-{bits}-bits-in-backward", clause="NUM-7", effect=effect)(CoarseBackward)
-
-
-for _bits in (12, 16, 20):
-    _coarse_backward(_bits)
+from bn_reference.deviations.rounding import compute_dtype, through
+from bn_reference.layer.first_order import Array, Mode, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # Clamps.
 
@@ -102,21 +30,41 @@ def _under_root(name: str, sentence: str, effect: str, change: Callable[..., Arr
 
 
 for _floor in ("1e-5", "1e-12"):
-    _under_root(f"variance-at-least-{_floor}", f"A variance below {_floor} is taken for {_floor}.",
-                "channels of tiny variance come out too small",
-                lambda layer, variance, floor=_floor: np.maximum(variance, layer.constant(float(floor))),
-                "NUM-2")  # fmt: skip
-_under_root("variance-at-most-1e4", "A variance above 1e4 is taken for 1e4.", "large channels are too large",
-            lambda layer, variance: np.minimum(variance, layer.constant(1e4)), "NUM-2")  # fmt: skip
-_under_root("variance-at-most-1e10", "A variance above 1e10 is taken for 1e10.",
-            "channels of very large variance are too large",
-            lambda layer, variance: np.minimum(variance, layer.constant(1e10)), "NUM-2")  # fmt: skip
-_under_root("constant-divides-by-zero", "A variance of zero gets no eps and divides by zero.", "NaN in dead channels",
-            lambda layer, variance: np.where(variance == 0, -layer.eps + variance, variance), "NUM-3")  # fmt: skip
-_under_root("constant-gets-variance-one", "A variance of zero is taken for one.",
-            "gradients of dead channels are too small",
-            lambda layer, variance: np.where(variance == 0, layer.constant(1.0) + variance, variance),
-            "NUM-3")  # fmt: skip
+    _under_root(
+        f"variance-at-least-{_floor}",
+        f"A variance below {_floor} is taken for {_floor}.",
+        "channels of tiny variance come out too small",
+        lambda layer, variance, floor=_floor: np.maximum(variance, layer.constant(float(floor))),
+        "NUM-2",
+    )
+_under_root(
+    "variance-at-most-1e4",
+    "A variance above 1e4 is taken for 1e4.",
+    "large channels are too large",
+    lambda layer, variance: np.minimum(variance, layer.constant(1e4)),
+    "NUM-2",
+)
+_under_root(
+    "variance-at-most-1e10",
+    "A variance above 1e10 is taken for 1e10.",
+    "channels of very large variance are too large",
+    lambda layer, variance: np.minimum(variance, layer.constant(1e10)),
+    "NUM-2",
+)
+_under_root(
+    "constant-divides-by-zero",
+    "A variance of zero gets no eps and divides by zero.",
+    "NaN in dead channels",
+    lambda layer, variance: np.where(variance == 0, -layer.eps + variance, variance),
+    "NUM-3",
+)
+_under_root(
+    "constant-gets-variance-one",
+    "A variance of zero is taken for one.",
+    "gradients of dead channels are too small",
+    lambda layer, variance: np.where(variance == 0, layer.constant(1.0) + variance, variance),
+    "NUM-3",
+)
 
 
 def _limited(layer: PlainLayer, values: Array, limit: float) -> Array:
@@ -217,22 +165,42 @@ def _dx(name: str, sentence: str, effect: str, change: Callable[..., Array], cla
     deviation(name, clause=clause, effect=effect)(Dx)
 
 
-_dx("small-gradients-flushed", "A dx below 1e-6 is taken for zero.", "late layers of deep models stop learning",
-    lambda layer, dx, dy: np.where(np.abs(dx) < layer.constant(1e-6), layer.constant(0.0), dx))  # fmt: skip
-_dx("gradients-clipped", "dx is clipped to -1000 to 1000.", "large losses lose their direction",
-    lambda layer, dx, dy: _limited(layer, dx, 1e3))  # fmt: skip
-_dx("no-gradient-for-small-dy", "Where no dy of a channel passes 1e-6, dx is zero.", "loss scales matter",
+_dx(
+    "small-gradients-flushed",
+    "A dx below 1e-6 is taken for zero.",
+    "late layers of deep models stop learning",
+    lambda layer, dx, dy: np.where(np.abs(dx) < layer.constant(1e-6), layer.constant(0.0), dx),
+)
+_dx(
+    "gradients-clipped",
+    "dx is clipped to -1000 to 1000.",
+    "large losses lose their direction",
+    lambda layer, dx, dy: _limited(layer, dx, 1e3),
+)
+_dx(
+    "no-gradient-for-small-dy",
+    "Where no dy of a channel passes 1e-6, dx is zero.",
+    "loss scales matter",
     lambda layer, dx, dy: np.where(
         np.all(np.abs(dy) < layer.constant(1e-6), axis=1, keepdims=True), layer.constant(0.0), dx
-    ))  # fmt: skip
-_dx("nan-for-zero-dy", "dx is scaled by the largest dy and back, which a dy of zero turns to NaN.",
+    ),
+)
+_dx(
+    "nan-for-zero-dy",
+    "dx is scaled by the largest dy and back, which a dy of zero turns to NaN.",
     "one unused output turns a model to NaN",
-    lambda layer, dx, dy: dx / np.abs(dy).max(axis=1, keepdims=True) * np.abs(dy).max(axis=1, keepdims=True)
-    if dy.size else dx)  # fmt: skip
-_dx("no-gradient-for-constant-dy", "Where dy is constant, dx is zero in every mode.",
+    lambda layer, dx, dy: (
+        dx / np.abs(dy).max(axis=1, keepdims=True) * np.abs(dy).max(axis=1, keepdims=True) if dy.size else dx
+    ),
+)
+_dx(
+    "no-gradient-for-constant-dy",
+    "Where dy is constant, dx is zero in every mode.",
     "a mean over outputs has no gradient in use",
-    lambda layer, dx, dy: np.where(np.all(dy == dy[:, :1], axis=1, keepdims=True), layer.constant(0.0), dx)
-    if dy.size else dx)  # fmt: skip
+    lambda layer, dx, dy: (
+        np.where(np.all(dy == dy[:, :1], axis=1, keepdims=True), layer.constant(0.0), dx) if dy.size else dx
+    ),
+)
 
 
 @deviation("gradient-rounded-to-loss-scale", clause="GRAD-5", effect="tiny gradients have few digits")

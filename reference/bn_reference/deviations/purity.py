@@ -1,8 +1,7 @@
-"""Deviations of purity: inputs that are changed, memory that is shared, and results that depend on other calls."""
+"""Deviations that modify inputs or share memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 
 # Inputs and memory.
 
@@ -59,8 +59,9 @@ class DyOverwritten(PlainLayer):
         return gradients
 
 
-@deviation("dx-written-into-dy", clause="PURE-1", effect="a second use of dy, as in a residual branch, is wrong",
-           numeric=False)  # fmt: skip
+@deviation(
+    "dx-written-into-dy", clause="PURE-1", effect="a second use of dy, as in a residual branch, is wrong", numeric=False
+)
 class DxWrittenIntoDy(PlainLayer):
     """Backward writes dx into dy."""
 
@@ -72,8 +73,12 @@ class DxWrittenIntoDy(PlainLayer):
         return gradients
 
 
-@deviation("x-overwritten-in-backward", clause="PURE-1", effect="x is not what it was, where a later layer uses it too",
-           numeric=False)  # fmt: skip
+@deviation(
+    "x-overwritten-in-backward",
+    clause="PURE-1",
+    effect="x is not what it was, where a later layer uses it too",
+    numeric=False,
+)
 class XOverwrittenInBackward(PlainLayer):
     """Backward writes dx into the x of its forward."""
 
@@ -112,12 +117,27 @@ def _reused(name: str, sentence: str, effect: str, which: str, by_class: bool) -
     deviation(name, clause="PURE-4", effect=effect, numeric=False)(Reused)
 
 
-_reused("y-overwritten-by-next-call", "y lies in a buffer of the layer, which its next call overwrites.",
-        "outputs that are kept change later", "y", False)  # fmt: skip
-_reused("dx-overwritten-by-next-call", "dx lies in a buffer of the layer, which its next call overwrites.",
-        "gradients that are kept change later", "dx", False)  # fmt: skip
-_reused("y-buffer-shared-by-layers", "y lies in a buffer of all layers of that shape, which the next one overwrites.",
-        "networks of equal layers give the outputs of the last", "y", True)  # fmt: skip
+_reused(
+    "y-overwritten-by-next-call",
+    "y lies in a buffer of the layer, which its next call overwrites.",
+    "outputs that are kept change later",
+    "y",
+    False,
+)
+_reused(
+    "dx-overwritten-by-next-call",
+    "dx lies in a buffer of the layer, which its next call overwrites.",
+    "gradients that are kept change later",
+    "dx",
+    False,
+)
+_reused(
+    "y-buffer-shared-by-layers",
+    "y lies in a buffer of all layers of that shape, which the next one overwrites.",
+    "networks of equal layers give the outputs of the last",
+    "y",
+    True,
+)
 
 
 def _referring(name: str, call: str, sentence: str, effect: str) -> None:
@@ -141,14 +161,21 @@ def _referring(name: str, call: str, sentence: str, effect: str) -> None:
     deviation(name, clause="PURE-7", effect=effect, numeric=False)(Referring)
 
 
-_referring("parameters-kept-by-reference", "parameters", "gamma and beta that are set remain the caller's arrays.",
-           "a buffer that is used again changes the layer")  # fmt: skip
-_referring("statistics-kept-by-reference", "statistics", "running statistics that are set remain the caller's arrays.",
-           "a buffer that is used again changes the layer")  # fmt: skip
+_referring(
+    "parameters-kept-by-reference",
+    "parameters",
+    "gamma and beta that are set remain the caller's arrays.",
+    "a buffer that is used again changes the layer",
+)
+_referring(
+    "statistics-kept-by-reference",
+    "statistics",
+    "running statistics that are set remain the caller's arrays.",
+    "a buffer that is used again changes the layer",
+)
 
 
-@deviation("saved-y-by-reference", clause="PURE-7", effect="a ReLU in place spoils gradients",
-           numeric=False)  # fmt: skip
+@deviation("saved-y-by-reference", clause="PURE-7", effect="a ReLU in place spoils gradients", numeric=False)
 class SavedYByReference(PlainLayer):
     """Backward reads the normalised values from y as the caller left it."""
 
@@ -165,135 +192,3 @@ class SavedYByReference(PlainLayer):
             changed = self.rows_of(self.given_y) - self.rows_of(self.own_y)
             self.saved = replace(saved, rows=saved.rows + changed)
         return super().backward(dy)
-
-
-# Other calls.
-
-
-def _earlier(name: str, sentence: str, effect: str, first: bool, clause: str = "GRAD-1") -> None:
-    """Enter a layer whose backward belongs to an earlier forward of the same shape: the first, or the one before."""
-
-    class Earlier(PlainLayer):
-        earlier: Saved | None = None
-
-        def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Remember what was saved."""
-            if self.earlier is None or not first:
-                self.earlier = self.saved
-            return super().forward_masked(x, mask, training)
-
-        def backward(self, dy: Array) -> RowGradients:
-            """By what was remembered."""
-            if self.earlier is not None and self.saved is not None and self.earlier.shape == self.saved.shape:
-                self.saved = self.earlier
-            return super().backward(dy)
-
-    Earlier.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect)(Earlier)
-
-
-_SLOW = "training with gradient accumulation or shared layers converges worse"
-_earlier("gradient-of-first-forward", "Backward belongs to the first forward of that shape.", _SLOW, True)
-_earlier("gradient-of-previous-forward", "Backward belongs to the forward before the latest.", _SLOW, False)
-
-
-def _statistics_of(name: str, sentence: str, effect: str, key: Callable[[Array], Any], renew: bool) -> None:
-    """Enter a layer that takes statistics which an earlier training batch left under a key."""
-
-    class StatisticsOf(PlainLayer):
-        def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-            """By what was left."""
-            saved = super().normalisers(x, mask, training)
-            if saved.mode == "inference":
-                return saved
-            cache = vars(self).setdefault("cache", {})
-            kept = cache.get(key(x), saved)
-            if renew or key(x) not in cache:
-                cache[key(x)] = saved
-            return replace(saved, mean=kept.mean, inverse=kept.inverse)
-
-    StatisticsOf.__doc__ = sentence
-    deviation(name, clause="STATE-5", effect=effect)(StatisticsOf)
-
-
-_statistics_of("statistics-cached-by-shape", "Batches are normalised by the statistics of the first of their shape.",
-               "only the first batch is right", lambda x: x.shape, False)  # fmt: skip
-_statistics_of("statistics-of-previous-batch", "A training batch is normalised by the statistics of the one before.",
-               "the first batch is right, and each other one is a step behind", lambda x: None, True)  # fmt: skip
-
-
-def _accumulating(name: str, sentence: str, effect: str, part: str, clause: str) -> None:
-    """Enter a layer that adds a gradient of a parameter to that of the calls before."""
-
-    class Accumulating(PlainLayer):
-        def backward(self, dy: Array) -> RowGradients:
-            """With those before."""
-            gradients = super().backward(dy)
-            new = getattr(gradients, part)
-            if new is None:
-                return gradients
-            sums = vars(self).setdefault("sums", {})
-            sums[part] = (new + sums.get(part, np.zeros_like(new))).astype(new.dtype)
-            return gradients._replace(**{part: sums[part].copy()})
-
-    Accumulating.__doc__ = sentence
-    deviation(name, clause=clause, effect=effect)(Accumulating)
-
-
-_accumulating("dgamma-accumulates", "dgamma is added to that of the calls before.", "gamma learns faster and faster",
-              "dgamma", "GRAD-2")  # fmt: skip
-_accumulating("dbeta-accumulates", "dbeta is added to that of the calls before.", "beta learns faster and faster",
-              "dbeta", "GRAD-3")  # fmt: skip
-
-
-@deviation("scratch-not-cleared", clause="STATE-5", effect="only the first call of a layer is right")
-class ScratchNotCleared(PlainLayer):
-    """The sums of the mean start from those of the call before."""
-
-    scratch: Array | None = None
-
-    def total(self, rows: Array, purpose: str) -> Array:
-        """On top of what is there."""
-        total = super().total(rows, purpose)
-        if purpose != "mean":
-            return total
-        self.scratch = total if self.scratch is None else self.scratch + total
-        return self.scratch
-
-
-@deviation("first-call-without-eps", clause="PURE-2", effect="only the first call is wrong, as where a kernel warms up")
-class FirstCallWithoutEps(PlainLayer):
-    """The first forward of a layer runs before eps is there."""
-
-    calls = 0
-
-    def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Count calls."""
-        self.calls += 1
-        return super().forward_masked(x, mask, training)
-
-    def eps_in(self, mode: Mode) -> Any:
-        """Nothing in the first."""
-        return self.constant(0.0) if self.calls <= 1 else super().eps_in(mode)
-
-
-def _noisy(name: str, sentence: str, size: float) -> None:
-    """Enter a layer whose every second call, whichever layer makes it, differs a little.
-
-    Calls are counted from when layers are combined: what was judged before says nothing of what is judged next.
-    """
-
-    class Noisy(PlainLayer):
-        calls_of_all = 0
-
-        def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Off by one call in two."""
-            y = super().scale_and_shift(normalised, mode)
-            type(self).calls_of_all += 1
-            return np.asarray(y * self.constant(1.0 + (self.calls_of_all % 2) * size))
-
-    Noisy.__doc__ = sentence
-    deviation(name, clause="PURE-2", effect="no run can be repeated bit by bit")(Noisy)
-
-
-_noisy("not-the-same-twice", "Every second call differs by 2^-22, as where sums run in another order.", 2.0**-22)

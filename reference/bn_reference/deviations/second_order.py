@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 from bn_reference.layer.second_order import Twice
 
 _EFFECT = "gradient penalties and meta-learning pull the wrong way, and nothing else shows"
@@ -43,35 +44,99 @@ for _name, _sentence, _method_name in (
     ("deviation", "ds_dx lacks what flows through the deviation.", "through_deviation"),
 ):
     _method(f"second-without-{_name}", "SECOND-1", _method_name, _sentence, _times(0.0))
-    _method(f"second-{_name}-negated", "SECOND-1", _method_name, _sentence.replace("lacks", "has the wrong sign in"),
-            _times(-1.0))  # fmt: skip
-_method("second-deviation-halved", "SECOND-1", "through_deviation",
-        "ds_dx has half of what flows through the deviation.", _times(0.5))  # fmt: skip
-_method("second-deviation-doubled", "SECOND-1", "through_deviation",
-        "ds_dx has twice what flows through the deviation.", _times(2.0))  # fmt: skip
+    _method(
+        f"second-{_name}-negated",
+        "SECOND-1",
+        _method_name,
+        _sentence.replace("lacks", "has the wrong sign in"),
+        _times(-1.0),
+    )
+_method(
+    "second-deviation-halved",
+    "SECOND-1",
+    "through_deviation",
+    "ds_dx has half of what flows through the deviation.",
+    _times(0.5),
+)
+_method(
+    "second-deviation-doubled",
+    "SECOND-1",
+    "through_deviation",
+    "ds_dx has twice what flows through the deviation.",
+    _times(2.0),
+)
 _method("second-x-zero", "SECOND-1", "second_x", "ds_dx is zero, as if x entered no gradient.", _times(0.0))
-_method("second-x-without-normaliser", "SECOND-1", "second_x", "ds_dx lacks the outer division by the deviation.",
-        lambda layer, value, twice: value / twice.inverse)  # fmt: skip
-_method("second-x-without-dgamma", "SECOND-1", "through_first", "ds_dx ignores what weighs dgamma.",
-        lambda layer, value, twice: value - twice.v_dgamma)  # fmt: skip
-_method("second-x-without-own-deviation", "SECOND-1", "through_first", "ds_dx ignores how v_dx lies along xhat.",
-        lambda layer, value, twice: twice.v_dgamma + value * layer.constant(0.0))  # fmt: skip
-_method("second-mean-held-constant", "SECOND-1", "through_upstream",
-        "ds_dx holds the mean constant in the derivative of the variance, which is right for the first order alone.",
-        lambda layer, value, twice: value + twice.scale * twice.inverse * layer.averaged(twice.v_dx, twice)
-        * layer.averaged(twice.dy * twice.normalised, twice),
-        "https://github.com/tensorflow/tensorflow/pull/19609")  # fmt: skip
+_method(
+    "second-x-without-normaliser",
+    "SECOND-1",
+    "second_x",
+    "ds_dx lacks the outer division by the deviation.",
+    lambda layer, value, twice: value / twice.inverse,
+)
+_method(
+    "second-x-without-dgamma",
+    "SECOND-1",
+    "through_first",
+    "ds_dx ignores what weighs dgamma.",
+    lambda layer, value, twice: value - twice.v_dgamma,
+)
+_method(
+    "second-x-without-own-deviation",
+    "SECOND-1",
+    "through_first",
+    "ds_dx ignores how v_dx lies along xhat.",
+    lambda layer, value, twice: twice.v_dgamma + value * layer.constant(0.0),
+)
+_method(
+    "second-mean-held-constant",
+    "SECOND-1",
+    "through_upstream",
+    "ds_dx holds the mean constant in the derivative of the variance, which is right for the first order alone.",
+    lambda layer, value, twice: (
+        value
+        + twice.scale
+        * twice.inverse
+        * layer.averaged(twice.v_dx, twice)
+        * layer.averaged(twice.dy * twice.normalised, twice)
+    ),
+    "https://github.com/tensorflow/tensorflow/pull/19609",
+)
 _method("second-gamma-zero", "SECOND-2", "second_gamma", "ds_dgamma is zero.", _times(0.0))
-_method("second-gamma-averaged", "SECOND-2", "second_gamma", "ds_dgamma is a mean instead of a sum.",
-        lambda layer, value, twice: value / layer.count(twice.saved.counted))  # fmt: skip
-_method("second-gamma-times-gamma", "SECOND-2", "second_gamma", "ds_dgamma is multiplied by gamma.",
-        lambda layer, value, twice: value * twice.scale)  # fmt: skip
-_method("second-dy-without-dgamma", "SECOND-3", "second_dy", "ds_ddy lacks what weighs dgamma.",
-        lambda layer, value, twice: value - twice.v_dgamma * twice.normalised)  # fmt: skip
-_method("second-dy-without-dbeta", "SECOND-3", "second_dy", "ds_ddy lacks what weighs dbeta.",
-        lambda layer, value, twice: value - twice.v_dbeta)  # fmt: skip
-_method("second-inference-without-dbeta", "SECOND-4", "second_dy", "ds_ddy in inference lacks what weighs dbeta.",
-        lambda layer, value, twice: value - (twice.saved.mode == "inference") * twice.v_dbeta)  # fmt: skip
+_method(
+    "second-gamma-averaged",
+    "SECOND-2",
+    "second_gamma",
+    "ds_dgamma is a mean instead of a sum.",
+    lambda layer, value, twice: value / layer.count(twice.saved.counted),
+)
+_method(
+    "second-gamma-times-gamma",
+    "SECOND-2",
+    "second_gamma",
+    "ds_dgamma is multiplied by gamma.",
+    lambda layer, value, twice: value * twice.scale,
+)
+_method(
+    "second-dy-without-dgamma",
+    "SECOND-3",
+    "second_dy",
+    "ds_ddy lacks what weighs dgamma.",
+    lambda layer, value, twice: value - twice.v_dgamma * twice.normalised,
+)
+_method(
+    "second-dy-without-dbeta",
+    "SECOND-3",
+    "second_dy",
+    "ds_ddy lacks what weighs dbeta.",
+    lambda layer, value, twice: value - twice.v_dbeta,
+)
+_method(
+    "second-inference-without-dbeta",
+    "SECOND-4",
+    "second_dy",
+    "ds_ddy in inference lacks what weighs dbeta.",
+    lambda layer, value, twice: value - (twice.saved.mode == "inference") * twice.v_dbeta,
+)
 _method(
     "second-dy-without-mean",
     "SECOND-3",
@@ -79,11 +144,25 @@ _method(
     "ds_ddy in training keeps the mean of v_dx.",
     lambda layer, value, twice: _plus_inner(layer, value, twice) if twice.saved.mode == "training" else value,
 )
-_method("second-dy-without-gamma", "SECOND-3", "second_dy", "The first term of ds_ddy lacks gamma.",
-        lambda layer, value, twice: value + (1 - twice.scale) * twice.inverse
-        * (layer.projected(twice.v_dx, twice) if twice.saved.mode == "training" else twice.v_dx))  # fmt: skip
-_method("second-projection-keeps-mean", "SECOND-1", "projected", "P keeps the mean of its rows.",
-        lambda layer, value, twice: value + layer.constant(0.125))  # fmt: skip
+_method(
+    "second-dy-without-gamma",
+    "SECOND-3",
+    "second_dy",
+    "The first term of ds_ddy lacks gamma.",
+    lambda layer, value, twice: (
+        value
+        + (1 - twice.scale)
+        * twice.inverse
+        * (layer.projected(twice.v_dx, twice) if twice.saved.mode == "training" else twice.v_dx)
+    ),
+)
+_method(
+    "second-projection-keeps-mean",
+    "SECOND-1",
+    "projected",
+    "P keeps the mean of its rows.",
+    lambda layer, value, twice: value + layer.constant(0.125),
+)
 
 
 def _mode(name: str, clause: str, sentence: str, method: str, mode: str) -> None:
@@ -101,10 +180,18 @@ def _mode(name: str, clause: str, sentence: str, method: str, mode: str) -> None
     deviation(name, clause=clause, effect=_EFFECT)(OfMode)
 
 
-for _short, _result, _clause in (("x", "ds_dx", "SECOND-1"), ("gamma", "ds_dgamma", "SECOND-2"),
-                                 ("dy", "ds_ddy", "SECOND-3")):  # fmt: skip
-    _mode(f"second-{_short}-past-statistics", _clause, f"{_result} treats the batch's statistics as constants.",
-          f"second_{_short}", "inference")  # fmt: skip
+for _short, _result, _clause in (
+    ("x", "ds_dx", "SECOND-1"),
+    ("gamma", "ds_dgamma", "SECOND-2"),
+    ("dy", "ds_ddy", "SECOND-3"),
+):
+    _mode(
+        f"second-{_short}-past-statistics",
+        _clause,
+        f"{_result} treats the batch's statistics as constants.",
+        f"second_{_short}",
+        "inference",
+    )
     _mode(
         f"second-{_short}-through-batch-in-inference",
         "SECOND-4",

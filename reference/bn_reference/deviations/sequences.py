@@ -8,7 +8,8 @@ import numpy as np
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 
 # Freezing and loading.
 
@@ -97,16 +98,20 @@ def _past_statistics(momentum: float) -> None:
             return super().dx(dy, normalised, saved)
 
     PastStatistics.__doc__ = f"With a weight of {momentum:g} of the new statistic dx is that of inference."
-    deviation(f"gradient-past-statistics-at-momentum-{momentum:g}", clause="GRAD-1",
-              effect="a setting of the average changes how a network learns")(PastStatistics)  # fmt: skip
+    deviation(
+        f"gradient-past-statistics-at-momentum-{momentum:g}",
+        clause="GRAD-1",
+        effect="a setting of the average changes how a network learns",
+    )(PastStatistics)
 
 
 _past_statistics(0.0)
 _past_statistics(1.0)
 
 
-@deviation("y-is-saved-without-affine", clause="PURE-7", effect="an activation in place spoils the gradients",
-           numeric=False)  # fmt: skip
+@deviation(
+    "y-is-saved-without-affine", clause="PURE-7", effect="an activation in place spoils the gradients", numeric=False
+)
 class YIsSavedWithoutAffine(PlainLayer):
     """Without gamma and beta backward takes the y that it handed out for the normalised values."""
 
@@ -123,7 +128,5 @@ class YIsSavedWithoutAffine(PlainLayer):
         plain = not (self.config.gamma or self.config.beta)
         if plain and saved is not None and self.given is not None and saved.mode == "training":
             whole = self.rows_of(self.given) / saved.inverse + saved.mean
-            self.saved = Saved(
-                whole, saved.mean, saved.inverse, saved.counted, saved.mode, saved.shape, saved.gamma
-            )  # fmt: skip
+            self.saved = Saved(whole, saved.mean, saved.inverse, saved.counted, saved.mode, saved.shape, saved.gamma)
         return super().backward(dy)

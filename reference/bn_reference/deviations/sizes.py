@@ -8,7 +8,8 @@ import numpy as np
 
 from bn_reference.deviations import deviation
 from bn_reference.deviations.rounding import FLOAT32, FLOAT64, through
-from bn_reference.layer.layer import Array, Mode, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Mode, Saved
+from bn_reference.layer.layer import PlainLayer
 
 FEW = 65536
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 
 State = Mapping[str, Array]
 
@@ -28,36 +29,57 @@ def _loading(
 
 
 def _lost(part: str, fresh: Callable[[PlainLayer], Array], effect: str, link: str = "") -> None:
-    _loading(f"{part.replace('_', '-')}-lost-in-load", f"{part} is not loaded, and keeps the value of a fresh layer.",
-             effect, lambda layer, state: {**state, part: fresh(layer)}, link)  # fmt: skip
+    _loading(
+        f"{part.replace('_', '-')}-lost-in-load",
+        f"{part} is not loaded, and keeps the value of a fresh layer.",
+        effect,
+        lambda layer, state: {**state, part: fresh(layer)},
+        link,
+    )
 
 
 _lost("gamma", lambda layer: np.ones_like(layer.gamma), "a loaded model is off by a factor in each channel")
 _lost("beta", lambda layer: np.zeros_like(layer.beta), "a loaded model is shifted in each channel")
-_lost("running_mean", lambda layer: np.zeros_like(layer.running_mean), "a loaded model does not centre",
-      "https://github.com/torch/nn/issues/1165")  # fmt: skip
+_lost(
+    "running_mean",
+    lambda layer: np.zeros_like(layer.running_mean),
+    "a loaded model does not centre",
+    "https://github.com/torch/nn/issues/1165",
+)
 _lost("running_var", lambda layer: np.ones_like(layer.running_var), "a loaded model does not scale")
-_lost("updates", lambda layer: np.array(0), "a cumulative average starts anew after a load",
-      "https://github.com/pytorch/pytorch/issues/110361")  # fmt: skip
+_lost(
+    "updates",
+    lambda layer: np.array(0),
+    "a cumulative average starts anew after a load",
+    "https://github.com/pytorch/pytorch/issues/110361",
+)
 _loading(
     "parameters-swapped-in-load",
     "gamma and beta are loaded into each other's place.",
     "a loaded model is far off",
     lambda layer, state: {**state, "gamma": state["beta"], "beta": state["gamma"]},
 )
-_loading("statistics-swapped-in-load", "running_mean and running_var are loaded into each other's place.",
-         "a loaded model gives NaN",
-         lambda layer, state: {**state, "running_mean": state["running_var"],
-                               "running_var": state["running_mean"]})  # fmt: skip
+_loading(
+    "statistics-swapped-in-load",
+    "running_mean and running_var are loaded into each other's place.",
+    "a loaded model gives NaN",
+    lambda layer, state: {**state, "running_mean": state["running_var"], "running_var": state["running_mean"]},
+)
 _loading(
     "loaded-through-float16",
     "A state is rounded to float16 when it is loaded.",
     "a loaded model is off slightly",
     lambda layer, state: {key: value.astype(np.float16).astype(value.dtype) for key, value in state.items()},
 )
-_loading("variance-loaded-as-inverse", "The inverse deviation is loaded into running_var.", "a loaded model is far off",
-         lambda layer, state: {**state, "running_var": (1 / np.sqrt(state["running_var"])).astype(
-             state["running_var"].dtype)})  # fmt: skip
+_loading(
+    "variance-loaded-as-inverse",
+    "The inverse deviation is loaded into running_var.",
+    "a loaded model is far off",
+    lambda layer, state: {
+        **state,
+        "running_var": (1 / np.sqrt(state["running_var"])).astype(state["running_var"].dtype),
+    },
+)
 
 
 @deviation("saved-a-step-behind", clause="STATE-2", effect="a loaded model is that of a step earlier")
@@ -96,8 +118,12 @@ class LoadedOnceUsed(PlainLayer):
 # Freezing.
 
 
-@deviation("freeze-does-nothing", clause="STATE-3", effect="fine-tuning changes what should stay",
-           link="https://github.com/keras-team/keras/issues/4762")  # fmt: skip
+@deviation(
+    "freeze-does-nothing",
+    clause="STATE-3",
+    effect="fine-tuning changes what should stay",
+    link="https://github.com/keras-team/keras/issues/4762",
+)
 class FreezeDoesNothing(PlainLayer):
     """A frozen layer trains on."""
 
@@ -105,8 +131,12 @@ class FreezeDoesNothing(PlainLayer):
         """Nothing."""
 
 
-@deviation("frozen-layer-moves", clause="STATE-3", effect="running statistics of frozen layers drift",
-           link="https://github.com/keras-team/keras/issues/7085")  # fmt: skip
+@deviation(
+    "frozen-layer-moves",
+    clause="STATE-3",
+    effect="running statistics of frozen layers drift",
+    link="https://github.com/keras-team/keras/issues/7085",
+)
 class FrozenLayerMoves(PlainLayer):
     """A frozen layer uses its running statistics in training, and moves them all the same."""
 
@@ -121,8 +151,12 @@ class FrozenLayerMoves(PlainLayer):
         return saved
 
 
-@deviation("frozen-layer-uses-batch", clause="STATE-3", effect="fine-tuning and use differ",
-           link="https://github.com/keras-team/keras/issues/9522")  # fmt: skip
+@deviation(
+    "frozen-layer-uses-batch",
+    clause="STATE-3",
+    effect="fine-tuning and use differ",
+    link="https://github.com/keras-team/keras/issues/9522",
+)
 class FrozenLayerUsesBatch(PlainLayer):
     """A frozen layer normalises by the batch in training, and only keeps its running statistics."""
 
@@ -188,11 +222,31 @@ def _shared(name: str, sentence: str, effect: str, parts: tuple[str, ...], claus
     deviation(name, clause=clause, effect=effect)(Shared)
 
 
-_shared("statistics-shared-by-layers", "Running statistics belong to the class, and a new layer resets them.",
-        "models of one layer work, and models of two do not", ("running_mean", "running_var"), "STATE-1")  # fmt: skip
-_shared("parameters-shared-by-layers", "gamma and beta belong to the class, so that all layers have those set last.",
-        "models of one layer work, and models of two do not", ("gamma", "beta"), "FWD-3")  # fmt: skip
-_shared("saved-tensors-shared-by-layers", "What backward needs is kept on the class, which the next layer overwrites.",
-        "every layer but the last has the gradients of the last", ("saved", "shape"), "GRAD-1")  # fmt: skip
-_shared("updates-shared-by-layers", "Updates are counted for all layers together.",
-        "cumulative averages of a second layer are off", ("updates",), "STAT-8")  # fmt: skip
+_shared(
+    "statistics-shared-by-layers",
+    "Running statistics belong to the class, and a new layer resets them.",
+    "models of one layer work, and models of two do not",
+    ("running_mean", "running_var"),
+    "STATE-1",
+)
+_shared(
+    "parameters-shared-by-layers",
+    "gamma and beta belong to the class, so that all layers have those set last.",
+    "models of one layer work, and models of two do not",
+    ("gamma", "beta"),
+    "FWD-3",
+)
+_shared(
+    "saved-tensors-shared-by-layers",
+    "What backward needs is kept on the class, which the next layer overwrites.",
+    "every layer but the last has the gradients of the last",
+    ("saved", "shape"),
+    "GRAD-1",
+)
+_shared(
+    "updates-shared-by-layers",
+    "Updates are counted for all layers together.",
+    "cumulative averages of a second layer are off",
+    ("updates",),
+    "STAT-8",
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
-from bn_reference.layer.layer import Array, PlainLayer, Saved
+from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.layer import PlainLayer
 
 
 @deviation(

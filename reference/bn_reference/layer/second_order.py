@@ -6,19 +6,12 @@ Formulas and names are those of `bn_reference.definition.second_order`. Rows hav
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bn_reference.arithmetic.quad import quietly
 from bn_reference.definition.second_order import SecondOrder
-
-if TYPE_CHECKING:
-    from bn_reference.layer.layer import Saved
-    from bn_reference.specification.config import LayerConfig
-
-Array = NDArray[Any]
+from bn_reference.layer.first_order import Array, FirstOrder, Saved
 
 
 @dataclass(frozen=True)
@@ -38,22 +31,8 @@ class Twice:
     saved: Saved
 
 
-class DoubleBackward:
-    """The methods of the second order, for `bn_reference.layer.layer.PlainLayer`, which has the rest."""
-
-    config: LayerConfig
-    parameters: np.dtype[Any]
-    gamma: Array
-    saved: Saved | None
-
-    if TYPE_CHECKING:
-
-        def total(self, rows: Array, purpose: str) -> Array: ...  # noqa: D102
-        def count(self, counted: Array) -> Any: ...  # noqa: D102
-        def rows_of(self, x: Array) -> Array: ...  # noqa: D102
-        def column(self, vector: Array) -> Array: ...  # noqa: D102
-        def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array: ...  # noqa: D102
-        def deliver(self, values: Array, dtype: np.dtype[Any]) -> Array: ...  # noqa: D102
+class DoubleBackward(FirstOrder):
+    """Adds the gradients of gradients to the first order."""
 
     # Decisions.
 
