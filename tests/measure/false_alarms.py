@@ -20,7 +20,7 @@ from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import Rows, dtype_of
 from bn_reference.arithmetic.formats import FORMATS
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import STABLE, TIGHT, Grade
 

@@ -26,7 +26,7 @@ from bn_conformance.observing.observation import StepObservation
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden

@@ -24,7 +24,7 @@ from bn_conformance.observing.observe import observe
 from bn_conformance.probe.laboratory import Laboratory
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.grades import DEGRADED
 
@@ -89,7 +89,7 @@ def predicted(case: Case, data: CaseData, convention: Convention) -> Iterator[tu
             state = Statistics.known(mean, variance, state.updates)
         if has_data(step):
             batch, tensors = next(batches)
-            parameters = Parameters(*(None if v is None else to_quad(v) for v in (tensors.gamma, tensors.beta)))
+            parameters = GammaBeta(*(None if v is None else to_quad(v) for v in (tensors.gamma, tensors.beta)))
             x = to_quad(channels_first(tensors.x, case.config.channel_axis))
             golden = Golden(case.config, convention, x, parameters)
             expected = (golden.training(None) if batch.training else golden.inference(state, None))["y"]

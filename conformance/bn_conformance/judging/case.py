@@ -19,7 +19,7 @@ from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.formats import Format
 from bn_reference.arithmetic.quad import Quad, to_quad
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 

@@ -12,7 +12,7 @@ from bn_conformance.cases.tensors import BatchData, CaseData, data_of
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.running import eps_of
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.blockwise import LongGolden, Tensor
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
@@ -79,7 +79,7 @@ class Goldens:
             dy = None if tensors.dy is None else to_quad(channels_first(tensors.dy, axis))
             gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
             mask = None if tensors.mask is None else channels_first(tensors.mask, axis)[0]
-            golden = Golden(case.config, convention, x, Parameters(gamma, beta), case.exact_statistics, mask)
+            golden = Golden(case.config, convention, x, GammaBeta(gamma, beta), case.exact_statistics, mask)
             step = StepGolden(golden, dy, golden.training(dy) if batch.training else None, _weights(tensors, axis))
             if step.training is not None and step.second is not None:
                 step = replace(step, training=step.training | step.second_order(None))
@@ -99,7 +99,7 @@ def _long(case: Case, convention: Convention, tensors: BatchData) -> StepGolden:
     gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
     x, dy = (None if part is None else Tensor(part, axis) for part in (tensors.x, tensors.dy))
     assert x is not None
-    golden = LongGolden(case.config, convention, x, Parameters(gamma, beta), case.exact_statistics)
+    golden = LongGolden(case.config, convention, x, GammaBeta(gamma, beta), case.exact_statistics)
     return StepGolden(golden, None, golden.training(dy))
 
 

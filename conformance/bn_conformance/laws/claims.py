@@ -21,8 +21,8 @@ from bn_conformance.hosting.operations import Returned
 from bn_conformance.laws.trials import Trial
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
-from bn_reference.bounds.batch import Bound
-from bn_reference.definition.state import Formats, Parameters, Statistics
+from bn_reference.bounds.bound import Bound
+from bn_reference.definition.state import Formats, GammaBeta, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.grades import STABLE, Grade
@@ -93,7 +93,7 @@ class Outcome:
         """The reference on the data of the run."""
         setup = self.setup
         gamma, beta = (None if part is None else to_quad(part) for part in (setup.gamma, setup.beta))
-        return Golden(setup.config, self._convention, to_quad(setup.x), Parameters(gamma, beta))
+        return Golden(setup.config, self._convention, to_quad(setup.x), GammaBeta(gamma, beta))
 
     @cached_property
     def dy(self) -> Quad:

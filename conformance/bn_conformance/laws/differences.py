@@ -18,7 +18,7 @@ from bn_conformance.laws.claims import Claim, Outcome, vanishes
 from bn_conformance.laws.trials import Setup
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import to_quad
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.definition.graph import sum_of
 from bn_reference.specification.grades import Grade
 

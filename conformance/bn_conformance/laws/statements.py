@@ -13,7 +13,7 @@ from bn_conformance.laws.claims import ROWS, Claim, Outcome, agree, vanishes
 from bn_conformance.laws.differences import differences, steps
 from bn_conformance.laws.trials import Setup
 from bn_reference.arithmetic.quad import quietly
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.definition.graph import forward, sum_of
 from bn_reference.specification.grades import Grade
 

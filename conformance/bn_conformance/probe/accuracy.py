@@ -14,7 +14,7 @@ from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject
 from bn_conformance.results.outcomes import WRONG
 from bn_reference.arithmetic.quad import Quad, to_quad
-from bn_reference.bounds.batch import Precision
+from bn_reference.bounds.precision import Precision
 from bn_reference.definition.running import bessel, weights_of
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.golden import Golden

@@ -29,7 +29,7 @@ from bn_conformance.hosting.operations import (
 from bn_conformance.hosting.wire import NotAnArray
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_quad
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
 
 CHANNELS, COUNT = 6, 8
@@ -169,7 +169,7 @@ class Subject:
         )
         if gamma is not None or beta is not None:
             self._host.ask(SetParametersCall(self._layer, gamma, beta))
-        self.parameters = Parameters(*(None if part is None else to_quad(part) for part in (gamma, beta)))
+        self.parameters = GammaBeta(*(None if part is None else to_quad(part) for part in (gamma, beta)))
 
     def data(self, name: str, count: int = COUNT, offset: float = 0.0, scale: float = 1.0) -> Array:
         """An x (or dy) of the layer's shape and format, bell-shaped around an offset."""

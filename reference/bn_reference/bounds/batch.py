@@ -1,4 +1,4 @@
-"""Error bounds of BOUNDS.md, evaluated for the data of a case, a bound for every number.
+"""Error bounds of one training batch: items 1 to 4 and 6 to 8 of BOUNDS.md, a bound for every number.
 
 All rows have shape (C, n), all vectors (C,). A bound comes with the channels it means anything for: elsewhere it is
 vacuous and judges nothing. The same lines run in binary128 and in float64 (`bn_reference.bounds.arithmetic`).
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bn_reference.arithmetic.formats import Format
 from bn_reference.arithmetic.quad import QUAD, Quad, quietly
+from bn_reference.bounds.bound import Bound, tight_of
+from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
 from bn_reference.definition.graph import (
     Forward,
@@ -28,103 +30,11 @@ from bn_reference.definition.graph import (
     mean_of,
     where_counted,
 )
-from bn_reference.specification.grades import SAFETY, STABLE, TIGHT, VACUOUS, Grade, path_length
-
-ROOT = 4.0
-"""a of BOUNDS.md: roundings allowed to adding eps, the root and the division together."""
-
-
-class Bound(NamedTuple):
-    """Allowed absolute error (rows or a vector) and the channels, of shape (C,), where it is not vacuous."""
-
-    allowed: Quad
-    meaningful: NDArray[np.bool_]
-
-    def below(
-        self,
-        size: Quad,
-        share: float = VACUOUS,
-        tight: Callable[[], Bound] | None = None,
-        mean: Vector | None = None,
-    ) -> Bound:
-        """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,).
-
-        Where `tight` is given and means something, the bound is cut down to that share instead of going: what is inside
-        is explained by a sound algorithm, and zeros stay outside. `mean` is that over the row where it is longer than
-        what is here.
-        """
-        allowed = mean if mean is not None else mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
-        fits = (allowed <= share * size) | (size == 0)
-        if tight is None or fits.all():
-            return Bound(self.allowed, self.meaningful & fits)
-        best = tight()
-        cut = self.meaningful & best.meaningful & ~fits
-        factor = np.where(cut, share * size / allowed, np.ones((), allowed.dtype))
-        scaled = self.allowed * (column(factor) if self.allowed.ndim == 2 else factor)
-        where = column(cut) if self.allowed.ndim == 2 else cut
-        scaled = np.where(where, np.maximum(scaled, best.allowed), self.allowed)
-        return Bound(scaled, self.meaningful & (fits | cut))
+from bn_reference.specification.grades import VACUOUS, Grade, path_length
 
 
 @dataclass(frozen=True)
-class Precision:
-    """Roundoffs of one computation, each a number of binary128 or of float64.
-
-    Attributes:
-        u: of the arithmetic, times C.
-        sum_u: of the additions in a sum, times C.
-        sequential_u: of the additions in one running sum; 0 where the grade allows none.
-        u_s: of storing a result; 0 where the storage format is that of the arithmetic.
-        eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
-            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades results are stored, too.
-        eta_s: the same for storing: half the spacing of the storage format's subnormals.
-    """
-
-    u: Any
-    sum_u: Any
-    sequential_u: Any
-    u_s: Any
-    eta: Any
-    eta_s: Any
-
-    @classmethod
-    @cache
-    def of(
-        cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None, wide: bool = True
-    ) -> Precision:
-        """Precision of a grade that computes in one format and stores in another.
-
-        Args:
-            compute: format of sound arithmetic.
-            storage: format of the result.
-            grade: whose C it is, and whether arithmetic is in `storage`.
-            safety: another C.
-            wide: whether the numbers are of binary128, else of float64.
-        """
-        factor = grade.safety if safety is None else safety
-        narrower = storage.precision < compute.precision
-        arithmetic = storage if narrower and grade.storage_precision else compute
-        sum_u = SAFETY * compute.unit_roundoff if grade.wide_sums else factor * arithmetic.unit_roundoff
-        u_s = storage.unit_roundoff if narrower else 0.0
-        eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
-        eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
-        eta = factor * eta + (eta_s if grade.composite else 0.0)
-        sequential_u = compute.unit_roundoff if grade.sequential else 0.0
-        numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_s)
-        return cls(*(np.float64(number).astype(QUAD if wide else np.float64) for number in numbers))
-
-    def adding(self, count: int) -> Any:
-        """Error of a sum of `count` terms, relative to the sum of their absolute values."""
-        return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
-
-    def stored(self, values: Quad, paths: Quad | None) -> Quad:
-        """What storing adds: once to the result, or, where `paths` (sums of absolute terms) is given, to each path."""
-        rounding = self.u_s * np.abs(values) + self.eta_s
-        return np.asarray(rounding if paths is None else rounding + 3 * self.u_s * paths)
-
-
-@dataclass(frozen=True)
-class Statistics:
+class StatisticsErrors:
     """Errors of the statistics of a batch: of mean, variance and, relative, the inverse root."""
 
     mean: Quad
@@ -211,22 +121,22 @@ class BatchBounds:
     def _parameter_precision(self, grade: Grade) -> Precision:
         return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
 
-    def statistics(self, grade: Grade) -> Statistics:
+    def statistics(self, grade: Grade) -> StatisticsErrors:
         """Items 1 to 3 of BOUNDS.md, evaluated once."""
         if grade not in self._known:
             self._known[grade] = self._statistics(grade)
         return self._known[grade]
 
     @cached_property
-    def _known(self) -> dict[Grade, Statistics]:
+    def _known(self) -> dict[Grade, StatisticsErrors]:
         return {}
 
     @quietly
-    def _statistics(self, grade: Grade) -> Statistics:
+    def _statistics(self, grade: Grade) -> StatisticsErrors:
         p = self.precision(grade)
         sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], self.work)
         if self.exact_statistics:
-            return Statistics(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
+            return StatisticsErrors(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
         adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
         terms = adding + 4 * p.u
         mean_error = (adding + p.u) * self._magnitude + 3 * p.eta
@@ -239,7 +149,7 @@ class BatchBounds:
         meaningful = sums & (variance_error <= VACUOUS * (sigma2 + self.eps))
         variance_error = variance_error + (updating + 4 * p.u) * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
         root = root_error(variance_error / (sigma2 + self.eps)) + ROOT * p.u
-        return Statistics(mean_error, variance_error, root, sums, meaningful)
+        return StatisticsErrors(mean_error, variance_error, root, sums, meaningful)
 
     @quietly
     def y(self, grade: Grade) -> Bound:
@@ -263,7 +173,7 @@ class BatchBounds:
         paths = sums.dy if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
 
-    def _dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade, errors: Statistics) -> Quad:
+    def _dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade, errors: StatisticsErrors) -> Quad:
         p = self.precision(grade)
         inverse = self.nodes.inverse_deviation
         allowed = inverse * errors.mean * np.abs(grads.dbeta) + errors.root * np.abs(grads.dgamma)
@@ -321,18 +231,3 @@ class BatchBounds:
         common = where_counted(column(mean_dy) + normalised * column(mean_product), self.mask)
         paths = scale * (np.abs(dy) + common) if grade.composite else None
         return np.asarray(allowed + p.stored(grads.dx, paths))
-
-
-def tight_of(grade: Grade, bound: Callable[[Grade], Bound]) -> Callable[[], Bound] | None:
-    """For `stable`, the same bound under `tight`, worked out when it is called; None for every other grade."""
-    return (lambda: bound(replace(TIGHT, safety=grade.safety))) if grade.level == STABLE.level else None
-
-
-def root_error(relative: Quad) -> Quad:
-    """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1.
-
-    No channel with a relative error above a half is judged; it is cut there, so that no bound is NaN.
-    """
-    relative = np.minimum(relative, np.float64(0.5).astype(relative.dtype))
-    root = np.sqrt(1 - relative)
-    return np.asarray(relative / (root * (1 + root)))

@@ -11,7 +11,9 @@ import numpy as np
 
 from bn_reference.arithmetic.formats import Format
 from bn_reference.arithmetic.quad import QUAD, Quad, quietly
-from bn_reference.bounds.batch import ROOT, Bound, Precision, Statistics, root_error, tight_of
+from bn_reference.bounds.batch import StatisticsErrors
+from bn_reference.bounds.bound import Bound, tight_of
+from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
 from bn_reference.definition.graph import Forward, RowGradients, column
 from bn_reference.definition.running import Weights
@@ -162,7 +164,7 @@ class RunningBounds:
     mean: Quad
     variance: Quad
     weights: Weights
-    batch: Callable[[Grade], Statistics]
+    batch: Callable[[Grade], StatisticsErrors]
     bessel: float
     old_mean_error: Quad
     old_variance_error: Quad

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from bn_reference.arithmetic.quad import Quad, quietly, to_quad
-from bn_reference.bounds.batch import ROOT, BatchBounds, Bound, Precision
+from bn_reference.bounds.batch import BatchBounds
+from bn_reference.bounds.bound import Bound
 from bn_reference.bounds.inference import InferenceBounds
+from bn_reference.bounds.precision import ROOT, Precision
 from bn_reference.bounds.sums import GradientSums, Products, folded_error, product_error
 from bn_reference.definition.graph import column, mean_of, sum_of
-from bn_reference.definition.second_order import SecondOrder, Upstream
+from bn_reference.definition.second_order import RowSecondOrder, Upstream
 from bn_reference.specification.grades import VACUOUS, Grade
 
 ROUNDINGS = 8.0
@@ -72,7 +74,7 @@ class TrainingSecondBounds:
     batch: BatchBounds
     dy: Quad
     upstream: Upstream
-    golden: SecondOrder
+    golden: RowSecondOrder
 
     @cached_property
     def _pieces_of(self) -> dict[Grade, _Pieces]:
@@ -208,7 +210,7 @@ class InferenceSecondBounds:
     batch: InferenceBounds
     dy: Quad
     upstream: Upstream
-    golden: SecondOrder
+    golden: RowSecondOrder
 
     @property
     def _inverse(self) -> Quad:

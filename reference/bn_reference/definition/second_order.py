@@ -35,7 +35,7 @@ class Upstream:
     v_dbeta: Vector
 
 
-class SecondOrder(NamedTuple):
+class RowSecondOrder(NamedTuple):
     """Gradients of s: ds_dx and ds_ddy of shape (C, n), ds_dgamma of shape (C,)."""
 
     ds_dx: Rows
@@ -49,7 +49,7 @@ def project(rows: Rows, normalised: Rows) -> Rows:
 
 
 @quietly
-def second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> SecondOrder:
+def second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> RowSecondOrder:
     """Node by node: back through the gradients in closed form, then back through the forward pass."""
     count = np.float64(dy.shape[1]).astype(dy.dtype)
     normalised, inverse, v = nodes.normalised, nodes.inverse_deviation, upstream.v_dx
@@ -71,11 +71,11 @@ def second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstr
     d_deviation = -d_inverse * inverse * inverse
     d_variance = d_deviation * inverse / 2
     d_centred = d_normalised * column(inverse) + 2 * column(d_variance / count) * nodes.centred
-    return SecondOrder(d_centred - column(mean_of(d_centred)), d_gamma, d_dy)
+    return RowSecondOrder(d_centred - column(mean_of(d_centred)), d_gamma, d_dy)
 
 
 @quietly
-def second_order_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> SecondOrder:
+def second_order_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> RowSecondOrder:
     """The same in closed form (the module's docstring)."""
     count = np.float64(dy.shape[1]).astype(dy.dtype)
     normalised, inverse, v = nodes.normalised, nodes.inverse_deviation, upstream.v_dx
@@ -85,7 +85,7 @@ def second_order_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, ups
     both = mean_of(v * own)
     first = column(upstream.v_dgamma - factor * along_v) * own
     second = column(factor) * (column(along_dy) * other + normalised * column(both))
-    return SecondOrder(
+    return RowSecondOrder(
         ds_dx=column(inverse) * (first - second),
         ds_dgamma=inverse * count * both,
         ds_ddy=column(factor) * other + column(upstream.v_dgamma) * normalised + column(upstream.v_dbeta),
@@ -93,11 +93,11 @@ def second_order_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, ups
 
 
 @quietly
-def inference_second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> SecondOrder:
+def inference_second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> RowSecondOrder:
     """In inference, where the statistics are constants: dx = gamma r dy, so that x enters through dgamma alone."""
     inverse, v = nodes.inverse_deviation, upstream.v_dx
     factor = inverse if gamma is None else gamma * inverse
-    return SecondOrder(
+    return RowSecondOrder(
         ds_dx=column(upstream.v_dgamma * inverse) * dy,
         ds_dgamma=inverse * sum_of(dy * v),
         ds_ddy=column(factor) * v + column(upstream.v_dgamma) * nodes.normalised + column(upstream.v_dbeta),

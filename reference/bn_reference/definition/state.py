@@ -37,7 +37,7 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Parameters:
+class GammaBeta:
     """gamma and beta as the layer stores them, vectors in binary128; None for one it does not have."""
 
     gamma: Quad | None

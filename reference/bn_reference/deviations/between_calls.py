@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_reference.definition.graph import RowGradients
-from bn_reference.definition.second_order import SecondOrder
+from bn_reference.definition.second_order import RowSecondOrder
 from bn_reference.deviations import deviation
 from bn_reference.layer.first_order import Array, Mode, Saved
 from bn_reference.layer.layer import PlainLayer
@@ -32,7 +32,7 @@ class BackwardByGammaOfNow(PlainLayer):
 class SecondOrderByGammaOfNow(PlainLayer):
     """The second order takes gamma as it is when it is asked for, not at the forward."""
 
-    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> RowSecondOrder:
         """By gamma of now."""
         self.saved = replace(self.saved, gamma=self.column(self.gamma)) if self.saved is not None else None
         return super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
@@ -133,7 +133,9 @@ def _spoiling(name: str, sentence: str, clause: str, twice: bool) -> None:
                 self.spoil()
             return gradients
 
-        def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        def double_backward(
+            self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
+        ) -> RowSecondOrder:
             """And spoil."""
             found = super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
             if twice:

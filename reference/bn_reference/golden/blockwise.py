@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.formats import FORMATS
 from bn_reference.arithmetic.quad import QUAD, Quad, quietly, to_quad
-from bn_reference.bounds.batch import BatchBounds, Bound, Whole
+from bn_reference.bounds.batch import BatchBounds, Whole
+from bn_reference.bounds.bound import Bound
 from bn_reference.bounds.sums import Block, GradientSums, added
 from bn_reference.definition import graph
 from bn_reference.definition.graph import Forward, RowGradients, Rows, Vector, column, sum_of
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.config import LayerConfig
@@ -115,7 +116,7 @@ class LongGolden(Golden):
         config: LayerConfig,
         convention: Convention,
         batch: Tensor,
-        parameters: Parameters,
+        parameters: GammaBeta,
         exact_statistics: bool = False,
     ) -> None:
         super().__init__(config, convention, np.zeros((batch.channels, 0), QUAD), parameters, exact_statistics)

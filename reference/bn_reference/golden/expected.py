@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_reference.arithmetic.quad import Parts, Quad, parts_of, round_to
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.specification.grades import Grade
 
 EVERY_ENTRY = slice(None)

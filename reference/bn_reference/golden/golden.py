@@ -13,7 +13,8 @@ import numpy as np
 
 from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
 from bn_reference.bounds.arithmetic import FLOAT64, arithmetic_for, nodes_in, rounded
-from bn_reference.bounds.batch import BatchBounds, Bound
+from bn_reference.bounds.batch import BatchBounds
+from bn_reference.bounds.bound import Bound
 from bn_reference.bounds.inference import InferenceBounds, RunningBounds
 from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.bounds.sums import GradientSums
@@ -21,13 +22,11 @@ from bn_reference.definition import graph
 from bn_reference.definition.graph import Mask
 from bn_reference.definition.running import batch_variance, bessel, eps_of, update, weights_of
 from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
-from bn_reference.definition.state import Formats, Parameters, Statistics
+from bn_reference.definition.state import Formats, GammaBeta, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import Grade
-
-__all__ = ["Expected", "Formats", "Golden", "Parameters", "Statistics"]
 
 
 class Golden:
@@ -51,7 +50,7 @@ class Golden:
         config: LayerConfig,
         convention: Convention,
         x: Quad,
-        parameters: Parameters,
+        parameters: GammaBeta,
         exact_statistics: bool = False,
         mask: Mask | None = None,
     ) -> None:

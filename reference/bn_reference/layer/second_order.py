@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_reference.arithmetic.quad import quietly
-from bn_reference.definition.second_order import SecondOrder
+from bn_reference.definition.second_order import RowSecondOrder
 from bn_reference.layer.first_order import Array, FirstOrder, Saved
 
 
@@ -80,7 +80,7 @@ class DoubleBackward(FirstOrder):
     # The layer.
 
     @quietly
-    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> RowSecondOrder:
         """Gradients of s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta), for the latest forward.
 
         Args:
@@ -118,4 +118,4 @@ class DoubleBackward(FirstOrder):
         ds_dx = self.output(self.second_x(twice), dy.shape, "dx")
         ds_ddy = self.output(self.second_dy(twice), dy.shape, "dx")
         ds_dgamma = self.deliver(self.second_gamma(twice)[:, 0], self.parameters) if self.config.gamma else None
-        return SecondOrder(ds_dx, ds_dgamma, ds_ddy)  # type: ignore[arg-type]
+        return RowSecondOrder(ds_dx, ds_dgamma, ds_ddy)  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ from bn_conformance.mutation.power import judged_cases
 from bn_conformance.results.outcomes import Threshold
 from bn_conformance.results.records import Item, Quantity
 from bn_reference.arithmetic.quad import to_quad
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.deviations import catalogue
 from bn_reference.golden.blockwise import Tensor
 from bn_reference.golden.expected import Expected

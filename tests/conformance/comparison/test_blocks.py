@@ -11,7 +11,7 @@ import pytest
 from bn_conformance.comparison.array import judge
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import Quad, round_to, to_quad
-from bn_reference.bounds.batch import Bound
+from bn_reference.bounds.bound import Bound
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import Grade
 

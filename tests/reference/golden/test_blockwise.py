@@ -13,7 +13,7 @@ from tests.support.samples.sample import FORMAT_NAMES
 from bn_conformance.cases.recipes import Recipe, dtype_of
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import QUAD, Quad, to_float64, to_quad
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.blockwise import LongGolden, Tensor
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
@@ -27,11 +27,11 @@ WIDER = 2.0**-45
 """What float64 may make of a bound: some roundings, and those of values that are small beside the mean."""
 
 
-def tensors(dtype: str, offset: float) -> tuple[Any, Any, Parameters]:
+def tensors(dtype: str, offset: float) -> tuple[Any, Any, GammaBeta]:
     x = Recipe(kind="normal", seed=1, offset=offset).tensor(SHAPE, 1, dtype)
     dy = Recipe(kind="beside", seed=1, offset=0.5).tensor(SHAPE, 1, dtype)
     gamma, beta = (Recipe(kind="centred", seed=seed).vector(3, dtype) for seed in (3, 4))
-    return x, dy, Parameters(to_quad(gamma), to_quad(beta))
+    return x, dy, GammaBeta(to_quad(gamma), to_quad(beta))
 
 
 def both(dtype: str, offset: float, block: int) -> tuple[dict[str, Expected], dict[str, Expected]]:
@@ -84,7 +84,7 @@ def test_bounds_are_in_float64_where_its_range_is_enough(dtype: str, work: Any) 
 def test_bounds_in_float64_neither_overflow_nor_underflow(scale: float) -> None:
     x = Recipe(kind="normal", seed=1, scale=scale).tensor(SHAPE, 1, "float32")
     dy = Recipe(kind="normal", seed=2, scale=min(scale, 2.0**100)).tensor(SHAPE, 1, "float32")
-    config, nothing = replace(CONFIG, eps=2.0**-120), Parameters(None, None)
+    config, nothing = replace(CONFIG, eps=2.0**-120), GammaBeta(None, None)
     golden = Golden(config, Convention(), to_quad(channels_first(x, 1)), nothing)
     at_once = golden.training(to_quad(channels_first(dy, 1)))
     by_blocks = LongGolden(config, Convention(), Tensor(x, 1, 40), nothing).training(Tensor(dy, 1, 40))

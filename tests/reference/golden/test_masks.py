@@ -18,7 +18,7 @@ from tests.support.samples.sample import Sample
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.quad import to_float64, to_quad
 from bn_reference.definition import graph
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import STABLE, TIGHT, Grade
@@ -37,7 +37,7 @@ def mask_of(sample: Sample, seed: int, share: float = 0.6) -> Mask:
 
 def golden_of(sample: Sample, mask: Mask, unbiased: bool = True) -> Golden:
     convention = Convention(running_variance="unbiased" if unbiased else "biased")
-    parameters = Parameters(to_quad(sample.gamma), to_quad(sample.beta))
+    parameters = GammaBeta(to_quad(sample.gamma), to_quad(sample.beta))
     return Golden(sample.config(), convention, to_quad(sample.x), parameters, mask=mask)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bn_conformance.cases.recipes import Rows
 from bn_reference.arithmetic.quad import Quad, to_quad
-from bn_reference.definition.state import Parameters, Statistics
+from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
@@ -49,7 +49,7 @@ class Sample:
         )
 
     def golden(self, convention: Convention | None = None, momentum: float = 0.25) -> Golden:
-        parameters = Parameters(to_quad(self.gamma), to_quad(self.beta))
+        parameters = GammaBeta(to_quad(self.gamma), to_quad(self.beta))
         chosen = convention or Convention()
         return Golden(self.config(momentum), chosen, to_quad(self.x), parameters, self.exact_statistics)
 

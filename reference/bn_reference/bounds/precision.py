@@ -1,0 +1,83 @@
+"""The roundoffs of one computation: formats and a grade, as numbers that bounds are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bn_reference.arithmetic.formats import Format
+from bn_reference.arithmetic.quad import QUAD, Quad
+from bn_reference.specification.grades import SAFETY, Grade, path_length
+
+ROOT = 4.0
+"""a of BOUNDS.md: roundings allowed to adding eps, the root and the division together."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Roundoffs of one computation, each a number of binary128 or of float64.
+
+    Attributes:
+        u: of the arithmetic, times C.
+        sum_u: of the additions in a sum, times C.
+        sequential_u: of the additions in one running sum; 0 where the grade allows none.
+        u_s: of storing a result; 0 where the storage format is that of the arithmetic.
+        eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
+            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades results are stored, too.
+        eta_s: the same for storing: half the spacing of the storage format's subnormals.
+    """
+
+    u: Any
+    sum_u: Any
+    sequential_u: Any
+    u_s: Any
+    eta: Any
+    eta_s: Any
+
+    @classmethod
+    @cache
+    def of(
+        cls, compute: Format, storage: Format, grade: Grade, safety: float | None = None, wide: bool = True
+    ) -> Precision:
+        """Precision of a grade that computes in one format and stores in another.
+
+        Args:
+            compute: format of sound arithmetic.
+            storage: format of the result.
+            grade: whose C it is, and whether arithmetic is in `storage`.
+            safety: another C.
+            wide: whether the numbers are of binary128, else of float64.
+        """
+        factor = grade.safety if safety is None else safety
+        narrower = storage.precision < compute.precision
+        arithmetic = storage if narrower and grade.storage_precision else compute
+        sum_u = SAFETY * compute.unit_roundoff if grade.wide_sums else factor * arithmetic.unit_roundoff
+        u_s = storage.unit_roundoff if narrower else 0.0
+        eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
+        eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
+        eta = factor * eta + (eta_s if grade.composite else 0.0)
+        sequential_u = compute.unit_roundoff if grade.sequential else 0.0
+        numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_s)
+        return cls(*(np.float64(number).astype(QUAD if wide else np.float64) for number in numbers))
+
+    def adding(self, count: int) -> Any:
+        """Error of a sum of `count` terms, relative to the sum of their absolute values."""
+        return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
+
+    def stored(self, values: Quad, paths: Quad | None) -> Quad:
+        """What storing adds: once to the result, or, where `paths` (sums of absolute terms) is given, to each path."""
+        rounding = self.u_s * np.abs(values) + self.eta_s
+        return np.asarray(rounding if paths is None else rounding + 3 * self.u_s * paths)
+
+
+def root_error(relative: Quad) -> Quad:
+    """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1.
+
+    No channel with a relative error above a half is judged; it is cut there, so that no bound is NaN.
+    """
+    relative = np.minimum(relative, np.float64(0.5).astype(relative.dtype))
+    root = np.sqrt(1 - relative)
+    return np.asarray(relative / (root * (1 + root)))
