@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.layer.layer import Array, PlainLayer
+from bn_reference.layer.first_order import Array
+from bn_reference.layer.layer import PlainLayer
 
 
 class UnroundedLayer(PlainLayer):
