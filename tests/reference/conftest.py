@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
-Figures = Callable[[str], None]
+from tests.support.figures import Figures
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.support.algorithms.algorithm import Algorithm
 from tests.support.samples.sample import Sample
 
 from bn_conformance.comparison.array import judge
@@ -96,3 +97,14 @@ def _ratios(expected: Expected, got: NDArray[Any], *grades: Grade) -> list[float
 def worst(table: dict[str, float], ratios: Mapping[str, float]) -> None:
     for name, value in ratios.items():
         table[name] = max(table.get(name, 0.0), value)
+
+
+GRADE_OF = {"tight": TIGHT, "stable": STABLE}
+
+
+def is_for(algorithm: Algorithm, sample: Sample) -> bool:
+    """Whether the algorithm says something of the sample, and is right on it."""
+    narrow = sample.dtype in ("float16", "bfloat16")
+    return (narrow or algorithm.rounds == "result") and not (
+        algorithm.not_for and sample.name.startswith(algorithm.not_for)
+    )

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 from tests.support.sample_declarations import TORCH
-from tests.support.sample_results import HOSTILE_TEXT, item, realistic, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import HOSTILE_TEXT, item, results
 
 from bn_conformance.report.compare import Comparison, compare, print_comparison
 from bn_conformance.results.file import Results

@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 from tests.support.html_page import Element, Page
 from tests.support.sample_declarations import TEXTBOOK, TORCH
-from tests.support.sample_results import case, item, quantity, realistic, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import case, item, quantity, results
 
 from bn_conformance.report.html import render
 from bn_conformance.results.json_line import ResultsError

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import pytest
 from tests.support.html_page import Page
-from tests.support.sample_results import HOSTILE, HOSTILE_NAME, item, realistic, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import HOSTILE, HOSTILE_NAME, item, results
 
 from bn_conformance.report.html import render
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.support.sample_results import HOSTILE, HOSTILE_TEXT, item, realistic, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import HOSTILE, HOSTILE_TEXT, item, results
 
 from bn_conformance.report.markdown import escape, render
 from bn_conformance.results.json_line import ResultsError

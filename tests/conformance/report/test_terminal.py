@@ -9,7 +9,8 @@ from io import BytesIO, StringIO, TextIOWrapper
 import pytest
 from rich.console import Console
 from tests.support.sample_declarations import IMPLEMENTATIONS, NONSTANDARD, TEXTBOOK, TORCH
-from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, item, quantity, realistic, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, item, quantity, results
 
 from bn_conformance.report.terminal import print_summary
 from bn_conformance.results.file import Results

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.support.sample_declarations import CLAUSES, TORCH
-from tests.support.sample_results import case, item, quantity, realistic, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import case, item, quantity, results
 
 from bn_conformance.report.convention_table import conventions
 from bn_conformance.report.levels import KINDS, kind_of, mark

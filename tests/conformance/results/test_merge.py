@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.support.sample_declarations import TORCH
-from tests.support.sample_results import case, item, realistic, records, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import case, item, records, results
 
 from bn_conformance.results.file import Results, read, write
 from bn_conformance.results.json_line import ResultsError

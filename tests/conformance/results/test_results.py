@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.sample_results import HOSTILE_TEXT, item, quantity, realistic, records, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import HOSTILE_TEXT, item, quantity, records, results
 
 from bn_conformance.results import file as results_module
 from bn_conformance.results.file import Writer, read, write

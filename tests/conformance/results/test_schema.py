@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.sample_results import item, realistic, records, results
+from tests.support.sample_matrix import realistic
+from tests.support.sample_results import item, records, results
 
 from bn_conformance.results import records as record_types
 from bn_conformance.results import schema

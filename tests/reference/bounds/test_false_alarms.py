@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from tests.measure.false_alarms import FORMAT_PAIRS, SEEDS, judged_samples, lines, table, tally
-from tests.reference.conftest import Figures
 from tests.support.algorithms.algorithm import ALGORITHMS, RAW_MOMENTS, STORAGE
+from tests.support.figures import Figures
 
 
 @pytest.mark.slow

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.reference.conftest import Figures
-from tests.reference.golden.test_against_oracle import U, Worst, absolutes, total
+from tests.support.figures import Figures
 from tests.support.judge_samples import ratio, worst
 from tests.support.oracle import Channel, Running, decoded, differences, exact, exact_row, stored
+from tests.support.oracle_errors import U, Worst, absolutes, total
 from tests.support.samples.families import FAMILIES
 from tests.support.samples.random_samples import random_sample
 from tests.support.samples.sample import Sample

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.reference.conftest import Figures
 from tests.support.algorithms.algorithm import ALGORITHMS
 from tests.support.algorithms.outputs import outputs
+from tests.support.figures import Figures
 from tests.support.judge_samples import ratio
 from tests.support.samples.random_samples import random_sample
 from tests.support.samples.sample import Sample

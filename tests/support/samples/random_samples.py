@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,3 +95,16 @@ def random_samples(count: int, start: int = 0, only: str | None = None, **choice
         dtype, parameters = formats[seed % len(formats)]
         if only in (None, dtype):
             yield random_sample(seed, dtype, parameters, **choices)
+
+
+def conditioned(seed: int, dtype: str, count: int, condition: float) -> Sample:
+    """Normal data whose mean / deviation is `condition` in every channel, with deviations that are no round numbers.
+
+    (With a variance of exactly 1 raw moments are saved by rounding: their result is a multiple of a large power of 2.)
+    """
+    base = random_sample(seed, dtype, count=count, offset=0.0, scale=1.0, eps=2.0**-10, kinds=("normal",))
+    normalised = (base.x - base.x.mean(axis=1, keepdims=True)) / base.x.std(axis=1, keepdims=True)
+    deviation = np.random.default_rng([7, seed]).uniform(0.7, 1.9, (base.channels, 1))
+    x = (deviation * (normalised + condition)).astype(dtype_of(dtype)).astype(np.float64)
+    name = f"{base.name}/condition={condition:g}"
+    return replace(base, name=name, x=x, running_mean=x[:, 0] * 0.75, beta=base.beta + 1.5)

@@ -1,26 +1,17 @@
-"""The catalogue of deviations: whole, distinct, combinable, and each one really another layer than the right one."""
+"""Everything that a layer gives along a sequence of steps, which a deviation must change somewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
-import pytest
 
 from bn_conformance.cases.masks import Mask
-from bn_reference.arithmetic.quad import QUAD
-from bn_reference.deviations import MODULES, Deviation, catalogue, combined, deviation
 from bn_reference.layer.layer import PlainLayer
-from bn_reference.specification.clauses import clauses
 from bn_reference.specification.config import CUMULATIVE, LayerConfig
 from bn_reference.specification.convention import Convention
 
-ALL = tuple(catalogue().values())
-NUMERIC = tuple(entry for entry in ALL if entry.numeric)
 DECLARED = (
     Convention(),
     Convention(
@@ -44,52 +35,6 @@ def dtype_named(name: str) -> np.dtype:
     import ml_dtypes
 
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
-
-
-def ids(entries: tuple[Deviation, ...]) -> list[str]:
-    return [entry.name for entry in entries]
-
-
-class TestTheCatalogue:
-    def test_is_large(self) -> None:
-        assert len(ALL) >= 110
-
-    def test_has_something_of_every_module(self) -> None:
-        assert {entry.group for entry in ALL} == set(MODULES)
-
-    def test_names_are_kebab_case(self) -> None:
-        allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-.")
-        assert [name for name in catalogue() if not set(name) <= allowed] == []
-
-    def test_sentences_are_sentences_and_distinct(self) -> None:
-        sentences = [entry.sentence for entry in ALL]
-        assert len(set(sentences)) == len(sentences)
-        assert [text for text in sentences if not text.endswith(".")] == []
-
-    def test_effects_are_clauses_without_a_full_stop(self) -> None:
-        assert [entry.name for entry in ALL if not entry.effect or entry.effect.endswith(".")] == []
-
-    def test_each_breaks_a_clause_of_the_specification_or_changes_a_convention(self) -> None:
-        assert [entry.name for entry in ALL if entry.clause and entry.clause not in clauses()] == []
-        assert [entry.name for entry in ALL if bool(entry.clause) == bool(entry.convention)] == []
-
-    def test_links_are_https_threads(self) -> None:
-        links = [urlsplit(entry.link) for entry in ALL if entry.link]
-        assert len(links) >= 30
-        assert [link for link in links if link.scheme != "https" or link.path.count("/") != 4] == []
-
-    def test_a_name_is_taken_once(self) -> None:
-        with pytest.raises(ValueError, match="no other deviation"):
-            deviation(ALL[0].name, clause="FWD-1", effect="none")(PlainLayer)
-
-    def test_a_sentence_is_needed(self) -> None:
-        nameless = type("Nameless", (PlainLayer,), {"__doc__": ""})
-        with pytest.raises(ValueError, match="docstring"):
-            deviation("nameless", clause="FWD-1", effect="none")(nameless)
-
-    @pytest.mark.parametrize("entry", [entry for entry in ALL if entry.convention], ids=lambda entry: entry.name)
-    def test_a_convention_is_a_change_where_another_is_declared(self, entry: Deviation) -> None:
-        assert any(entry.under(convention) not in (None, convention) for convention in DECLARED)
 
 
 Outcome = list[np.ndarray]
@@ -285,67 +230,3 @@ def run(layer_type: type[PlainLayer], config: LayerConfig, sizes: tuple[int, ...
         except (ValueError, TypeError, RuntimeError):
             pass
     return found
-
-
-@cache
-def right(config: LayerConfig, shape: tuple[int, ...], convention: Convention, scale: float, equal: bool) -> Outcome:
-    return run(PlainLayer, config, shape, convention, scale, equal=equal)
-
-
-def alike(one: Outcome, other: Outcome) -> bool:
-    return len(one) == len(other) and all(map(lambda a, b: np.array_equal(a, b, equal_nan=True), one, other))
-
-
-def changes(entry: Deviation) -> bool:
-    """Whether a number differs somewhere, under a convention that the deviation is none of."""
-    layer = combined([entry])
-    for convention in DECLARED:
-        actual = entry.under(convention)
-        if actual is None:
-            continue
-        for config, shape in configurations():
-            for scale in SCALES if shape[0] < 10 else SCALES[:1]:
-                for equal in (False, True):
-                    found = run(layer, config, shape, actual, scale, equal=equal)
-                    if not alike(found, right(config, shape, convention, scale, equal)):
-                        return True
-    return False
-
-
-class TestEachDeviation:
-    @pytest.mark.parametrize("entry", NUMERIC, ids=ids(NUMERIC))
-    def test_that_is_numeric_changes_a_number(self, entry: Deviation) -> None:
-        assert changes(entry)
-
-    def test_the_right_layer_changes_none(self) -> None:
-        unchanged = Deviation(name="right", group="", sentence="", clause="FWD-1", effect="")
-        assert not changes(unchanged)
-
-    @pytest.mark.parametrize("entry", NUMERIC, ids=ids(NUMERIC))
-    def test_that_is_numeric_computes_in_binary128_too(self, entry: Deviation) -> None:
-        config, shape = next(configurations())
-        count = len(run(PlainLayer, config, shape, Convention(), work=QUAD))
-        found = run(combined([entry]), config, shape, entry.under(Convention()) or Convention(), work=QUAD)
-        assert len(found) >= count, "more where an empty mask is not refused"
-
-
-class TestCombined:
-    @pytest.mark.parametrize("pair", list(pairwise(ALL)), ids=lambda pair: "+".join(ids(pair)))
-    def test_neighbours_run_together(self, pair: tuple[Deviation, Deviation]) -> None:
-        config, shape = next(configurations())
-        assert run(combined(pair), config, shape, Convention())
-
-    def test_any_two_make_a_class(self) -> None:
-        assert all(issubclass(combined([one, other]), PlainLayer) for one in ALL for other in ALL)
-
-    def test_two_of_another_kind_both_show(self) -> None:
-        chosen = catalogue()
-        config, shape = next(configurations())
-        both = run(combined([chosen["y-unbiased"], chosen["dbeta-is-a-mean"]]), config, shape, Convention())
-        one = run(combined([chosen["y-unbiased"]]), config, shape, Convention())
-        assert not alike(both, run(PlainLayer, config, shape, Convention()))
-        assert not alike(both, one)
-
-    def test_nothing_is_shared_with_another_class(self) -> None:
-        entry = catalogue()["statistics-shared-by-layers"]
-        assert combined([entry]) is not combined([entry])

@@ -1,0 +1,88 @@
+"""Each deviation is really another layer than the right one, alone and beside another."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from tests.support.deviation_steps import DECLARED, SCALES, Outcome, configurations, run
+
+from bn_reference.arithmetic.quad import QUAD
+from bn_reference.deviations import Deviation, catalogue, combined
+from bn_reference.layer.layer import PlainLayer
+from bn_reference.specification.config import LayerConfig
+from bn_reference.specification.convention import Convention
+
+ALL = tuple(catalogue().values())
+
+NUMERIC = tuple(entry for entry in ALL if entry.numeric)
+
+
+def ids(entries: tuple[Deviation, ...]) -> list[str]:
+    return [entry.name for entry in entries]
+
+
+@cache
+def right(config: LayerConfig, shape: tuple[int, ...], convention: Convention, scale: float, equal: bool) -> Outcome:
+    return run(PlainLayer, config, shape, convention, scale, equal=equal)
+
+
+def alike(one: Outcome, other: Outcome) -> bool:
+    return len(one) == len(other) and all(map(lambda a, b: np.array_equal(a, b, equal_nan=True), one, other))
+
+
+def changes(entry: Deviation) -> bool:
+    """Whether a number differs somewhere, under a convention that the deviation is none of."""
+    layer = combined([entry])
+    for convention in DECLARED:
+        actual = entry.under(convention)
+        if actual is None:
+            continue
+        for config, shape in configurations():
+            for scale in SCALES if shape[0] < 10 else SCALES[:1]:
+                for equal in (False, True):
+                    found = run(layer, config, shape, actual, scale, equal=equal)
+                    if not alike(found, right(config, shape, convention, scale, equal)):
+                        return True
+    return False
+
+
+class TestEachDeviation:
+    @pytest.mark.parametrize("entry", NUMERIC, ids=ids(NUMERIC))
+    def test_that_is_numeric_changes_a_number(self, entry: Deviation) -> None:
+        assert changes(entry)
+
+    def test_the_right_layer_changes_none(self) -> None:
+        unchanged = Deviation(name="right", group="", sentence="", clause="FWD-1", effect="")
+        assert not changes(unchanged)
+
+    @pytest.mark.parametrize("entry", NUMERIC, ids=ids(NUMERIC))
+    def test_that_is_numeric_computes_in_binary128_too(self, entry: Deviation) -> None:
+        config, shape = next(configurations())
+        count = len(run(PlainLayer, config, shape, Convention(), work=QUAD))
+        found = run(combined([entry]), config, shape, entry.under(Convention()) or Convention(), work=QUAD)
+        assert len(found) >= count, "more where an empty mask is not refused"
+
+
+class TestCombined:
+    @pytest.mark.parametrize("pair", list(pairwise(ALL)), ids=lambda pair: "+".join(ids(pair)))
+    def test_neighbours_run_together(self, pair: tuple[Deviation, Deviation]) -> None:
+        config, shape = next(configurations())
+        assert run(combined(pair), config, shape, Convention())
+
+    def test_any_two_make_a_class(self) -> None:
+        assert all(issubclass(combined([one, other]), PlainLayer) for one in ALL for other in ALL)
+
+    def test_two_of_another_kind_both_show(self) -> None:
+        chosen = catalogue()
+        config, shape = next(configurations())
+        both = run(combined([chosen["y-unbiased"], chosen["dbeta-is-a-mean"]]), config, shape, Convention())
+        one = run(combined([chosen["y-unbiased"]]), config, shape, Convention())
+        assert not alike(both, run(PlainLayer, config, shape, Convention()))
+        assert not alike(both, one)
+
+    def test_nothing_is_shared_with_another_class(self) -> None:
+        entry = catalogue()["statistics-shared-by-layers"]
+        assert combined([entry]) is not combined([entry])
