@@ -26,7 +26,7 @@ author = "The bnconform authors"
 project_copyright = "The bnconform authors, Apache-2.0"
 version = release = version_of("bnconform")
 root_doc = "README"
-include_patterns = ["*.md", "docs/*.md", "*/README.md", "reference/bn_reference/**.md", "reports/published/matrix.md"]
+include_patterns = ["*.md", "*/*.md", "reference/bn_reference/**.md", "reports/published/matrix.md"]
 exclude_patterns = [".*", "build", "dist", "docs/contents.md", "tests/*/*", "conformance/*/*"]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
@@ -34,13 +34,14 @@ suppress_warnings = [
     "myst.header"
 ]  # the published matrix starts with a heading of the third level, for comments on GitHub
 
+default_role = "code"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
-autodoc_default_options = {"members": True, "undoc-members": True}
+autodoc_default_options = {"members": True}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 

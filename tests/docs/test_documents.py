@@ -79,6 +79,22 @@ def test_links_of_a_document_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_the_readme_of_conformance_names_every_folder_and_module_of_the_package() -> None:
+    text = (ROOT / "conformance/README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^    ([a-z]+/|[a-z]+\.py) +\S", text, re.MULTILINE)
+    package = ROOT / "conformance/bn_conformance"
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert sorted(named) == sorted(folders | {path.name for path in package.glob("[a-z]*.py")})
+
+
+@pytest.mark.parametrize("folder", ["conformance", "adapters"])
+def test_modules_that_a_readme_names_exist(folder: str) -> None:
+    text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_/]+\.(?:py|toml))`", text)) - {"my_layers.py", "my_adapter.py", "pyproject.toml"}
+    packages = [ROOT / "reference", ROOT / "conformance", ROOT / "adapters"]
+    assert {name for name in named if not any(list(package.rglob(name)) for package in packages)} == set()
+
+
 def anchors(path: Path) -> set[str]:
     """The anchors that GitHub, and the site, make of headings."""
     headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)

@@ -47,9 +47,9 @@ def run_example(example: Example) -> str:
         folder = Path(name)
         (folder / example.file).write_text(example.code, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "-m", "bn_conformance", *shlex.split(example.command)],
+            [sys.executable, "-m", "bn_conformance", *shlex.split(example.command.replace("\\\n", " "))],
             cwd=folder,
-            env=os.environ | {"COLUMNS": "100"},
+            env=os.environ | {"COLUMNS": "80"},
             capture_output=True,
             text=True,
             timeout=300,
