@@ -13,7 +13,7 @@ SHORT := --implementation textbook.numpy --implementation torch.nn --case 'fwd/*
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install matrix test lint format types unit power short wheel docs bench clean distclean
+.PHONY: help install matrix test lint format types unit missing power short wheel docs bench clean distclean
 
 # Without bytecode every import of a framework is compiled anew, in every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -52,6 +52,9 @@ types: $(STAMP) ## mypy --strict
 
 unit: $(STAMP) ## the tests of the suite itself, slow ones included
 	$(PY) -m pytest -n $(JOBS) $(ARGS)
+
+missing: $(STAMP) ## the next missing piece of a clause, case, deviation or adapter (ARGS: cases and deviations to measure)
+	@$(PY) -m tests.measure.missing $(ARGS)
 
 power: $(STAMP) ## which deviations of the catalogue the cases catch: there must be no survivor
 	@mkdir -p reports
