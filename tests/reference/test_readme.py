@@ -21,9 +21,11 @@ def test_the_snippet_of_the_readme_prints_what_it_says(capsys: pytest.CaptureFix
     assert capsys.readouterr().out.splitlines() == promised
 
 
-def test_every_file_that_the_readme_names_exists() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_readme_lists_the_folders_of_the_package_and_modules_that_exist() -> None:
     package = README.parent / "bn_reference"
-    named = re.findall(r"`([a-z_]+\.py|[A-Z]+\.md)`", text.partition("```python")[0])
-    assert len(named) > 10
-    assert [name for name in named if not (package / name).exists()] == []
+    rows = re.findall(r"^\| `([a-z]+)/` \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    folders = sorted(path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__")
+    assert sorted(folder for folder, _ in rows) == folders
+    named = [(folder, name) for folder, holds in rows for name in re.findall(r"`([a-z_]+)`", holds)]
+    assert len(named) > 15
+    assert [pair for pair in named if not (package / pair[0] / f"{pair[1]}.py").exists()] == []
