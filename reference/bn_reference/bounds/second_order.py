@@ -125,23 +125,23 @@ class TrainingSecondBounds:
             normalised_error = normalised_error + p.u * inverse * (
                 np.abs(batch.x) + 2 * column(np.abs(batch.nodes.mean))
             )
-        one = self._projected(self.dy, grade, p, normalised_error)
-        other = self._projected(v, grade, p, normalised_error)
+        of_dy = self._projected(self.dy, grade, p, normalised_error)
+        of_v = self._projected(v, grade, p, normalised_error)
         n, count = self.dy.shape[1], to_quad(float(self.dy.shape[1]))
-        crossed = Products.of(v, one.terms), Products.of(self.dy, other.terms)
+        crossed = Products.of(v, of_dy.terms), Products.of(self.dy, of_v.terms)
         both_error = (
-            other.mean * one.mean_error
-            + one.mean * other.mean_error
-            + one.mean_error * other.mean_error
-            + other.along * one.along_error
-            + one.along * other.along_error
-            + one.along_error * other.along_error
+            of_v.mean * of_dy.mean_error
+            + of_dy.mean * of_v.mean_error
+            + of_dy.mean_error * of_v.mean_error
+            + of_v.along * of_dy.along_error
+            + of_dy.along * of_v.along_error
+            + of_dy.along_error * of_v.along_error
             + (product_error(crossed[0], n, grade, p) + product_error(crossed[1], n, grade, p)) / count
-            + p.eta * (4 + mean_of(one.terms + other.terms))
+            + p.eta * (4 + mean_of(of_dy.terms + of_v.terms))
         )
         both = np.abs(mean_of(v * self.dy) - mean_of(v) * mean_of(self.dy) - self._along_product)
-        both_terms = mean_of(np.abs(v * self.dy)) + one.mean * other.mean + one.along * other.along
-        return _Pieces(p, normalised_error, one, other, both, both_terms, both_error)
+        both_terms = mean_of(np.abs(v * self.dy)) + of_dy.mean * of_v.mean + of_dy.along * of_v.along
+        return _Pieces(p, normalised_error, of_dy, of_v, both, both_terms, both_error)
 
     @cached_property
     def _along_product(self) -> Quad:

@@ -32,9 +32,9 @@ class Products(NamedTuple):
     squares: Vector
 
     @classmethod
-    def of(cls, one: Rows, other: Rows) -> Products:
-        """The sums over the terms one * other."""
-        terms = one * other
+    def of(cls, a: Rows, b: Rows) -> Products:
+        """The sums over the terms a * b."""
+        terms = a * b
         return cls(sum_of(terms), sum_of(np.abs(terms)), sum_of(terms * terms))
 
     @property

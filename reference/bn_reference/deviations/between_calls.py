@@ -137,10 +137,10 @@ def _spoiling(name: str, sentence: str, clause: str, twice: bool) -> None:
             self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
         ) -> RowSecondOrder:
             """And spoil."""
-            found = super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
+            gradients = super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
             if twice:
                 self.spoil()
-            return found
+            return gradients
 
     Spoiling.__doc__ = sentence
     deviation(name, clause=clause, effect="gradients that are asked for twice differ")(Spoiling)

@@ -16,7 +16,7 @@ _ZERO_DEBIAS = {"debiasing": "zero-debias"}
 _EARLY = "models that are evaluated early, or trained for few steps, use wrong statistics"
 
 Change = Callable[[Any, Any, int, Weights], Weights]
-"""(keep, new, updates before, right weights) to wrong ones, in binary128."""
+"""(keep, new, updates before, exact weights) to deviating ones, in binary128."""
 
 
 class _Weighing(PlainLayer):
@@ -28,11 +28,11 @@ class _Weighing(PlainLayer):
 
     def changed(self, change: Change) -> Weights:
         """The weights that a change makes, in the working dtype."""
-        plain, right = self.plain_weights(), weights_of(self.config, self.convention, self.updates)
+        plain, exact = self.plain_weights(), weights_of(self.config, self.convention, self.updates)
         if self.config.momentum == CUMULATIVE or plain.new == 0:
-            return Weights(self.constant(right.old), self.constant(right.new))
-        wrong = change(plain.old, plain.new, self.updates, right)
-        return Weights(self.constant(wrong.old), self.constant(wrong.new))
+            return Weights(self.constant(exact.old), self.constant(exact.new))
+        deviating = change(plain.old, plain.new, self.updates, exact)
+        return Weights(self.constant(deviating.old), self.constant(deviating.new))
 
 
 def _weights(name: str, sentence: str, change: Change) -> None:
@@ -47,7 +47,7 @@ def _weights(name: str, sentence: str, change: Change) -> None:
     deviation(name, clause="STAT-9", effect=_EARLY, requires=_ZERO_DEBIAS)(Changed)
 
 
-def _behind(keep: Any, new: Any, before: int, right: Weights) -> Weights:
+def _behind(keep: Any, new: Any, before: int, exact: Weights) -> Weights:
     """hidden / (1 - keep ** (t + 1))."""
     after = 1 - keep ** (before + 2)
     return Weights(keep * (1 - keep ** (before + 1)) / after if before else keep * 0, new / after)
@@ -56,23 +56,23 @@ def _behind(keep: Any, new: Any, before: int, right: Weights) -> Weights:
 _weights(
     "debias-keeps-initial",
     "The hidden average starts at the initial values, and is debiased all the same.",
-    lambda keep, new, before, right: right if before else Weights(keep / new, new / new),
+    lambda keep, new, before, exact: exact if before else Weights(keep / new, new / new),
 )
 _weights("debias-a-step-behind", "The average is divided by 1 - keep ** (t + 1).", _behind)
 _weights(
     "debias-as-cumulative",
     "Every batch has the same weight, as in a cumulative average.",
-    lambda keep, new, before, right: Weights(new * 0 + before / (before + 1.0), new * 0 + 1 / (before + 1.0)),
+    lambda keep, new, before, exact: Weights(new * 0 + before / (before + 1.0), new * 0 + 1 / (before + 1.0)),
 )
 _weights(
     "debias-missing",
     "The hidden average, which starts at 0, is used as it is.",
-    lambda keep, new, before, right: Weights(keep if before else keep * 0, new),
+    lambda keep, new, before, exact: Weights(keep if before else keep * 0, new),
 )
 _weights(
     "debias-keep-for-new",
     "The power is that of the weight of the new statistic: 1 - new ** t.",
-    lambda keep, new, before, right: Weights(
+    lambda keep, new, before, exact: Weights(
         keep * (1 - new**before) / (1 - new ** (before + 1)), new / (1 - new ** (before + 1))
     ),
 )

@@ -185,13 +185,13 @@ def _empty(name: str, sentence: str, effect: str, value: float) -> None:
 
         def mean_of(self, rows: Array, counted: Array) -> Array:
             """The value if nothing counts."""
-            found = super().mean_of(rows, counted)
-            return found if counted.any() else np.full_like(found, self.constant(value))
+            mean = super().mean_of(rows, counted)
+            return mean if counted.any() else np.full_like(mean, self.constant(value))
 
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
             """The value if nothing counts."""
-            found = super().variance_of(rows, mean, counted)
-            return found if counted.any() else np.full_like(found, self.constant(value))
+            variance = super().variance_of(rows, mean, counted)
+            return variance if counted.any() else np.full_like(variance, self.constant(value))
 
     Empty.__doc__ = sentence
     deviation(name, clause="MASK-5", effect=effect)(Empty)
