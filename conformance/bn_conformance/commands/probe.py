@@ -83,9 +83,9 @@ def probe(
 ) -> int:
     """Measure, print, and say by the exit code whether the declaration holds."""
     from bn_conformance.commands.wrappers import target_of
-    from bn_conformance.probe.probing import probe as run_probe
-    from bn_conformance.probe.probing import with_known
-    from bn_conformance.probe.terminal import print_findings, to_json
+    from bn_conformance.probe.experiments import probe as run_probe
+    from bn_conformance.probe.experiments import with_known
+    from bn_conformance.probe.findings_output import print_findings, to_json
 
     subject = one_implementation(target_of(implementation, kind, convention), device)
     try:

@@ -1,4 +1,4 @@
-"""How the variance is computed, from its error as the mean grows; and in which format 16-bit data are worked on."""
+"""Experiments on accuracy: by which algorithm the variance is computed, and in which format 16-bit data are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from bn_conformance.adapter import Array
 from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.comparison.array import judge
-from bn_conformance.probe.comparing import fault, observed
 from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject
 from bn_conformance.results.outcomes import WRONG
@@ -21,40 +20,39 @@ from bn_reference.golden.golden import Golden
 from bn_reference.specification.grades import DEGRADED, TIGHT, path_length
 
 OFFSETS = (0.0, 16.0, 256.0, 4096.0, 16384.0)
-"""Means, in deviations of the data."""
+"""Means of the data, in standard deviations: the error of each algorithm grows with them in its own way."""
 
 TWO_PASS, UPDATING = "two-pass", "updating (Welford)"
 MEANINGS = {
     TWO_PASS: "the error does not grow with the mean",
-    UPDATING: "the error grows like mean / deviation",
-    "raw-moments": "E[x^2] - E[x]^2: the error grows like the square of mean / deviation",
+    UPDATING: "the error grows like mean / standard deviation",
+    "raw-moments": "E[x^2] - E[x]^2: the error grows like the square of mean / standard deviation",
     "sequential-sum": "sums are one running sum",
     "storage-precision": "arithmetic is in the format of x",
 }
 
 
-def variance(laboratory: Laboratory) -> Iterator[Finding]:
-    """The algorithm of the batch variance, seen in the running variance."""
+def variance_algorithm(laboratory: Laboratory) -> Iterator[Finding]:
+    """The algorithm of the batch variance, from the running variance."""
     laboratory.need_moving()
     subject = laboratory.subject(laboratory.config())
-    explained: dict[str, bool] = {TWO_PASS: True, UPDATING: True}
-    explained |= {_name(grade.level): True for grade in DEGRADED}
+    explains = dict.fromkeys((TWO_PASS, UPDATING, *(_name(grade.level) for grade in DEGRADED)), True)
     errors = []
     for offset in OFFSETS:
         x, before = subject.data(f"offset {offset}", offset=offset), subject.known()
         subject.train(x)
         error, allowed = _errors(subject, subject.golden(x), before, subject.statistics()[1])
         errors.append((offset, float(np.max(np.asarray(error, np.float64)))))
-        for algorithm, (bound, meaningful) in allowed.items():
-            explained[algorithm] &= bool(np.all((error <= bound)[meaningful]))
-    found = next((algorithm for algorithm, explains in explained.items() if explains), None)
+        for name, (bound, meaningful) in allowed.items():
+            explains[name] &= bool(np.all((error <= bound)[meaningful]))
+    algorithm = next((name for name, fits in explains.items() if fits), None)
     numbers = ", ".join(f"{error:.1g} at {offset:g}" for offset, error in errors)
     what = f"variance algorithm in {subject.config.dtype}"
-    detail = f"error of the batch variance over the variance, by mean / deviation: {numbers}"
-    if found is None:
-        yield fault(what, "none of the known ones", "NUM-1", detail, "num/nc/float32/offset-1000")
+    detail = f"relative error of the batch variance, by mean / standard deviation: {numbers}"
+    if algorithm is None:
+        yield Finding.fault(what, "none of the known ones", "NUM-1", detail, "num/nc/float32/offset-1000")
     else:
-        yield observed(what, found, f"{MEANINGS[found]}; {detail}")
+        yield Finding.observed(what, algorithm, f"{MEANINGS[algorithm]}; {detail}")
     yield from _half_formats(laboratory)
 
 
@@ -65,7 +63,7 @@ def _name(level: str) -> str:
 def _errors(
     subject: Subject, golden: Golden, before: Statistics, got: Array
 ) -> tuple[Quad, dict[str, tuple[Quad, np.ndarray]]]:
-    """Relative errors of the batch variance, a channel each, and what each algorithm may have."""
+    """Relative errors of the batch variance, shape (C,); for each algorithm its bound, and where that is meaningful."""
     expected = golden.update(before, TIGHT)[1]["running_var"]
     rows = golden.x
     mean = rows.mean(axis=1)
@@ -86,13 +84,12 @@ def _errors(
     }
     for grade in DEGRADED:
         bound = expected.bound(grade)
-        name, entry = _name(grade.level), (bound.allowed / size, bound.meaningful)
-        allowed[name] = entry  # the last grade of a name is the most lenient
+        allowed[_name(grade.level)] = bound.allowed / size, bound.meaningful  # the last of a name is the most lenient
     return error, allowed
 
 
 def _half_formats(laboratory: Laboratory) -> Iterator[Finding]:
-    """The arithmetic on float16 and bfloat16 data: that of float32, or that of the format."""
+    """Whether arithmetic on float16 and bfloat16 data is that of float32, or that of the format."""
     for pair in laboratory.formats:
         if pair[0] not in ("float16", "bfloat16"):
             continue
@@ -103,14 +100,9 @@ def _half_formats(laboratory: Laboratory) -> Iterator[Finding]:
         what = f"arithmetic on {pair[0]}" + (f" with {pair[1]} parameters" if pair[0] != pair[1] else "")
         detail = f"y is {quantity.outcome}; error / allowed {quantity.ratio or 0.0:.2g}"
         if quantity.outcome == WRONG:
-            yield fault(
-                what,
-                "not that of float32 nor of the format",
-                "DTYPE-2",
-                detail,
-                f"dtype/nchw/{formats_slug(pair)}/formats",
-            )
+            case = f"dtype/nchw/{formats_slug(pair)}/formats"
+            yield Finding.fault(what, "not that of float32 nor of the format", "DTYPE-2", detail, case)
         elif "storage-precision" in quantity.outcome:
-            yield observed(what, pair[0], detail)
+            yield Finding.observed(what, pair[0], detail)
         else:
-            yield observed(what, "float32 or wider", detail)
+            yield Finding.observed(what, "float32 or wider", detail)

@@ -1,8 +1,8 @@
-"""Advice after a check that fails: other choices of the convention under which the implementation would be right.
+"""Advice after a check that fails: other choices of the convention under which more cases pass.
 
-The choices come from a measurement (`bn_conformance.probe`) and are then tried: the cases that fail, and cases that
-pass, are judged once more under them. Only choices under which nothing passes less is advice; what they do not explain
-is said, since a fault stays a fault under every convention.
+A probe measures the choices (`bn_conformance.probe`). Then they are tried: failing cases and passing cases are judged
+once more under them. Choices are advised only if every case that passed still passes. The advice also says how many
+cases still fail, since a fault stays a fault under every convention.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.registry import Implementation
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, run_case
+from bn_conformance.probe.experiments import probe
 from bn_conformance.probe.finding import Status
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.probe.probing import probe
 from bn_conformance.results.outcomes import Threshold, Verdict
 from bn_conformance.results.records import Item
 from bn_conformance.targets.choices import text_of
 from bn_reference.specification.clauses import clauses
 
 MOST_FAILING, MOST_PASSING = 120, 60
-"""Cases that are judged again under other choices."""
+"""At most so many failing and passing cases are judged again under other choices."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Advice:
         return [f"{name}={text_of(value)}" for name, value in self.choices.items()]
 
     def sentence(self) -> str:
-        """What is advised, in a sentence that a `--convention` option can follow from."""
-        options = " ".join(f"--convention {one}" for one in self.spelled)
+        """The advice as a sentence, with the `--convention` options to use."""
+        options = " ".join(f"--convention {choice}" for choice in self.spelled)
         rest = self.failing - self.explained
         if not rest:
-            covers = "all failing cases that were judged again pass then"
+            covers = "then all failing cases that were judged again pass"
         else:
-            covers = f"{self.explained} of {self.failing} failing cases pass then, and {rest} would still fail"
+            covers = f"then {self.explained} of {self.failing} failing cases pass, and {rest} still fail"
         return f"matches {', '.join(self.spelled)}; declare it with {options} if that is meant ({covers})"
 
 
@@ -67,9 +67,9 @@ class Advisor:
     """Measures an implementation and judges it under other conventions.
 
     Args:
-        implementation: a target of a kind, whose convention nobody declared.
+        implementation: wrapped code (`--as KIND`), for which nobody declared a convention.
         level: the worst level that passes.
-        timeout: seconds that a call may take.
+        timeout: the seconds that a call may take.
     """
 
     def __init__(self, implementation: Implementation, level: str, timeout: float) -> None:
@@ -89,7 +89,7 @@ class Advisor:
         return self._tried(choices, failing, passing)
 
     def _measured(self) -> dict[str, Any]:
-        """Fields in which behaviour contradicts the convention, with the one declarable value that fits it."""
+        """Fields of the convention that the behaviour contradicts, with the one declarable value that fits."""
         process = Process(self._implementation.variables())
         try:
             laboratory = Laboratory(
@@ -110,7 +110,7 @@ class Advisor:
         return IsolatedHost(process, target, self._implementation.device, self._timeout)
 
     def _tried(self, choices: Mapping[str, Any], failing: Sequence[Item], passing: Sequence[Item]) -> Advice | None:
-        """The advice to make these choices, without those that change nothing; None where they make anything worse."""
+        """The advice to make those of the choices that help; None where they help nowhere or make anything worse."""
         explained = self._passing_under(choices, failing)
         if not explained:
             return None

@@ -1,4 +1,7 @@
-"""Default eps and default momentum: solved for, then the shortest decimal number within the derived interval."""
+"""Experiments on the default eps and the default momentum.
+
+Each is solved for, with an interval in which it must lie; the shortest decimal number in the interval is the finding.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 from bn_conformance.cases.recipes import Recipe, seed_of
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.operations import SupportsCall
-from bn_conformance.probe.comparing import compared, fault, observed, shown
+from bn_conformance.probe.declaration import against_declaration, in_words
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import CHANNELS, COUNT, Laboratory, Subject
 from bn_reference.arithmetic.quad import Quad, to_quad
@@ -19,17 +22,17 @@ from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.grades import STABLE
 
 SCALES = 2.0 ** -np.arange(1, 5 * CHANNELS, 5)
-"""Deviations of the channels: one of them is small beside any usual eps."""
+"""Standard deviations of the channels: one of them is small beside any usual eps."""
 
 
-def shortest(estimate: float, right: Callable[[float], bool]) -> float | None:
+def shortest(estimate: float, is_right: Callable[[float], bool]) -> float | None:
     """The number of fewest decimal digits, rounded from an estimate, that is right; None where none is."""
     candidates = (float(f"{estimate:.{digits}g}") for digits in range(1, 18))
-    return next((candidate for candidate in candidates if right(candidate)), None)
+    return next((candidate for candidate in candidates if is_right(candidate)), None)
 
 
 def _without(laboratory: Laboratory, **left_out: None) -> Subject | str:
-    """A layer built without an argument and trained for a step, or why there is none."""
+    """A layer that was built without an argument and trained for one step; else the reason why there is none."""
     config = laboratory.config(laboratory.widest(), **left_out)
     reason = laboratory.host.ask(SupportsCall(config))
     if reason:
@@ -49,7 +52,7 @@ def default_eps(laboratory: Laboratory) -> Iterator[Finding]:
     field, declared = "default_eps", laboratory.declared.default_eps
     subject = _without(laboratory, eps=None)
     if isinstance(subject, str):
-        yield compared(laboratory, field, [None], subject, "FWD-5")
+        yield against_declaration(laboratory, field, [None], subject, "FWD-5")
         return
     rows = Recipe(kind="centred", seed=seed_of("default eps")).rows(CHANNELS, COUNT) * SCALES[:, None]
     x = subject.shaped(rows)
@@ -57,21 +60,21 @@ def default_eps(laboratory: Laboratory) -> Iterator[Finding]:
     estimate, allowed = _solved_eps(subject, subject.rows(x), subject.rows(y), x)
     convention = laboratory.convention
 
-    def right(value: float | None) -> bool:
+    def is_right(value: float | None) -> bool:
         if value is None or not 0.0 < value < 1.0:
             return False
         return bool(abs(eps_of(subject.config, replace(convention, default_eps=value)) - estimate) <= allowed)
 
     detail = f"solved from y: {float(estimate):.12g} within {float(allowed):.2g}"
-    found = declared if right(declared) else shortest(float(estimate), right)
-    if found is None:
-        yield fault(field, f"{float(estimate):.3g}", "FWD-5", detail, declared=shown(declared))
+    eps = declared if is_right(declared) else shortest(float(estimate), is_right)
+    if eps is None:
+        yield Finding.fault(field, f"{float(estimate):.3g}", "FWD-5", detail, declared=in_words(declared))
     else:
-        yield compared(laboratory, field, [found], detail, "FWD-5", "fwd/nchw/float32/eps-default")
+        yield against_declaration(laboratory, field, [eps], detail, "FWD-5", "fwd/nchw/float32/eps-default")
 
 
 def _solved_eps(subject: Subject, rows: Quad, y: Quad, x: Any) -> tuple[Any, Any]:
-    """eps = ((x - mean) / y)^2 - variance of the element that gives it best, and how far it may be off."""
+    """eps = ((x - mean) / y)^2 - variance, from the element that gives it best, and how far it may be off."""
     centred = rows - rows.mean(axis=1)[:, None]
     variance = (centred * centred).mean(axis=1)
     largest = np.argmax(np.abs(np.asarray(centred, np.float64)), axis=1)
@@ -91,45 +94,49 @@ def _solved_eps(subject: Subject, rows: Quad, y: Quad, x: Any) -> tuple[Any, Any
 
 
 def default_momentum(laboratory: Laboratory) -> Iterator[Finding]:
-    """The weight of a layer built without momentum, and by it what momentum weighs."""
+    """The momentum of a layer built without one; its weight also tells what momentum weighs."""
     field, declared = "default_momentum", laboratory.declared
     subject = _without(laboratory, momentum=None)
     if isinstance(subject, str):
-        yield compared(laboratory, field, [None], subject, "STAT-6")
+        yield against_declaration(laboratory, field, [None], subject, "STAT-6")
         if "momentum_weighs" not in laboratory.measured:
-            detail = "without a default its direction shows nowhere: layers are configured by the weight of the new"
-            yield observed("momentum_weighs", "new or old", detail, declared.momentum_weighs, Status.UNDETERMINED)
+            detail = "it shows only where there is a default: layers are configured by the weight of the new statistic"
+            yield _unknown_direction(laboratory, detail)
         return
     laboratory.need_moving()
     new, allowed = _solved_weight(laboratory, subject)
     convention = laboratory.convention
     updates = subject.updates - 1
 
-    def right(value: float | None, weighs: str) -> bool:
+    def is_right(value: float | None, weighs: str) -> bool:
         if value is None or not 0.0 <= value <= 1.0:
             return False
         candidate = replace(convention, default_momentum=value, momentum_weighs=weighs)  # type: ignore[arg-type]
         return bool(abs(weights_of(subject.config, candidate, updates).new - new) <= allowed)
 
     number = declared.default_momentum
-    directions = [weighs for weighs in ("new", "old") if right(number, weighs)]
+    directions = [weighs for weighs in ("new", "old") if is_right(number, weighs)]
     detail = f"the new statistic weighs {float(new):.12g} within {float(allowed):.2g} in the second step"
     if "momentum_weighs" not in laboratory.measured:
         if directions:
-            explained = f"with the default {shown(number)}, {detail}"
-            yield compared(laboratory, "momentum_weighs", directions, explained, "STAT-6")
+            explained = f"with the default {in_words(number)}, {detail}"
+            yield against_declaration(laboratory, "momentum_weighs", directions, explained, "STAT-6")
         else:
-            yield observed("momentum_weighs", "new or old", detail, declared.momentum_weighs, Status.UNDETERMINED)
+            yield _unknown_direction(laboratory, detail)
     if directions:
-        yield compared(laboratory, field, [number], detail, "STAT-6")
+        yield against_declaration(laboratory, field, [number], detail, "STAT-6")
         return
     weighs = declared.momentum_weighs
     share = float(_share(laboratory, new))
     estimate = share if weighs == "new" else 1.0 - share
-    found = shortest(estimate, lambda value: right(value, weighs))
-    yield compared(
-        laboratory, field, [estimate if found is None else found], f"weighing the {weighs}: {detail}", "STAT-6"
-    )
+    momentum = shortest(estimate, lambda value: is_right(value, weighs))
+    fitting = [estimate if momentum is None else momentum]
+    yield against_declaration(laboratory, field, fitting, f"weighing the {weighs}: {detail}", "STAT-6")
+
+
+def _unknown_direction(laboratory: Laboratory, detail: str) -> Finding:
+    declared = laboratory.declared.momentum_weighs
+    return Finding.observed("momentum_weighs", "new or old", detail, declared, Status.UNDETERMINED)
 
 
 def _share(laboratory: Laboratory, new: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a probe finds: a property, its measured value beside the declared one, and whether they agree."""
+"""A finding of a probe: a property, its measured value, the declared one, and whether they agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """How a measured property stands."""
+    """What became of a property."""
 
     AGREES = "agrees"
     CONTRADICTS = "contradicts"
@@ -25,7 +25,7 @@ FAILING = frozenset({Status.CONTRADICTS, Status.FAULT, Status.ERRORED})
 EMPTY = frozenset({Status.NOT_MEASURED, Status.ERRORED})
 
 AGREED, FAILED, NOTHING = 0, 1, 3
-"""Exit codes: everything that was measured agrees, something does not, nothing could be measured."""
+"""Exit codes of `bnconform probe`: all that was measured agrees, something does not, nothing could be measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Finding:
         property: a field of `Convention`, or what else was looked at, in words.
         measured: what its behaviour says, as text.
         declared: what the adapter declares, as text; empty where nothing is declarable.
-        status: how the two stand to each other.
+        status: whether the two agree.
         detail: numbers, or why nothing is known.
         clause: the clause that a fault breaks.
         case: id of the matrix's case that judges the same.
@@ -49,6 +49,33 @@ class Finding:
     detail: str = ""
     clause: str = ""
     case: str = ""
+
+    @classmethod
+    def fault(
+        cls, what: str, measured: str, clause: str, detail: str = "", case: str = "", declared: str = ""
+    ) -> Finding:
+        """Behaviour that nobody may declare."""
+        return cls(
+            property=what,
+            measured=measured,
+            declared=declared,
+            status=Status.FAULT,
+            detail=detail,
+            clause=clause,
+            case=case,
+        )
+
+    @classmethod
+    def observed(
+        cls, what: str, measured: str, detail: str = "", declared: str = "", status: Status = Status.OBSERVED
+    ) -> Finding:
+        """Behaviour that is permitted and that no field of a convention names."""
+        return cls(property=what, measured=measured, declared=declared, status=status, detail=detail)
+
+    @classmethod
+    def agreeing(cls, what: str, measured: str) -> Finding:
+        """Behaviour that is the only permitted one."""
+        return cls.observed(what, measured, declared=measured, status=Status.AGREES)
 
     def to_json(self) -> dict[str, Any]:
         """The finding as plain data."""

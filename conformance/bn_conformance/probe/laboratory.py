@@ -1,7 +1,7 @@
-"""The laboratory: fresh layers of one implementation, run through a host, every answer checked before it is used.
+"""The laboratory: builds fresh layers of one implementation for experiments, and checks every answer before its use.
 
-The data are small and chosen so that candidates differ hugely: eight values a channel, six channels, eps = 1/4 and
-momentum = 1/4, which no conversion rounds.
+The data are small, and candidates differ hugely on them: six channels of eight values each. eps and momentum are 1/4,
+which no format rounds.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ VARIANCE = Recipe(kind="positive", seed=seed_of("probe variance"), scale=0.5)
 
 
 class Unmeasurable(Exception):
-    """A property that this implementation does not have; the message says why."""
+    """The property cannot be measured on this implementation; the message says why."""
 
 
 class BadAnswer(Exception):
-    """An answer that is no result at all.
+    """An answer that is no result at all, such as an array of another shape.
 
     Attributes:
-        clause: that it breaks.
+        clause: the clause that it breaks.
     """
 
     def __init__(self, clause: str, message: str) -> None:
@@ -95,13 +95,13 @@ class Laboratory:
         return self._host
 
     def lost(self, loss: HostLost) -> None:
-        """Take note that the host's process is gone."""
+        """Note that the host's process is gone."""
         self._losses.append(loss)
         self._host = None
 
     @property
     def convention(self) -> Convention:
-        """What has been measured so far, over what is declared."""
+        """The convention: what has been measured so far, and what is declared for the rest."""
         known = dict(self.measured)
         inside = known.get("eps_in_running_variance", self.declared.eps_in_running_variance)
         if not inside and not known.get("eps_in_inference", self.declared.eps_in_inference):
@@ -136,27 +136,29 @@ class Laboratory:
         dtype, parameters = formats or self.main
         rank = min(self.can.ranks)
         axis = 1 if "first" in self.can.layouts or rank == 2 else rank - 1
-        affine = next(one for one in ("both", "none", "gamma", "beta") if one in self.can.affine)
+        affine = next(parts for parts in ("both", "none", "gamma", "beta") if parts in self.can.affine)
         settings: dict[str, Any] = {
+            "num_channels": CHANNELS,
+            "rank": rank,
+            "channel_axis": axis,
+            "dtype": dtype,
+            "parameter_dtype": parameters,
             "eps": EPS,
             "momentum": MOMENTUM,
             "gamma": affine in ("both", "gamma"),
             "beta": affine in ("both", "beta"),
         }
-        return LayerConfig(
-            num_channels=CHANNELS, rank=rank, channel_axis=axis, dtype=dtype, parameter_dtype=parameters,
-            **(settings | changes),
-        )  # fmt: skip
+        return LayerConfig(**(settings | changes))
 
     def subject(self, config: LayerConfig, parameters: bool = True) -> Subject:
-        """A fresh layer, with gamma and beta of its own or with its defaults."""
+        """A fresh layer; its gamma and beta are set if `parameters`, else they stay at their defaults."""
         subject = Subject(self, config, parameters)
         self.built = True
         return subject
 
 
 class Subject:
-    """One layer under experiment; what it answers is an array of the right shape or `BadAnswer`."""
+    """One layer under experiment. Whatever it answers is an array of the right shape, or `BadAnswer` is raised."""
 
     def __init__(self, laboratory: Laboratory, config: LayerConfig, parameters: bool) -> None:
         self.laboratory, self.config, self._host = laboratory, config, laboratory.host
@@ -225,7 +227,7 @@ class Subject:
         )  # type: ignore[return-value]
 
     def set_statistics(self, mean: Recipe = MEAN, variance: Recipe = VARIANCE) -> Statistics:
-        """Set running statistics, or train to some where they cannot be set; what the layer then shows."""
+        """Set the running statistics, or train where they cannot be set; returns what the layer then holds."""
         if self.laboratory.can.set_statistics:
             dtype = self.statistics()[1].dtype.name
             vectors = mean.vector(CHANNELS, dtype), variance.vector(CHANNELS, dtype)
@@ -245,7 +247,7 @@ class Subject:
         return Statistics.known(*self.statistics(), updates=self.updates)
 
     def golden(self, x: Array, convention: Convention | None = None, **changes: Any) -> Golden:
-        """The reference's batch under a convention, with another configuration where told."""
+        """The golden of a batch under a convention, the laboratory's if None; `changes` are to the configuration."""
         config = replace(self.config, **changes)
         return Golden(config, convention or self.laboratory.convention, self.rows(x), self.parameters)
 

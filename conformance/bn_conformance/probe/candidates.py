@@ -1,4 +1,4 @@
-"""Which candidates explain an observation: those whose prediction in binary128 is within its derived bound."""
+"""Which candidates explain an observation: those whose prediction in binary128 lies within its derived bound."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def misfit(expected: Expected, got: Array, channel_axis: int = 0) -> float:
 
 
 @dataclass(frozen=True)
-class Choice(Generic[K]):
-    """Candidates with their misfits.
+class Fits(Generic[K]):
+    """How well candidates fit an observation.
 
     Attributes:
         misfits: error over allowed error, by candidate.
@@ -42,26 +42,26 @@ class Choice(Generic[K]):
         return [candidate for candidate, value in self.misfits.items() if value <= 1.0]
 
     @property
-    def nearest(self) -> K:
-        """The candidate that comes nearest."""
-        return min(self.misfits, key=lambda candidate: self.misfits[candidate])
-
-    @property
     def numbers(self) -> str:
         """Every candidate with its error over what is allowed."""
-        return "error / allowed: " + ", ".join(f"{name(key)} {value:.2g}" for key, value in self.misfits.items())
+        return "error / allowed: " + ", ".join(f"{named(key)} {value:.2g}" for key, value in self.misfits.items())
 
 
-def name(candidate: Any) -> str:
+def named(candidate: Any) -> str:
     """A candidate as text."""
     if isinstance(candidate, tuple):
-        return " ".join(map(name, candidate))
+        return " ".join(map(named, candidate))
     return f"{candidate:.17g}" if isinstance(candidate, float) else str(candidate)
 
 
-def choose(predictions: Mapping[K, Sequence[tuple[Expected, Array]]], channel_axis: int = 0) -> Choice[K]:
-    """Set predictions of several observations beside what was observed; the worst of each candidate counts."""
-    return Choice(
+def fit(predictions: Mapping[K, Sequence[tuple[Expected, Array]]], channel_axis: int = 0) -> Fits[K]:
+    """How well each candidate fits; of its predictions, the one that fits worst counts.
+
+    Args:
+        predictions: of each candidate, pairs of a prediction and what was observed.
+        channel_axis: of the observed arrays.
+    """
+    return Fits(
         {
             candidate: max(misfit(expected, got, channel_axis) for expected, got in pairs)
             for candidate, pairs in predictions.items()

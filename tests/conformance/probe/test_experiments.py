@@ -21,10 +21,10 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.implementations.registry import Implementation
 from bn_conformance.mutation.mutant import PlainAdapter
+from bn_conformance.probe.experiments import probe, with_known
 from bn_conformance.probe.finding import AGREED, FAILED, FAILING, NOTHING, Finding, Status, exit_code
+from bn_conformance.probe.findings_output import print_findings, to_json
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.probe.probing import probe, with_known
-from bn_conformance.probe.terminal import print_findings, to_json
 from bn_reference.deviations import catalogue
 from bn_reference.layer.layer import PlainLayer
 from bn_reference.specification.convention import CHOICES

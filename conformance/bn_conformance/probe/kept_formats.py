@@ -1,4 +1,4 @@
-"""Formats: of outputs and statistics for each format of x, and in which hyper-parameters are kept."""
+"""Experiments on formats: those of outputs and statistics for each format of x, and those of eps and momentum."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bn_conformance.catalogue.places import formats_slug
-from bn_conformance.probe.averages import BATCHES
-from bn_conformance.probe.comparing import compared, fault, observed
+from bn_conformance.probe.candidates import fit
+from bn_conformance.probe.declaration import against_declaration
 from bn_conformance.probe.finding import Finding
-from bn_conformance.probe.fitting import choose
 from bn_conformance.probe.laboratory import Laboratory, Unmeasurable
+from bn_conformance.probe.running_statistics import predicted, training_steps
 from bn_reference.definition.state import Formats
 from bn_reference.specification.convention import CHOICES
-from bn_reference.specification.grades import STABLE
 
 AWKWARD = 0.1
-"""eps and momentum that float32 cannot hold, nor 1 - momentum."""
+"""A value of eps and momentum that float32 cannot hold exactly, and neither can it hold 1 - momentum."""
 
 
 def formats(laboratory: Laboratory) -> Iterator[Finding]:
@@ -39,22 +38,20 @@ def formats(laboratory: Laboratory) -> Iterator[Finding]:
         else:
             measured = ", ".join(f"{name} {array.dtype.name}" for name, array in results.items())
         if any(array.dtype.name != pair[0] for array in results.values()):
-            yield fault(
+            yield Finding.fault(
                 what, measured, "DTYPE-1", "y and dx have the format of x", f"dtype/nchw/{formats_slug(pair)}/formats"
             )
         else:
-            yield observed(what, measured)
+            yield Finding.observed(what, measured)
     fitting = [
         value
         for value in CHOICES["statistics_dtype"]
-        if all(
-            names == (expected, expected)
-            for pair, names in kept.items()
-            for expected in [_kept(laboratory, pair, value)]
-        )
+        if all(set(names) == {_kept(laboratory, pair, value)} for pair, names in kept.items())
     ]
-    seen = ", ".join(f"{names[0]} for {'/'.join(dict.fromkeys(pair))}" for pair, names in kept.items())
-    yield compared(laboratory, "statistics_dtype", fitting, f"kept in {seen}", "DTYPE-1", "dtype/nchw/float64/formats")
+    observed = ", ".join(f"{names[0]} for {'/'.join(dict.fromkeys(pair))}" for pair, names in kept.items())
+    yield against_declaration(
+        laboratory, "statistics_dtype", fitting, f"kept in {observed}", "DTYPE-1", "dtype/nchw/float64/formats"
+    )
 
 
 def _kept(laboratory: Laboratory, pair: tuple[str, str], value: object) -> str:
@@ -63,47 +60,35 @@ def _kept(laboratory: Laboratory, pair: tuple[str, str], value: object) -> str:
 
 
 def hyper_parameters(laboratory: Laboratory) -> Iterator[Finding]:
-    """In which format eps and momentum are kept, from float64 layers with values that float32 cannot hold."""
+    """The formats in which eps and momentum are kept, from float64 layers with values that float32 cannot hold."""
     if "float64" not in laboratory.can.dtypes:
-        raise Unmeasurable("it shows in float64 layers, which are not declared")
+        raise Unmeasurable("it needs float64 layers, which are not declared")
     subject = laboratory.subject(laboratory.config(("float64", "float64"), eps=AWKWARD, momentum=AWKWARD))
     x, convention = subject.data("awkward", scale=0.25), laboratory.convention
     y = subject.forward(x, True)
-    choice = choose(
+    fits = fit(
         {
             kept: [(subject.golden(x, replace(convention, eps_dtype=kept)).training(None)["y"], y)]
             for kept in CHOICES["eps_dtype"]
         },
         subject.config.channel_axis,
     )
-    detail = f"y of a float64 layer with eps {AWKWARD}; {choice.numbers}"
-    yield compared(laboratory, "eps_dtype", choice.fitting, detail, "DTYPE-3", "fwd/nchw/float64/random")
-    laboratory.narrow = not choice.fitting
+    detail = f"y of a float64 layer with eps {AWKWARD}; {fits.numbers}"
+    yield against_declaration(laboratory, "eps_dtype", fits.fitting, detail, "DTYPE-3", "fwd/nchw/float64/random")
+    laboratory.narrow = not fits.fitting
     laboratory.need_moving()
     yield from _momentum(laboratory)
 
 
 def _momentum(laboratory: Laboratory) -> Iterator[Finding]:
     subject = laboratory.subject(laboratory.config(("float64", "float64"), eps=AWKWARD, momentum=AWKWARD))
-    convention, steps = laboratory.convention, []
-    for place, (offset, scale) in enumerate(BATCHES):
-        x, before = subject.data(f"awkward {place}", offset=offset, scale=scale), subject.known()
-        subject.train(x)
-        steps.append((x, before, subject.statistics()[0]))
-    choice = choose(
+    convention, steps = laboratory.convention, list(training_steps(subject, "awkward"))
+    fits = fit(
         {
-            kept: [
-                (
-                    subject.golden(x, replace(convention, momentum_dtype=kept)).update(before, STABLE)[1][
-                        "running_mean"
-                    ],
-                    mean,
-                )
-                for x, before, mean in steps
-            ]
+            kept: predicted(subject, steps, replace(convention, momentum_dtype=kept))["running_mean"]
             for kept in CHOICES["momentum_dtype"]
         }
     )
-    laboratory.narrow |= not choice.fitting
-    detail = f"running mean of a float64 layer with weight {AWKWARD} of the new statistic; {choice.numbers}"
-    yield compared(laboratory, "momentum_dtype", choice.fitting, detail, "DTYPE-3", "fwd/nchw/float64/random")
+    laboratory.narrow |= not fits.fitting
+    detail = f"running mean of a float64 layer with weight {AWKWARD} of the new statistic; {fits.numbers}"
+    yield against_declaration(laboratory, "momentum_dtype", fits.fitting, detail, "DTYPE-3", "fwd/nchw/float64/random")

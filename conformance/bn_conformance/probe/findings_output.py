@@ -1,4 +1,4 @@
-"""What a probe found, for a terminal and as JSON."""
+"""The findings of a probe, for a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bn_conformance.probe.finding import FAILING, Finding, Status, exit_code
 from bn_conformance.text import one_line
 
 NARROWEST_TABLE = 100
-"""Columns below which the table is not squeezed further: a name cut short is worse than a line that wraps."""
+"""Width below which the table is not squeezed: a line that wraps is better than a name cut short."""
 
 STYLES = {
     Status.AGREES: "green",
@@ -30,7 +30,7 @@ STYLES = {
 
 
 def print_findings(implementation: Implementation, findings: Sequence[Finding], console: Console) -> None:
-    """The table of properties, then what does not agree with its numbers, then a line that says how it stands."""
+    """Print the table of properties, the numbers of those that do not agree, and a line of counts."""
     console.width = max(console.width, NARROWEST_TABLE)
     console.print(Text(f"{one_line(implementation.name)}: measured from its behaviour", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

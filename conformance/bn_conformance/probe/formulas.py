@@ -1,4 +1,4 @@
-"""Where eps enters, in training and in inference; the form of inference, its gradient, and freezing."""
+"""Experiments on the formulas: where eps enters, the form of inference and its gradient, what a frozen layer does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from bn_conformance.adapter import Array
 from bn_conformance.cases.recipes import Recipe, seed_of
 from bn_conformance.comparison.array import judge
-from bn_conformance.probe.comparing import compared, fault, observed
+from bn_conformance.probe.candidates import fit
+from bn_conformance.probe.declaration import against_declaration
 from bn_conformance.probe.finding import Finding, Status
-from bn_conformance.probe.fitting import choose
 from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject, Unmeasurable
 from bn_conformance.results.outcomes import EXACT
 from bn_reference.arithmetic.quad import Quad, to_quad
@@ -22,11 +22,11 @@ from bn_reference.specification.grades import STABLE, TIGHT
 
 INSIDE = "inside the root, once"
 FAR = 8192.0
-"""Means of this many deviations tell a folded inference from a direct one."""
+"""Mean, in standard deviations, at which the error of a folded inference exceeds that of a direct one."""
 
 
 def placements(variance: Quad, eps: Any) -> dict[str, Quad]:
-    """What variance + eps would have to be for each way to use eps, as a vector to add to the variance."""
+    """What each way to use eps adds to the variance under the root, by its name: vectors of shape (C,)."""
     root = np.sqrt(variance) + eps
     return {
         INSIDE: variance * 0 + eps,
@@ -50,16 +50,16 @@ def training_eps(laboratory: Laboratory) -> Iterator[Finding]:
         golden = subject.golden(x)
         golden.eps = added
         predictions[way] = [(golden.training(None)["y"], y)]
-    choice = choose(predictions, subject.config.channel_axis)
-    yield _placed("eps in training", choice.fitting, choice.numbers, "FWD-2", "fwd/nc/float32/random")
+    fits = fit(predictions, subject.config.channel_axis)
+    yield _placed("eps in training", fits.fitting, fits.numbers, "FWD-2", "fwd/nc/float32/random")
 
 
 def _placed(what: str, fitting: list[str], numbers: str, clause: str, case: str) -> Finding:
     if fitting == [INSIDE]:
-        return observed(what, INSIDE, declared=INSIDE, status=Status.AGREES)
+        return Finding.agreeing(what, INSIDE)
     if INSIDE in fitting:
-        return observed(what, " or ".join(fitting), numbers, INSIDE, Status.UNDETERMINED)
-    return fault(what, " or ".join(fitting) or "none of the known ways", clause, numbers, case, INSIDE)
+        return Finding.observed(what, " or ".join(fitting), numbers, INSIDE, Status.UNDETERMINED)
+    return Finding.fault(what, " or ".join(fitting) or "none of the known ways", clause, numbers, case, INSIDE)
 
 
 def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
@@ -72,19 +72,19 @@ def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
     axis = subject.config.channel_axis
     predictions = {way: [(_inferred(subject, x, statistics, added), y)] for way, added in ways.items()}
     by_batch = subject.golden(x).training(None)["y"]
-    choice = choose(predictions | {"batch statistics": [(by_batch, y)]}, axis)
-    fitting = {INSIDE: True, "missing": False}
-    values = [fitting[way] for way in choice.fitting if way in fitting]
-    way = " or ".join(choice.fitting) or "none of the known ways"
+    fits = fit(predictions | {"batch statistics": [(by_batch, y)]}, axis)
+    declarable = {INSIDE: True, "missing": False}
+    values = [declarable[way] for way in fits.fitting if way in declarable]
+    way = " or ".join(fits.fitting) or "none of the known ways"
     if values == [False] and not laboratory.convention.eps_in_running_variance:
         laboratory.measured["eps_in_inference"] = False
-        detail = f"inference without eps on a running variance that does not hold it ({choice.numbers})"
+        detail = f"inference without eps on a running variance that does not hold it ({fits.numbers})"
         declared = "yes" if laboratory.declared.eps_in_inference else "no"
-        yield fault("eps_in_inference", "no", "EVAL-2", detail, "eval/nc/float32/random", declared)
+        yield Finding.fault("eps_in_inference", "no", "EVAL-2", detail, "eval/nc/float32/random", declared)
         return
-    detail = f"used: {way}; {choice.numbers}"
-    clause = "EVAL-3" if choice.fitting == ["batch statistics"] else "EVAL-2"
-    yield compared(laboratory, "eps_in_inference", values, detail, clause, "eval/nc/float32/random")
+    detail = f"used: {way}; {fits.numbers}"
+    clause = "EVAL-3" if fits.fitting == ["batch statistics"] else "EVAL-2"
+    yield against_declaration(laboratory, "eps_in_inference", values, detail, clause, "eval/nc/float32/random")
 
 
 def _inferred(subject: Subject, x: Array, statistics: Statistics, eps: Any) -> Expected:
@@ -95,10 +95,10 @@ def _inferred(subject: Subject, x: Array, statistics: Statistics, eps: Any) -> E
     return golden.inference(known, None)["y"]
 
 
-def formula(laboratory: Laboratory) -> Iterator[Finding]:
+def inference_form(laboratory: Laboratory) -> Iterator[Finding]:
     """Whether inference is direct or folded into one scale and one shift, from its error at a large mean."""
     if not laboratory.can.set_statistics:
-        raise Unmeasurable("the form shows with set statistics, which are not declared")
+        raise Unmeasurable("it needs running statistics that can be set, which is not declared")
     subject = laboratory.subject(laboratory.config())
     statistics = subject.set_statistics(Recipe(kind="centred", seed=seed_of("far"), offset=FAR, scale=64.0))
     rows = Recipe(kind="centred", seed=seed_of("far x")).rows(6, COUNT)
@@ -110,11 +110,11 @@ def formula(laboratory: Laboratory) -> Iterator[Finding]:
     if quantity.ratio is not None:
         detail += f", {quantity.ratio:.2g} times what a direct evaluation may have"
     if quantity.outcome in (EXACT, TIGHT.level):
-        yield observed("form of inference", "direct: gamma (x - mean) r + beta", detail)
+        yield Finding.observed("form of inference", "direct: gamma (x - mean) r + beta", detail)
     elif quantity.outcome == STABLE.level:
-        yield observed("form of inference", "folded: a x + b", detail)
+        yield Finding.observed("form of inference", "folded: a x + b", detail)
     else:
-        yield fault("form of inference", f"neither direct nor folded ({quantity.outcome})", "EVAL-1", detail)
+        yield Finding.fault("form of inference", f"neither direct nor folded ({quantity.outcome})", "EVAL-1", detail)
 
 
 def gradient(laboratory: Laboratory) -> Iterator[Finding]:
@@ -128,7 +128,7 @@ def gradient(laboratory: Laboratory) -> Iterator[Finding]:
     dx = subject.backward(dy)[0]
     golden, rows = subject.golden(x), subject.rows(dy)
     constants, batch = "statistics are constants", "through the batch's statistics"
-    choice = choose(
+    fits = fit(
         {
             constants: [(golden.inference(statistics, rows)["dx"], dx)],
             batch: [(golden.training(rows)["dx"], dx)],
@@ -136,11 +136,11 @@ def gradient(laboratory: Laboratory) -> Iterator[Finding]:
         subject.config.channel_axis,
     )
     what = "gradient in inference"
-    if choice.fitting == [constants]:
-        yield observed(what, constants, declared=constants, status=Status.AGREES)
+    if fits.fitting == [constants]:
+        yield Finding.agreeing(what, constants)
     else:
-        measured = " or ".join(choice.fitting) or "neither constants nor through the batch"
-        yield fault(what, measured, "GRAD-4", choice.numbers, "grad/nc/float32/inference-random", constants)
+        measured = " or ".join(fits.fitting) or "neither constants nor through the batch"
+        yield Finding.fault(what, measured, "GRAD-4", fits.numbers, "grad/nc/float32/inference-random", constants)
 
 
 def freezing(laboratory: Laboratory) -> Iterator[Finding]:
@@ -155,14 +155,15 @@ def freezing(laboratory: Laboratory) -> Iterator[Finding]:
     y = subject.forward(x, True)
     golden = subject.golden(x)
     running, batch = "uses its running statistics", "uses the batch"
-    choice = choose(
+    fits = fit(
         {running: [(golden.inference(known, None)["y"], y)], batch: [(golden.training(None)["y"], y)]},
         subject.config.channel_axis,
     )
     after = subject.known()
     kept = bool(np.all(after.mean == known.mean) and np.all(after.variance == known.variance))
-    how = f"{' or '.join(choice.fitting) or 'uses neither'}, {'keeps' if kept else 'moves'} them"
-    if choice.fitting == [running] and kept:
-        yield observed("frozen layer", how, declared=how, status=Status.AGREES)
+    how = f"{' or '.join(fits.fitting) or 'uses neither'}, {'keeps' if kept else 'moves'} them"
+    if fits.fitting == [running] and kept:
+        yield Finding.agreeing("frozen layer", how)
     else:
-        yield fault("frozen layer", how, "STATE-3", choice.numbers, "state/nc/float32/freeze", f"{running}, keeps them")
+        expected = f"{running}, keeps them"
+        yield Finding.fault("frozen layer", how, "STATE-3", fits.numbers, "state/nc/float32/freeze", expected)

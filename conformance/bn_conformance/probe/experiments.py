@@ -1,0 +1,75 @@
+"""Runs all experiments of a probe. Whatever an implementation does in one experiment, the others still run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.implementations.known_faults import KnownFault
+from bn_conformance.implementations.registry import Implementation
+from bn_conformance.probe import accuracy, defaults, formulas, kept_formats, running_statistics, small_batches
+from bn_conformance.probe.finding import Finding, Status
+from bn_conformance.probe.laboratory import BadAnswer, Laboratory, Unmeasurable
+
+Experiment = Callable[[Laboratory], Iterator[Finding]]
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "initial running statistics": running_statistics.initial,
+    "statistics_move": running_statistics.moves,
+    "running averages": running_statistics.averages,
+    "eps in training": formulas.training_eps,
+    "eps_in_inference": formulas.inference_eps,
+    "formats": kept_formats.formats,
+    "eps_dtype, momentum_dtype": kept_formats.hyper_parameters,
+    "default_eps": defaults.default_eps,
+    "default_momentum": defaults.default_momentum,
+    "form of inference": formulas.inference_form,
+    "gradient in inference": formulas.gradient,
+    "frozen layer": formulas.freezing,
+    "one value per channel": small_batches.one_value,
+    "empty batch": small_batches.empty_batch,
+    "variance algorithm": accuracy.variance_algorithm,
+}
+"""Experiments by what they measure. The order matters: later ones use what earlier ones measured."""
+
+
+def probe(laboratory: Laboratory) -> list[Finding]:
+    """The findings of all experiments; an error of the implementation is a finding, and none is raised."""
+    findings: list[Finding] = []
+    for what, experiment in EXPERIMENTS.items():
+        try:
+            for finding in experiment(laboratory):
+                findings.append(finding)
+        except Unmeasurable as reason:
+            findings.append(_without_value(what, Status.NOT_MEASURED, str(reason)))
+        except BadAnswer as error:
+            findings.append(_without_value(what, Status.ERRORED, str(error), error.clause))
+        except LayerError as error:
+            findings.append(_without_value(what, Status.ERRORED, str(error)))
+        except HostLost as loss:
+            laboratory.lost(loss)
+            findings.append(_without_value(what, Status.ERRORED, loss.message))
+    return findings
+
+
+def _without_value(what: str, status: Status, detail: str, clause: str = "") -> Finding:
+    return Finding(property=what, measured="", status=status, detail=detail, clause=clause)
+
+
+def with_known(
+    findings: Sequence[Finding], implementation: Implementation, faults: Sequence[KnownFault]
+) -> list[Finding]:
+    """The findings, with each fault that is a known fault of its case in the matrix marked as such."""
+    return [_marked(finding, implementation, faults) for finding in findings]
+
+
+def _marked(finding: Finding, implementation: Implementation, faults: Sequence[KnownFault]) -> Finding:
+    case = all_cases().get(finding.case)
+    if finding.status is not Status.FAULT or case is None:
+        return finding
+    for fault in faults:
+        if fault.applies_to(implementation) and fault.covers(case):
+            return replace(finding, status=Status.KNOWN, detail=f"{fault.reason}; {finding.detail}".rstrip("; "))
+    return finding
