@@ -47,9 +47,8 @@ def configurations() -> Iterator[tuple[LayerConfig, tuple[int, ...]]]:
     yield LayerConfig(num_channels=3, rank=4, channel_axis=3, **common), (3, 5, 3, 3)
     yield LayerConfig(num_channels=3, rank=4, channel_axis=3, **common), (2, 3, 5, 3)
     yield LayerConfig(num_channels=6, rank=4, **common), (1, 6, 4, 4)
-    yield LayerConfig(num_channels=3, rank=4, dtype="float64", parameter_dtype="float64", eps=1e-3, momentum=0.1), (
-        4, 3, 2, 4,
-    )  # fmt: skip
+    float64: dict[str, Any] = {"dtype": "float64", "parameter_dtype": "float64"}
+    yield LayerConfig(num_channels=3, rank=4, eps=1e-3, momentum=0.1, **float64), (4, 3, 2, 4)
     yield LayerConfig(num_channels=3, rank=3, dtype="float16", parameter_dtype="float32", **common), (4, 3, 9)
     yield LayerConfig(num_channels=3, rank=3, dtype="float16", parameter_dtype="float16", **common), (4, 3, 9)
     yield LayerConfig(num_channels=3, rank=3, dtype="bfloat16", parameter_dtype="float32", **common), (4, 3, 9)
@@ -98,8 +97,15 @@ def data(shape: tuple[int, ...], seed: int, axis: int, offset: float = 0.5) -> n
     return x
 
 
-def run(layer_type: type[PlainLayer], config: LayerConfig, sizes: tuple[int, ...], convention: Convention,
-        scale: float = 1.0, work: np.dtype | None = None, equal: bool = False) -> Outcome:  # fmt: skip
+def run(
+    layer_type: type[PlainLayer],
+    config: LayerConfig,
+    sizes: tuple[int, ...],
+    convention: Convention,
+    scale: float = 1.0,
+    work: np.dtype | None = None,
+    equal: bool = False,
+) -> Outcome:
     """Everything that a sequence of steps gives; where the layer raises, what it gave before that."""
     found: Outcome = []
 
@@ -184,9 +190,10 @@ def run(layer_type: type[PlainLayer], config: LayerConfig, sizes: tuple[int, ...
             step(layer, 1, False)
             step(layer, 2, True)
             if sizes[0] > 1:
-                for training, hidden, kind in ((True, 7.0, "random"), (False, 7.0, "random"), (True, 7.0, "samples"),
-                                               (True, np.nan, "random")):  # fmt: skip
-                    masked(layer, training, hidden, kind)
+                masked(layer, True, 7.0, "random")
+                masked(layer, False, 7.0, "random")
+                masked(layer, True, 7.0, "samples")
+                masked(layer, True, np.nan, "random")
             ones, twos = np.ones(channels, layer.parameters), np.full(channels, 2.0, layer.parameters)
             layer.set_parameters(*((twos, twos) if equal else (ones, twos)))
             step(layer, 4, True, 1e-9)

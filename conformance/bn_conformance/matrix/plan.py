@@ -16,10 +16,6 @@ from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.implementations.registry import OK, Implementation, find
 
 
-class SelectionError(Exception):
-    """The options of a run contradict each other or select nothing that exists."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What a run was asked to do, as plain data."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bn_conformance.matrix.plan import Options, Plan, SelectionError, blocks, make
+from bn_conformance.catalogue.selection import SelectionError
+from bn_conformance.matrix.plan import Options, Plan, blocks, make
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id

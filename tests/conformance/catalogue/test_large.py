@@ -19,7 +19,7 @@ from bn_conformance.cases.model import Batch, Case
 from bn_conformance.cases.recipes import Recipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, large_cases
-from bn_conformance.catalogue.selection import select_cases
+from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.cli import main
 from bn_conformance.comparison.array import judge
 from bn_conformance.comparison.blocks import GOLDEN_SHARE, Block
@@ -27,7 +27,6 @@ from bn_conformance.hosting import wire
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens, by_blocks
 from bn_conformance.judging.item import Policy, run_case
-from bn_conformance.matrix.plan import SelectionError
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.mutation.power import judged_cases
 from bn_conformance.results.outcomes import Threshold

@@ -15,7 +15,7 @@ from tests.support.good_numpy import EVERYTHING
 from xdist.remote import Producer
 
 from bn_conformance.catalogue import all_cases, large_cases
-from bn_conformance.catalogue.selection import select_cases
+from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.implementations.known_faults import (
     KnownFault,
     KnownFaultsError,
@@ -26,7 +26,7 @@ from bn_conformance.implementations.known_faults import (
     shipped,
 )
 from bn_conformance.implementations.registry import Implementation
-from bn_conformance.matrix.plan import SEPARATOR, Options, Plan, SelectionError, blocks
+from bn_conformance.matrix.plan import SEPARATOR, Options, Plan, blocks
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id
 
 ONE = Implementation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -28,9 +29,9 @@ from bn_reference.specification.grades import GRADES, STABLE, TIGHT, Grade
 
 
 def test_bounds_of_finite_data_are_numbers_from_zero_up() -> None:
-    extremes = [sample for family in ("scale-subnormal", "scale-near-overflow", "constant", "one-value", "offset-1e+08")
-                for sample in FAMILIES[family]]  # fmt: skip
-    for sample in [*random_samples(64, start=9000), *extremes]:
+    families = ("scale-subnormal", "scale-near-overflow", "constant", "one-value", "offset-1e+08")
+    extremes = chain.from_iterable(FAMILIES[family] for family in families)
+    for sample in chain(random_samples(64, start=9000), extremes):
         for name, expected in expected_of(sample).items():
             finite = np.isfinite(expected.values)
             for grade in GRADES:

@@ -35,7 +35,8 @@ def line(name: str, table: dict[str, float]) -> str:
     return f"{name:34s}" + " ".join(f"{table.get(quantity, 0.0):9.2g}" for quantity in (*QUANTITIES, *INFERENCE))
 
 
-HEADER = " " * 34 + " ".join(f"{name.replace('inference_', 'i_').replace('running_', 'r_'):>9s}" for name in (*QUANTITIES, *INFERENCE))  # fmt: skip  # noqa: E501
+SHORT_NAMES = [name.replace("inference_", "i_").replace("running_", "r_") for name in (*QUANTITIES, *INFERENCE)]
+HEADER = " " * 34 + " ".join(f"{name:>9s}" for name in SHORT_NAMES)
 
 
 @cache

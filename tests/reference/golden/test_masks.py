@@ -125,8 +125,8 @@ def test_uncounted_values_change_no_statistic_and_no_other_output(value: float) 
     mask = mask_of(sample, 4)
     spoilt = replace(sample, x=np.where(mask, sample.x, value))
     first, then = golden_of(sample, mask), golden_of(spoilt, mask)
-    for one, other in zip(first.update(sample.statistics, STABLE)[1].values(),
-                          then.update(sample.statistics, STABLE)[1].values(), strict=True):  # fmt: skip
+    updates = (golden.update(sample.statistics, STABLE)[1].values() for golden in (first, then))
+    for one, other in zip(*updates, strict=True):
         assert to_float64(one.values).tolist() == to_float64(other.values).tolist()
         assert to_float64(one.bound(STABLE).allowed).tolist() == to_float64(other.bound(STABLE).allowed).tolist()
     before, after = (to_float64(golden.training(None)["y"].values) for golden in (first, then))

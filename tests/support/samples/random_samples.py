@@ -87,10 +87,8 @@ def random_sample(
 
 def random_samples(count: int, start: int = 0, only: str | None = None, **choices: Any) -> Iterator[Sample]:
     """Samples over all formats, most of them float32; of `only` one format, where it is given, those among them."""
-    formats = (
-        ("float32", None), ("float32", None), ("float64", None), ("float16", None), ("bfloat16", None),
-        ("float16", "float32"), ("bfloat16", "float32"), ("float32", "float64"),
-    )  # fmt: skip
+    alone = [(dtype, None) for dtype in ("float32", "float32", "float64", "float16", "bfloat16")]
+    formats = (*alone, ("float16", "float32"), ("bfloat16", "float32"), ("float32", "float64"))
     for seed in range(start, start + count):
         dtype, parameters = formats[seed % len(formats)]
         if only in (None, dtype):
