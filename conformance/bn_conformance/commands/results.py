@@ -58,12 +58,12 @@ def compare(old: str, new: str) -> int:
     """Print what changed; 1 where the new results are worse."""
     from rich.console import Console
 
-    from bn_conformance.report.compare import compare as compare_results
-    from bn_conformance.report.compare import print_comparison
+    from bn_conformance.report.changes import changes_between
+    from bn_conformance.report.changes_terminal import print_changes
 
-    comparison = compare_results(_read(old), _read(new))
-    print_comparison(comparison, Console())
-    return 1 if comparison.regressed else 0
+    changes = changes_between(_read(old), _read(new))
+    print_changes(changes, Console())
+    return 1 if changes.regressed else 0
 
 
 def merge(results: tuple[str, ...], output: str) -> int:

@@ -24,7 +24,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Difference:
+class SharedDifference:
     """Implementations that differ from the baseline in the same choices, and the effects of these."""
 
     implementations: tuple[str, ...]
@@ -32,7 +32,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Conventions:
+class ConventionTable:
     """The conventions of a run.
 
     Attributes:
@@ -48,11 +48,11 @@ class Conventions:
     choices: tuple[str, ...]
     rows: Mapping[str, tuple[Cell, ...]]
     nonstandard: Mapping[tuple[str, str], tuple[str, ...]]
-    differences: tuple[Difference, ...]
+    differences: tuple[SharedDifference, ...]
     same: tuple[str, ...]
 
 
-def conventions(summary: Summary, baseline: str | None = None) -> Conventions:
+def convention_table(summary: Summary, baseline: str | None = None) -> ConventionTable:
     """The conventions of a run beside those of `baseline`, by default the first implementation that could be judged.
 
     Raises:
@@ -79,13 +79,13 @@ def conventions(summary: Summary, baseline: str | None = None) -> Conventions:
             who.setdefault((choice, meaning), []).append(environment.implementation)
         differing = tuple((name, plain(value)) for name, value in convention.items() if reference.get(name) != value)
         groups.setdefault(differing, []).append(environment.implementation)
-    return Conventions(
+    return ConventionTable(
         baseline=baseline,
         choices=choices,
         rows=rows,
         nonstandard={key: tuple(names) for key, names in who.items()},
         differences=tuple(
-            Difference(tuple(names), tuple(convention_effects(reference, declared[names[0]])))
+            SharedDifference(tuple(names), tuple(convention_effects(reference, declared[names[0]])))
             for differing, names in groups.items()
             if differing
         ),

@@ -1,4 +1,4 @@
-"""Items beside their cases, and counted."""
+"""An item beside its case, and counts of such entries."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.report.levels import KINDS, Kind, Mark, gravity, kind_of, mark
+from bn_conformance.report.legend import OUTCOME_KINDS, Mark, OutcomeKind, gravity, mark, outcome_kind
 from bn_conformance.results.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, Verdict, outcome_rank
 from bn_conformance.results.records import CaseInfo, Item, Quantity
 
 
 def badness(quantity: Quantity) -> tuple[int, float]:
-    """A key that orders quantities from good to bad; what was not judged says nothing, and comes before all."""
+    """A key that orders quantities from good to bad. A quantity that was not judged says nothing and comes first."""
     ratio = quantity.ratio
     if quantity.outcome == NOT_JUDGED:
         return -1, -1.0
@@ -29,9 +29,9 @@ class Entry:
     worst: Quantity | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> OutcomeKind:
         """The kind of the item's outcome."""
-        return kind_of(self.item.outcome)
+        return outcome_kind(self.item.outcome)
 
     @property
     def mark(self) -> Mark:
@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def why(self) -> str:
-        """What is to be said of it in a sentence, which may be nothing."""
+        """The message of the item or of its worst quantity; empty where there is none."""
         return self.item.message or (self.worst.message if self.worst else "")
 
     @property
@@ -82,7 +82,7 @@ class Tally:
         items = [entry.item for entry in entries]
         pairs = ((item.outcome, item.verdict) for item in items)
         outcome, verdict = max(pairs, key=lambda pair: gravity(*pair), default=(UNSUPPORTED, Verdict.UNSUPPORTED))
-        kinds = Counter(kind_of(item.outcome).name for item in items)
+        kinds = Counter(outcome_kind(item.outcome).name for item in items)
         return cls(Counter(item.verdict for item in items), kinds, outcome, verdict)
 
     @property
@@ -91,9 +91,14 @@ class Tally:
         return self.verdicts.total()
 
     @property
-    def kind(self) -> Kind:
-        """Kind of the gravest outcome."""
-        return kind_of(self.worst)
+    def run(self) -> int:
+        """Number of entries that were run: all but the unsupported."""
+        return self.total - self.verdicts[Verdict.UNSUPPORTED]
+
+    @property
+    def kind(self) -> OutcomeKind:
+        """OutcomeKind of the gravest outcome."""
+        return outcome_kind(self.worst)
 
     @property
     def mark(self) -> Mark:
@@ -102,11 +107,11 @@ class Tally:
 
     @property
     def at_worst(self) -> int | None:
-        """How many entries have the gravest verdict; None where that is nothing to count."""
+        """How many entries have the gravest verdict; None where all pass or none was run."""
         return None if self.verdict in (Verdict.PASS, Verdict.UNSUPPORTED) else self.verdicts[self.verdict]
 
     @property
-    def counts(self) -> list[tuple[Kind, int]]:
+    def counts(self) -> list[tuple[OutcomeKind, int]]:
         """Kinds that occur, worst first, with their counts; what was not judged or is not supported comes last."""
-        order = (*reversed(KINDS[:-2]), *KINDS[-2:])
+        order = (*reversed(OUTCOME_KINDS[:-2]), *OUTCOME_KINDS[-2:])
         return [(kind, self.kinds[kind.name]) for kind in order if self.kinds[kind.name]]

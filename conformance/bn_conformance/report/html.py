@@ -19,10 +19,10 @@ from markupsafe import Markup
 
 from bn_conformance import text
 from bn_conformance.conventions.effects import METHOD
-from bn_conformance.report.convention_table import conventions
-from bn_conformance.report.levels import KINDS, readable
-from bn_conformance.report.offsets import offset_plot
-from bn_conformance.report.plots import STRIP_WIDTH, axis_of, by_dtype, ratio_of, strip
+from bn_conformance.report.convention_table import convention_table
+from bn_conformance.report.legend import OUTCOME_KINDS, readable
+from bn_conformance.report.offset_plot import offset_plot
+from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, ratio_of, strip
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
 
@@ -82,7 +82,12 @@ def _environment() -> Environment:
         breakable=_breakable,
     )
     environment.globals.update(
-        KINDS=KINDS, STRIP_WIDTH=STRIP_WIDTH, METHOD=METHOD, strip=strip, by_dtype=by_dtype, percent=text.percent
+        OUTCOME_KINDS=OUTCOME_KINDS,
+        STRIP_WIDTH=STRIP_WIDTH,
+        METHOD=METHOD,
+        strip=strip,
+        by_dtype=by_dtype,
+        percent=text.percent,
     )
     return environment
 
@@ -113,7 +118,7 @@ def render(results: Results, baseline: str | None = None) -> str:
             summary=summary,
             header=results.header,
             results=results,
-            conventions=conventions(summary, baseline),
+            conventions=convention_table(summary, baseline),
             anchors=Anchors.of(summary),
             axis=axis_of(ratio for ratio in ratios if ratio is not None),
             offsets=offset_plot(summary),

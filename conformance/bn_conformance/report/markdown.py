@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
-from bn_conformance.report.convention_table import conventions
+from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.entries import Tally
-from bn_conformance.report.faults import Fault
-from bn_conformance.report.levels import readable
+from bn_conformance.report.legend import RATIO_MEANING, VERDICT_COUNTS, explained, family_title
+from bn_conformance.report.markdown_text import block, bullets, escape, table
+from bn_conformance.report.problems import Problem
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import Verdict
-from bn_conformance.text import counted, number, one_line
+from bn_conformance.text import counted, number
 
 MOST_ROWS = 50
 """Rows of failures that are listed; GitHub refuses a summary of more than a mebibyte."""
-
-_MARKUP = re.compile(r"([\\`*_\[\]~|$#!{}])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
-
-
-def escape(text: str, limit: int = 200) -> str:
-    """Text of results on one line, as Markdown that shows just that text, within a table too."""
-    safe = "".join(_ENTITIES.get(character, character) for character in one_line(text, limit))
-    return _MARKUP.sub(r"\\\1", safe.replace("&#64;", "\0")).replace("\0", "&#64;")
 
 
 def render(results: Results, baseline: str | None = None) -> str:
@@ -38,17 +29,26 @@ def render(results: Results, baseline: str | None = None) -> str:
         ResultsError: there is no such baseline.
     """
     summary = summarise(results)
+    absent = [one for one in summary.implementations if one.environment.message]
+    diagnoses = (f"{escape(one.implementation)}: {escape(one.message, 1000)}" for one in results.diagnoses)
+    stale = (
+        f"{escape(f'{one.file}:{one.line}')} {escape(one.entry)}: {escape(one.message)}" for one in results.stale_faults
+    )
     blocks = [
         f"### Batch normalisation conformance: {escape(summary.headline)}",
         *(f"> **Note:** {escape(note)}" for note in summary.notes),
         _numbers(summary),
         _matrix(summary),
-        *_faults(summary, Verdict.FAIL, "Failures", folded=False),
-        *_diagnoses(summary),
-        *_faults(summary, Verdict.KNOWN, "Known faults", folded=True),
-        *_faults(summary, Verdict.WARN, "Warnings", folded=True),
-        *_not_judged(summary),
-        *_stale(summary),
+        *block("What the words mean", bullets(_legend(summary)), folded=True),
+        *_problems(summary, Verdict.FAIL, "Failures"),
+        *block("Diagnosis", bullets(diagnoses)),
+        *_problems(summary, Verdict.KNOWN, "Known faults"),
+        *_problems(summary, Verdict.WARN, "Warnings"),
+        *block(
+            "Not installed, or broken",
+            bullets(f"{escape(one.name)}: {escape(one.environment.message, 300)}" for one in absent),
+        ),
+        *block("Known faults that are gone: delete these entries", bullets(stale)),
         *_conventions(summary, baseline),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -56,17 +56,11 @@ def render(results: Results, baseline: str | None = None) -> str:
 
 def _numbers(summary: Summary) -> str:
     header, verdicts = summary.results.header, summary.tally.verdicts
-    counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+    counts = ", ".join(f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in Verdict)
     return (
         f"bnconform {escape(header.suite)}, {escape(header.created)}: {counted(len(summary.cases), 'case')}, "
-        f"{counted(summary.tally.total, 'item')}: {counts}."
+        f"{counted(summary.tally.total, 'item')} (one implementation on one case each): {counts}."
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
-    """A table; `align` has an `r` for each column from the left that is aligned to the right, else a dot."""
-    rules = ["--:" if align[place : place + 1] == "r" else "---" for place in range(len(head))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rules, *rows))
 
 
 def _cell(tally: Tally | None) -> str:
@@ -84,65 +78,49 @@ def _matrix(summary: Summary) -> str:
         ]
         for one in summary.implementations
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
-def _row(fault: Fault) -> list[str]:
-    example, worst = fault.example, fault.example.worst
+def _legend(summary: Summary) -> Iterator[str]:
+    """The outcomes and families of the matrix, a line each."""
+    yield "A cell: the gravest outcome, and how many cases fail (✕), are known faults (◆) or only warn (▲)"
+    yield f"**ratio**: {RATIO_MEANING}"
+    outcomes = {entry.item.outcome for one in summary.implementations for entry in one.entries}
+    yield from (f"**{escape(word)}**: {escape(meaning)}" for word, meaning in explained(outcomes))
+    titles = ((family, family_title(family)) for family in summary.families)
+    yield from (f"**{escape(family)}**: {escape(title)}" for family, title in titles if title)
+
+
+def _row(problem: Problem) -> list[str]:
+    example, worst = problem.example, problem.example.worst
     reason = example.item.known_fault
     return [
-        f"{example.mark.symbol} {escape(readable(fault.outcome))}",
-        escape(", ".join(fault.clauses)),
-        ": ".join(escape(part) for part in (fault.what, reason) if part),
-        ", ".join(f"{escape(group.implementation)} ({len(group.entries)})" for group in fault.groups),
+        escape(f"{example.mark.symbol} {problem.outcome_in_words}"),
+        escape(", ".join(problem.clauses)),
+        ": ".join(escape(part) for part in (problem.what, reason) if part),
+        ", ".join(f"{escape(part.implementation)} ({len(part.entries)})" for part in problem.parts),
         number(worst.ratio) if worst else "",
         escape(example.case.id),
     ]
 
 
-def _faults(summary: Summary, verdict: Verdict, title: str, folded: bool) -> Iterator[str]:
-    faults = summary.faults(verdict)
-    if not faults:
+def _problems(summary: Summary, verdict: Verdict, title: str) -> Iterator[str]:
+    problems = summary.problems(verdict)
+    if not problems:
         return
     head = ["Outcome", "Clause", "What", "Implementations (cases)", "Worst ratio", "Worst case"]
-    table = _table(head, map(_row, faults[:MOST_ROWS]), align="....r.")
-    if len(faults) > MOST_ROWS:
-        table += f"\n\nand {len(faults) - MOST_ROWS} more, in the HTML report"
-    yield from _block(f"{title} ({summary.tally.verdicts[verdict]:,})", table, folded)
-
-
-def _diagnoses(summary: Summary) -> Iterator[str]:
-    found = [f"- {escape(one.implementation)}: {escape(one.message, 1000)}" for one in summary.results.diagnoses]
-    if found:
-        yield from _block("Diagnosis", "\n".join(found), folded=False)
-
-
-def _block(title: str, body: str, folded: bool) -> Iterator[str]:
-    if folded:
-        yield f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
-    else:
-        yield from (f"#### {title}", body)
-
-
-def _not_judged(summary: Summary) -> Iterator[str]:
-    absent = [one for one in summary.implementations if one.environment.message]
-    if absent:
-        yield "\n".join(f"- {escape(one.name)}: {escape(one.environment.message, 300)}" for one in absent)
-
-
-def _stale(summary: Summary) -> Iterator[str]:
-    stale = summary.results.stale_faults
-    if stale:
-        entries = (f"- {escape(f'{one.file}:{one.line}')} {escape(one.entry)}: {escape(one.message)}" for one in stale)
-        yield from _block("Stale known-fault entries", "\n".join(entries), folded=False)
+    body = table(head, map(_row, problems[:MOST_ROWS]), align="....r.")
+    if len(problems) > MOST_ROWS:
+        body += f"\n\nand {len(problems) - MOST_ROWS} more, in the HTML report"
+    yield from block(f"{title} ({summary.tally.verdicts[verdict]:,})", body, folded=verdict is not Verdict.FAIL)
 
 
 def _conventions(summary: Summary, baseline: str | None) -> Iterator[str]:
-    declared = conventions(summary, baseline)
+    declared = convention_table(summary, baseline)
     if declared.baseline is None:
         return
     lines = [
-        f"- {', '.join(map(escape, difference.implementations))}: "
+        f"{', '.join(map(escape, difference.implementations))}: "
         + "; ".join(
             f"{effect.choice.replace('_', ' ')} {escape(effect.value)}, not {escape(effect.baseline)}"
             for effect in difference.effects
@@ -151,8 +129,7 @@ def _conventions(summary: Summary, baseline: str | None) -> Iterator[str]:
         for difference in declared.differences
     ]
     lines += [
-        f"- nonstandard {escape(choice.replace('_', ' '))}: {escape(meaning)} ({', '.join(map(escape, names))})"
+        f"nonstandard {escape(choice.replace('_', ' '))}: {escape(meaning)} ({', '.join(map(escape, names))})"
         for (choice, meaning), names in declared.nonstandard.items()
     ]
-    if lines:
-        yield from _block(f"Conventions beside {escape(declared.baseline)}", "\n".join(lines), folded=True)
+    yield from block(f"Conventions that differ from {escape(declared.baseline)}", bullets(lines), folded=True)

@@ -1,4 +1,7 @@
-"""Results as reports need them: per implementation and family, with faults in groups. Linear in the items."""
+"""Results as reports need them: per implementation and family, with what goes wrong in groups.
+
+The time it takes is linear in the items.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from functools import cached_property
 from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
-from bn_conformance.report.faults import Fault, Group, faults, grouped
+from bn_conformance.report.problems import ImplementationProblem, Problem, implementation_problems, problems
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, Verdict
 from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item, split_id
@@ -17,15 +20,15 @@ from bn_conformance.text import counted, one_line
 
 
 def _but(verdicts: Counter[str]) -> str:
-    """What a verdict that is not a failure has to admit: known faults and warnings."""
+    """Known faults and warnings, counted: what has to be said beside `conforms`."""
     known, warned = verdicts[Verdict.KNOWN], verdicts[Verdict.WARN]
     but = [counted(known, "known fault")] * bool(known) + [counted(warned, "warning")] * bool(warned)
     return " and ".join(but)
 
 
 @dataclass(frozen=True)
-class Implementation:
-    """All that is known of one implementation."""
+class ImplementationSummary:
+    """All that the results say of one implementation."""
 
     name: str
     environment: Environment
@@ -42,7 +45,7 @@ class Implementation:
         verdicts = self.tally.verdicts
         if verdicts[Verdict.FAIL] or self.environment.status == "broken":
             return "fail"
-        if not verdicts.total() - verdicts[Verdict.UNSUPPORTED]:
+        if not self.tally.run:
             return "absent"
         return "known" if verdicts[Verdict.KNOWN] else "warn" if verdicts[Verdict.WARN] else "ok"
 
@@ -58,7 +61,8 @@ class Implementation:
         if status != "ok" and not verdicts.total():
             return "broken" if status == "broken" else "not installed"
         if verdicts[Verdict.FAIL]:
-            return f"does not conform: {counted(verdicts[Verdict.FAIL], 'case')} of {self.tally.total:,} fail"
+            cases = f"{counted(self.tally.run, 'case')} {'fails' if self.tally.run == 1 else 'fail'}"
+            return f"does not conform: {verdicts[Verdict.FAIL]:,} of {cases}"
         if self.state in ("absent", "fail"):
             return "broken" if status == "broken" else "nothing was judged"
         but = _but(verdicts)
@@ -68,18 +72,17 @@ class Implementation:
     def worst_passing(self) -> list[Entry]:
         """The five passing entries with the largest ratios."""
         judged = (entry for entry in self.entries if entry.worst and entry.worst.ratio)
-        return nlargest(
-            5, (entry for entry in judged if entry.item.verdict == Verdict.PASS), key=lambda one: one.badness
-        )
+        passing = (entry for entry in judged if entry.item.verdict == Verdict.PASS)
+        return nlargest(5, passing, key=lambda entry: entry.badness)
 
     @property
     def unsupported(self) -> list[tuple[str, int]]:
         """Reasons why cases are not supported, with their counts, the most frequent first."""
         return Counter(one.why for one in self.entries if one.item.verdict == Verdict.UNSUPPORTED).most_common()
 
-    def groups(self, verdict: str) -> list[Group]:
-        """Entries of a verdict in groups."""
-        return grouped(self.name, verdict, self.entries)
+    def problems(self, verdict: str) -> list[ImplementationProblem]:
+        """Its entries with a verdict, those that go wrong in the same way together."""
+        return implementation_problems(self.name, verdict, self.entries)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Summary:
     """Results in the shape of reports."""
 
     results: Results
-    implementations: tuple[Implementation, ...]
+    implementations: tuple[ImplementationSummary, ...]
     families: tuple[str, ...]
     cases: Mapping[str, Mapping[str, Entry]]
     """Per case, in the header's order, its entries by implementation."""
@@ -133,19 +136,19 @@ class Summary:
 
     @cached_property
     def notes(self) -> list[str]:
-        """What a reader must know before believing anything: a file cut off, missing items, stale entries."""
+        """What a reader must know first: a file that was cut off, missing items, stale known-fault entries."""
         notes = []
         results = self.results
         if results.end is None:
-            notes.append("The run did not come to its end: the results file was cut off. What it holds is shown.")
+            notes.append("The run did not end: the results file was cut off. What it holds is shown.")
         if missing := self.tally.kinds[MISSING]:
             notes.append(
-                f"{counted(missing, 'planned item')} never reported. A worker may have crashed; run these again."
+                f"{counted(missing, 'planned item')} never reported: a process may have crashed. Run these again."
             )
         if results.stale_faults:
             stale = counted(len(results.stale_faults), "known-fault entry", "known-fault entries")
-            notes.append(f"{stale} no longer needed: the fault is gone, and the run fails until the entry is deleted.")
-        if not self.tally.total - self.tally.verdicts[Verdict.UNSUPPORTED]:
+            notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")
+        if not self.tally.run:
             notes.append(_nothing(results.items))
         return notes
 
@@ -162,17 +165,21 @@ class Summary:
         failing, known = states.count("fail"), states.count("known")
         count = counted(len(states), "implementation")
         if failing:
+            only = next(one for one in self.implementations if one.state == "fail")
+            if len(states) == 1:
+                return f"✕ {only.name} {only.headline}" if only.tally.run else f"✕ {only.name} is {only.headline}"
             return f"✕ {failing} of {count} {'does' if failing == 1 else 'do'} not conform"
         if not states:
             return "– Nothing was judged"
         but = _but(self.tally.verdicts)
         if known:
-            return f"◆ No new failures in {count}: {but}"
-        return f"✓ {count} conform{'s' if len(states) == 1 else ''}{f', with {but}' if but else ''}"
+            return f"◆ Nothing new fails in {count}: {but}"
+        who = next(one.name for one in self.implementations if one.state != "absent") if len(states) == 1 else count
+        return f"✓ {who} conform{'s' if len(states) == 1 else ''}{f', with {but}' if but else ''}"
 
-    def faults(self, verdict: str) -> list[Fault]:
-        """What has a verdict, over all implementations."""
-        return faults(verdict, (group for one in self.implementations for group in one.groups(verdict)))
+    def problems(self, verdict: str) -> list[Problem]:
+        """Entries with a verdict, those that go wrong in the same way together, over all implementations."""
+        return problems(verdict, (part for one in self.implementations for part in one.problems(verdict)))
 
 
 def summarise(results: Results) -> Summary:
@@ -219,12 +226,12 @@ def summarise(results: Results) -> Summary:
 
 def _implementation(
     name: str, environment: Environment | None, entries: list[Entry], families: tuple[str, ...]
-) -> Implementation:
+) -> ImplementationSummary:
     by_family: dict[str, list[Entry]] = {family: [] for family in families}
     for entry in entries:
         by_family[entry.case.family].append(entry)
     unknown = Environment(implementation=name, status="broken", message="it never said where it runs")
-    return Implementation(
+    return ImplementationSummary(
         name=name,
         environment=environment or unknown,
         entries=tuple(entries),
@@ -235,9 +242,9 @@ def _implementation(
 
 
 def _nothing(items: Iterable[Item]) -> str:
-    """That nothing was judged, and why: what is lacking in most cases."""
+    """Why nothing was judged: what most cases need and the implementation does not declare."""
     reasons = Counter(one_line(item.message) for item in items if item.outcome == UNSUPPORTED)
     if not reasons:
         return "Nothing was judged."
     most = ", ".join(f"{reason} ({counted(count, 'case')})" for reason, count in reasons.most_common(3))
-    return f"Nothing was judged: no case is within what is declared. What they lack first: {most}."
+    return f"Nothing was judged, because every case needs something that is not declared: {most}."

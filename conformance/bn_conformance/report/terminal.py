@@ -2,69 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from bn_conformance.report.entries import Tally
-from bn_conformance.report.faults import Fault
-from bn_conformance.report.levels import KINDS, readable
-from bn_conformance.report.summary import Implementation, Summary, summarise
+from bn_conformance.report.legend import (
+    OUTCOME_KINDS,
+    RATIO_MEANING,
+    VERDICT_COUNTS,
+    explained,
+    family_title,
+)
+from bn_conformance.report.lines import Lines
+from bn_conformance.report.problems import Problem
+from bn_conformance.report.quantity_text import error_and_allowed, expected_and_got, place
+from bn_conformance.report.summary import ImplementationSummary, Summary, summarise
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, Verdict
-from bn_conformance.text import counted, element, exact_number, number, one_line, plain
+from bn_conformance.text import counted, number, one_line, plain
 
-MOST_FAULTS = 20
-"""Faults that are shown of each verdict; the reports have all."""
+MOST_PROBLEMS = 20
+"""Problems that are shown of each verdict; the reports have all."""
+
+MOST_MISSING = 10
+"""Missing items that are named."""
 
 FEWEST = 14
 """Columns that a name must have at least; a longer one goes on in the next line."""
 
 _STYLES = {"ok": "green", "warn": "yellow", "known": "magenta", "fail": "bold red", "absent": "dim"}
 _SYMBOL_STYLES = {"✓": "green", "▲": "yellow", "◆": "magenta", "✕": "bold red", "?": "dim", "–": "dim"}
-_ASCII = str.maketrans({"✓": "+", "▲": "!", "✕": "x", "◆": "*", "–": "-", "…": "."})
+_SHORT = {"degraded": "degr.", "unsupported": "unsup.", "not-judged": "n/j"}
 
 
 def print_summary(results: Results, console: Console) -> None:
-    """Print what a run found: the matrix, then faults in groups, then what else a person should know."""
+    """Print what a run found: the matrix, then what goes wrong, then what a person should know and do."""
     _Printer(summarise(results), console).print()
-
-
-class Lines:
-    """Lines of text of results, as any terminal can show them."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.ascii_only = console.options.ascii_only
-
-    def line(self, text: str, style: str = "", indent: int = 0) -> None:
-        """One line of text, wrapped with its indent; text of results is never taken as markup."""
-        shown = Text(self.plain(one_line(text, 1000)), style=style, overflow="fold")
-        self.console.print(Padding(shown, (0, 0, 0, indent), expand=False), highlight=False)
-
-    def command(self, text: str, indent: int = 0) -> None:
-        """A command to copy: never broken into lines."""
-        shown = Text(" " * indent + self.plain(one_line(text, 1000)), style="cyan")
-        self.console.print(shown, highlight=False, soft_wrap=True)
-
-    def title(self, text: str, style: str = "bold") -> None:
-        """An empty line and a title."""
-        self.console.print()
-        self.line(text, style or "bold")
-
-    def section(self, title: str, lines: Iterable[str]) -> None:
-        """A title and lines under it; nothing where there are no lines."""
-        for place, line in enumerate(lines):
-            if place == 0:
-                self.title(title)
-            self.line(line, indent=2)
-
-    def plain(self, text: str) -> str:
-        """The text as the terminal's encoding can show it."""
-        return text.translate(_ASCII).encode("ascii", "replace").decode() if self.ascii_only else text
 
 
 class _Printer(Lines):
@@ -75,26 +51,28 @@ class _Printer(Lines):
     def print(self) -> None:
         summary = self.summary
         self._matrix()
-        self._faults(Verdict.FAIL, "Failures")
+        self._problems(Verdict.FAIL, "Failures")
         self.section("Diagnosis", (f"{one.implementation}: {one.message}" for one in summary.results.diagnoses))
-        self._faults(Verdict.KNOWN, "Known faults")
-        self._faults(Verdict.WARN, "Warnings")
+        self._problems(Verdict.KNOWN, "Known faults: understood, and no reason to fail the run")
+        self._problems(Verdict.WARN, "Warnings: no reason to fail the run")
         self._conventions()
         absent = [one for one in summary.implementations if one.environment.message]
         self.section("Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent))
         stale = summary.results.stale_faults
         self.section(
-            "Stale known-fault entries",
+            "Known faults that are gone: delete these entries",
             (f"{one.file}:{one.line} {one.entry}: {one_line(one.message)}" for one in stale),
         )
         self._missing()
+        self._legend()
+        self._next()
         self._closing()
 
     def _matrix(self) -> None:
         """The matrix in words where the width allows, in letters where not, as a list where even that is too wide."""
         for words in (True, False):
             rows = [self._row(one, words) for one in self.summary.implementations]
-            head = ["", "implementation", *map(self.plain, self.summary.families)]
+            head = ["", "implementation", *map(self.encodable, self.summary.families)]
             widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
             gap = 2 if words else 1
             room = self.console.width - sum(widths[2:]) - widths[0] - gap * (len(widths) - 1)
@@ -104,8 +82,8 @@ class _Printer(Lines):
             self._list()
             return
         table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
-        for place, title in enumerate(head):
-            folds = place == 1 and room < widths[1]
+        for column, title in enumerate(head):
+            folds = column == 1 and room < widths[1]
             table.add_column(Text(title), no_wrap=not folds, overflow="fold", width=room if folds else None)
         for row, one in zip(rows, self.summary.implementations, strict=True):
             styles = [_STYLES[one.state], "", *(self._style(one.families.get(name)) for name in self.summary.families)]
@@ -115,12 +93,21 @@ class _Printer(Lines):
         self.console.print(table)
         if not words:
             used = {tally.kind for one in self.summary.implementations for tally in one.families.values()}
-            legend = ", ".join(f"{kind.letter} {kind.name}" for kind in KINDS if kind in used)
-            self.line(f"{legend}; with how many cases fail, or only warn (lower case)", "dim")
+            self.line(", ".join(f"{kind.letter} {kind.name}" for kind in OUTCOME_KINDS if kind in used), "dim")
+        self._counting(words)
 
-    def _row(self, one: Implementation, words: bool) -> list[str]:
+    def _counting(self, words: bool) -> None:
+        """What the numbers in the matrix count, and what its families are."""
+        if any(tally.at_worst for one in self.summary.implementations for tally in one.families.values()):
+            signs = "(✕), are known faults (◆) or only warn (▲)"
+            letters = "(capital letter), are known faults (◆) or only warn (small letter)"
+            self.line(f"A cell: the gravest outcome, and how many cases fail {signs if words else letters}", "dim")
+        titles = {family: family_title(family) for family in self.summary.families}
+        self.line(", ".join(f"{family} {title}" for family, title in titles.items() if title), "dim")
+
+    def _row(self, one: ImplementationSummary, words: bool) -> list[str]:
         cells = [self._cell(one.families.get(family), words) for family in self.summary.families]
-        return [self.plain(one.symbol), self.plain(one_line(one.name)), *map(self.plain, cells)]
+        return [self.encodable(one.symbol), self.encodable(one_line(one.name)), *map(self.encodable, cells)]
 
     @staticmethod
     def _cell(tally: Tally | None, words: bool) -> str:
@@ -131,8 +118,7 @@ class _Printer(Lines):
         known = "◆" if tally.verdict == Verdict.KNOWN else ""
         if not words:
             return f"{known}{mark.letter}{count}"
-        name = {"degraded": "degr.", "unsupported": "unsup.", "not-judged": "n/j"}.get(tally.kind.name, tally.kind.name)
-        return f"{mark.symbol if count else ''}{name} {count}".strip()
+        return f"{mark.symbol if count else ''}{_SHORT.get(tally.kind.name, tally.kind.name)} {count}".strip()
 
     @staticmethod
     def _style(tally: Tally | None) -> str:
@@ -140,50 +126,59 @@ class _Printer(Lines):
 
     def _list(self) -> None:
         for one in self.summary.implementations:
-            self.line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state])
+            self.line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state], hang=2)
             bad = [(name, tally) for name, tally in one.families.items() if tally.at_worst]
             if bad:
                 self.line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
+        self._counting(words=True)
 
-    def _faults(self, verdict: Verdict, title: str) -> None:
+    def _problems(self, verdict: Verdict, title: str) -> None:
         """What has a verdict, the gravest first; what is missing has a part of its own."""
-        faults = [fault for fault in self.summary.faults(verdict) if fault.outcome != MISSING]
-        if faults:
-            self.title(f"{title} ({counted(sum(len(fault.entries) for fault in faults), 'case')})")
-        explained: set[str] = set()
-        for fault in faults[:MOST_FAULTS]:
-            self._fault(fault)
+        problems = [problem for problem in self.summary.problems(verdict) if problem.outcome != MISSING]
+        if problems:
+            name, colon, meaning = title.partition(":")
+            cases = counted(sum(len(problem.entries) for problem in problems), "case")
+            self.title(f"{name} ({cases}){colon}{meaning}")
+        told: set[str] = set()
+        for problem in problems[:MOST_PROBLEMS]:
+            self._problem(problem)
             if verdict is Verdict.FAIL:
-                self._details(fault, explain=fault.example.clause not in explained)
-                explained.add(fault.example.clause)
-        if len(faults) > MOST_FAULTS:
-            self.line(f"and {len(faults) - MOST_FAULTS} more; bnconform report shows all", "dim", indent=2)
+                self._numbers(problem)
+            if verdict in (Verdict.FAIL, Verdict.WARN):
+                self._clause(problem, told)
+            if verdict is Verdict.FAIL and problem.example.item.reproduce:
+                self.line("run it again:", "dim", indent=6)
+                self.command(problem.example.item.reproduce, indent=6)
+        if len(problems) > MOST_PROBLEMS:
+            self.line(f"and {len(problems) - MOST_PROBLEMS} more; bnconform report shows all", "dim", indent=2)
 
-    def _fault(self, fault: Fault) -> None:
-        example = fault.example
-        who = ", ".join(f"{group.implementation} ({len(group.entries)})" for group in fault.groups)
+    def _problem(self, problem: Problem) -> None:
+        """What is wrong and where, in a sentence."""
+        example = problem.example
+        where = ", ".join(f"{part.implementation} ({counted(len(part.entries), 'case')})" for part in problem.parts)
         ratio = example.worst.ratio if example.worst else None
-        up_to = "" if ratio is None or fault.verdict == Verdict.FAIL else f", ratio up to {number(ratio)}"
-        what = f"{readable(fault.outcome)} {', '.join(fault.clauses)} {fault.what}{up_to}"
-        said = example.item.known_fault or what
-        self.line(f"{example.mark.symbol} {said}: {who}", _SYMBOL_STYLES[example.mark.symbol], indent=2)
+        up_to = "" if ratio is None or problem.verdict == Verdict.FAIL else f", ratio up to {number(ratio)}"
+        said = example.item.known_fault or f"{problem.sentence}{up_to}"
+        style = _SYMBOL_STYLES[example.mark.symbol]
+        self.line(f"{example.mark.symbol} {said}: {where}", style, indent=2, hang=2)
 
-    def _details(self, fault: Fault, explain: bool) -> None:
-        entry, worst = fault.example, fault.example.worst
-        if explain and entry.clause in self.summary.clauses:
-            self.line(self.summary.clauses[entry.clause].text, "dim", indent=6)
-        self.line(f"{'worst' if len(fault.entries) > 1 else 'in'} {entry.item.id}", indent=6)
-        if worst and worst.error is not None:
-            self.line(
-                f"{worst.name}{element(worst.index)}: expected {exact_number(worst.expected)}, got "
-                f"{exact_number(worst.got)}, error {number(worst.error)}, allowed {number(worst.bound)}, "
-                f"ratio {number(worst.ratio)}",
-                indent=6,
-            )
-        if entry.why and one_line(entry.why) != fault.what:
+    def _numbers(self, problem: Problem) -> None:
+        """The worst number of a failure, and the case that gave it."""
+        entry, worst = problem.example, problem.example.worst
+        if worst and expected_and_got(worst):
+            self.line("; ".join(filter(None, (expected_and_got(worst), error_and_allowed(worst)))), indent=6)
+        if entry.why and one_line(entry.why) != problem.what:
             self.line(entry.why, indent=6)
-        if entry.item.reproduce:
-            self.command(entry.item.reproduce, indent=6)
+        at = f"{place(worst.name, worst.index)} of " if worst else ""
+        which = ", the worst case" if len(problem.entries) > 1 else ""
+        self.line(f"{'at' if worst else 'in'} {at}{entry.item.case}{which}", indent=6)
+
+    def _clause(self, problem: Problem, told: set[str]) -> None:
+        """The text of the clause that decides, the first time it is met."""
+        clause = self.summary.clauses.get(problem.example.clause)
+        if clause and clause.id not in told:
+            told.add(clause.id)
+            self.line(f"{clause.id} ({clause.requirement}): {clause.text}", "dim", indent=6)
 
     def _conventions(self) -> None:
         """Choices that differ within the matrix, and nonstandard ones with what they mean."""
@@ -195,25 +190,61 @@ class _Printer(Lines):
             for name, meaning in one.environment.nonstandard.items():
                 nonstandard.setdefault((name, meaning), []).append(one.name)
         differing = {name: values for name, values in choices.items() if len(values) > 1}
-        self.section("Conventions that differ", (_differing(name, values) for name, values in differing.items()))
         self.section(
-            "Nonstandard conventions",
+            "Conventions that differ: legitimate, but to be converted",
+            (_differing(name, values) for name, values in differing.items()),
+        )
+        self.section(
+            "Nonstandard conventions: unusual, declared, and judged as declared",
             (f"{', '.join(names)}: {name}: {meaning}" for (name, meaning), names in nonstandard.items()),
         )
 
     def _missing(self) -> None:
         missing = self.summary.results.missing()
-        more = [f"and {len(missing) - 10} more"] if len(missing) > 10 else []
-        self.section(f"{MISSING.title()}: planned, but never reported", iter([*missing[:10], *more]))
+        more = [f"and {len(missing) - MOST_MISSING} more"] if len(missing) > MOST_MISSING else []
+        self.section(f"{MISSING.title()}: planned, but never reported", iter([*missing[:MOST_MISSING], *more]))
+
+    def _legend(self) -> None:
+        """The outcomes in the matrix and among the problems, a line each."""
+        told = {
+            problem.outcome
+            for verdict in (Verdict.FAIL, Verdict.KNOWN, Verdict.WARN)
+            for problem in self.summary.problems(verdict)[:MOST_PROBLEMS]
+        }
+        cells = {tally.worst for one in self.summary.implementations for tally in one.families.values()}
+        rows = explained(told | cells)
+        if any(problem.example.worst for problem in self.summary.problems(Verdict.WARN)):
+            rows.append(("ratio", RATIO_MEANING))
+        self.glossary("What the words mean", rows)
+
+    def _next(self) -> None:
+        """Commands that help with what fails."""
+        failing = [problem for problem in self.summary.problems(Verdict.FAIL) if problem.outcome != MISSING]
+        if not failing:
+            return
+        self.title("What to do next")
+        self.line("see the data of a case, with code to paste:", indent=2)
+        self.command(f"bnconform show {shlex.quote(failing[0].example.case.id)}", indent=4)
+        self.line("write all of this as one HTML page:", indent=2)
+        self.command(f"bnconform report {shlex.quote(self.summary.results.path)}", indent=4)
 
     def _closing(self) -> None:
         summary, verdicts = self.summary, self.summary.tally.verdicts
         self.console.print()
         for note in summary.notes:
             self.line(f"Note: {note}", "yellow")
-        counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict])
-        self.line(f"{counted(summary.tally.total, 'item')}{': ' * bool(counts)}{counts}")
+        counts = ", ".join(
+            f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in Verdict if verdicts[verdict]
+        )
+        self.line(f"{items(summary)}{': ' * bool(counts)}{counts}")
         self.line(summary.headline, "bold")
+
+
+def items(summary: Summary) -> str:
+    """How many items there are: cases of one implementation, or pairs of an implementation and a case."""
+    if len(summary.implementations) == 1:
+        return counted(summary.tally.total, "case")
+    return f"{counted(summary.tally.total, 'item')} (one implementation on one case each)"
 
 
 def _differing(name: str, values: dict[str, list[str]]) -> str:

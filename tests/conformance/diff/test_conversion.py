@@ -15,11 +15,12 @@ from rich.console import Console
 
 from bn_conformance.adapter import Convention
 from bn_conformance.commands.diff import diff as command
-from bn_conformance.diff import recipe, verifying
-from bn_conformance.diff.comparing import Diff, compare
+from bn_conformance.diff import conversion, verification
+from bn_conformance.diff.difference import Diff, diff_sides
 from bn_conformance.diff.html import render
-from bn_conformance.diff.parties import Party, PartyError, convention_party
-from bn_conformance.diff.rendering import markdown, print_diff
+from bn_conformance.diff.markdown import render as markdown
+from bn_conformance.diff.sides import Side, SideError, convention_side
+from bn_conformance.diff.terminal import print_diff
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.mutation.mutant import EVERYTHING, PlainAdapter
 from bn_reference.arithmetic.quad import to_float64, to_quad
@@ -41,13 +42,13 @@ CONVENTIONS: dict[str, dict[str, Any]] = {
 PAIRS = list(itertools.combinations(CONVENTIONS, 2))
 
 
-def party(name: str) -> Party:
-    return Party(name, Convention(**CONVENTIONS[name]), EVERYTHING)
+def party(name: str) -> Side:
+    return Side(name, Convention(**CONVENTIONS[name]), EVERYTHING)
 
 
-def compared(one: Party, two: Party, deviation: str = "") -> Diff:
+def compared(one: Side, two: Side, deviation: str = "") -> Diff:
     entries = [catalogue()[deviation]] if deviation else []
-    return compare(
+    return diff_sides(
         one,
         two,
         lambda: LocalHost(PlainAdapter(convention=one.convention)),
@@ -70,11 +71,11 @@ def test_conversion_between_any_two_conventions_is_verified_both_ways(one: str, 
     assert [direction.verification.failure for direction in found.directions] == ["", ""]
     assert broken(found) == set()
     assert found.exit_code == 0
-    assert found.explained, max(found.felt, key=lambda entry: entry.ratio)
+    assert found.explained, max(found.outputs, key=lambda entry: entry.ratio)
 
 
 def test_the_largest_difference_is_what_the_conventions_predict(textbook_and_torch: Diff) -> None:
-    finite = [one for one in textbook_and_torch.felt if np.isfinite(one.difference)]
+    finite = [one for one in textbook_and_torch.outputs if np.isfinite(one.difference)]
     assert finite[0].difference > 1.0
     assert [one for one in finite if abs(one.difference - one.predicted) > one.allowed] == []
 
@@ -82,17 +83,17 @@ def test_the_largest_difference_is_what_the_conventions_predict(textbook_and_tor
 def test_equal_conventions_have_nothing_to_feel() -> None:
     found = compared(party("torch"), party("torch"))
     assert found.choices == ()
-    assert {one.difference for one in found.felt} == {0.0}
+    assert {one.difference for one in found.outputs} == {0.0}
 
 
 @pytest.mark.parametrize(("one", "two"), [*PAIRS, *(pair[::-1] for pair in PAIRS)])
 def test_the_snippet_does_what_is_verified(one: str, two: str) -> None:
     source, target = party(one), party(two)
     names: dict[str, Any] = {}
-    exec(recipe.snippet(source, target), names)
+    exec(conversion.snippet(source, target), names)
     variance = np.array([0.5, 2.0])
     given = names["convert"](1, 2, 3, variance)
-    exact = recipe.converted_variance(to_quad(variance), source.convention, target.convention, source.eps)
+    exact = conversion.converted_variance(to_quad(variance), source.convention, target.convention, source.eps)
     assert np.all(np.abs(given["running_var"] - to_float64(exact)) <= np.spacing(variance))
     assert (given["gamma"], given["beta"], given["running_mean"]) == (1, 2, 3)
     assert names["EPS"] == source.eps
@@ -101,16 +102,16 @@ def test_the_snippet_does_what_is_verified(one: str, two: str) -> None:
 
 
 def test_steps_name_estimator_momentum_update_and_counter() -> None:
-    back = {step.title.split(",")[0]: step.formula for step in recipe.steps(party("layers-v1"), party("torch"))}
-    assert back["estimator"] == "running_var_B = running_var_B * n / (n - 1)"
+    back = {step.title: step.formula for step in conversion.conversion_steps(party("layers-v1"), party("torch"))}
+    assert back["optional: the estimator of the running variance"] == "running_var_B = running_var_B * n / (n - 1)"
     assert back["momentum"] == "momentum_B = 1 - momentum_A = 0.01"
-    forth = {step.title: step.formula for step in recipe.steps(party("torch"), party("layers-v1"))}
+    forth = {step.title: step.formula for step in conversion.conversion_steps(party("torch"), party("layers-v1"))}
     assert "update" in forth["training on"]
-    assert "debiasing" in {step.title for step in recipe.steps(party("torch"), party("debiased"))}
+    assert "debiasing" in {step.title for step in conversion.conversion_steps(party("torch"), party("debiased"))}
 
 
-def test_a_recipe_that_leaves_eps_out_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifying, "converted_variance", lambda variance, *_: variance)
+def test_a_conversion_that_leaves_eps_out_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "converted_variance", lambda variance, *_: variance)
     found = compared(party("textbook"), party("torch"))
     assert "outputs after conversion" in broken(found)
     assert found.exit_code == 1
@@ -122,7 +123,7 @@ def test_a_side_that_does_not_do_what_it_declares_is_not_explained(deviation: st
     found = compared(party("layers-v1"), party("layers-v1"), deviation)
     assert not found.explained
     assert found.exit_code == 1
-    assert "Not explained" in markdown(found)
+    assert "The conventions do not explain" in markdown(found)
 
 
 def test_a_side_that_raises_is_reported() -> None:
@@ -130,7 +131,7 @@ def test_a_side_that_raises_is_reported() -> None:
         def build(self, config: Any) -> Any:
             raise RuntimeError("no such kernel")
 
-    found = compare(party("torch"), party("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
+    found = diff_sides(party("torch"), party("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
     assert found.exit_code == 1
     assert all("no such kernel" in direction.verification.failure for direction in found.directions)
     assert found.failures
@@ -141,18 +142,18 @@ def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
     print_diff(textbook_and_torch, Console(file=out, width=60))
     for text in (markdown(textbook_and_torch), render(textbook_and_torch), out.getvalue()):
         assert "running_var - EPS" in text
-        assert "rest / allowed" in text
-        assert [one.case for one in textbook_and_torch.felt if one.case not in text] == []
+        assert "unexplained" in text
+        assert [one.case for one in textbook_and_torch.outputs if one.case not in text] == []
     data = json.loads(json.dumps(textbook_and_torch.to_json(), allow_nan=False))
     assert [entry["verification"]["verified"] for entry in data["directions"]] == [True, True]
 
 
 def test_names_are_escaped() -> None:
-    hostile = Party("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), EVERYTHING)
+    hostile = Side("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), EVERYTHING)
     found = compared(hostile, party("torch"))
     assert "<script" not in render(found) + markdown(found).split("```")[0]
     assert "\x1b" not in render(found) + markdown(found)
-    compile(recipe.snippet(hostile, party("torch")), "snippet", "exec")
+    compile(conversion.snippet(hostile, party("torch")), "snippet", "exec")
 
 
 @pytest.mark.parametrize(
@@ -165,22 +166,22 @@ def test_names_are_escaped() -> None:
     ],
 )
 def test_a_convention_that_is_none_is_a_mistake_of_usage(text: str, message: str) -> None:
-    with pytest.raises(PartyError, match=message):
-        convention_party(text)
+    with pytest.raises(SideError, match=message):
+        convention_side(text)
     with pytest.raises(click.UsageError, match=message):
         command(text, "debiasing=none", "terminal", "", "cpu", 10.0)
 
 
 def test_conventions_come_from_text_and_from_files(tmp_path: Path) -> None:
-    given = convention_party("running_variance=biased,eps_in_running_variance=true,default_momentum=1,debiasing=none")
+    given = convention_side("running_variance=biased,eps_in_running_variance=true,default_momentum=1,debiasing=none")
     wanted = Convention(running_variance="biased", eps_in_running_variance=True, default_momentum=1.0)
     assert given.convention == wanted
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(wanted.to_json()), encoding="utf-8")
-    assert convention_party(str(file)).convention == wanted
+    assert convention_side(str(file)).convention == wanted
 
 
 def test_the_command_writes_a_file_and_says_whether_it_is_verified(tmp_path: Path) -> None:
     file = tmp_path / "diff.md"
     assert command("running_variance=biased", "momentum_weighs=old", "markdown", str(file), "cpu", 10.0) == 0
-    assert "verified both ways" in file.read_text(encoding="utf-8")
+    assert "verified in both directions" in file.read_text(encoding="utf-8")

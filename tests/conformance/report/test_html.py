@@ -45,7 +45,7 @@ def test_the_verdict_and_the_counts_of_each_implementation_are_at_the_top() -> N
     assert "✕ 1 of 3 implementations does not conform" in found.find("header")[0].text
     assert rows(found.section("verdicts").find("table")[0]) == [
         ["good", "✓ conforms", "1", "0", "0", "0", "0"],
-        ["bad", "✕ does not conform: 1 case of 3 fail", "1", "1", "1", "0", "0"],
+        ["bad", "✕ does not conform: 1 of 3 cases fail", "1", "1", "1", "0", "0"],
         ["known", "◆ 1 known fault", "0", "0", "0", "1", "0"],
         ["gone", "– not installedpip install gone", "0", "0", "0", "0", "0"],
     ]

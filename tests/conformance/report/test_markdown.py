@@ -8,7 +8,8 @@ import pytest
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import HOSTILE, HOSTILE_TEXT, item, results
 
-from bn_conformance.report.markdown import escape, render
+from bn_conformance.report.markdown import render
+from bn_conformance.report.markdown_text import escape
 from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.records import StaleFault
 
@@ -65,10 +66,10 @@ def test_a_long_message_is_cut() -> None:
 
 def test_the_verdict_stands_in_the_heading_and_the_numbers_below() -> None:
     text = render(results([item("i", "a", "wrong", "fail"), item("i", "b")]))
-    assert text.startswith("### Batch normalisation conformance: ✕ 1 of 1 implementation does not conform\n")
-    assert "2 items: 1 pass, 0 warn, 1 fail, 0 known-fault, 0 unsupported." in text
+    assert text.startswith("### Batch normalisation conformance: ✕ i does not conform: 1 of 2 cases fail\n")
+    assert "1 pass, 0 warn, 1 fail, 0 known faults, 0 not supported and not run." in text
     matrix, failures = tables(text)
-    assert matrix[2] == ["i", "✕ does not conform: 1 case of 2 fail", "✕ wrong 1"]
+    assert matrix[2] == ["i", "✕ does not conform: 1 of 2 cases fail", "✕ wrong 1"]
     assert failures[2] == ["✕ wrong", "FWD-1", "y", "i (1)", "1000", "a"]
 
 

@@ -10,10 +10,10 @@ from tests.support.sample_declarations import CLAUSES, TORCH
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import case, item, quantity, results
 
-from bn_conformance.report.convention_table import conventions
-from bn_conformance.report.levels import KINDS, kind_of, mark
-from bn_conformance.report.offsets import HEIGHT, WIDTH, offset_plot
-from bn_conformance.report.plots import STRIP_WIDTH, Axis, axis_of, ratio_of, strip
+from bn_conformance.report.convention_table import convention_table
+from bn_conformance.report.legend import OUTCOME_KINDS, mark, outcome_kind
+from bn_conformance.report.offset_plot import HEIGHT, WIDTH, offset_plot
+from bn_conformance.report.strip_plot import STRIP_WIDTH, Axis, axis_of, ratio_of, strip
 from bn_conformance.report.summary import summarise
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import Verdict, outcome_rank
@@ -36,11 +36,11 @@ def offsets(ratios: dict[float, float], **axes: Any) -> Results:
 
 
 def test_every_outcome_has_a_kind_and_every_kind_a_letter_of_its_own() -> None:
-    for kind in KINDS:
+    for kind in OUTCOME_KINDS:
         outcome = "degraded(x)" if kind.name == "degraded" else kind.name
         outcome_rank(outcome)
-        assert kind_of(outcome) is kind
-    assert len({kind.letter for kind in KINDS}) == len(KINDS)
+        assert outcome_kind(outcome) is kind
+    assert len({kind.letter for kind in OUTCOME_KINDS}) == len(OUTCOME_KINDS)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_totals_add_up() -> None:
     for one in summary.implementations:
         assert sum(tally.total for tally in one.families.values()) == len(one.entries)
         for verdict in (Verdict.FAIL, Verdict.WARN, Verdict.KNOWN):
-            assert sum(len(group.entries) for group in one.groups(verdict)) == one.tally.verdicts[verdict]
+            assert sum(len(group.entries) for group in one.problems(verdict)) == one.tally.verdicts[verdict]
     for verdict in (Verdict.FAIL, Verdict.WARN, Verdict.KNOWN):
-        assert sum(len(fault.entries) for fault in summary.faults(verdict)) == summary.tally.verdicts[verdict]
+        assert sum(len(fault.entries) for fault in summary.problems(verdict)) == summary.tally.verdicts[verdict]
 
 
 def test_of_an_item_that_was_reported_twice_the_later_counts() -> None:
@@ -108,7 +108,7 @@ def test_faults_of_other_outcomes_or_clauses_stay_apart() -> None:
         item("i", "d", "wrong", "fail", quantities=(quantity(outcome="wrong", clauses=("GRAD-1",)),)),
         item("i", "e", "wrong", "fail", quantities=(quantity("step9.dx", outcome="wrong"),)),
     ]
-    faults = summarise(results(items)).faults(Verdict.FAIL)
+    faults = summarise(results(items)).problems(Verdict.FAIL)
     assert [fault.outcome for fault in faults] == ["errored", "wrong", "wrong"]
     assert faults[1].what == "y, dx"
     assert len(faults[1].entries) == 2
@@ -119,8 +119,8 @@ def test_a_known_fault_is_one_fault_whatever_it_breaks() -> None:
         item("i", "a", "wrong", "known-fault", known_fault="float64 is float32"),
         item("j", "b", "errored", "known-fault", known_fault="float64 is float32"),
     ]
-    (fault,) = summarise(results(items)).faults(Verdict.KNOWN)
-    assert [group.implementation for group in fault.groups] == ["i", "j"]
+    (fault,) = summarise(results(items)).problems(Verdict.KNOWN)
+    assert [group.implementation for group in fault.parts] == ["i", "j"]
 
 
 def test_the_share_that_was_not_judged_is_counted_in_elements() -> None:
@@ -137,7 +137,7 @@ def test_the_baseline_is_the_first_implementation_that_was_judged() -> None:
         Environment(implementation="b", status="ok"),
         Environment(implementation="c", status="ok", convention=TORCH),
     ]
-    found = conventions(summarise(results([], environments=environments)))
+    found = convention_table(summarise(results([], environments=environments)))
     assert found.baseline == "c"
     assert found.same == ("a",)
 
@@ -148,7 +148,7 @@ def test_implementations_with_the_same_differences_are_one_group() -> None:
         Environment(implementation=name, status="ok", convention=declared)
         for name, declared in (("a", TORCH), ("b", other), ("c", dict(other)), ("d", TORCH))
     ]
-    found = conventions(summarise(results([], environments=environments)))
+    found = convention_table(summarise(results([], environments=environments)))
     assert [difference.implementations for difference in found.differences] == [("b", "c")]
     assert found.same == ("d",)
 
@@ -156,7 +156,7 @@ def test_implementations_with_the_same_differences_are_one_group() -> None:
 def test_a_convention_with_values_of_any_kind_makes_a_table() -> None:
     odd = Environment(implementation="b", status="ok", convention={"running_variance": ["x"], "new": None})
     environments = [Environment(implementation="a", status="ok", convention=TORCH), odd]
-    found = conventions(summarise(results([], environments=environments)))
+    found = convention_table(summarise(results([], environments=environments)))
     cells = dict(zip(found.choices, found.rows["b"], strict=True))
     assert (cells["running_variance"].value, cells["new"].value, cells["default_eps"].value) == (
         "x",
@@ -300,10 +300,10 @@ def test_anchors_are_unique_and_safe() -> None:
 def test_a_wrong_result_that_only_warns_is_reported_under_the_clause_that_lets_it() -> None:
     wrong = quantity(outcome="wrong", clauses=("FWD-1", "NUM-4"))
     items = [item("i", "a", "wrong", "warn", quantities=(wrong,))]
-    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).faults(Verdict.WARN)
+    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).problems(Verdict.WARN)
     assert fault.clauses == ["NUM-4"]
     items = [item("i", "a", "wrong", "fail", quantities=(wrong,))]
-    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).faults(Verdict.FAIL)
+    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).problems(Verdict.FAIL)
     assert fault.clauses == ["FWD-1"]
 
 

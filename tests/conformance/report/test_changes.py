@@ -12,7 +12,8 @@ from tests.support.sample_declarations import TORCH
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import HOSTILE_TEXT, item, results
 
-from bn_conformance.report.compare import Comparison, compare, print_comparison
+from bn_conformance.report.changes import Changes, changes_between
+from bn_conformance.report.changes_terminal import print_changes
 from bn_conformance.results.file import Results
 from bn_conformance.results.records import Environment, Item, StaleFault
 
@@ -27,18 +28,18 @@ def of(outcome: str, verdict: str) -> Results:
     return results([item("i", "a", outcome, verdict, quantities=())], planned=["i::a"])
 
 
-def printed(comparison: Comparison, width: int = 80) -> str:
+def printed(comparison: Changes, width: int = 80) -> str:
     stream = StringIO()
-    print_comparison(comparison, Console(file=stream, width=width))
+    print_changes(comparison, Console(file=stream, width=width))
     return stream.getvalue()
 
 
 def test_the_same_run_twice_changes_nothing() -> None:
     run = replace(realistic(count=60), end=results().end)
-    comparison = compare(run, run)
+    comparison = changes_between(run, run)
     assert comparison.empty
     assert not comparison.regressed
-    assert printed(comparison).split() == ["Nothing", "changed."]
+    assert printed(comparison).split() == ["✓", "Nothing", "changed."]
 
 
 PASS, WARN, FAIL = ("tight", "pass"), ("degraded(raw-moments)", "warn"), ("wrong", "fail")
@@ -70,7 +71,7 @@ KNOWN, UNSUPPORTED = ("wrong", "known-fault"), ("unsupported", "unsupported")
 def test_a_change_is_told_in_one_place_and_only_the_worse_regresses(
     old: tuple[str, str], new: tuple[str, str], part: str | None, regressed: bool
 ) -> None:
-    comparison = compare(of(*old), of(*new))
+    comparison = changes_between(of(*old), of(*new))
     parts = ("new_failures", "fixed", "warned", "newly_excused", "dropped", "changed_level")
     assert [name for name in parts if getattr(comparison, name)] == ([part] if part else [])
     assert comparison.regressed is regressed
@@ -78,50 +79,50 @@ def test_a_change_is_told_in_one_place_and_only_the_worse_regresses(
 
 def test_an_item_that_never_reports_is_a_new_failure() -> None:
     whole = results([item("i", "a"), item("i", "b")])
-    comparison = compare(whole, replace(whole, items=whole.items[:1]))
+    comparison = changes_between(whole, replace(whole, items=whole.items[:1]))
     assert ids(comparison.new_failures) == ["i::b"]
     assert comparison.regressed
 
 
 def test_an_item_that_was_missing_and_is_wrong_is_a_new_failure_but_one_that_stays_missing_is_not() -> None:
     missing = results([], planned=["i::a"], cases=of(*PASS).header.cases, environments=of(*PASS).environments)
-    assert ids(compare(missing, of(*FAIL)).new_failures) == ["i::a"]
-    assert compare(missing, missing).new_failures == ()
-    assert ids(compare(missing, of(*PASS)).fixed) == ["i::a"]
+    assert ids(changes_between(missing, of(*FAIL)).new_failures) == ["i::a"]
+    assert changes_between(missing, missing).new_failures == ()
+    assert ids(changes_between(missing, of(*PASS)).fixed) == ["i::a"]
 
 
 def test_a_new_case_that_fails_is_a_new_failure_and_one_that_passes_is_news_alone() -> None:
     old = results([item("i", "a")])
-    passing = compare(old, results([item("i", "a"), item("i", "b")]))
+    passing = changes_between(old, results([item("i", "a"), item("i", "b")]))
     assert passing.appeared_cases == ("b",)
     assert not passing.regressed
-    failing = compare(old, results([item("i", "a"), item("i", "b", "wrong", "fail")]))
+    failing = changes_between(old, results([item("i", "a"), item("i", "b", "wrong", "fail")]))
     assert ids(failing.new_failures) == ["i::b"]
     assert failing.regressed
 
 
 def test_a_case_that_is_gone_regresses_within_one_version_of_the_suite_only() -> None:
     old, new = results([item("i", "a"), item("i", "b")]), results([item("i", "a")])
-    assert compare(old, new).vanished_cases == ("b",)
-    assert compare(old, new).regressed
+    assert changes_between(old, new).vanished_cases == ("b",)
+    assert changes_between(old, new).regressed
     newer = replace(new, header=replace(new.header, suite="0.2.0"))
-    assert compare(old, newer).vanished_cases == ("b",)
-    assert not compare(old, newer).regressed
-    assert "different versions of the suite" in printed(compare(old, newer))
+    assert changes_between(old, newer).vanished_cases == ("b",)
+    assert not changes_between(old, newer).regressed
+    assert "different versions of the suite" in printed(changes_between(old, newer))
 
 
 def test_an_implementation_that_cannot_run_any_more_regresses_and_says_why() -> None:
     old = results([item("i", "a"), item("j", "a")])
     gone = Environment(implementation="j", status="not-installed", message="pip install j")
     new = results([item("i", "a")], environments=[old.environments[0], gone])
-    assert compare(old, new).not_installed == (("j", "pip install j"),)
-    assert compare(old, new).regressed
-    assert compare(new, old).appeared == ("j",)
-    assert not compare(new, old).regressed
+    assert changes_between(old, new).not_installed == (("j", "pip install j"),)
+    assert changes_between(old, new).regressed
+    assert changes_between(new, old).appeared == ("j",)
+    assert not changes_between(new, old).regressed
 
 
 def test_an_implementation_that_is_not_even_named_any_more_regresses() -> None:
-    comparison = compare(results([item("i", "a"), item("j", "a")]), results([item("i", "a")]))
+    comparison = changes_between(results([item("i", "a"), item("j", "a")]), results([item("i", "a")]))
     assert comparison.vanished == ("j",)
     assert comparison.regressed
 
@@ -134,56 +135,56 @@ def test_a_changed_convention_and_a_changed_version_are_told() -> None:
         nonstandard={"initial_running_variance": "starts at 0"},
         versions={"torch": "3"},
     )
-    comparison = compare(old, replace(old, environments=(changed,)))
+    comparison = changes_between(old, replace(old, environments=(changed,)))
     (redeclared,) = comparison.conventions
     assert (redeclared.choice, redeclared.old, redeclared.new) == ("initial_running_variance", 1.0, 0.0)
     assert redeclared.nonstandard
     assert comparison.versions == (("i", "torch", "none", "3"),)
     assert not comparison.regressed
     assert not comparison.empty
-    assert "initial_running_variance: 1.0 -> 0.0 (nonstandard)" in printed(comparison)
+    assert "i, initial_running_variance: 1.0 -> 0.0 (nonstandard)" in printed(comparison)
 
 
 def test_a_known_fault_that_became_stale_regresses_once() -> None:
     old, new = results([item("i", "a")]), results([item("i", "a")], stale_faults=[STALE])
-    assert compare(old, new).stale_faults == (STALE,)
-    assert compare(old, new).regressed
-    assert not compare(new, new).regressed
+    assert changes_between(old, new).stale_faults == (STALE,)
+    assert changes_between(old, new).regressed
+    assert not changes_between(new, new).regressed
 
 
 def test_a_new_run_that_was_cut_off_regresses() -> None:
     old = results([item("i", "a")])
-    assert compare(old, replace(old, end=None)).regressed
-    assert not compare(replace(old, end=None), old).regressed
+    assert changes_between(old, replace(old, end=None)).regressed
+    assert not changes_between(replace(old, end=None), old).regressed
 
 
 def test_what_is_printed_names_the_change_the_reason_and_the_verdict() -> None:
     old = results([item("i", "a"), item("i", "b", "wrong", "fail")])
     new = results([item("i", "a", "errored", "fail", message="RuntimeError: no"), item("i", "b")])
-    text = printed(compare(old, new), width=120)
-    assert "New failures (1)" in text
-    assert "i::a: tight -> errored (fail): RuntimeError: no" in text
+    text = printed(changes_between(old, new), width=120)
+    assert "Fail now and did not before (1)" in text
+    assert "i on a: tight -> errored (fail): RuntimeError: no" in text
     assert "Fixed (1)" in text
-    assert "i::b: wrong (fail) -> tight" in text
-    assert text.rstrip().endswith("Something got worse.")
+    assert "i on b: wrong (fail) -> tight" in text
+    assert text.rstrip().endswith("✕ Something got worse: 1 new failure.")
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
     names = [f"c{number}" for number in range(100)]
     old, new = (results([item("i", name, *how) for name in names]) for how in (PASS, FAIL))
-    text = printed(compare(old, new))
-    assert "New failures (100)" in text
+    text = printed(changes_between(old, new))
+    assert "Fail now and did not before (100)" in text
     assert "and 60 more" in text
 
 
 def test_hostile_text_cannot_reach_the_terminal_as_markup_or_escapes() -> None:
     new = results([item("[bold]i", "a", "errored", "fail", message=HOSTILE_TEXT)])
-    text = printed(compare(results([item("[bold]i", "a")]), new), width=400)
+    text = printed(changes_between(results([item("[bold]i", "a")]), new), width=400)
     assert "\x1b" not in text
     assert "\x00" not in text
-    assert "[bold]i::a" in text
+    assert "[bold]i on a" in text
 
 
 def test_an_item_that_is_only_slower_has_not_changed() -> None:
     slow: Item = item("i", "a", seconds=3.0)
-    assert compare(results([item("i", "a")]), results([slow])).empty
+    assert changes_between(results([item("i", "a")]), results([slow])).empty

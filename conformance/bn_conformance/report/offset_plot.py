@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log10
 
-from bn_conformance.report.plots import DTYPES, axis_of, ratio_of
+from bn_conformance.report.strip_plot import DTYPES, axis_of, ratio_of
 from bn_conformance.report.summary import Summary
 from bn_conformance.results.outcomes import NOT_JUDGED
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.support.sample_declarations import FLAX, TENSORFLOW, TEXTBOOK, TORCH
 
-from bn_conformance.conventions.effects import COUNT, STEPS, Effect, convention_effects
+from bn_conformance.conventions.effects import Effect, convention_effects
+from bn_conformance.conventions.running_average import COUNT, STEPS
 from bn_reference.specification.convention import CHOICES, Convention
 
 CONVENTIONS = {"torch": TORCH, "tensorflow": TENSORFLOW, "flax": FLAX, "textbook": TEXTBOOK}
@@ -75,7 +76,7 @@ def test_an_initial_variance_of_zero_fades_with_training() -> None:
 def test_the_same_default_momentum_in_the_other_direction_is_told_as_the_same() -> None:
     effects = by_choice(TORCH, TORCH | {"momentum_weighs": "old", "default_momentum": 0.9})
     assert "The same default, written the other way round" in effects["default_momentum"].sentence
-    assert "0.1 weighs the new statistic by 0.9, not 0.1" in effects["momentum_weighs"].sentence
+    assert "the new statistic weighs 0.9, not 0.1" in effects["momentum_weighs"].sentence
 
 
 def test_eps_matters_more_where_the_variance_is_small() -> None:

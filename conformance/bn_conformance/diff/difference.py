@@ -1,4 +1,4 @@
-"""Everything about two sides: their conventions, what a model feels, the recipes both ways, and whether they hold."""
+"""How two sides differ: conventions, outputs, and the conversion both ways with the checks that it passed or failed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bn_conformance.conventions.effects import Effect, convention_effects
-from bn_conformance.diff.consequences import Felt, feel
-from bn_conformance.diff.parties import Party
-from bn_conformance.diff.recipe import Step, snippet, steps
-from bn_conformance.diff.verifying import Verification, verify
+from bn_conformance.diff.conversion import ConversionStep, conversion_steps, snippet
+from bn_conformance.diff.output_differences import OutputDifference, output_differences
+from bn_conformance.diff.sides import Side
+from bn_conformance.diff.verification import Verification, verify
 from bn_conformance.hosting.host import Host
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.text import plain
+from bn_conformance.text import counted, plain
 from bn_reference.specification.convention import CHOICES
 
 VERIFIED, FAILED = 0, 1
@@ -37,7 +37,7 @@ class Direction:
 
     source: str
     target: str
-    steps: tuple[Step, ...]
+    steps: tuple[ConversionStep, ...]
     snippet: str
     verification: Verification
 
@@ -50,47 +50,54 @@ class Diff:
         a, b: names of the sides.
         choices: conventions that differ.
         effects: what each does to numbers, by closed formulas.
-        felt: largest difference of outputs per case, largest first.
+        outputs: largest difference of outputs in each case, the largest first.
         failures: cases that could not be run.
-        directions: the recipes from A to B and back.
+        directions: the conversions from A to B and back.
     """
 
     a: str
     b: str
     choices: tuple[Choice, ...]
     effects: tuple[Effect, ...]
-    felt: tuple[Felt, ...]
+    outputs: tuple[OutputDifference, ...]
     failures: tuple[str, ...]
     directions: tuple[Direction, ...]
 
     @property
     def verified(self) -> bool:
-        """Whether both recipes were run and hold."""
+        """Whether both conversions were run and hold."""
         return all(direction.verification.verified for direction in self.directions)
 
     @property
     def explained(self) -> bool:
         """Whether the conventions explain every difference of outputs within its bound."""
-        return bool(self.felt) and all(one.ratio <= 1.0 for one in self.felt)
+        return bool(self.outputs) and all(entry.ratio <= 1.0 for entry in self.outputs)
 
     @property
     def headline(self) -> str:
         """The comparison in a sentence."""
         count = len(self.choices)
-        differ = f"{count} convention{'s' * (count != 1)} differ{'s' * (count == 1)}" if count else "same conventions"
+        differ = (
+            f"{counted(count, 'convention')} differ{'s' * (count == 1)}" if count else "The conventions are the same"
+        )
         if self.verified:
-            return f"{differ}; converted and verified both ways"
-        failed = [f"{one.source} to {one.target}" for one in self.directions if not one.verification.verified]
-        return f"{differ}; conversion NOT verified: {', '.join(failed)}"
+            return f"{differ}; the conversion was run and verified in both directions"
+        failed = [
+            f"from {direction.source} to {direction.target}"
+            for direction in self.directions
+            if not direction.verification.verified
+        ]
+        return f"{differ}; the conversion is NOT verified {' and '.join(failed)}"
 
     @property
     def exit_code(self) -> int:
-        """0 where both recipes are verified, else 1."""
+        """0 where both conversions are verified, else 1."""
         return VERIFIED if self.verified else FAILED
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain data; numbers that are not finite as text."""
         data: dict[str, Any] = _plain_numbers({"kind": "diff", **asdict(self)})
+        data["felt"] = data.pop("outputs")
         for place, direction in enumerate(self.directions):
             data["directions"][place]["verification"]["verified"] = direction.verification.verified
         return data | {"verified": self.verified, "explained": self.explained}
@@ -104,23 +111,23 @@ def _plain_numbers(value: Any) -> Any:
     return str(value) if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
 
 
-def compare(a: Party, b: Party, open_a: Callable[[], Host], open_b: Callable[[], Host]) -> Diff:
-    """Compare two sides, run both, and execute the recipes between them."""
-    one = a, Laboratory(open_a, a.capabilities, a.convention)
-    two = b, Laboratory(open_b, b.capabilities, b.convention)
+def diff_sides(a: Side, b: Side, open_a: Callable[[], Host], open_b: Callable[[], Host]) -> Diff:
+    """Compare two sides, run both, and execute the conversion between them in both directions."""
+    side_a = a, Laboratory(open_a, a.capabilities, a.convention)
+    side_b = b, Laboratory(open_b, b.capabilities, b.convention)
     choices = tuple(
-        Choice(name, plain(own), plain(other), _meaning(name, own), _meaning(name, other))
-        for name, (own, other) in a.convention.differences(b.convention).items()
+        Choice(name, plain(value_a), plain(value_b), _meaning(name, value_a), _meaning(name, value_b))
+        for name, (value_a, value_b) in a.convention.differences(b.convention).items()
     )
-    felt, failures = feel(one, two)
+    outputs, failures = output_differences(side_a, side_b)
     return Diff(
         a=a.name,
         b=b.name,
         choices=choices,
         effects=tuple(convention_effects(a.convention.to_json(), b.convention.to_json())),
-        felt=tuple(felt),
+        outputs=tuple(outputs),
         failures=tuple(failures),
-        directions=(_direction(one, two), _direction(two, one)),
+        directions=(_direction(side_a, side_b), _direction(side_b, side_a)),
     )
 
 
@@ -129,11 +136,11 @@ def _meaning(field: str, value: Any) -> str:
     return choice.meaning if choice else ""
 
 
-def _direction(source: tuple[Party, Laboratory], target: tuple[Party, Laboratory]) -> Direction:
+def _direction(source: tuple[Side, Laboratory], target: tuple[Side, Laboratory]) -> Direction:
     return Direction(
         source[0].name,
         target[0].name,
-        tuple(steps(source[0], target[0])),
+        tuple(conversion_steps(source[0], target[0])),
         snippet(source[0], target[0]),
         verify(source, target),
     )

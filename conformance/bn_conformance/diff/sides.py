@@ -1,4 +1,4 @@
-"""The two sides of a comparison: an implementation, or a convention as the reference's plain layer has it."""
+"""A side of a comparison: an implementation, or a convention alone, which the reference's plain layer then follows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WITHOUT_EPS, WITHOUT_MOMENTUM = 1e-3, 0.01
 """eps, and the weight of the new statistic, that a side without defaults is given."""
 
 
-class PartyError(Exception):
-    """A side names nothing that can be compared; the message says what to do."""
+class SideError(Exception):
+    """What was given for a side cannot be compared; the message says what to do."""
 
 
 @dataclass(frozen=True)
-class Party:
+class Side:
     """One side.
 
     Attributes:
@@ -71,33 +71,33 @@ def is_convention(text: str) -> bool:
     return text.endswith(".json") or ("=" in text and not is_target(text))
 
 
-def convention_party(text: str) -> Party:
+def convention_side(text: str) -> Side:
     """The side of a convention given as a JSON file or as `name=value,...` over the default, torch's.
 
     Raises:
-        PartyError: the file cannot be read, or something in it is not declarable.
+        SideError: the file cannot be read, or something in it is not declarable.
     """
     values = _from_file(Path(text)) if text.endswith(".json") and "=" not in text else _from_text(text)
     known = [entry.name for entry in fields(Convention)]
     for name in values:
         if name not in known:
-            raise PartyError(
+            raise SideError(
                 f"{text[:80]}: there is no convention field {str(name)[:60]!r}; there are {', '.join(known)}"
             )
     try:
         convention = Convention(**values)
     except (TypeError, ValueError) as error:
-        raise PartyError(f"{text[:80]}: {error}") from None
-    return Party(f"convention {Path(text).name if text.endswith('.json') else text}", convention, EVERYTHING)
+        raise SideError(f"{text[:80]}: {error}") from None
+    return Side(f"convention {Path(text).name if text.endswith('.json') else text}", convention, EVERYTHING)
 
 
 def _from_file(path: Path) -> Mapping[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise PartyError(f"{path}: is not a convention as JSON ({error})") from None
+        raise SideError(f"{path}: is not a convention as JSON ({error})") from None
     if not isinstance(values, dict):
-        raise PartyError(f"{path}: is not a JSON object; give one with the fields of a convention")
+        raise SideError(f"{path}: is not a JSON object; give one with the fields of a convention")
     return {name: _number(name, value) for name, value in values.items()}
 
 
@@ -106,7 +106,7 @@ def _from_text(text: str) -> Mapping[str, Any]:
     for part in text.split(","):
         name, equals, value = part.strip().partition("=")
         if not equals:
-            raise PartyError(f"{part[:60]!r} is no NAME=VALUE; write name=value,name=value")
+            raise SideError(f"{part[:60]!r} is no NAME=VALUE; write name=value,name=value")
         values[name] = _number(name, _literal(value))
     return values
 

@@ -1,0 +1,193 @@
+"""What changed between two runs, so that a person is told only that.
+
+An item is *good* when it passes or warns, *bad* when it fails or is missing, and otherwise *excused*: a known fault, or
+unsupported. What got worse makes `Changes.regressed`; what merely changed does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bn_conformance.results.file import Results
+from bn_conformance.results.outcomes import MISSING, Verdict, outcome_rank
+from bn_conformance.results.records import Environment, Item, StaleFault, split_id
+
+_GOOD = (Verdict.PASS, Verdict.WARN)
+
+
+@dataclass(frozen=True)
+class ItemChange:
+    """One item in both runs; None where a run does not have it."""
+
+    id: str
+    old: Item | None
+    new: Item | None
+
+    def went(self, before: Sequence[Verdict], after: Sequence[Verdict]) -> bool:
+        """Whether its verdict was one of `before` and is one of `after`."""
+        return _is(self.old, before) and _is(self.new, after)
+
+    @property
+    def changed_level(self) -> bool:
+        """Whether it has another outcome with the same verdict."""
+        old, new = self.old, self.new
+        return bool(old and new and old.outcome != new.outcome and old.verdict == new.verdict)
+
+    @property
+    def newly_bad(self) -> bool:
+        """Whether it is bad now and was not. What failed to report before and is wrong now is news too."""
+        was_missing = self.old is not None and self.old.outcome == MISSING
+        return _is(self.new, (Verdict.FAIL,)) and (
+            not _is(self.old, (Verdict.FAIL,)) or (was_missing and self.new != self.old)
+        )
+
+    @property
+    def worse(self) -> bool:
+        """Whether its outcome is graver than before."""
+        return bool(self.old and self.new and outcome_rank(self.new.outcome) > outcome_rank(self.old.outcome))
+
+
+@dataclass(frozen=True)
+class ConventionChange:
+    """A choice of convention that an implementation declares otherwise than before; None where it did not say."""
+
+    implementation: str
+    choice: str
+    old: Any
+    new: Any
+    nonstandard: bool
+    """Whether the new value is nonstandard."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What changed from an old run to a new one.
+
+    Attributes:
+        new_failures: bad now, and not bad before (a case that is new and bad is one of them).
+        fixed: bad or a known fault before, good now.
+        warned: passed before, warns now.
+        newly_excused: judged before, a known fault now.
+        dropped: good before, unsupported now: a capability that is no longer declared.
+        changed_level: another outcome, with the same verdict; `ItemChange.worse` says which of them got worse.
+        conventions: choices that are declared otherwise.
+        versions: per implementation and distribution, the version before and after.
+        appeared: implementations that are judged now and were not before.
+        vanished: implementations that were judged before and are not even named now.
+        not_installed: implementations that were judged before and cannot be now, with the reason.
+        appeared_cases: cases that the old run does not have.
+        vanished_cases: cases that the new run does not have.
+        stale_faults: known-fault entries that the new run found stale and the old did not.
+        same_suite: whether both runs were judged by the same version of the suite.
+        cut_off: whether the new run did not come to its end.
+    """
+
+    new_failures: tuple[ItemChange, ...]
+    fixed: tuple[ItemChange, ...]
+    warned: tuple[ItemChange, ...]
+    newly_excused: tuple[ItemChange, ...]
+    dropped: tuple[ItemChange, ...]
+    changed_level: tuple[ItemChange, ...]
+    conventions: tuple[ConventionChange, ...]
+    versions: tuple[tuple[str, str, str, str], ...]
+    appeared: tuple[str, ...]
+    vanished: tuple[str, ...]
+    not_installed: tuple[tuple[str, str], ...]
+    appeared_cases: tuple[str, ...]
+    vanished_cases: tuple[str, ...]
+    stale_faults: tuple[StaleFault, ...]
+    same_suite: bool
+    cut_off: bool
+
+    @property
+    def regressed(self) -> bool:
+        """Whether something got worse: new failures or warnings, stale entries, or less that is judged.
+
+        Cases that vanished count only within one version of the suite: another version may have other cases.
+        """
+        lost = self.vanished or self.not_installed or self.dropped or (self.same_suite and self.vanished_cases)
+        return bool(self.new_failures or self.warned or self.stale_faults or lost or self.cut_off)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all changed."""
+        parts = (getattr(self, name) for name in self.__dataclass_fields__ if name not in ("same_suite", "cut_off"))
+        return self.same_suite and not self.cut_off and not any(parts)
+
+
+def changes_between(old: Results, new: Results) -> Changes:
+    """Compare two runs, item by item. Linear in the items."""
+    before, after = _items(old), _items(new)
+    changes = [ItemChange(name, before.get(name), item) for name, item in after.items()]
+    both = [change for change in changes if change.old and change.old != change.new]
+    old_ok, new_ok = _judged(old), _judged(new)
+    named = {environment.implementation: environment for environment in new.environments}
+    lost = [name for name in old_ok if name not in new_ok]
+    old_cases, new_cases = ({case.id: None for case in results.header.cases} for results in (old, new))
+    known_stale = {(stale.file, stale.entry) for stale in old.stale_faults}
+    not_known = [verdict for verdict in Verdict if verdict is not Verdict.KNOWN]
+
+    def which(before: Sequence[Verdict], after: Sequence[Verdict]) -> tuple[ItemChange, ...]:
+        return tuple(change for change in both if change.went(before, after))
+
+    return Changes(
+        new_failures=tuple(change for change in changes if change.newly_bad),
+        fixed=which((Verdict.FAIL, Verdict.KNOWN), _GOOD),
+        warned=which((Verdict.PASS,), (Verdict.WARN,)),
+        newly_excused=which(not_known, (Verdict.KNOWN,)),
+        dropped=which(_GOOD, (Verdict.UNSUPPORTED,)),
+        changed_level=tuple(change for change in both if change.changed_level),
+        conventions=tuple(_convention_changes(old_ok, new_ok)),
+        versions=tuple(_versions(old_ok, new_ok)),
+        appeared=tuple(name for name in new_ok if name not in old_ok),
+        vanished=tuple(name for name in lost if name not in named),
+        not_installed=tuple((name, named[name].message or named[name].status) for name in lost if name in named),
+        appeared_cases=tuple(name for name in new_cases if name not in old_cases),
+        vanished_cases=tuple(name for name in old_cases if name not in new_cases),
+        stale_faults=tuple(stale for stale in new.stale_faults if (stale.file, stale.entry) not in known_stale),
+        same_suite=old.header.suite == new.header.suite,
+        cut_off=new.end is None,
+    )
+
+
+def _items(results: Results) -> dict[str, Item]:
+    """Items by id; planned items that never reported are there with the outcome `missing`."""
+    items = {item.id: item for item in results.items}
+    for planned in results.missing():
+        implementation, case = split_id(planned)
+        items[planned] = Item(implementation=implementation, case=case, outcome=MISSING, verdict=Verdict.FAIL)
+    return items
+
+
+def _is(item: Item | None, verdicts: Sequence[str]) -> bool:
+    return item is not None and item.verdict in verdicts
+
+
+def _judged(results: Results) -> dict[str, Environment]:
+    return {
+        environment.implementation: environment for environment in results.environments if environment.status == "ok"
+    }
+
+
+def _convention_changes(old: Mapping[str, Environment], new: Mapping[str, Environment]) -> Iterator[ConventionChange]:
+    for name, after in new.items():
+        before = old[name].convention if name in old else after.convention
+        for choice, values in _differing(before, after.convention, None):
+            yield ConventionChange(name, choice, *values, choice in after.nonstandard)
+
+
+def _versions(old: Mapping[str, Environment], new: Mapping[str, Environment]) -> Iterator[tuple[str, str, str, str]]:
+    for name, after in new.items():
+        before = old[name].versions if name in old else after.versions
+        for distribution, values in _differing(before, after.versions, "none"):
+            yield name, distribution, *values
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any], absent: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Names whose values differ, with both values; `absent` stands for one that is not there."""
+    for name in dict.fromkeys([*old, *new]):
+        values = old.get(name, absent), new.get(name, absent)
+        if values[0] != values[1]:
+            yield name, values
