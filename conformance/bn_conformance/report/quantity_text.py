@@ -41,7 +41,7 @@ def place(name: str, index: tuple[int, ...] | None = None) -> str:
         return f"{what} after they were set"
     if origin.startswith("law."):
         return f"{what} under the law {origin.removeprefix('law.')}"
-    return f"{what} under the law {own}" if origin == "law" else what
+    return f"the law {what}" if origin == "law" else what
 
 
 def expected_and_got(quantity: Quantity) -> str:
