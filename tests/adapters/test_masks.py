@@ -8,17 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.support.adapter_checks.agreement import CHANNELS
+from tests.support.adapter_checks.registered import registered_adapters
 from tests.support.adapter_checks.steps import draw, rows
 from tests.support.own_process import Call, process_of
 
-from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
-from bn_adapters.keras_layers import KerasJax, KerasTensorflow, KerasTorch
 from bn_conformance.adapter import Adapter, LayerConfig
 
-ADAPTERS: dict[str, type[Adapter]] = {
-    adapter.name: adapter
-    for adapter in (FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit, KerasJax, KerasTensorflow, KerasTorch)
-}
+ADAPTERS = {name: adapter for name, adapter in registered_adapters().items() if adapter.capabilities.masks}
 LAST = LayerConfig(num_channels=CHANNELS, rank=3, channel_axis=2, momentum=0.25)
 
 

@@ -13,25 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.support.adapter_checks.agreement import CHANNELS
+from tests.support.adapter_checks.registered import registered_adapters
 from tests.support.adapter_checks.steps import draw, rows
 from tests.support.own_process import Call, process_of
 
-from bn_adapters.equinox_modules import EquinoxBatch
-from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
-from bn_adapters.haiku_modules import HaikuBatchNorm
 from bn_adapters.keras_layers import KerasJax, KerasTensorflow, KerasTorch
-from bn_adapters.tensorflow_layers_v1 import TensorflowLayersV1, TensorflowLayersV1Fused
-from bn_adapters.tensorflow_ops import TensorflowFused, TensorflowMoments
-from bn_adapters.torch_modules import TorchNN
+from bn_adapters.tensorflow_layers_v1 import TensorflowLayersV1
+from bn_adapters.tensorflow_ops import TensorflowMoments
 from bn_conformance.adapter import Adapter, Array, LayerConfig, SecondOrder
 
-ADAPTERS: dict[str, type[Adapter]] = {
-    adapter.name: adapter
-    for adapter in (
-        EquinoxBatch, FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit, HaikuBatchNorm, KerasJax, KerasTensorflow,
-        KerasTorch, TensorflowFused, TensorflowLayersV1, TensorflowLayersV1Fused, TensorflowMoments, TorchNN,
-    )
-}  # fmt: skip
+ADAPTERS = {name: adapter for name, adapter in registered_adapters().items() if adapter.capabilities.second_order}
 # tf.nn.moments stops the gradient of the mean inside the variance, which is no constant in the second order: a fault of
 # TensorFlow, left for the matrix to report. Once `check_training` fails for one of these, its known fault has to go.
 MEAN_STOPPED = {TensorflowMoments.name, TensorflowLayersV1.name, KerasTensorflow.name}
