@@ -13,7 +13,7 @@ from tests.support.samples.sample import Sample
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Batch, Case, has_data
 from bn_conformance.cases.steps import type_of
-from bn_conformance.comparison.array import judge
+from bn_conformance.judging.arrays import judge_as_asked
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.definition.state import Statistics
@@ -70,4 +70,4 @@ def judged(case: Case, algorithm: Algorithm, unbiased: bool = True) -> Iterator[
             expected = {f"inference_{name}": part for name, part in golden.inference(given, dy).items()}
         for name, part in expected.items():
             if name.removeprefix("inference_") in case.judges:
-                yield judge(name, part, got[name], 0, case.clauses, case.exact, must_be_tight=case.tight)
+                yield judge_as_asked(case, name, part, got[name], 0, case.clauses)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from bn_conformance.results.outcomes import EXACT, NOT_JUDGED, WRONG
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.formats import Format, format_of
 from bn_reference.golden.expected import Expected
-from bn_reference.specification.grades import GRADES, TIGHT
+from bn_reference.specification.grades import GRADES
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Place:
 
 
 def shape_and_dtype_fault(name: str, got: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
-    """Empty, or what is wrong with the kind, shape or dtype of a returned array."""
+    """Empty, or what is wrong with the type, shape or dtype of a returned array."""
     if not isinstance(got, np.ndarray):
         kind = got.description if isinstance(got, NotAnArray) else f"an object of type {type(got).__name__}"
         return f"{name} is {kind}; expected an array of shape {shape} and dtype {dtype.name}"
@@ -47,67 +48,93 @@ def shape_and_dtype_fault(name: str, got: Any, shape: tuple[int, ...], dtype: np
     return ""
 
 
-def judge(
-    name: str,
-    expected: Expected,
-    got: Array,
-    channel_axis: int,
-    clauses: tuple[str, ...],
-    must_be_exact: bool = False,
-    nonfinite_alike: bool = False,
-    must_be_tight: bool = False,
-) -> Quantity:
-    """Judge one array of the right shape and dtype.
+@dataclass(frozen=True)
+class Comparison:
+    """An array next to its golden.
+
+    Attributes:
+        name: of the quantity.
+        level: the best level that explains every judged element; `wrong` where none does, `not-judged` where no bound
+            means anything.
+        judged: how many elements are judged.
+        worst: the judged element with the largest error / bound at grade `tight`; None where none is judged.
+        blocks: the array, block by block.
+        place: where it lies.
+        format_: its number format.
+    """
+
+    name: str
+    level: str
+    judged: int
+    worst: Worst | None
+    blocks: Blocks
+    place: Place
+    format_: Format
+
+    def quantity(self, clauses: tuple[str, ...], outcome: str = "", excess: float | None = None) -> Quantity:
+        """The record of the comparison.
+
+        Args:
+            clauses: ids that the quantity is judged under.
+            outcome: of the quantity; empty for the level.
+            excess: how wrong a wrong one is; None for the largest error / allowed under the grade that comes nearest.
+        """
+        outcome, total, worst = outcome or self.level, prod(self.place.shape), self.worst
+        if total == 0:
+            return Quantity(name=self.name, outcome=EXACT, clauses=clauses)
+        if worst is None:
+            return Quantity(name=self.name, outcome=outcome, clauses=clauses, total=total)
+        if outcome == WRONG and excess is None:
+            excess = _excess(self.blocks)
+        return Quantity(
+            name=self.name,
+            outcome=outcome,
+            clauses=clauses,
+            error=worst.error,
+            bound=worst.bound,
+            ratio=worst.ratio,
+            ulp=_ulp(worst.error, worst.expected, self.format_),
+            index=self.place.index(worst.row, worst.column),
+            expected=worst.expected,
+            got=worst.got,
+            judged=self.judged,
+            total=total,
+            excess=excess,
+        )
+
+
+def compare(name: str, expected: Expected, got: Array, channel_axis: int, nonfinite_alike: bool = False) -> Comparison:
+    """Compare one array of the right shape and dtype with its golden.
 
     Args:
         name: of the quantity, for the record.
         expected: golden rows (or vector) with its bounds.
         got: what the implementation gave: a tensor, or a vector of shape (C,).
         channel_axis: axis of the channels in `got`.
-        clauses: ids that the quantity is judged under.
-        must_be_exact: no unit in the last place is allowed.
         nonfinite_alike: where the golden is NaN or infinite, any NaN or infinity is right.
-        must_be_tight: a level worse than `tight` is wrong.
-
-    Returns:
-        The record; its worst element is the one with the largest error / bound at grade `tight`.
 
     Raises:
         SuiteError: a bound is NaN or negative.
     """
-    place = Place(got.shape, channel_axis)
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
-    outcome, judged, worst = _survey(blocks)
-    if must_be_exact and outcome not in (EXACT, NOT_JUDGED):
-        outcome = WRONG
-    if must_be_tight and outcome not in (EXACT, TIGHT.level, NOT_JUDGED):
-        outcome = WRONG
-    total = int(got.size)
-    if total == 0:
-        return Quantity(name=name, outcome=EXACT, clauses=clauses)
-    if worst is None:
-        return Quantity(name=name, outcome=outcome, clauses=clauses, total=total)
-    if outcome != WRONG:
-        excess = None
-    elif must_be_exact:
-        excess = np.inf
-    else:
-        excess = worst.sortable if must_be_tight else _excess(blocks)
-    return Quantity(
-        name=name,
-        outcome=outcome,
-        clauses=clauses,
-        error=worst.error,
-        bound=worst.bound,
-        ratio=worst.ratio,
-        ulp=_ulp(worst.error, worst.expected, format_of(got.dtype)),
-        index=place.index(worst.row, worst.column),
-        expected=worst.expected,
-        got=worst.got,
-        judged=judged,
-        total=total,
-        excess=excess,
-    )
+    level, judged, worst = _survey(blocks)
+    return Comparison(name, level, judged, worst, blocks, Place(got.shape, channel_axis), format_of(got.dtype))
+
+
+def judge(
+    name: str,
+    expected: Expected,
+    got: Array,
+    channel_axis: int,
+    clauses: tuple[str, ...],
+    nonfinite_alike: bool = False,
+) -> Quantity:
+    """The record of `compare`, under some clauses.
+
+    Raises:
+        SuiteError: a bound is NaN or negative.
+    """
+    return compare(name, expected, got, channel_axis, nonfinite_alike).quantity(clauses)
 
 
 def _survey(blocks: Blocks) -> tuple[str, int, Worst | None]:

@@ -1,4 +1,4 @@
-"""The clauses of the specification that stand behind the quantities of a step."""
+"""The clauses of the specification that stand behind what is judged: tables, and how they are read."""
 
 from __future__ import annotations
 
@@ -34,10 +34,33 @@ MASKED_CLAUSES = {
 }
 """The clause behind each quantity of a training step with a mask."""
 
+INITIAL, TRAJECTORY, TIMING, RELOADED, SET, TYPE = "STAT-3", "STATE-1", "STAT-4", "STATE-2", "DTYPE-4", "DTYPE-1"
+"""Clauses behind the statistics of a fresh layer; behind sums of steps; behind when statistics move; behind save and
+load; behind statistics that are set; and behind the type, shape and format of what a layer gives."""
+
+INPUT_KEPT, OTHER_LAYER, KEPT_LATER, IN_THREADS = "PURE-1", "PURE-3", "PURE-4", "PURE-6"
+"""Clauses of purity: inputs stay as they are, layers share nothing, results stay as they are, and threads do not
+disturb one another."""
+
 
 def clause_of(name: str, training: bool, masked: bool) -> str:
     """The clause behind a quantity of a step."""
     return MASKED_CLAUSES[name] if training and masked and name in MASKED_CLAUSES else BASE_CLAUSES[name, training]
+
+
+def clause_of_rest(frozen: bool, training: bool, empty: bool) -> str:
+    """The clause under which running statistics stay where they are in a step.
+
+    Args:
+        frozen: whether the layer is frozen.
+        training: whether the step is in training.
+        empty: whether its batch has no entries.
+    """
+    if frozen:
+        return "STATE-3"
+    if not training:
+        return "STAT-5"
+    return "EDGE-2" if empty else "MASK-5"
 
 
 def clauses_of(case: Case, *base: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a verdict on a case is made from."""
+"""What a verdict is made from: the context of a case, and that of one of its steps. Both are frozen."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Case
+from bn_conformance.cases.model import Batch, Case
 from bn_conformance.cases.tensors import CaseData
 from bn_conformance.judging.goldens import StepGolden
+from bn_conformance.observing.observation import StepObservation
 from bn_reference.definition.state import Formats
 
 
@@ -25,3 +26,53 @@ class JudgingContext:
     def formats(self) -> Formats:
         """Formats of the layer."""
         return Formats.of(self.case.config, self.convention)
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """One step with data, under judgement.
+
+    Attributes:
+        context: that of the case.
+        step: the step.
+        position: its index among the steps with data.
+        observation: what it gave.
+        frozen: whether the layer is frozen when it begins.
+        updates: how often the running statistics should have moved before it.
+    """
+
+    context: JudgingContext
+    step: Batch
+    position: int
+    observation: StepObservation
+    frozen: bool
+    updates: int
+
+    @property
+    def case(self) -> Case:
+        """The case that the step belongs to."""
+        return self.context.case
+
+    @property
+    def golden(self) -> StepGolden:
+        """The golden of the step."""
+        return self.context.goldens[self.position]
+
+    @property
+    def name(self) -> str:
+        """How the names of its quantities begin: `step0` for the first step with data."""
+        return f"step{self.position}"
+
+    @property
+    def training(self) -> bool:
+        """Whether batch statistics are used."""
+        return self.step.training and not self.frozen
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether the running statistics should move: in training, if any position counts and their moment comes."""
+        in_backward = self.context.convention.statistics_move == "backward"
+        moment_comes = not in_backward or self.step.dy is not None
+        mask = self.context.data.batches[self.position].mask
+        counts = self.step.shape[0] > 0 and (mask is None or bool(mask.any()))
+        return self.training and moment_comes and counts

@@ -28,7 +28,7 @@ SOUND = 2
 """Rank of the level `stable`, the worst that a sound algorithm has."""
 
 Runs = tuple[Observation, Observation | None]
-"""What a case gave, and what it gave the second time, where it runs twice."""
+"""What a case gave, and what it gave when it was repeated on a fresh layer; None where it is not."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,18 @@ def run_case(
     policy: Policy,
     examine: Examine | None = None,
 ) -> Item:
-    """Observe a case twice where it asks for it, judge it, and record it. Nothing an implementation does escapes.
+    """Observe a case (twice where it asks for that), judge it, and record it.
 
-    `examine` names the deviations that explain an observation, and a second one if there is one, that fails
-    (`bn_conformance.diagnosis.search`).
+    Whatever an implementation does ends up in the record; nothing is raised.
+
+    Args:
+        implementation: its name, for the record.
+        case: the case.
+        host: where its layers run.
+        convention: what it declares.
+        goldens: of this and other cases.
+        policy: what decides the verdict beside the levels.
+        examine: names the deviations that explain the runs of a case that fails (`bn_conformance.diagnosis.search`).
     """
     start, before = time.perf_counter(), host.seconds
     try:
@@ -85,14 +93,14 @@ def run_case(
 
 
 def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Host) -> Runs:
-    """Observe a case, and once more where it asks for it and the first run raised nothing.
+    """Observe a case; repeat it where it asks for that and the first run raised nothing.
 
     Raises:
         HostLost: the process of the implementation is gone.
     """
     data, explicit = goldens.data(case), convention.statistics_move == "explicit"
-    seen = observe(case, data, host, explicit)
-    return seen, observe(case, data, host, explicit) if case.repeat and seen.error is None else None
+    observation = observe(case, data, host, explicit)
+    return observation, observe(case, data, host, explicit) if case.repeat and observation.error is None else None
 
 
 def judge_runs(
@@ -117,7 +125,7 @@ def reproduce(implementation: str, case_id: str) -> str:
 
 
 def lost_item(implementation: str, case: Case, outcome: str, message: str) -> Item:
-    """The record of an item that came to no observation."""
+    """The record of an item without an observation: its process ended, or the layer could not be asked."""
     return Item(
         implementation=implementation,
         case=case.id,
@@ -129,58 +137,56 @@ def lost_item(implementation: str, case: Case, outcome: str, message: str) -> It
 
 
 def _outcome(
-    case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
+    case: Case, convention: Convention, goldens: Goldens, observation: Observation, repeat: Observation | None
 ) -> tuple[str, str, tuple[Quantity, ...]]:
     """Outcome, message, and the quantities judged."""
-    if seen.error is not None:
-        outcome, message = _of_error(case, seen)
-        if outcome != outcomes.REFUSED or case.expects == "refusal" or not seen.steps:
+    if observation.error is not None:
+        outcome, message = _outcome_of_error(case, observation.error)
+        if outcome != outcomes.REFUSED or case.expects == "refusal" or not observation.steps:
             return outcome, message, ()
         # What it gave before it refused is judged all the same: a late refusal excuses nothing.
-        wrong = [quantity for quantity in _quantities(case, convention, goldens, seen, None) if _is_wrong(quantity)]
-        return (*_worst(tuple(wrong)), tuple(wrong)) if wrong else (outcome, message, ())
+        quantities = _quantities(case, convention, goldens, observation, None)
+        wrong = tuple(quantity for quantity in quantities if quantity.outcome == outcomes.WRONG)
+        return (*_worst(wrong), wrong) if wrong else (outcome, message, ())
     if case.expects == "refusal":
         return outcomes.WRONG, f"it was accepted without an error: {case.title}", ()
-    quantities = _quantities(case, convention, goldens, seen, again)
+    quantities = _quantities(case, convention, goldens, observation, repeat)
     return *_worst(quantities), quantities
 
 
 def _quantities(
-    case: Case, convention: Convention, goldens: Goldens, seen: Observation, again: Observation | None
+    case: Case, convention: Convention, goldens: Goldens, observation: Observation, repeat: Observation | None
 ) -> tuple[Quantity, ...]:
     with np.errstate(all="ignore"):  # NaN and infinities are data here
         context = JudgingContext(case, goldens.data(case), goldens.steps(case, convention), convention)
-        return quantities_of(context, seen, again)
+        return quantities_of(context, observation, repeat)
 
 
-def _is_wrong(quantity: Quantity) -> bool:
-    return quantity.outcome == outcomes.WRONG
-
-
-def _of_error(case: Case, seen: Observation) -> tuple[str, str]:
-    assert seen.error is not None
+def _outcome_of_error(case: Case, error: LayerError) -> tuple[str, str]:
     if case.expects == "numbers":
-        return outcomes.ERRORED, str(seen.error)
-    if not seen.error.message:
-        return outcomes.ERRORED, f"{seen.error} (an error without a message is not a clear refusal)"
-    return outcomes.REFUSED, str(seen.error)
+        return outcomes.ERRORED, str(error)
+    if not error.message:
+        return outcomes.ERRORED, f"{error} (an error without a message is not a clear refusal)"
+    return outcomes.REFUSED, str(error)
 
 
 def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
+    """Outcome and message of the worst quantity.
+
+    Where no bound means anything for some quantity and all the others are sound, the whole is not judged.
+    """
     judged = [quantity for quantity in quantities if quantity.outcome != outcomes.NOT_JUDGED]
     if not judged:
         return outcomes.NOT_JUDGED, "no bound means anything for this case"
     worst = max(judged, key=lambda quantity: (outcomes.outcome_rank(quantity.outcome), quantity.ratio or 0.0))
-    vacuous = [quantity.name for quantity in quantities if quantity.outcome == outcomes.NOT_JUDGED]
-    if vacuous and outcomes.is_level(worst.outcome) and outcomes.level_rank(worst.outcome) <= SOUND:
-        return outcomes.NOT_JUDGED, f"no bound means anything for {', '.join(vacuous)}; the rest is {worst.outcome}"
+    not_judged = [quantity.name for quantity in quantities if quantity.outcome == outcomes.NOT_JUDGED]
+    if not_judged and outcomes.is_level(worst.outcome) and outcomes.level_rank(worst.outcome) <= SOUND:
+        return outcomes.NOT_JUDGED, f"no bound means anything for {', '.join(not_judged)}; the rest is {worst.outcome}"
     return worst.outcome, worst.message
 
 
 def _verdict(outcome: str, requirement: str, threshold: Threshold) -> Verdict:
-    if outcome == outcomes.REFUSED:
-        return Verdict.PASS
-    if outcome == outcomes.NOT_JUDGED:
+    if outcome in (outcomes.REFUSED, outcomes.NOT_JUDGED):
         return Verdict.PASS
     if outcomes.is_level(outcome) and threshold.tolerates(outcome):
         return Verdict.WARN if outcomes.level_rank(outcome) > SOUND else Verdict.PASS

@@ -1,0 +1,59 @@
+"""The outputs and gradients of one step, against goldens from the running statistics that were observed before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bn_conformance.hosting.operations import Returned
+from bn_conformance.hosting.wire import describe_foreign
+from bn_conformance.judging.arrays import judge_output
+from bn_conformance.judging.clauses import clause_of, clauses_of
+from bn_conformance.judging.context import StepContext
+from bn_conformance.judging.sampling_band import judge_band
+from bn_conformance.judging.statistics import readable, unreadable
+from bn_conformance.results.records import Quantity
+from bn_reference.definition.state import Statistics
+from bn_reference.golden.expected import Expected
+
+
+def judge_outputs(step: StepContext) -> Iterator[Quantity]:
+    """A quantity for each output and gradient that the case judges."""
+    case, context = step.case, step.context
+    if step.training:
+        expected: Mapping[str, Expected] = step.golden.training or {}
+    else:
+        before = readable(context, step.observation.before)
+        if before is None:
+            yield unreadable(step, step.observation.before)
+            return
+        known = Statistics.known(*before)
+        expected = step.golden.golden.inference(known, step.golden.dy) | step.golden.second_order(known)
+    if case.band and not step.step.training and step.updates:
+        yield judge_band(step)
+    for name, got in _given(step).items():
+        if name in case.judges:
+            clauses = clauses_of(case, clause_of(name, step.training, step.step.mask is not None))
+            yield judge_output(step, step.name, name, expected[name], got, clauses)
+
+
+def _given(step: StepContext) -> dict[str, Returned]:
+    """What the step gave and is judged for, by name.
+
+    A gradient of a parameter that the layer has is owed; one of a parameter that it lacks is not looked at.
+    """
+    config, observation = step.case.config, step.observation
+    given = {"y": observation.forward.y}
+    if observation.backward is not None:
+        backward = observation.backward
+        given["dx"] = backward.dx
+        given |= {"dgamma": _owed(backward.dgamma)} if config.gamma else {}
+        given |= {"dbeta": _owed(backward.dbeta)} if config.beta else {}
+    if observation.second is not None:
+        second = observation.second
+        given |= {"ds_dx": second.ds_dx, "ds_ddy": second.ds_ddy}
+        given |= {"ds_dgamma": _owed(second.ds_dgamma)} if config.gamma else {}
+    return given
+
+
+def _owed(gradient: Returned | None) -> Returned:
+    return describe_foreign(None) if gradient is None else gradient

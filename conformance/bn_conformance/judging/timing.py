@@ -1,0 +1,45 @@
+"""When running statistics move: at the moment that the convention names, and at no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bn_conformance.cases.model import Backward
+from bn_conformance.cases.steps import has_step, type_of
+from bn_conformance.judging.arrays import fault
+from bn_conformance.judging.clauses import TIMING, clauses_of
+from bn_conformance.judging.context import StepContext
+from bn_conformance.judging.pairs import same_pair
+from bn_conformance.observing.observation import Pair
+from bn_conformance.results.records import Quantity
+
+MOMENTS = {
+    "forward": "after_forward",
+    "explicit": "after_update",
+    "interrupt": "after_interrupt",
+    "between": "resumed",
+    "backward": "after",
+}
+"""The moments of a step in order, each with the field of the observation that was read after it."""
+
+
+def judge_timing(step: StepContext, before: Pair) -> Iterator[Quantity]:
+    """A fault for each moment in which statistics move and should not, `before` those at the beginning of the step."""
+    move = step.context.convention.statistics_move
+    allowed, last = {move, *_excused(step, move)}, before
+    for moment, field in MOMENTS.items():
+        pair: Pair | None = getattr(step.observation, field)
+        if pair is None:
+            continue
+        if moment not in allowed and not same_pair(last, pair):
+            message = f"running statistics moved in {moment}; the convention says {move}"
+            yield fault(f"{step.name}.timing", message, clauses_of(step.case, TIMING))
+        last = pair
+
+
+def _excused(step: StepContext, move: str) -> frozenset[str]:
+    """Moments, other than the convention's own, in which statistics may differ from those before."""
+    between = step.step.between
+    changed = any(type_of(change).replaces_statistics for change in between)
+    changed = changed or (move == "backward" and has_step(between, Backward))
+    return frozenset({"interrupt", "between"} if changed else {"interrupt"})
