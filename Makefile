@@ -9,11 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(VENV)/.installed
+# Checks of the code itself need no framework: where there is no environment yet, they make one without.
+ALONE := quick lint types format
+READY := $(if $(or $(wildcard $(STAMP)),$(filter-out $(ALONE),$(or $(MAKECMDGOALS),help))),$(STAMP),$(STAMP)-dev)
 SHORT := --implementation textbook.numpy --implementation torch.nn --case 'fwd/*/float32/*' --case 'stat/*/float32/*'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install matrix test lint format types unit missing power short wheel docs bench clean distclean
+.PHONY: help install matrix quick test lint format types unit missing power short wheel docs bench clean distclean
 
 # Without bytecode every import of a framework is compiled anew, in every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,19 +38,22 @@ matrix: $(STAMP) ## run every default implementation and write the HTML report
 	@echo "Results: $(CURDIR)/reports/matrix.jsonl"
 	@echo "Report:  $(CURDIR)/reports/matrix.html"
 
+quick: lint types ## lint, types and the fast tests, two variants of each, without a framework: a minute or two
+	$(PY) -m pytest -n $(JOBS) -m 'not slow and not framework' --variants 2 $(ARGS)
+
 test: lint types unit power short wheel docs ## lint, types, tests, detection power, a short matrix, the built wheel, the site
 	@echo "make test: all green"
 
-lint: $(STAMP) ## ruff (lint and format) and import-linter
+lint: $(READY) ## ruff (lint and format) and import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-format: $(STAMP) ## mend what ruff can mend
+format: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-types: $(STAMP) ## mypy --strict
+types: $(READY) ## mypy --strict
 	$(BIN)/mypy --strict
 
 unit: $(STAMP) ## the tests of the suite itself, slow ones included
@@ -88,4 +94,8 @@ install: $(STAMP) ## only make the environment, .venv
 
 $(STAMP): pyproject.toml constraints.txt .ci/install.py
 	$(PYTHON) .ci/install.py $(VENV) $(EXTRAS)
+	@touch $@
+
+$(STAMP)-dev: pyproject.toml constraints.txt .ci/install.py
+	$(PYTHON) .ci/install.py $(VENV) dev
 	@touch $@

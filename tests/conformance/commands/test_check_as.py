@@ -119,6 +119,7 @@ def test_right_functions_conform(folder: Path) -> None:
     assert any(item.reproduce.startswith("bnconform run -i 'numpy-functions=right.py' --case") for item in items)
 
 
+@pytest.mark.slow
 def test_two_differences_are_advised_together_and_declaring_them_conforms(folder: Path) -> None:
     check = ("check", "--as", "numpy-functions", "two.py", "-n", "0", "--results", "o.jsonl", *CASES)
     done = bnconform(*check)
@@ -185,6 +186,7 @@ def test_spelling_refuses_what_is_spelled_already() -> None:
         wrapped_target("torch-module", "torch-module=a.py:B")
 
 
+@pytest.mark.slow
 def test_probe_and_diff_take_code_too(folder: Path) -> None:
     probed = bnconform("probe", "--as", "numpy-functions", "right.py")
     assert probed.returncode == 0, probed.stdout + probed.stderr

@@ -53,6 +53,7 @@ def test_a_conforming_adapter_gives_0(tmp_path: Path) -> None:
     assert {item.verdict for item in results.items} == {"pass"}
 
 
+@pytest.mark.slow
 def test_a_wrong_adapter_gives_1_and_others_keep_their_results(tmp_path: Path) -> None:
     good, wrong = write(tmp_path, "good.py", GOOD), write(tmp_path, "wrong.py", WRONG)
     done, results = run(tmp_path, "-i", wrong, "-i", good, "--case", "fwd/nc/float32/*")
@@ -65,6 +66,7 @@ def test_a_wrong_adapter_gives_1_and_others_keep_their_results(tmp_path: Path) -
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_crash_costs_its_own_items_alone_in_several_processes(tmp_path: Path) -> None:
     good, crashing = write(tmp_path, "good.py", GOOD), write(tmp_path, "crashing.py", CRASHING)
     arguments = (
@@ -106,6 +108,7 @@ CACHING = (
 )
 
 
+@pytest.mark.slow
 def test_the_processes_of_a_run_share_a_cache_that_goes_with_it(tmp_path: Path) -> None:
     done, _ = run(tmp_path, "-i", write(tmp_path, "caching.py", CACHING), "--case", "fwd/*/float32/random", "-n", "2")
     seen = [line.split(" ", 1) for line in (tmp_path / "seen.txt").read_text().splitlines()]

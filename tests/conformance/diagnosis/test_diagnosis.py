@@ -18,6 +18,7 @@ FLAT = ("nc", "nchw", "nhwc")
 TWO = (("nc", "ignored"), ("nchw", "absolute"))
 
 
+@pytest.mark.slow
 def test_a_deviation_is_named_with_its_sentence() -> None:
     diagnosis = examine("eps-outside-root").diagnosis
     assert diagnosis is not None
@@ -26,6 +27,7 @@ def test_a_deviation_is_named_with_its_sentence() -> None:
     assert "eps is added to the standard deviation instead of the variance" in diagnosis.message
 
 
+@pytest.mark.slow
 def test_two_at_once_are_named() -> None:
     assert examine("y-unbiased", "gamma-absolute").verdict == "right"
 

@@ -89,6 +89,7 @@ def test_a_wrong_one_exits_with_1_and_leaves_a_regression(folder: Path) -> None:
         assert "--regressions" in item.reproduce
 
 
+@pytest.mark.slow
 def test_a_regression_is_an_extra_item(folder: Path) -> None:
     write(folder / "one.json", all_cases()["grad/nc/float32/random"], {})
     options = ("--case", "fwd/nc/float32/random", "--case", "regression/*", "--results", "r.jsonl")

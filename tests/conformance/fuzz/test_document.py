@@ -41,6 +41,7 @@ def test_a_drawn_case_survives_the_way_there_and_back(case: Case) -> None:
     assert again.id == case.id
 
 
+@pytest.mark.slow
 def test_every_case_of_the_matrix_can_be_spelled_out() -> None:
     refused = {"ERR"}  # bad input is no regression: its shapes do not fit its layer
     for case in all_cases().values():

@@ -110,6 +110,7 @@ def test_claimed_threads_that_are_not_there_are_an_error(runner: Runner) -> None
     assert_unharmed(runner)
 
 
+@pytest.mark.slow
 def test_a_layer_that_raises_beside_another_is_named_and_stops_both(runner: Runner) -> None:
     item = run(runner, "RaisesBesideAnother", "pure/nc/float32/concurrent")
     assert item.outcome == "errored"

@@ -64,9 +64,9 @@ def test_a_signature_is_never_split_and_every_process_has_work(count: int) -> No
 def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_that_can_less() -> None:
     less = replace(ONE, name="less", capabilities=replace(ONE.capabilities, masks=False, dtypes=frozenset({"float32"})))
     plan = Plan(Options(cases=("*",)), (ONE, less), tuple(all_cases()), ())
-    numbers: dict[str, set[str]] = defaultdict(set)
+    items, numbers = plan.items(), defaultdict[str, set[str]](set)
     for name, block in blocks(plan, 2).items():
-        numbers[plan.items()[name][1].signature].add(block.partition(SEPARATOR)[2])
+        numbers[items[name][1].signature].add(block.partition(SEPARATOR)[2])
     assert sum(len(found) > 1 for found in numbers.values()) <= len(numbers) // 10
 
 

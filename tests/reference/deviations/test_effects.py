@@ -54,6 +54,7 @@ class TestEachDeviation:
     def test_that_is_numeric_changes_a_number(self, entry: Deviation) -> None:
         assert changes(entry)
 
+    @pytest.mark.slow
     def test_the_right_layer_changes_none(self) -> None:
         unchanged = Deviation(name="right", group="", sentence="", clause="FWD-1", effect="")
         assert not changes(unchanged)
@@ -72,6 +73,7 @@ class TestCombined:
         config, shape = next(configurations())
         assert run(combined(pair), config, shape, Convention())
 
+    @pytest.mark.slow
     def test_any_two_make_a_class(self) -> None:
         assert all(issubclass(combined([one, other]), PlainLayer) for one in ALL for other in ALL)
 
