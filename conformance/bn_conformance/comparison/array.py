@@ -144,24 +144,24 @@ def _survey(blocks: Blocks) -> tuple[str, int, Worst | None]:
     then those before are judged once more, since grades are not nested.
     """
     worst: Worst | None = None
-    exact, judged, level, unseen = True, 0, 0, 0
+    exact, judged, level, unjudged = True, 0, 0, 0
     for number, block in enumerate(blocks):
         judged += int(block.mask.sum())
-        found = block.worst()
-        if worst is None or (found is not None and worst.behind(found)):
-            worst = found
+        worst_of_block = block.worst()
+        if worst is None or (worst_of_block is not None and worst.behind(worst_of_block)):
+            worst = worst_of_block
         exact = exact and (block.rows.size == 0 or block.exact)
         if exact:
-            unseen = number + 1
+            unjudged = number + 1
             continue
         taken = _explaining(block, level)
         if taken != level:
-            level, unseen = taken, number
+            level, unjudged = taken, number
     if exact:
         return EXACT, judged, worst
     if worst is None:
         return NOT_JUDGED, judged, worst
-    until: int | None = unseen
+    until: int | None = unjudged
     while until != 0 and level < len(GRADES):
         taken = level
         for block in islice(blocks, until):

@@ -39,7 +39,7 @@ class NoNumbers(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """`got` must be `values` but for what is allowed; rows (C, n) or vectors (C,)."""
+    """`got` must equal `values` up to the allowed error; both are rows (C, n) or vectors (C,)."""
 
     name: str
     values: Quad
@@ -48,7 +48,7 @@ class Claim:
 
 
 class Outcome:
-    """What a run gave, as rows and vectors, with the bounds that its data make."""
+    """What a trial gave, as rows and vectors, with the bounds that follow from its data."""
 
     def __init__(self, trial: Trial, convention: Convention) -> None:
         self.trial, self.setup = trial, trial.setup
@@ -75,8 +75,8 @@ class Outcome:
     def _returned(self, name: str) -> Returned | None:
         if name.startswith("running"):
             return self.trial.after[name == "running_var"]
-        found: Returned | None = getattr(self.trial, name)
-        return found
+        value: Returned | None = getattr(self.trial, name)
+        return value
 
     def numbers(self, name: str) -> Quad:
         """As `got`, in binary128."""
@@ -84,13 +84,13 @@ class Outcome:
 
     @property
     def has(self) -> tuple[str, ...]:
-        """Names of what a run with a backward has: the outputs and the gradients of the parameters that there are."""
+        """Names of what a trial with a backward gives: y, dx, and gradients of the parameters that the layer has."""
         config = self.setup.config
         return ("y", "dx", *(("dgamma",) if config.gamma else ()), *(("dbeta",) if config.beta else ()))
 
     @cached_property
     def golden(self) -> Golden:
-        """The reference on the data of the run."""
+        """The reference on the data of the trial."""
         setup = self.setup
         gamma, beta = (None if part is None else to_quad(part) for part in (setup.gamma, setup.beta))
         return Golden(setup.config, self._convention, to_quad(setup.x), GammaBeta(gamma, beta))
@@ -126,20 +126,23 @@ Rearranged = Callable[[Any], Any]
 
 def agree(
     name: str,
-    one: Outcome,
-    other: Outcome,
+    first: Outcome,
+    second: Outcome,
     rearrange: Rearranged = lambda values: values,
     factor: float = 1.0,
     label: str = "",
 ) -> Claim:
-    """Claim that a quantity of one run, rearranged and times a power of two, is that of another run."""
+    """Claim that a quantity of one trial, rearranged and times a power of two, is that of another."""
 
     def allowed(grade: Grade) -> Bound:
-        own, theirs = one.bound(name, grade), other.bound(name, grade)
-        size = to_quad(abs(factor)) * rearrange(own.allowed)
-        return Bound(size + theirs.allowed, _of_channels(rearrange, own.meaningful) & theirs.meaningful)
+        bound_of_first, bound_of_second = first.bound(name, grade), second.bound(name, grade)
+        size = to_quad(abs(factor)) * rearrange(bound_of_first.allowed)
+        return Bound(
+            size + bound_of_second.allowed,
+            _of_channels(rearrange, bound_of_first.meaningful) & bound_of_second.meaningful,
+        )
 
-    return Claim(label or name, rearrange(one.numbers(name)) * to_quad(factor), other.got(name), allowed)
+    return Claim(label or name, rearrange(first.numbers(name)) * to_quad(factor), second.got(name), allowed)
 
 
 def _of_channels(rearrange: Rearranged, meaningful: NDArray[np.bool_]) -> NDArray[np.bool_]:

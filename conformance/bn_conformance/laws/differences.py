@@ -43,11 +43,11 @@ def _direction(setup: Setup) -> Any:
 def steps(base: Setup) -> Sequence[Setup]:
     """The base, then pairs with more and less of x, gamma and beta, those of them that there are."""
     x, change = base.x.astype(np.float64), step_of(base.config.dtype) * _direction(base)
-    found = [base, base.on(x=x + change, dy=None), base.on(x=x - change, dy=None)]
+    setups = [base, base.on(x=x + change, dy=None), base.on(x=x - change, dy=None)]
     for name in _parameters(base):
         value = getattr(base, name).astype(np.float64)
-        found += [base.on(**{name: value + sign * PARAMETER_STEP}, dy=None) for sign in (1, -1)]
-    return found
+        setups += [base.on(**{name: value + sign * PARAMETER_STEP}, dy=None) for sign in (1, -1)]
+    return setups
 
 
 def _parameters(setup: Setup) -> list[str]:
@@ -65,8 +65,8 @@ def differences(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
 def _along_x(base: Outcome, more: Outcome, less: Outcome) -> Claim:
     twice = to_quad(2.0 * step_of(base.setup.config.dtype))
     v = to_quad(_direction(base.setup))
-    right = sum_of(base.dy * (more.expected["y"].values - less.expected["y"].values)) / twice
-    truncation = np.abs(right - sum_of(v * base.expected["dx"].values))
+    golden_quotient = sum_of(base.dy * (more.expected["y"].values - less.expected["y"].values)) / twice
+    truncation = np.abs(golden_quotient - sum_of(v * base.expected["dx"].values))
 
     def allowed(grade: Grade) -> Bound:
         bound = base.bound("dx", grade)

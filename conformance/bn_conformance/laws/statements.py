@@ -1,4 +1,4 @@
-"""The laws, each with its clause, the runs it needs and what it claims of them."""
+"""The laws, each with its clause, the trials that it needs and what it claims of them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Law:
         name: as it is called in quantities, `law.NAME`.
         clause: id of the sentence in SPEC.md.
         title: what it says, in a few words.
-        setups: the runs, made from the one that a case describes.
-        claims: what must hold between them.
+        setups: the setups of its trials, made from the one that a case describes.
+        claims: what must hold between their outcomes.
         coarse: whether the data must be coarse, so that what is done to them is exact.
         modes: "training", "inference" or both.
     """
@@ -48,32 +48,32 @@ class Law:
 
 
 def _sum_of_dx(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    (one,) = outcomes
+    (first,) = outcomes
 
     def allowed(grade: Grade) -> Bound:
-        bound = one.bound("dx", grade)
+        bound = first.bound("dx", grade)
         return Bound(sum_of(bound.allowed), bound.meaningful)
 
-    yield vanishes("", sum_of(one.numbers("dx")), allowed)
+    yield vanishes("", sum_of(first.numbers("dx")), allowed)
 
 
 @quietly
 def _orthogonal(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
     """sum(dx * xhat) = eps (variance + eps)^(-3/2) dgamma, with gamma = 1 and beta = 0, so that y is xhat."""
-    (one,) = outcomes
-    golden = one.golden
+    (first,) = outcomes
+    golden = first.golden
     inverse = forward(golden.x, None, None, golden.eps).inverse_deviation
     share = golden.eps * inverse * inverse * inverse
-    y, dx = one.numbers("y"), one.numbers("dx")
+    y, dx = first.numbers("y"), first.numbers("dx")
 
     def allowed(grade: Grade) -> Bound:
-        of_y, of_dx, of_dgamma = (one.bound(name, grade) for name in ("y", "dx", "dgamma"))
-        right_y, right_dx = (np.abs(one.expected[name].values) for name in ("y", "dx"))
+        of_y, of_dx, of_dgamma = (first.bound(name, grade) for name in ("y", "dx", "dgamma"))
+        right_y, right_dx = (np.abs(first.expected[name].values) for name in ("y", "dx"))
         terms = right_y * of_dx.allowed + right_dx * of_y.allowed + of_y.allowed * of_dx.allowed
         meaningful = of_y.meaningful & of_dx.meaningful & of_dgamma.meaningful
         return Bound(sum_of(terms) + share * of_dgamma.allowed, meaningful)
 
-    yield vanishes("", sum_of(y * dx) - share * one.numbers("dgamma"), allowed)
+    yield vanishes("", sum_of(y * dx) - share * first.numbers("dgamma"), allowed)
 
 
 def _shifted(base: Setup) -> Sequence[Setup]:
@@ -82,9 +82,9 @@ def _shifted(base: Setup) -> Sequence[Setup]:
 
 
 def _all_agree(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other = outcomes
-    for name in (*one.has, "running_var"):
-        yield agree(name, one, other)
+    first, second = outcomes
+    for name in (*first.has, "running_var"):
+        yield agree(name, first, second)
 
 
 def _scaled(base: Setup) -> Sequence[Setup]:
@@ -94,9 +94,9 @@ def _scaled(base: Setup) -> Sequence[Setup]:
 
 
 def _scales(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other = outcomes
-    for name in one.has:
-        yield agree(name, one, other, factor=1.0 / FACTOR if name == "dx" else 1.0)
+    first, second = outcomes
+    for name in first.has:
+        yield agree(name, first, second, factor=1.0 / FACTOR if name == "dx" else 1.0)
 
 
 def shuffle(count: int) -> Any:
@@ -115,16 +115,16 @@ def _permuted(base: Setup) -> Sequence[Setup]:
 
 
 def _permutes(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other = outcomes
-    order = shuffle(one.setup.x.shape[1])
+    first, second = outcomes
+    order = shuffle(first.setup.x.shape[1])
 
     def columns(rows: Any) -> Any:
         return rows[:, order] if rows.shape[1] > 1 else rows  # which channels mean anything is a single column
 
-    for name in one.has:
-        yield agree(name, one, other, columns) if name in ROWS else agree(name, one, other)
+    for name in first.has:
+        yield agree(name, first, second, columns) if name in ROWS else agree(name, first, second)
     for name in ("running_mean", "running_var"):
-        yield agree(name, one, other)
+        yield agree(name, first, second)
 
 
 def _channels_permuted(base: Setup) -> Sequence[Setup]:
@@ -136,10 +136,10 @@ def _channels_permuted(base: Setup) -> Sequence[Setup]:
 
 
 def _channels_permute(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other = outcomes
-    order = shuffle(one.setup.x.shape[0])
-    for name in (*one.has, "running_mean", "running_var"):
-        yield agree(name, one, other, lambda values: values[order])
+    first, second = outcomes
+    order = shuffle(first.setup.x.shape[0])
+    for name in (*first.has, "running_mean", "running_var"):
+        yield agree(name, first, second, lambda values: values[order])
 
 
 def _another_channel(base: Setup) -> Sequence[Setup]:
@@ -151,9 +151,9 @@ def _another_channel(base: Setup) -> Sequence[Setup]:
 
 
 def _others_agree(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other = outcomes
-    for name in (*one.has, "running_mean", "running_var"):
-        claim = agree(name, one, other)
+    first, second = outcomes
+    for name in (*first.has, "running_mean", "running_var"):
+        claim = agree(name, first, second)
         yield Claim(claim.name, claim.values[1:], claim.got[1:], _rest(claim))
 
 
@@ -169,33 +169,33 @@ def _elsewhere(base: Setup) -> Sequence[Setup]:
 
 
 def _layouts_agree(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other = outcomes
-    for name in (*one.has, "running_mean", "running_var"):
-        yield agree(name, one, other)
+    first, second = outcomes
+    for name in (*first.has, "running_mean", "running_var"):
+        yield agree(name, first, second)
 
 
 def _halfway(base: Setup) -> Sequence[Setup]:
-    other = _columns_of(base.x)
-    middle = 0.5 * (base.x.astype(np.float64) + other.astype(np.float64))
-    return base.on(dy=None), base.on(x=other, dy=None), base.on(x=middle, dy=None)
+    second = _columns_of(base.x)
+    middle = 0.5 * (base.x.astype(np.float64) + second.astype(np.float64))
+    return base.on(dy=None), base.on(x=second, dy=None), base.on(x=middle, dy=None)
 
 
 def _affine(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other, middle = outcomes
-    yield _combined("y", "", (one, other), middle, 0.5)
+    first, second, middle = outcomes
+    yield _combined("y", "", (first, second), middle, 0.5)
 
 
 def _upstream(base: Setup) -> Sequence[Setup]:
     assert base.dy is not None
-    other = _columns_of(base.dy)
-    both = base.dy.astype(np.float64) + other.astype(np.float64)
-    return base, base.on(dy=other), base.on(dy=both)
+    second = _columns_of(base.dy)
+    both = base.dy.astype(np.float64) + second.astype(np.float64)
+    return base, base.on(dy=second), base.on(dy=both)
 
 
 def _additive(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    one, other, both = outcomes
-    for name in one.has[1:]:
-        yield _combined(name, name, (one, other), both, 1.0)
+    first, second, both = outcomes
+    for name in first.has[1:]:
+        yield _combined(name, name, (first, second), both, 1.0)
 
 
 def _combined(name: str, label: str, parts: tuple[Outcome, Outcome], whole: Outcome, factor: float) -> Claim:

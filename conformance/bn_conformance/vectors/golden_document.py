@@ -90,26 +90,26 @@ def _tensor(array: Array | None) -> Document | None:
 def _refused_steps(case: Case, goldens: Goldens) -> list[Document]:
     """Steps of a case that must be refused: what goes in, and nothing that comes out."""
     batches = iter(goldens.data(case).batches)
-    found = []
+    steps = []
     for step in case.steps:
         if has_data(step):
             data = next(batches)
-            found.append({"do": _mode(step), "x": _tensor(data.x), "dy": _tensor(data.dy)})
+            steps.append({"do": _mode(step), "x": _tensor(data.x), "dy": _tensor(data.dy)})
         else:
-            found.append({"do": type_of(step).slug})
-    return found
+            steps.append({"do": type_of(step).slug})
+    return steps
 
 
 def _steps(case: Case, convention: Convention, goldens: Goldens) -> list[Document]:
-    found, position = [], 0
+    steps, position = [], 0
     for walked in walk(case, convention, goldens):
         if has_data(walked.step):
-            found.append(_batch(case, convention, walked, position))
+            steps.append(_batch(case, convention, walked, position))
             position += 1
         else:
             vectors = {name: _tensor(vector) for name, vector in (walked.vectors or {}).items()}
-            found.append({"do": type_of(walked.step).slug, **vectors})
-    return found
+            steps.append({"do": type_of(walked.step).slug, **vectors})
+    return steps
 
 
 def _mode(step: Batch) -> str:

@@ -34,33 +34,29 @@ CORE_DTYPE = ("float32", "float32")
 MEMORY_CLAUSES = frozenset({"PURE-1", "PURE-2", "PURE-4", "LAYOUT-3"})
 """Clauses about memory and repetition: vectors hold the numbers of their cases, which is not all they ask for."""
 
-_UNDERSTOOD: dict[type[Any], set[str]] = {
-    Case: {
-        "id", "family", "title", "clauses", "config", "steps", "parameters", "judges", "expects", "exact_statistics",
-        "exact", "tight", "finite_statistics", "nonfinite_alike", "repeat", "sweep", "axes",
-    },
-    LayerConfig: {
-        "num_channels", "rank", "channel_axis", "dtype", "parameter_dtype", "eps", "momentum", "gamma", "beta",
-    },
-    Batch: {"training", "shape", "x", "dy", "view", "dy_view", "judge", "dtype", "dy_shape"},
-    SetStatistics: {"mean", "variance", "view"},
-    SetParameters: {"gamma", "beta", "view"},
-    Parameters: {"gamma", "beta", "view"},
-    Reload: set(),
-    Freeze: set(),
-}  # fmt: skip
-"""Of each part of a case the fields that a document can say. A new kind of step or field is left out, by name."""
+_FIELDS: dict[type[Any], str] = {
+    Case: "id family title clauses config steps parameters judges expects repeat sweep axes"
+    " exact exact_statistics tight finite_statistics nonfinite_alike",
+    LayerConfig: "num_channels rank channel_axis dtype parameter_dtype eps momentum gamma beta",
+    Batch: "training shape x dy view dy_view judge dtype dy_shape",
+    SetStatistics: "mean variance view",
+    SetParameters: "gamma beta view",
+    Parameters: "gamma beta view",
+    Reload: "",
+    Freeze: "",
+}
+"""The fields of each part of a case that a document can hold. A case with another step or field is left out."""
 
 
 def lacking(case: Case) -> str:
-    """Empty where a document can say the whole case, else what it would need, for example `Batch.interrupt`."""
+    """Empty where a document can hold the whole case, else what it cannot hold, for example `Batch.interrupt`."""
     if case.large:
         return "tensors of a million values"
     for part in (case, case.config, *case.steps, *filter(None, [case.parameters])):
-        if type(part) not in _UNDERSTOOD:
+        if type(part) not in _FIELDS:
             return f"the step {type(part).__name__}"
         for field in fields(part):
-            if field.name not in _UNDERSTOOD[type(part)] and getattr(part, field.name) != _default(field):
+            if field.name not in _FIELDS[type(part)].split() and getattr(part, field.name) != _default(field):
                 return f"{type(part).__name__}.{field.name}"
     unknown = case.judges - EVERYTHING
     return f"the quantity {min(unknown)}" if unknown else ""
@@ -71,15 +67,15 @@ def _default(field: Field[Any]) -> Any:
 
 
 def split(cases: Iterable[Case]) -> tuple[list[Case], Counter[str]]:
-    """The cases that documents can say, and of the others how many need what."""
-    sayable, left_out = [], Counter[str]()
+    """The cases that documents can hold, and what the others would need with how many of them need it."""
+    documented, left_out = [], Counter[str]()
     for case in cases:
         need = lacking(case)
         if need:
             left_out[need] += 1
         else:
-            sayable.append(case)
-    return sayable, left_out
+            documented.append(case)
+    return documented, left_out
 
 
 def owed(case: Case, batch: Batch) -> tuple[str, ...]:
@@ -88,12 +84,12 @@ def owed(case: Case, batch: Batch) -> tuple[str, ...]:
     After a step in inference these are owed only where the case judges the running variance.
     """
     config = case.config
-    there = {"y": True, "dx": batch.dy is not None}
-    there |= {"dgamma": there["dx"] and config.gamma, "dbeta": there["dx"] and config.beta}
-    found = [name for name, given in there.items() if batch.judge and given and name in case.judges]
+    exists = {"y": True, "dx": batch.dy is not None}
+    exists |= {"dgamma": exists["dx"] and config.gamma, "dbeta": exists["dx"] and config.beta}
+    quantities = [name for name, given in exists.items() if batch.judge and given and name in case.judges]
     if "running_var" in case.judges or ("running_mean" in case.judges and batch.training):
-        found += ["running_mean", "running_var"]
-    return tuple(found)
+        quantities += ["running_mean", "running_var"]
+    return tuple(quantities)
 
 
 def size_of(case: Case) -> int:
@@ -130,10 +126,10 @@ def core(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
 def _smallest_of_clauses(small: list[Case]) -> dict[str, Case]:
     """Per clause the smallest float32 case that it decides, or else that tests it at all."""
     plain = [case for case in small if (case.config.dtype, case.config.parameter_dtype) == CORE_DTYPE]
-    found: dict[str, Case] = {}
+    smallest: dict[str, Case] = {}
     for case in plain:
-        found.setdefault(case.clauses[0], case)
+        smallest.setdefault(case.clauses[0], case)
     for case in plain:
         for clause in case.clauses:
-            found.setdefault(clause, case)
-    return found
+            smallest.setdefault(clause, case)
+    return smallest

@@ -146,13 +146,13 @@ def _checked(line: int, data: Any) -> Record:
 def _values(values: Any) -> tuple[float, ...]:
     if not isinstance(values, list):
         raise RecordError("values must be a flat list of numbers, in C order")
-    found = []
+    numbers = []
     for index, value in enumerate(values):
         try:
-            found.append(parse(value))
+            numbers.append(parse(value))
         except ValueError as error:
             raise RecordError(f"values[{index}]: {error}") from None
-    return tuple(found)
+    return tuple(numbers)
 
 
 def _shape(shape: Any, count: int) -> tuple[int, ...] | None:
@@ -160,9 +160,10 @@ def _shape(shape: Any, count: int) -> tuple[int, ...] | None:
         return None
     if not isinstance(shape, list) or len(shape) > 8 or any(type(size) is not int or size < 0 for size in shape):
         raise RecordError("shape must be a list of sizes")
-    wanted = 1
+    expected_count = 1
     for size in shape:
-        wanted *= size
-    if wanted != count:
-        raise RecordError(f"has {count} values; the shape {shape} wants {wanted if wanted < 10**12 else 'far more'}")
+        expected_count *= size
+    if expected_count != count:
+        needed = expected_count if expected_count < 10**12 else "far more"
+        raise RecordError(f"has {count} values; the shape {shape} needs {needed}")
     return tuple(shape)

@@ -42,7 +42,8 @@ def test_a_wrong_number_is_explained(
 ) -> None:
     code, said, _ = run(tmp_path, change(results(ALL), step, quantity, 2, 1.01), capsys)
     assert code == 1
-    for words in (f"step{step}.{quantity}", "expected", "got", "allowed", "error / allowed", clause):
+    assert f"{quantity}[" in said
+    for words in (f"in step {step}: expected", "got", "allowed", clause):
         assert words in said
 
 
@@ -53,7 +54,7 @@ def test_the_convention_decides(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert run(tmp_path, renamed, capsys)[0] == 0
     code, said, _ = run(tmp_path, [record | {"convention": "torch"} for record in biased], capsys)
     assert code == 1
-    assert "step0.running_var" in said
+    assert "running_var[2] in step 0: expected" in said
 
 
 def test_what_is_missing_is_named_and_the_rest_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +64,7 @@ def test_what_is_missing_is_named_and_the_rest_is_judged(tmp_path: Path, capsys:
     assert "layout/nc/float32/all: not in the file: step0.dx, step0.running_var" in said
     code, said, _ = run(tmp_path, change(records, 0, "y", 0, 1.01), capsys)
     assert code == 1
-    assert "step0.y" in said
+    assert "y[0, 0] in step 0: expected" in said
     code, said, _ = run(tmp_path, change(records, 1, "y", 0, 1.01), capsys)
     assert code == 1, "judged along the trajectory where the statistics before are not given"
 
@@ -117,7 +118,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "step-negative": (GOOD | {"step": -1}, "step must be"),
     "step-true": (GOOD | {"step": True}, "step must be"),
     "no-step": ({key: value for key, value in GOOD.items() if key != "step"}, "step must be"),
-    "length": (GOOD | {"values": [0.0] * 39}, "has 39 values; the shape [8, 5] wants 40"),
+    "length": (GOOD | {"values": [0.0] * 39}, "has 39 values; the shape [8, 5] needs 40"),
     "length-without-shape": ({**GOOD, "values": [0.0], "shape": None}, "has 1 values; y of"),
     "shape": (GOOD | {"shape": [-8, -5]}, "shape must be"),
     "number": (GOOD | {"values": ["zero"] + [0] * 39}, "values[0]: 'zero' is no number"),
@@ -160,7 +161,7 @@ def test_nan_is_a_number_and_wrong_where_another_is_expected(
 ) -> None:
     code, said, errors = run(tmp_path, [GOOD | {"values": ["NaN"] * 40}], capsys)
     assert (code, errors) == (1, "")
-    assert "got nan" in said
+    assert "got NaN" in said
 
 
 def test_another_shape_is_a_wrong_result_and_no_malformed_one(
