@@ -17,6 +17,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
+REPORT = ROOT / "reports" / "matrix.html"
+"""What `make matrix` wrote; where there is one, the site has it."""
 sys.path.insert(0, str(DOCS))
 
 from generate import write_conventions  # noqa: E402
@@ -49,7 +51,7 @@ html_theme = "furo"
 html_title = f"bnconform {release}"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
-html_extra_path = ["redirect"]
+html_extra_path = ["redirect", *([str(REPORT)] if REPORT.exists() else [])]
 html_copy_source = False
 html_show_sphinx = False
 
@@ -75,15 +77,17 @@ class SourceLinks(SphinxPostTransform):
         return f"{REPOSITORY}/blob/main/{path.relative_to(ROOT).as_posix()}"
 
 
-def add_contents(_: Sphinx, docname: str, source: list[str]) -> None:
-    """Add the navigation to the first page."""
+def complete(_: Sphinx, docname: str, source: list[str]) -> None:
+    """Add the navigation to the first page, and to that of the matrix a link to the report."""
     if docname == root_doc:
         source[0] += "\n" + (DOCS / "contents.md").read_text(encoding="utf-8")
+    elif docname == "reports/published/matrix" and REPORT.exists():
+        source[0] += f'\n<p><a href="../../{REPORT.name}">The report</a> of the newest run is one HTML page.</p>\n'
 
 
 def setup(app: Sphinx) -> None:
     """Generate what is made from the code, and register the rest."""
     write_conventions(DOCS / "_generated")
-    app.connect("source-read", add_contents)
+    app.connect("source-read", complete)
     if REPOSITORY:
         app.add_post_transform(SourceLinks)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-EXAMPLES = Path(__file__).parents[2] / "conformance" / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "conformance" / "examples"
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
@@ -61,3 +62,14 @@ def test_the_workflow_judges_reports_and_compares(tmp_path: Path, workflow: dict
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     assert "textbook.numpy" in summary.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_what_the_workflows_of_this_repository_run_exists(path: Path) -> None:
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    commands = [step["run"].split() for job in jobs.values() for step in job["steps"] if "run" in step]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name, argument, *_ in commands:
+        assert name in ("make", "bash") or name.startswith(".venv/bin/")
+        assert name != "make" or f"\n{argument}:" in makefile
+        assert name != "bash" or (ROOT / argument).exists()
