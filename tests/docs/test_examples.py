@@ -22,11 +22,13 @@ def run_pytest(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=200)
 
 
+@pytest.mark.slow
 def test_the_pytest_file_passes(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, (EXAMPLES / "test_batch_norm.py").read_text(encoding="utf-8"))
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_pytest_file_names_what_fails(tmp_path: Path) -> None:
     """A known fault of the textbook's code is none under another name."""
     (tmp_path / "mine.py").write_text(
@@ -46,6 +48,7 @@ def workflow() -> dict[str, Any]:
     return parsed
 
 
+@pytest.mark.slow
 def test_the_workflow_judges_reports_and_compares(tmp_path: Path, workflow: dict[str, Any]) -> None:
     """Its commands run in their order; the first run's results are those that are accepted."""
     summary = tmp_path / "summary.md"

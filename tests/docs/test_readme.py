@@ -14,7 +14,7 @@ from tests.support.readme import README, Example, read_example, run_example
 from bn_conformance.catalogue import all_cases
 from bn_reference.deviations import catalogue
 
-MEASURED = re.compile(r"(?<=got )\S+(?=, error)|(?<=error )\S+(?=, allowed)|(?<=ratio )\S+|(?<=up to )\S+")
+MEASURED = re.compile(r"(?<=got )\S+|(?<=the error )\S+(?= is)|\S+(?= times the)|(?<=up to )\S+|reports/\S+\.jsonl")
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def test_the_layer_of_the_readme_passes_an_allclose(example: Example, tmp_path: 
 
 def test_the_readme_counts_cases_and_deviations() -> None:
     text = README.read_text(encoding="utf-8")
-    assert f"{len(all_cases()):,} cases" in text
-    assert f"a catalogue of {len(catalogue())}" in text
+    assert f"some {round(len(all_cases()), -2):,} cases" in text
+    assert f"a catalogue of more than {len(catalogue()) // 50 * 50}" in text
 
 
 def as_words(output: str) -> list[str]:
