@@ -58,7 +58,7 @@ class _ShiftedGolden(Golden):
         self, golden: Golden, mutant: StepObservation, narrow: Sequence[StepObservation], channel_axis: int
     ) -> None:
         vars(self).update(vars(golden))  # what the golden has computed already is not computed again
-        self._right, self._channel_axis = golden, channel_axis
+        self._golden, self._channel_axis = golden, channel_axis
         self._mutant, self._narrow = results_of(mutant), [results_of(step) for step in narrow]
 
     def shift(self, expected: Mapping[str, Expected]) -> dict[str, Expected]:
@@ -67,39 +67,39 @@ class _ShiftedGolden(Golden):
 
     def _shifted(self, expected: Mapping[str, Expected], channel_axis: int) -> dict[str, Expected]:
         return {
-            name: _shifted(right, self._mutant.get(name), [step.get(name) for step in self._narrow], channel_axis)
-            for name, right in expected.items()
+            name: _shifted(values, self._mutant.get(name), [step.get(name) for step in self._narrow], channel_axis)
+            for name, values in expected.items()
         }
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """Outputs and gradients in inference."""
-        return self.shift(self._right.inference(statistics, dy))
+        return self.shift(self._golden.inference(statistics, dy))
 
     def second_order(self, *arguments: Any, **named: Any) -> dict[str, Expected]:
         """Gradients of the second order."""
-        return self.shift(self._right.second_order(*arguments, **named))
+        return self.shift(self._golden.second_order(*arguments, **named))
 
     def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
         """The running statistics after the step."""
-        after, expected = self._right.update(statistics, grade)
+        after, expected = self._golden.update(statistics, grade)
         return after, self._shifted(expected, 0)
 
     def updated(self, statistics: Statistics) -> dict[str, Expected]:
         """The running statistics after the step, without a state to carry on."""
-        return self._shifted(self._right.updated(statistics), 0)
+        return self._shifted(self._golden.updated(statistics), 0)
 
 
-def _shifted(right: Expected, mutant: Returned | None, narrow: Sequence[Returned | None], axis: int) -> Expected:
+def _shifted(expected: Expected, mutant: Returned | None, narrow: Sequence[Returned | None], axis: int) -> Expected:
     """The golden with the mutant's values, and with bounds that grow with them; unchanged where there are none."""
-    values = _in_rows(mutant, right.values, axis)
+    values = _in_rows(mutant, expected.values, axis)
     if values is None or not isinstance(mutant, np.ndarray):
-        return right
-    rounding = to_quad(2.0 * _unit_roundoff(mutant, right.values)) * np.abs(values)
-    noise = _noise(values, [_in_rows(result, right.values, axis) for result in narrow])
-    growth = TUNING.bound_growth * _growth(right.values, values)
+        return expected
+    rounding = to_quad(2.0 * _unit_roundoff(mutant, expected.values)) * np.abs(values)
+    noise = _noise(values, [_in_rows(result, expected.values, axis) for result in narrow])
+    growth = TUNING.bound_growth * _growth(expected.values, values)
 
     def bound(grade: Grade) -> Bound:
-        allowed, meaningful = right.bound(grade)
+        allowed, meaningful = expected.bound(grade)
         if allowed.ndim == 2 and allowed.shape[1]:  # one element may get what is allowed in another
             allowed = np.broadcast_to(allowed.max(axis=1, keepdims=True), allowed.shape)
         larger = allowed * (growth + TUNING.bound_growth * _magnified(noise, allowed)) + rounding
@@ -108,18 +108,18 @@ def _shifted(right: Expected, mutant: Returned | None, narrow: Sequence[Returned
     return Expected(values, bound)
 
 
-def _in_rows(result: Returned | None, right: Quad, axis: int) -> Quad | None:
+def _in_rows(result: Returned | None, golden: Quad, axis: int) -> Quad | None:
     """A result in the shape of its golden, rows (C, n) or a vector (C,); None where it does not fit."""
     if not isinstance(result, np.ndarray):
         return None
-    has_rows = right.ndim == 2
+    has_rows = golden.ndim == 2
     if has_rows and result.ndim <= axis:
         return None
     values = to_quad(channels_first(result, axis)) if has_rows else to_quad(result)
-    return values if values.shape == right.shape else None
+    return values if values.shape == golden.shape else None
 
 
-def _unit_roundoff(result: np.ndarray[Any, Any], right: Quad) -> float:
+def _unit_roundoff(result: np.ndarray[Any, Any], golden: Quad) -> float:
     """The unit roundoff of the format to which a mutant rounds; 0 where it rounds to none.
 
     That is the format of its result, or else the coarsest one that holds all its numbers and not all right ones.
@@ -127,7 +127,7 @@ def _unit_roundoff(result: np.ndarray[Any, Any], right: Quad) -> float:
     if result.dtype != QUAD and result.dtype != np.float64:
         return format_of(result.dtype).unit_roundoff
     name = next((name for name in COARSE if _holds(name, result)), None)
-    return 0.0 if name is None or _holds(name, right) else format_of(name).unit_roundoff
+    return 0.0 if name is None or _holds(name, golden) else format_of(name).unit_roundoff
 
 
 def _holds(name: str, values: np.ndarray[Any, Any]) -> bool:
@@ -159,10 +159,10 @@ def _magnified(noise: Quad, allowed: Quad) -> Quad:
     return np.asarray(np.max(noise[known] / allowed[known]))
 
 
-def _growth(right: Quad, values: Quad) -> Quad:
+def _growth(golden: Quad, values: Quad) -> Quad:
     """How many times larger the mutant's values are, at least 1: of shape (C, 1) for rows, (C,) for a vector."""
-    growth = np.maximum(1, _largest(values) / np.maximum(_largest(right), to_quad(1e-300)))
-    return np.asarray(growth if right.ndim == 1 else growth[:, None])
+    growth = np.maximum(1, _largest(values) / np.maximum(_largest(golden), to_quad(1e-300)))
+    return np.asarray(growth if golden.ndim == 1 else growth[:, None])
 
 
 def _largest(rows: Quad) -> Quad:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 from tests.support.good_numpy import EVERYTHING
+from tests.support.sample_declarations import TEXTBOOK
 
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.catalogue import all_cases
@@ -30,14 +31,6 @@ from bn_reference.layer.layer import PlainLayer
 from bn_reference.specification.convention import CHOICES
 
 ROOT = Path(__file__).parents[3]
-TEXTBOOK: dict[str, Any] = {
-    "running_variance": "biased",
-    "initial_running_variance": 0.0,
-    "momentum_weighs": "old",
-    "default_momentum": 0.9,
-    "eps_in_running_variance": True,
-    "eps_in_inference": False,
-}
 CONVENTIONS: dict[str, dict[str, Any]] = {
     "torch": {},
     "textbook": TEXTBOOK,
