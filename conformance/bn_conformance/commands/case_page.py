@@ -134,7 +134,7 @@ def reproduction(case: Case, source: str = "") -> list[str]:
     known = "large_cases" if case.large else "all_cases"
     lines = [
         "import numpy as np",
-        "from bn_conformance.catalogue.document import read"
+        "from bn_conformance.catalogue.regressions import read"
         if source
         else f"from bn_conformance.catalogue import {known}",
         "from bn_conformance.cases.tensors import data_of",

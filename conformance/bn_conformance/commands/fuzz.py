@@ -18,7 +18,8 @@ import click
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.document import Regression, RegressionError, named, read_all, write
+from bn_conformance.catalogue.document import named
+from bn_conformance.catalogue.regressions import Regression, RegressionError, read_all, write
 from bn_conformance.commands.probe import one_implementation
 from bn_conformance.commands.wrappers import target_of
 from bn_conformance.implementations.registry import Implementation

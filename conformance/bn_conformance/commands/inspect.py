@@ -78,7 +78,7 @@ def show(case: str, implementation: str) -> int:
 
 
 def _described_file(path: str, implementation: str) -> str:
-    from bn_conformance.catalogue.document import RegressionError, read
+    from bn_conformance.catalogue.regressions import RegressionError, read
     from bn_conformance.commands.case_page import describe
 
     try:

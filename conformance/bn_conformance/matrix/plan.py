@@ -9,8 +9,8 @@ from typing import Any
 
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
-from bn_conformance.catalogue import all_cases, document, large_cases
-from bn_conformance.catalogue.document import Regression
+from bn_conformance.catalogue import all_cases, document, large_cases, regressions
+from bn_conformance.catalogue.regressions import Regression
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.implementations.registry import OK, Implementation, find
@@ -137,10 +137,10 @@ def make(options: Options) -> Plan:
     from bn_conformance.implementations.known_faults import load, shipped
 
     faults = [*shipped(), *(fault for path in options.known_faults for fault in load(path))]
-    regressions = document.read_all(options.regressions)
-    cases = select_cases(options.clauses, options.cases, [one.case for one in regressions])
+    replayed = regressions.read_all(options.regressions)
+    cases = select_cases(options.clauses, options.cases, [regression.case for regression in replayed])
     found = find(options.implementations, options.device)
-    return Plan(options, tuple(found), tuple(cases), tuple(faults), regressions)
+    return Plan(options, tuple(found), tuple(cases), tuple(faults), replayed)
 
 
 SEPARATOR = "#"

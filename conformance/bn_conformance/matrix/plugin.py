@@ -41,7 +41,7 @@ def options_of(config: pytest.Config) -> Options:
 
 
 def _plan_of(config: pytest.Config) -> Plan:
-    from bn_conformance.catalogue.document import RegressionError
+    from bn_conformance.catalogue.regressions import RegressionError
     from bn_conformance.implementations.known_faults import KnownFaultsError
     from bn_conformance.implementations.registry import UnknownImplementation
     from bn_conformance.targets.naming import TargetError

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.document import read, write
+from bn_conformance.catalogue.regressions import read, write
 from bn_conformance.cli import main
 from bn_conformance.results.file import read as read_results
 

@@ -11,16 +11,9 @@ import pytest
 from hypothesis import given, settings
 
 from bn_conformance.cases.model import Case
-from bn_conformance.catalogue import all_cases, document
-from bn_conformance.catalogue.document import (
-    RegressionError,
-    from_json,
-    named,
-    read,
-    read_all,
-    to_json,
-    write,
-)
+from bn_conformance.catalogue import all_cases, regressions
+from bn_conformance.catalogue.document import from_json, named, to_json
+from bn_conformance.catalogue.regressions import RegressionError, read, read_all, write
 from bn_conformance.fuzz.strategies import cases
 from bn_conformance.mutation.mutant import EVERYTHING
 
@@ -141,6 +134,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "one.json", CASE, {})
-    monkeypatch.setattr(document, "LARGEST_FILE", 100)
+    monkeypatch.setattr(regressions, "LARGEST_FILE", 100)
     with pytest.raises(RegressionError, match="larger than 100 bytes"):
         read(tmp_path / "one.json")
