@@ -112,6 +112,7 @@ class EquinoxBatch(Adapter):
     environment = {**JAX_ENVIRONMENT, "JAX_ENABLE_X64": "0"}  # noqa: RUF012 - declared in the contract
     requires = ("jax", "equinox")
     install = "pip install 'bnconform[equinox]'"
+    distributions = ("equinox", "jax", "jaxlib")
     # equinox/nn/_batch_norm.py: a biased variance, whose hidden average starts at 1 and is debiased in inference.
     convention = Convention(
         running_variance="biased",
@@ -134,8 +135,3 @@ class EquinoxBatch(Adapter):
         if config.momentum in (0.0, 1.0):
             return "the momentum of equinox.nn.BatchNorm is documented as between 0 and 1 exclusive"
         return None
-
-    def versions(self) -> Mapping[str, str]:
-        from importlib.metadata import version
-
-        return {name: version(name) for name in ("equinox", "jax", "jaxlib")}

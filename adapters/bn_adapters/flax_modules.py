@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from bn_adapters.flax_linen import LinenLayer
@@ -16,6 +15,7 @@ class _Flax(Adapter):
     environment = JAX_ENVIRONMENT
     requires = ("jax", "flax")
     install = "pip install 'bnconform[jax]'"
+    distributions = ("flax", "jax", "jaxlib")
     capabilities = Capabilities(
         dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
         mixed=frozenset({("float16", "float32"), ("bfloat16", "float32")}),
@@ -34,11 +34,6 @@ class _Flax(Adapter):
         statistics_dtype="float32",
     )
     compiled = False
-
-    def versions(self) -> Mapping[str, str]:
-        from importlib.metadata import version
-
-        return {name: version(name) for name in ("flax", "jax", "jaxlib")}
 
 
 class FlaxLinen(_Flax):

@@ -15,6 +15,7 @@ import numpy as np
 
 from bn_adapters.flax_calls import masked, mode, options
 from bn_adapters.jax_functions import copied, pulled_back, pulled_back_twice, weight_of
+from bn_adapters.recorded import recorded
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, RunningStatistics, SecondOrder
 
 
@@ -130,9 +131,7 @@ class NnxLayer(Layer):
         return SecondOrder(np.asarray(ds_dx), _vector(nnx.to_pure_dict(found), "scale"), np.asarray(ds_ddy))
 
     def _inputs(self) -> tuple[Any, ...]:
-        if self._latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        return self._latest
+        return recorded(self._latest)
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(np.array(self._module.mean[...]), np.array(self._module.var[...]))

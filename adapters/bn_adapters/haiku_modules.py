@@ -31,7 +31,7 @@ FORMATS = {"first": "NC...", "last": "N...C"}
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Variant:
     """What a compiled function of haiku.BatchNorm depends on; eps and decay_rate are arguments of it."""
 
     num_channels: int
@@ -45,7 +45,7 @@ class _Kind:
 
 
 @cache
-def _functions(kind: _Kind) -> Functions:
+def _functions(variant: _Variant) -> Functions:
     import haiku
     import jax
     import jax.numpy as jnp
@@ -54,7 +54,7 @@ def _functions(kind: _Kind) -> Functions:
     @haiku.transform_with_state
     def layer(x: Any, training: bool, numbers: Mapping[str, Any]) -> Any:
         module = haiku.BatchNorm(
-            create_scale=kind.gamma, create_offset=kind.beta, data_format=FORMATS[kind.layout], **numbers
+            create_scale=variant.gamma, create_offset=variant.beta, data_format=FORMATS[variant.layout], **numbers
         )
         return module(x, training)
 
@@ -63,9 +63,9 @@ def _functions(kind: _Kind) -> Functions:
         y, after = layer.apply(held, statistics["averages"], x, training, statistics["numbers"])
         return y, {**statistics, "averages": after}
 
-    shape = [kind.num_channels if axis == kind.channel_axis else 2 for axis in range(kind.rank)]
+    shape = [variant.num_channels if axis == variant.channel_axis else 2 for axis in range(variant.rank)]
     numbers = {"decay_rate": 0.5}
-    parameters, averages = jax.jit(lambda: layer.init(None, jnp.zeros(shape, kind.dtype), True, numbers))()
+    parameters, averages = jax.jit(lambda: layer.init(None, jnp.zeros(shape, variant.dtype), True, numbers))()
     return Functions.of(apply, dict(parameters.get(MODULE, {})), {"averages": averages}, compiled=True)
 
 
@@ -73,7 +73,7 @@ class _HaikuLayer(FunctionalLayer):
     names = ("scale", "offset")
 
     def __init__(self, config: LayerConfig) -> None:
-        kind = _Kind(
+        variant = _Variant(
             num_channels=config.num_channels,
             rank=config.rank,
             channel_axis=config.channel_axis,
@@ -83,7 +83,7 @@ class _HaikuLayer(FunctionalLayer):
             beta=config.beta,
             default_eps=config.eps is None,
         )
-        super().__init__(config, _functions(kind))
+        super().__init__(config, _functions(variant))
         # Numbers in float64, as Python has them: haiku rounds them to the dtype of the statistics.
         numbers = {"decay_rate": copied(np.array(config.keep, np.float64))}
         if config.eps is not None:
@@ -132,6 +132,7 @@ class HaikuBatchNorm(Adapter):
     environment = JAX_ENVIRONMENT
     requires = ("jax", "haiku")
     install = "pip install 'bnconform[haiku]'"
+    distributions = ("dm-haiku", "jax", "jaxlib")
     # haiku/_src/batch_norm.py: the variance is E[x^2] - E[x]^2, biased; decay_rate has no default.
     # haiku/_src/moving_averages.py: zero_debias=True, and the average starts at 0.
     convention = Convention(
@@ -161,8 +162,3 @@ class HaikuBatchNorm(Adapter):
                 "the decay of hk.ExponentialMovingAverage must be in [0, 1): weight 0 of the new statistic is outside"
             )
         return None
-
-    def versions(self) -> Mapping[str, str]:
-        from importlib.metadata import version
-
-        return {name: version(name) for name in ("dm-haiku", "jax", "jaxlib")}

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bn_adapters.recorded import recorded
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, SecondOrder
 
 JAX_ENVIRONMENT: Mapping[str, str] = {
@@ -149,9 +150,7 @@ class FunctionalLayer(Layer):
         return SecondOrder(np.asarray(ds_dx), self._vector(found, self.names[0]), np.asarray(ds_ddy))
 
     def _inputs(self) -> tuple[Any, ...]:
-        if self.latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        return self.latest
+        return recorded(self.latest)
 
     def _vector(self, tree: Mapping[str, Any], name: str) -> Array | None:
         return np.asarray(tree[name]).reshape(-1) if name in tree else None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.jax_functions import pulled_back, pulled_back_twice, weight_of
+from bn_adapters.recorded import recorded
 from bn_adapters.tensorflow_tapes import Tapes, tensorflow
 from bn_adapters.torch_autograd import Parameters, gradients, second_order
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
@@ -155,9 +156,7 @@ class TensorflowKerasLayer(KerasLayer):
         return tapes.second_order(y_tensor, dy, {"dx": v_dx, "dgamma": v_dgamma, "dbeta": v_dbeta})
 
     def _recorded(self) -> tuple[Tapes, Any]:
-        if self.latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        return self.latest
+        return recorded(self.latest)
 
 
 class JaxKerasLayer(KerasLayer):
@@ -199,9 +198,7 @@ class JaxKerasLayer(KerasLayer):
 
     def _pure(self) -> tuple[Callable[[list[Any], Any], Any], list[Any], Any]:
         """The latest call as a function of parameters and x, and those that it had."""
-        if self.latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        x_tensor, parameters, statistics, arguments, trainable = self.latest
+        x_tensor, parameters, statistics, arguments, trainable = recorded(self.latest)
         held = [self.layer.moving_mean, self.layer.moving_variance]
 
         def call(values: list[Any], x: Any) -> Any:
@@ -245,6 +242,4 @@ class TorchKerasLayer(KerasLayer):
         return second_order(*self._recorded(), to_tensor(dy), (to_tensor(v_dx), *vectors))
 
     def _recorded(self) -> tuple[Any, Any, Parameters]:
-        if self.latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        return self.latest
+        return recorded(self.latest)

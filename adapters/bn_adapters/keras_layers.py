@@ -7,9 +7,7 @@ the process, so each of these implementations needs a process of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
 
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
@@ -21,7 +19,7 @@ from bn_adapters.keras_backends import (
     TorchKerasLayer,
     load_keras,
 )
-from bn_adapters.tensorflow_tapes import TENSORFLOW_ENVIRONMENT
+from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
 
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
@@ -37,7 +35,6 @@ class KerasAdapter(Adapter):
 
     backend: ClassVar[str]
     layer_class: ClassVar[type[KerasLayer]]
-    distributions: ClassVar[tuple[str, ...]]
 
     # Defaults: BatchNormalization.__init__ in keras/src/layers/normalization/batch_normalization.py. Its build() gives
     # the statistics the dtype of the variables. moments() divides by n on every backend (keras/src/backend/*/nn.py);
@@ -61,13 +58,6 @@ class KerasAdapter(Adapter):
     def build(self, config: LayerConfig) -> Layer:
         return self.layer_class(load_keras(self.backend), config)
 
-    def versions(self) -> Mapping[str, str]:
-        found = {}
-        for name in self.distributions:
-            with suppress(PackageNotFoundError):
-                found[name] = version(name)
-        return found
-
 
 class KerasTensorflow(KerasAdapter):
     """`keras.layers.BatchNormalization` on TensorFlow, eager."""
@@ -78,7 +68,7 @@ class KerasTensorflow(KerasAdapter):
     framework = "keras-tensorflow"
     environment = ENVIRONMENTS["tensorflow"]
     requires = ("keras", "tensorflow")
-    distributions = ("keras", "tensorflow", "tensorflow-cpu")
+    distributions = ("keras", *TENSORFLOW_DISTRIBUTIONS)
     install = "pip install 'bnconform[tensorflow]'"
 
 

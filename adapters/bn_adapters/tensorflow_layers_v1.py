@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.tensorflow_tapes import TENSORFLOW_ENVIRONMENT, tensorflow, tensorflow_versions
+from bn_adapters.recorded import recorded
+from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, tensorflow
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -166,9 +167,7 @@ class _LayersV1Layer(Layer):
 
     def _fed(self, program: _Program) -> dict[Any, Any]:
         """What the latest forward feeds a program."""
-        if self._latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        return dict(zip((program.x, program.training), self._latest, strict=True))
+        return dict(zip((program.x, program.training), recorded(self._latest), strict=True))
 
     def backward(self, dy: Array) -> Gradients:
         program = self._program()
@@ -228,6 +227,7 @@ class TensorflowLayersV1(Adapter):
     environment = LAYERS_V1_ENVIRONMENT
     requires = ("tensorflow", "tf_keras")
     install = "pip install 'bnconform[tensorflow]'"
+    distributions = (*TENSORFLOW_DISTRIBUTIONS, "tf-keras")
     convention = Convention(
         running_variance="biased",  # From tf.nn.moments.
         momentum_weighs="old",
@@ -251,9 +251,6 @@ class TensorflowLayersV1(Adapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return _LayersV1Layer(config, self.fused, self.forget_update)
-
-    def versions(self) -> Mapping[str, str]:
-        return tensorflow_versions("tf-keras")
 
 
 class TensorflowLayersV1Forgotten(TensorflowLayersV1):

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.tensorflow_tapes import TENSORFLOW_ENVIRONMENT, Tapes, tensorflow, tensorflow_versions
+from bn_adapters.recorded import recorded
+from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, Tapes, tensorflow
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -74,9 +75,7 @@ class _EagerLayer(Layer):
 
     def _recorded(self) -> tuple[Tapes, Any]:
         """The record of the latest forward, and its y."""
-        if self._latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        return self._latest
+        return recorded(self._latest)
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(self._moving_mean.numpy(), self._moving_variance.numpy())
@@ -173,9 +172,7 @@ class _TensorflowOperations(Adapter):
     environment = TENSORFLOW_ENVIRONMENT
     requires = ("tensorflow",)
     install = "pip install 'bnconform[tensorflow]'"
-
-    def versions(self) -> Mapping[str, str]:
-        return tensorflow_versions()
+    distributions = TENSORFLOW_DISTRIBUTIONS
 
 
 class TensorflowFused(_TensorflowOperations):

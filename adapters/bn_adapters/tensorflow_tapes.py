@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bn_conformance.adapter import Array, Gradients, SecondOrder
@@ -16,6 +15,10 @@ TENSORFLOW_ENVIRONMENT: Mapping[str, str] = {
     "TF_NUM_INTEROP_THREADS": "1",
 }
 """One thread, and no chatter on the standard streams; both are read when TensorFlow is imported or first used."""
+
+
+TENSORFLOW_DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu")
+"""Either provides TensorFlow."""
 
 
 @cache
@@ -30,17 +33,6 @@ def tensorflow() -> Any:
     except RuntimeError:  # Something else in this process has used TensorFlow already: its settings stand.
         pass
     return tf
-
-
-def tensorflow_versions(*others: str) -> dict[str, str]:
-    """Versions of TensorFlow, whichever distribution provides it, and of other distributions."""
-    found = {}
-    for name in ("tensorflow", "tensorflow-cpu", *others):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 class Tapes:

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 from typing import Any
 
+from bn_adapters.recorded import recorded
 from bn_adapters.torch_autograd import Parameters, gradients, second_order
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor, torch_dtype
 from bn_conformance.adapter import (
@@ -84,9 +85,7 @@ class TorchLayer(Layer):
 
     def _recorded(self) -> tuple[Any, Any, Parameters]:
         """The latest y and x, and the parameters."""
-        if self.latest is None:
-            raise RuntimeError("backward needs a forward before it")
-        x_tensor, y_tensor = self.latest
+        x_tensor, y_tensor = recorded(self.latest)
         return y_tensor, x_tensor, (getattr(self.held, "weight", None), getattr(self.held, "bias", None))
 
     def running_statistics(self) -> RunningStatistics:

@@ -187,6 +187,7 @@ class Adapter(ABC):
             and gone with it; where there is none, the variable is left out.
         requires: import names that must be importable, else the implementation is shown as not installed.
         install: the command that installs them, shown when one is missing.
+        distributions: what is judged, as package indexes name it; `requires` where this is empty.
         group: "default", or "examples" for implementations that only run when asked for by name.
     """
 
@@ -197,6 +198,7 @@ class Adapter(ABC):
     environment: ClassVar[Mapping[str, str]] = {}
     requires: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
+    distributions: ClassVar[tuple[str, ...]] = ()
     group: ClassVar[Literal["default", "examples"]] = "default"
 
     def __init__(self, device: str = "cpu") -> None:
@@ -222,13 +224,13 @@ class Adapter(ABC):
         raise NotImplementedError("this adapter has no set_threads(); declare Capabilities(threads=False)")
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of what is judged, by distribution name."""
+        """Versions of the distributions that are installed, by name."""
         from importlib.metadata import PackageNotFoundError, version
 
-        found = {}
-        for name in self.requires:
+        versions = {}
+        for name in self.distributions or self.requires:
             try:
-                found[name] = version(name.replace("_", "-"))
+                versions[name] = version(name.replace("_", "-"))
             except PackageNotFoundError:
                 continue
-        return found
+        return versions

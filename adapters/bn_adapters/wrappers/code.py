@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from bn_conformance.adapter import Array, Convention, LayerConfig
+from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.targets.loading import module_of
 from bn_conformance.targets.naming import TargetError, module_and_class
-
-CHANNELS = 3
-"""Channels of the data that code is tried with."""
-
-SIZES = (4, CHANNELS, 5, 2, 7)
-"""Sizes of the axes of an x with its channels first: no two are equal, so that a mistaken axis does not go unseen."""
 
 
 def one_line(error: BaseException) -> str:
@@ -28,20 +20,20 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
-def stem(module: ModuleType) -> str:
+def stem(module: types.ModuleType) -> str:
     """What a module is called in reports: the name of its file, or its own."""
     return Path(module.__file__).stem if module.__file__ else module.__name__
 
 
-def class_of(code: str, is_one: Callable[[Any], bool], expected: str) -> tuple[type, str]:
-    """The class that `file.py:Class` names, or the only fitting one that a file defines, and its name in reports.
+def class_of(code: str, bases: type | types.UnionType, expected: str) -> tuple[type, str]:
+    """The class that `file.py:Class` names, or the only one that a file derives from a base, and its name in reports.
 
     Raises:
         TargetError: there is no such class, it is not what is expected, or several are.
     """
     place, attribute = module_and_class(code)
     module = module_of(place)
-    own = [name for name, value in vars(module).items() if _defined_in(value, module) and is_one(value)]
+    own = [name for name, value in vars(module).items() if _defined_in(value, module) and issubclass(value, bases)]
     if not attribute:
         if len(own) != 1:
             raise TargetError(
@@ -51,13 +43,13 @@ def class_of(code: str, is_one: Callable[[Any], bool], expected: str) -> tuple[t
     found = getattr(module, attribute, None)
     if found is None:
         raise TargetError(f"{place} has no {attribute}; it defines {len(own)} that are {expected}{_list(own)}")
-    if not (inspect.isclass(found) and is_one(found)):
+    if not (inspect.isclass(found) and issubclass(found, bases)):
         what = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
         raise TargetError(f"{attribute} in {place} is {what}, and not {expected}")
     return found, f"{stem(module)}.{attribute}"
 
 
-def _defined_in(value: Any, module: ModuleType) -> bool:
+def _defined_in(value: Any, module: types.ModuleType) -> bool:
     return inspect.isclass(value) and value.__module__ == module.__name__
 
 
@@ -155,14 +147,6 @@ def _parameters(built: type) -> dict[str, inspect.Parameter]:
         if not any(entry.kind is entry.VAR_KEYWORD for entry in entries):
             break
     return found
-
-
-def trial(rank: int, axis: int, dtype: str = "float32", batch: int = SIZES[0]) -> Array:
-    """An x of a rank to try code with: of no symmetry, its channels on an axis."""
-    shape = [batch, *(SIZES[2:rank])]
-    shape.insert(axis, CHANNELS)
-    values = np.sin(np.arange(np.prod(shape), dtype=np.float64) * 1.7) * 2.0 + 0.5
-    return np.asarray(values.reshape(shape).astype(dtype))
 
 
 def number_or_none(value: Any) -> float | None:

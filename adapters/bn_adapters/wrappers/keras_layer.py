@@ -10,8 +10,7 @@ import importlib.util
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +19,17 @@ import numpy as np
 
 from bn_adapters.keras_backends import load_keras
 from bn_adapters.keras_layers import ENVIRONMENTS, KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
-from bn_adapters.wrappers.code import CHANNELS, Constructor, class_of, constructor, one_line, trial
+from bn_adapters.wrappers.code import Constructor, class_of, constructor, one_line
+from bn_adapters.wrappers.trial import (
+    CHANNELS,
+    Ranks,
+    adapter_class,
+    affine_of,
+    convention_of,
+    described,
+    refusal_of,
+    trial,
+)
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.wrappers import Wrapper
@@ -29,8 +38,16 @@ ARGUMENTS = (
     "a keras-layer is built from no arguments and, where it has them, axis, epsilon, momentum, center, scale and dtype"
 )
 STATE = "a built keras-layer has the variables moving_mean and moving_variance, gamma and beta (None where absent)"
-KNOWN = {"eps": ("epsilon", "eps"), "momentum": ("momentum",), "axis": ("axis",), "gamma": ("scale",),
-         "beta": ("center",), "dtype": ("dtype",)}  # fmt: skip
+KNOWN = {
+    "eps": ("epsilon", "eps"),
+    "momentum": ("momentum",),
+    "axis": ("axis",),
+    "gamma": ("scale",),
+    "beta": ("center",),
+    "dtype": ("dtype",),
+}
+"""What the suite calls an argument of the constructor, to the names that it may have."""
+
 ON: Mapping[str, type[KerasAdapter]] = {"tensorflow": KerasTensorflow, "jax": KerasJax, "torch": KerasTorch}
 
 
@@ -85,47 +102,33 @@ def adapter(code: str, backend: str = "") -> type[KerasAdapter]:
     """
     backend = backend or backend_of_keras()
     keras = load_keras(backend)
-    built, name = class_of(code, lambda one: issubclass(one, keras.layers.Layer), "a keras.layers.Layer class")
+    built, name = class_of(code, keras.layers.Layer, "a keras.layers.Layer class")
     takes = constructor(built, KNOWN, "", ARGUMENTS)
     called = built.call  # type: ignore[attr-defined]
     if "training" not in inspect.signature(called).parameters:
         raise TargetError(f"{name}.call has no argument training; a keras-layer is called as layer(x, training=True)")
-    _inspect(takes, name)
-    own = issubclass(built, keras.layers.BatchNormalization)
-    layouts, ranks, refused = _shapes(ON[backend], takes)
+    layer = _built_layer(takes, name)
+    base = ON[backend]
+    ranks = Ranks.tried(lambda rank: _refusal(base, takes, rank, rank - 1), built.__name__, f"(N, ..., {CHANNELS})")
     switches = {"gamma", "beta"} <= set(takes.names)
-    affine = {"both", "none", "gamma", "beta"} if switches else _present(takes)
+    own_affine = affine_of(layer.gamma is not None, layer.beta is not None)
     capabilities = Capabilities(
-        dtypes=frozenset({"float32", "float64"}) if "dtype" in takes.names else frozenset({"float32"}),
-        ranks=frozenset(ranks),
-        layouts=frozenset(layouts),  # type: ignore[arg-type]
-        affine=frozenset(affine),  # type: ignore[arg-type]
-        freeze=own,
+        dtypes=frozenset({"float32", "float64"} if "dtype" in takes.names else {"float32"}),
+        ranks=frozenset(ranks.taken),
+        layouts=frozenset(_layouts(base, takes, max(ranks.taken))),  # type: ignore[arg-type]
+        affine=frozenset({"both", "none", "gamma", "beta"} if switches else {own_affine}),  # type: ignore[arg-type]
+        freeze=issubclass(built, keras.layers.BatchNormalization),
         compiles=backend == "jax",
     )
-    defaults = {key: takes.number(key) for key in ("eps", "momentum")}
-    notes = (
-        f"on {backend}; built with {takes.described(*KNOWN)}",
-        f"gamma and beta: {', '.join(sorted(capabilities.affine))}; "
-        f"formats {' and '.join(sorted(capabilities.dtypes))}; channels {' and '.join(sorted(layouts))}",
-        f"x of rank {', '.join(map(str, ranks))}" + "".join(f"; not {rank} ({why})" for rank, why in refused.items()),
-    )
+    values = {f"default_{key}": takes.number(key) for key in ("eps", "momentum")}
     attributes = {
         "name": name,
-        "convention": _convention(name, ON[backend], defaults),
+        "convention": convention_of(name, base.convention, **values),
         "capabilities": capabilities,
         "takes": takes,
-        "notes": notes,
-        "__module__": __name__,
+        "notes": (f"on {backend}; built with {takes.described(*KNOWN)}", described(capabilities), str(ranks)),
     }
-    return type(built.__name__, (_KerasCode, ON[backend]), attributes)
-
-
-def _convention(name: str, base: type[KerasAdapter], defaults: Mapping[str, float | None]) -> Any:
-    try:
-        return replace(base.convention, default_eps=defaults["eps"], default_momentum=defaults["momentum"])
-    except ValueError as error:
-        raise TargetError(f"{name}: {error}") from None
+    return adapter_class(built.__name__, (_KerasCode, base), attributes)
 
 
 def _config(rank: int = 4, axis: int = -1, **changes: Any) -> LayerConfig:
@@ -133,7 +136,7 @@ def _config(rank: int = 4, axis: int = -1, **changes: Any) -> LayerConfig:
     return LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=axis % rank, **settings)
 
 
-def _inspect(takes: Constructor, name: str) -> Any:
+def _built_layer(takes: Constructor, name: str) -> Any:
     """A built layer that has what it should.
 
     Raises:
@@ -155,43 +158,25 @@ def _inspect(takes: Constructor, name: str) -> Any:
     return layer
 
 
-def _present(takes: Constructor) -> set[str]:
-    layer = _inspect(takes, takes.built.__name__)
-    return {{(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}[
-        layer.gamma is not None, layer.beta is not None
-    ]}  # fmt: skip
-
-
-def _shapes(base: type[KerasAdapter], takes: Constructor) -> tuple[set[str], list[int], dict[int, str]]:
-    """Where the channels may be, the ranks of x that a layer takes, and why not the others."""
-    ranks, refused = [], {}
-    for rank in (2, 3, 4, 5):
-        why = _refusal(base, takes, rank, rank - 1)
-        if why is None:
-            ranks.append(rank)
-        else:
-            refused[rank] = why
-    if not ranks:
-        why = "; ".join(f"rank {rank} {reason}" for rank, reason in refused.items())
-        raise TargetError(f"{takes.built.__name__} takes no x of shape (N, ..., {CHANNELS}): {why}")
-    layouts = {"last"}
+def _layouts(base: type[KerasAdapter], takes: Constructor, rank: int) -> Iterator[str]:
+    """Where the channels of an x of a rank may be."""
+    yield "last"
     if "axis" in takes.names:
-        tall = max(ranks)
-        layouts |= {"first"} if tall > 2 and _refusal(base, takes, tall, 1) is None else set()
-        layouts |= {"between"} if tall > 3 and _refusal(base, takes, tall, 2) is None else set()
-    return layouts, ranks, refused
+        if rank > 2 and _refusal(base, takes, rank, 1) is None:
+            yield "first"
+        if rank > 3 and _refusal(base, takes, rank, 2) is None:
+            yield "between"
 
 
 def _refusal(base: type[KerasAdapter], takes: Constructor, rank: int, axis: int) -> str | None:
-    """None where a layer takes an x of a rank with its channels on an axis, else why it does not."""
+    """Why a layer does not take an x of a rank with its channels on an axis; None where it does."""
     config, x = _config(rank, axis), trial(rank, axis)
-    try:
+
+    def shapes() -> list[tuple[int, ...]]:
         layer = base.layer_class(load_keras(base.backend), config, _layer(takes, config, base.convention))
-        shapes = [np.shape(layer.forward(x, training)) for training in (True, False)]
-    except Exception as error:
-        return one_line(error)
-    wrong = [shape for shape in shapes if shape != x.shape]
-    return f"y has shape {wrong[0]} for x of {x.shape}" if wrong else None
+        return [np.shape(layer.forward(x, training)) for training in (True, False)]
+
+    return refusal_of(x, shapes)
 
 
 def _wrapper(backend: str) -> Wrapper:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.wrappers.code import CHANNELS, one_line, stem, trial
+from bn_adapters.wrappers.code import one_line, stem
+from bn_adapters.wrappers.trial import CHANNELS, adapter_class, convention_of, trial
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -95,9 +96,8 @@ class NumpyFunctionsLayer(Layer):
 
     def state(self) -> Mapping[str, Array]:
         mean, variance = self.running_statistics()
-        return {
-            "gamma": self._gamma.copy(), "beta": self._beta.copy(), "running_mean": mean, "running_var": variance
-        }  # fmt: skip
+        arrays = {"gamma": self._gamma, "beta": self._beta, "running_mean": mean, "running_var": variance}
+        return {name: array.copy() for name, array in arrays.items()}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
         self.set_parameters(state["gamma"], state["beta"])
@@ -165,18 +165,19 @@ def adapter(code: str) -> type[NumpyFunctions]:
     backward = _function(module, place, parts[1], ("dout", "cache"))
     _tried(forward, backward, parts)
     lacking = _without_default(forward)
+    no_defaults = {f"default_{argument}": None for argument in lacking}
+    name = f"{stem(module)}.{parts[0]}"
     attributes = {
-        "name": f"{stem(module)}.{parts[0]}",
+        "name": name,
         "functions": (forward, backward),
-        "convention": Convention(**{**CONVENTION.to_json(), **{f"default_{name}": None for name in lacking}}),
+        "convention": convention_of(name, CONVENTION, **no_defaults),
         "notes": (
             f"{parts[0]}(x, gamma, beta, bn_param) and {parts[1]}(dout, cache) on x of shape (N, D), "
             "float32 and float64",
             "gradients in training only" + "".join(f"; bn_param has no default {name}" for name in lacking),
         ),
-        "__module__": __name__,
     }
-    return type("NumpyFunctions", (NumpyFunctions,), attributes)
+    return adapter_class("NumpyFunctions", (NumpyFunctions,), attributes)
 
 
 def _function(module: Any, place: str, name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:

@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
 from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
-from bn_adapters.wrappers.code import (
+from bn_adapters.wrappers.code import Constructor, class_of, constructor, number_or_none, one_line
+from bn_adapters.wrappers.trial import (
     CHANNELS,
-    Constructor,
-    class_of,
-    constructor,
-    number_or_none,
-    one_line,
+    Ranks,
+    adapter_class,
+    affine_of,
+    convention_of,
+    described,
+    refusal_of,
     trial,
 )
 from bn_conformance.adapter import CUMULATIVE, Capabilities, Convention, Layer, LayerConfig
@@ -28,9 +30,17 @@ STATE = (
     "a torch-module has running_mean and running_var, and as parameters weight and bias or neither, all of shape "
     "(channels,)"
 )
-KNOWN = {"eps": ("eps", "epsilon"), "momentum": ("momentum",), "affine": ("affine",), "device": ("device",),
-         "dtype": ("dtype",)}  # fmt: skip
+KNOWN = {
+    "eps": ("eps", "epsilon"),
+    "momentum": ("momentum",),
+    "affine": ("affine",),
+    "device": ("device",),
+    "dtype": ("dtype",),
+}
+"""What the suite calls an argument of the constructor, to the names that it may have."""
+
 HELD = {"eps": ("eps", "epsilon"), "momentum": ("momentum",)}
+"""The same for attributes of a built module."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def adapter(code: str) -> type[TorchModule]:
         TargetError: it is no module class, cannot be built, or lacks what a torch-module has.
     """
     torch = load_torch()
-    built, name = class_of(code, lambda one: issubclass(one, torch.nn.Module), "a torch.nn.Module class")
+    built, name = class_of(code, torch.nn.Module, "a torch.nn.Module class")
     recipe = Recipe(constructor(built, KNOWN, "channels", ARGUMENTS))
     if "channels" not in recipe.constructor.names:
         raise TargetError(f"{built.__name__} takes no number of channels; {ARGUMENTS}")
@@ -104,25 +114,25 @@ def adapter(code: str) -> type[TorchModule]:
     affine = _affine(module, name)
     recipe = _with_attributes(recipe, module)
     defaults = {key: _default(key, recipe.constructor, module) for key in ("eps", "momentum")}
-    ranks, refused = _ranks(recipe)
-    convention = _convention(name, defaults)
+    ranks = Ranks.tried(lambda rank: _refusal(recipe, rank), built.__name__, f"(N, {CHANNELS}, ...)")
+    values = {f"default_{key}": value for key, value in defaults.items()}
     own = issubclass(built, torch.nn.modules.batchnorm._BatchNorm)
     capabilities = Capabilities(
         dtypes=frozenset({"float32", "float64"}),
-        ranks=frozenset(ranks),
-        affine=frozenset({"both", "none"}) if "affine" in recipe.constructor.names else frozenset({affine}),  # type: ignore[arg-type]
+        ranks=frozenset(ranks.taken),
+        affine=frozenset({"both", "none"} if "affine" in recipe.constructor.names else {affine}),  # type: ignore[arg-type]
         cumulative=own and "momentum" in recipe.constructor.names,
         freeze=True,
         threads=True,
     )
-    notes = (
-        _words(recipe, defaults),
-        f"gamma and beta: {', '.join(sorted(capabilities.affine))}; formats float32 and float64",
-        f"x of rank {', '.join(map(str, ranks))}" + "".join(f"; not {rank} ({why})" for rank, why in refused.items()),
-    )
-    attributes = {"name": name, "convention": convention, "capabilities": capabilities, "recipe": recipe,
-                  "notes": notes, "__module__": __name__}  # fmt: skip
-    return type(built.__name__, (TorchModule,), attributes)
+    attributes = {
+        "name": name,
+        "convention": convention_of(name, Convention(), **values),
+        "capabilities": capabilities,
+        "recipe": recipe,
+        "notes": (_words(recipe, defaults), described(capabilities, layouts=False), str(ranks)),
+    }
+    return adapter_class(built.__name__, (TorchModule,), attributes)
 
 
 def _config(rank: int = 4, **changes: Any) -> LayerConfig:
@@ -158,9 +168,7 @@ def _affine(module: Any, name: str) -> str:
         shape = tuple(getattr(module, attribute).shape)
         if shape != (CHANNELS,):
             raise TargetError(f"{name} has {attribute} of shape {shape} for {CHANNELS} channels; {STATE}")
-    return {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}[
-        "weight" in own, "bias" in own
-    ]
+    return affine_of("weight" in own, "bias" in own)
 
 
 def _with_attributes(recipe: Recipe, module: Any) -> Recipe:
@@ -179,7 +187,7 @@ def _with_attributes(recipe: Recipe, module: Any) -> Recipe:
 
 def _obeys(recipe: Recipe, name: str, attribute: str) -> bool:
     """Whether a module gives other numbers once the attribute has another value."""
-    seen = []
+    results = []
     for value in (0.25, 0.75):
         module = _built(recipe, _config())
         setattr(module, attribute, value)
@@ -188,9 +196,9 @@ def _obeys(recipe: Recipe, name: str, attribute: str) -> bool:
                 y = module(to_tensor(trial(rank, 1)))
             except Exception:
                 continue
-            seen.append(y if name == "eps" else module.running_mean)
+            results.append(y if name == "eps" else module.running_mean)
             break
-    return len(seen) == 2 and not load_torch().equal(*seen)
+    return len(results) == 2 and not load_torch().equal(*results)
 
 
 def _default(name: str, takes: Constructor, module: Any) -> float | None:
@@ -205,31 +213,15 @@ def _default(name: str, takes: Constructor, module: Any) -> float | None:
     return next((value for value in held if value is not None), None)
 
 
-def _ranks(recipe: Recipe) -> tuple[list[int], dict[int, str]]:
-    """Ranks of x that a module takes, in training and in inference; and why not the others."""
-    ranks, refused = [], {}
-    for rank in (2, 3, 4, 5):
-        module, x = _built(recipe, _config(rank)), trial(rank, 1)
-        try:
-            shapes = [tuple(module.train(training)(to_tensor(x)).shape) for training in (True, False)]
-        except Exception as error:
-            refused[rank] = one_line(error)
-            continue
-        if all(shape == x.shape for shape in shapes):
-            ranks.append(rank)
-        else:
-            refused[rank] = f"y has shape {next(shape for shape in shapes if shape != x.shape)} for x of {x.shape}"
-    if not ranks:
-        why = "; ".join(f"rank {rank} {reason}" for rank, reason in refused.items())
-        raise TargetError(f"{recipe.constructor.built.__name__} takes no x of shape (N, {CHANNELS}, ...): {why}")
-    return ranks, refused
+def _refusal(recipe: Recipe, rank: int) -> str | None:
+    """Why a module does not take an x of a rank in training and in inference; None where it does."""
+    x = trial(rank, 1)
 
+    def shapes() -> list[tuple[int, ...]]:
+        module = _built(recipe, _config(rank))
+        return [tuple(module.train(training)(to_tensor(x)).shape) for training in (True, False)]
 
-def _convention(name: str, defaults: dict[str, float | None]) -> Convention:
-    try:
-        return Convention(default_eps=defaults["eps"], default_momentum=defaults["momentum"])
-    except ValueError as error:
-        raise TargetError(f"{name}: {error}") from None
+    return refusal_of(x, shapes)
 
 
 def _words(recipe: Recipe, defaults: dict[str, float | None]) -> str:
