@@ -12,6 +12,7 @@ import click
 import pytest
 
 from bn_conformance.cli import main
+from bn_conformance.report.legend import OUTCOME_KINDS, VERDICT_MEANINGS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -87,12 +88,18 @@ def test_the_readme_of_conformance_names_every_folder_and_module_of_the_package(
     assert sorted(named) == sorted(folders | {path.name for path in package.glob("[a-z]*.py")})
 
 
-@pytest.mark.parametrize("folder", ["conformance", "adapters"])
+@pytest.mark.parametrize("folder", ["conformance", "adapters", "reference"])
 def test_modules_that_a_readme_names_exist(folder: str) -> None:
     text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z_/]+\.(?:py|toml))`", text)) - {"my_layers.py", "my_adapter.py", "pyproject.toml"}
     packages = [ROOT / "reference", ROOT / "conformance", ROOT / "adapters"]
     assert {name for name in named if not any(list(package.rglob(name)) for package in packages)} == set()
+
+
+def test_the_quick_start_explains_every_outcome_and_verdict() -> None:
+    text = (ROOT / "docs/quick-start.md").read_text(encoding="utf-8")
+    words = [kind.name for kind in OUTCOME_KINDS] + [verdict.value for verdict in VERDICT_MEANINGS]
+    assert [word for word in words if f"`{word}`" not in text and f"`{word}(" not in text] == []
 
 
 def anchors(path: Path) -> set[str]:

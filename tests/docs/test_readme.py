@@ -23,6 +23,7 @@ def example() -> Example:
 
 
 @pytest.mark.slow
+@pytest.mark.framework
 def test_the_check_prints_what_the_readme_shows(example: Example) -> None:
     """Numbers that the layer computes may differ from machine to machine, nothing else."""
     told = "`python -m tests.support.readme` writes the output of today into README.md"
@@ -30,6 +31,7 @@ def test_the_check_prints_what_the_readme_shows(example: Example) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.framework
 def test_the_layer_of_the_readme_passes_an_allclose(example: Example, tmp_path: Path) -> None:
     import torch
 
