@@ -81,7 +81,7 @@ docs: $(STAMP) ## build the documentation site into build/docs; a warning is an 
 	@echo "site built: $(CURDIR)/build/docs/index.html"
 
 bench: $(STAMP) ## measure speed and size
-	$(PY) tests/bench.py
+	$(PY) -m tests.measure.speed
 
 clean: ## remove what was built and cached, but not the environment and not the reports
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

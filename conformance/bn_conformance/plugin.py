@@ -1,43 +1,39 @@
-"""The pytest plugin's options. Imports nothing of the suite until the matrix is really asked for."""
+"""The pytest plugin: options `--bn-...`, and the matrix where the arguments name it.
+
+Every pytest run of an environment with bnconform loads this module, so it imports the table of options alone; the
+suite is imported once the matrix is asked for.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from bn_conformance.options import DEFAULTS, OPTIONS, Option
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the matrix, all prefixed `--bn-`."""
     group = parser.getgroup("bnconform", "batch-normalisation conformance")
-    group.addoption(
-        "--bn-implementation", action="append", default=[], metavar="NAME", help="implementation, pattern or target"
-    )
-    group.addoption("--bn-clause", action="append", default=[], metavar="ID", help="clause or family of clauses")
-    group.addoption("--bn-case", action="append", default=[], metavar="GLOB", help="case id or pattern")
-    group.addoption(
-        "--bn-level", choices=["tight", "stable", "degraded"], default="degraded", help="worst level to pass"
-    )
-    group.addoption(
-        "--bn-profile",
-        choices=["default", "standard"],
-        default="default",
-        help="standard fails nonstandard conventions",
-    )
-    group.addoption("--bn-results", default="", metavar="FILE", help="results file to write")
-    group.addoption("--bn-device", default="cpu", metavar="NAME", help="device to run implementations on")
-    group.addoption(
-        "--bn-known-faults", action="append", default=[], metavar="FILE", help="your own known faults (TOML)"
-    )
-    group.addoption("--bn-timeout", type=float, default=120.0, metavar="SECONDS", help="limit of one call")
-    group.addoption(
-        "--bn-regressions", action="append", default=[], metavar="PATH", help="regressions of fuzz: a file or a folder"
-    )
-    group.addoption("--bn-in-process", action="store_true", help="run layers in the pytest process (for debuggers)")
+    for name, option in OPTIONS.items():
+        group.addoption(option.pytest_flag, dest=f"bn_{name}", help=option.help, **_declared(option, DEFAULTS[name]))
     group.addoption("--bn-front", action="store_true", help="set by `bnconform run`: own progress and summary")
+
+
+def _declared(option: Option, default: Any) -> dict[str, Any]:
+    """What argparse must know of an option beside its flag and help."""
+    if default is False:
+        return {"action": "store_true"}
+    if isinstance(default, tuple):
+        return {"action": "append", "default": [], "metavar": option.metavar}
+    shown = {"choices": option.choices} if option.choices else {"metavar": option.metavar}
+    return {"type": type(default), "default": default, **shown}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the matrix where the arguments name it."""
     if any("bn_conformance" in str(argument) for argument in config.args):
-        from bn_conformance.matrix.plugin import MatrixPlugin
+        from bn_conformance.matrix.plugin import register
 
-        config.pluginmanager.register(MatrixPlugin(config), "bnconform-matrix")
+        register(config)

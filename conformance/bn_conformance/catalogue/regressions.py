@@ -10,12 +10,13 @@ from typing import Any
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue.document import FORMAT, from_json, to_json, violation
+from bn_conformance.user_error import UserError
 
 LARGEST_FILE = 1 << 20
 """Bytes of a file that is read at all."""
 
 
-class RegressionError(Exception):
+class RegressionError(UserError):
     """A regression file cannot be used; the message says why and what to do."""
 
 

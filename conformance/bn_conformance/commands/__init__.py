@@ -1,1 +1,1 @@
-"""What the commands of `bnconform` do, a module per group of them."""
+"""The commands of the command line, one module each; its attribute `command` is what `bn_conformance.cli` runs."""

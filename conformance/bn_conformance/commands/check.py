@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processes_option, run_options, target_options
 from bn_conformance.commands.run import run
-from bn_conformance.commands.wrappers import target_of
+from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.registry import Implementation, described_once
-from bn_conformance.matrix.recorder import FAILS, default_path
+from bn_conformance.matrix.recorder import default_path
+from bn_conformance.options import OPTIONS, RunOptions
+from bn_conformance.results.exit_codes import FAILS
 from bn_conformance.results.file import read
-from bn_conformance.targets.naming import TargetError, wrapper_and_code
+from bn_conformance.targets.naming import wrapper_and_code
+from bn_conformance.user_error import UserError
 
 
-def check(target: str, kind: str, convention: tuple[str, ...], **options: Any) -> int:
-    """Judge one implementation and explain what fails; code of a kind is told what else it matches."""
+@click.command(cls=SuiteCommand, epilog=EXIT_CODES)
+@click.argument("target")
+@target_options
+@run_options(*(name for name in OPTIONS if name != "implementations"))
+@processes_option
+def command(target: str, kind: str, convention: tuple[str, ...], processes: str, **options: Any) -> int:
+    """Judge one implementation of your own, in a file or a module.
+
+    TARGET is path/to/file.py:Class or module:Class, an adapter or, with --as, the code itself. The class may be left
+    out where the file has one.
+    """
     target = target_of(target, kind, convention)
-    if wrapper_and_code(target) is None:
-        return run(implementations=(target,), **options)
-    return check_kind(target, **options)
+    judge = _judge if wrapper_and_code(target) is None else _judge_kind
+    return judge(RunOptions(implementations=(target,), **options), processes)
 
 
-def check_kind(target: str, **options: Any) -> int:
+def _judge(options: RunOptions, processes: str) -> int:
+    return run(options, processes)
+
+
+def _judge_kind(options: RunOptions, processes: str) -> int:
     """Say what was found of the code, judge it, and say which other choices of the convention it matches."""
-    try:
-        with described_once(target, options["device"]) as implementation:
-            if options["device"] not in implementation.capabilities.devices:
-                raise click.UsageError(
-                    f"{implementation.name} runs on {', '.join(implementation.capabilities.devices)}"
-                )
-            _introduce(implementation)
-            options["results"] = options["results"] or default_path()
-            code = run(implementations=(target,), **options)
-    except TargetError as error:
-        raise click.UsageError(str(error)) from None
+    (target,) = options.implementations
+    with described_once(target, options.device) as implementation:
+        devices = implementation.capabilities.devices
+        if options.device not in devices:
+            raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
+        _introduce(implementation)
+        options = replace(options, results=options.results or default_path())
+        code = run(options, processes)
     if code == FAILS:
-        _advise(implementation, Path(options["results"]), options["level"], options["timeout"])
+        _advise(implementation, options)
     return code
 
 
@@ -48,11 +62,12 @@ def _introduce(implementation: Implementation) -> None:
     click.echo(err=True)
 
 
-def _advise(implementation: Implementation, results: Path, level: str, timeout: float) -> None:
-    """Print the advice, and the command that declares it."""
+def _advise(implementation: Implementation, options: RunOptions) -> None:
+    """Print which other choices of the convention the code matches, and the options that declare them."""
     from bn_conformance.probe.advice import Advisor
 
-    advice = Advisor(implementation, level, timeout).advise(read(results).items)
+    items = read(Path(options.results)).items
+    advice = Advisor(implementation, options.level, options.timeout).advise(items)
     click.echo()
     if advice is None:
         click.echo(f"{implementation.name}: no other choice of the convention makes what fails pass.")

@@ -1,4 +1,4 @@
-"""`bnconform diff`: how two sides differ, and the verified recipe between them."""
+"""`bnconform diff`: how two implementations differ, and the verified recipe between them."""
 
 from __future__ import annotations
 
@@ -8,60 +8,62 @@ from contextlib import ExitStack
 
 import click
 
-from bn_conformance.commands.probe import emit, one_implementation, open_output, worker
+from bn_conformance.commands.declaring import Output, SuiteCommand, output_options, run_options
+from bn_conformance.commands.subject import single_implementation, worker
 from bn_conformance.diff.difference import Diff, diff_sides
-from bn_conformance.diff.sides import Side, SideError, convention_side, is_convention
+from bn_conformance.diff.sides import Side, convention_side, is_convention
 from bn_conformance.hosting.host import Host, LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.mutation.mutant import PlainAdapter
+from bn_conformance.user_error import UserError
 
-Opener = Callable[[], Host]
 
+@click.command(cls=SuiteCommand, epilog="Exit codes: 0 converted and verified, 1 not, 2 usage.")
+@click.argument("a")
+@click.argument("b")
+@output_options("terminal", "markdown", "html", "json")
+@run_options("device", "timeout", timeout=60.0)
+def command(a: str, b: str, format_: str, output: str, device: str, timeout: float) -> int:
+    """Show how two implementations differ, and convert one's state to the other's.
 
-def diff(a: str, b: str, format_: str, output: str, device: str, timeout: float) -> int:
-    """Compare, print, and say by the exit code whether the conversion is verified."""
+    A and B are names, targets, or conventions such as running_variance=biased. The recipe that converts parameters and
+    running statistics is run and verified in both directions.
+    """
     with ExitStack() as stack:
         sides = [_side(name, device, timeout, stack) for name in (a, b)]
+        (side_a, open_a), (side_b, open_b) = sides
         try:
-            found = diff_sides(sides[0][0], sides[1][0], sides[0][1], sides[1][1])
+            difference = diff_sides(side_a, side_b, open_a, open_b)
         except LayerError as error:
-            raise click.UsageError(f"a side cannot be loaded: {error.message}") from None
-    _show(found, format_, output)
-    return found.exit_code
+            raise UserError(f"one of the two cannot be loaded: {error.message}") from None
+    _show(difference, format_, Output(output))
+    return difference.exit_code
 
 
-def _side(name: str, device: str, timeout: float, stack: ExitStack) -> tuple[Side, Opener]:
+def _side(name: str, device: str, timeout: float, stack: ExitStack) -> tuple[Side, Callable[[], Host]]:
+    """What is compared, and what opens a host of it; `stack` ends its process."""
     if is_convention(name):
-        try:
-            party = convention_side(name)
-        except SideError as error:
-            raise click.UsageError(str(error)) from None
-        return party, lambda: LocalHost(PlainAdapter(convention=party.convention))
-    implementation = one_implementation(name, device)
-    party = Side(implementation.name, implementation.convention, implementation.capabilities, implementation)
-    if "float32" not in party.capabilities.dtypes:
-        raise click.UsageError(f"{party.name} does not declare float32, in which the comparison runs")
-    return party, stack.enter_context(worker(implementation, timeout)).open
+        side = convention_side(name)
+        return side, lambda: LocalHost(PlainAdapter(convention=side.convention))
+    implementation = single_implementation(name, device)
+    side = Side(implementation.name, implementation.convention, implementation.capabilities, implementation)
+    if "float32" not in side.capabilities.dtypes:
+        raise UserError(f"{side.name} does not declare float32, in which the comparison runs")
+    return side, stack.enter_context(worker(implementation, timeout)).open
 
 
-def _show(found: Diff, format_: str, output: str) -> None:
+def _show(difference: Diff, format_: str, output: Output) -> None:
     if format_ == "json":
-        emit(json.dumps(found.to_json(), indent=2), output)
+        output.write(json.dumps(difference.to_json(), indent=2))
     elif format_ == "markdown":
         from bn_conformance.diff.markdown import render
 
-        emit(render(found), output)
+        output.write(render(difference))
     elif format_ == "html":
         from bn_conformance.diff.html import render
 
-        emit(render(found), output)
+        output.write(render(difference))
     else:
-        from rich.console import Console
-
         from bn_conformance.diff.terminal import print_diff
 
-        if output and output != "-":
-            with open_output(output) as file:
-                print_diff(found, Console(file=file, width=160, no_color=True))
-        else:
-            print_diff(found, Console())
+        output.print(lambda console: print_diff(difference, console))

@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
-from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.document import named
-from bn_conformance.catalogue.regressions import Regression, RegressionError, read_all, write
-from bn_conformance.commands.probe import one_implementation
-from bn_conformance.commands.wrappers import target_of
+from bn_conformance.catalogue.regressions import Regression, read_all
+from bn_conformance.commands.declaring import SuiteCommand, check_seconds, run_option, run_options, target_options
+from bn_conformance.commands.subject import single_implementation, target_of
+from bn_conformance.commands.violation import keep, known_fault_hint, shown, slug
+from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.implementations.registry import Implementation
-from bn_conformance.matrix.plan import Options, Plan
+from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
-from bn_conformance.report.failure import explain, one_line
+from bn_conformance.options import RunOptions
+from bn_conformance.report.failure import explain
+from bn_conformance.results.exit_codes import CONFORMS, FAILS, NOT_JUDGED
 from bn_conformance.results.outcomes import Verdict
-from bn_conformance.results.records import Item
-
-NOTHING_FOUND, VIOLATION, NOTHING_JUDGED = 0, 1, 3
+from bn_conformance.user_error import UserError
 
 FOLDER = "regressions"
 """Where regressions are written, and looked for."""
 
 
-def fuzz(
+@click.command(
+    cls=SuiteCommand,
+    epilog="Exit codes: 0 nothing found, 1 a violation found, 2 usage, 3 nothing was judged.",
+)
+@click.argument("target")
+@target_options
+@click.option("--seconds", type=float, default=30.0, show_default=True, help="How long configurations are drawn.")
+@click.option("--configs", type=int, default=0, metavar="N", help="At most so many configurations.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Equal seeds draw equal cases.")
+@click.option("--without", multiple=True, metavar="ID", help="Draw no case of this clause or family.")
+@click.option("--out", default="", metavar="FILE", help="Regression to write  [default: regressions/NAME.json]")
+@run_option("regressions", default=(), help="Regressions to run first: files or folders  [default: ./regressions]")
+@run_options("level", "device", "known_faults", "timeout", timeout=60.0)
+@run_option("in_process", default=False, help="Run layers in this process: faster, but a crash ends the search.")
+def command(
     target: str,
     kind: str,
     convention: tuple[str, ...],
@@ -45,36 +56,32 @@ def fuzz(
     without: tuple[str, ...],
     out: str,
     regressions: tuple[str, ...],
-    level: str,
-    device: str,
-    known_faults: tuple[str, ...],
-    timeout: float,
-    in_process: bool,
+    **options: Any,
 ) -> int:
-    """Run saved regressions, then draw until something fails or the time is over; gives the exit code."""
-    _check(seconds, configs, timeout, out)
+    """Look for a violation with drawn configurations, and make it small.
+
+    Configurations and sequences are judged as the matrix does. The smallest case that fails is written as a
+    regression, which later runs replay first.
+    """
+    run_options_ = RunOptions(**options)
+    check_seconds("--seconds", seconds)
+    check_seconds("--timeout", run_options_.timeout)
+    if configs < 0:
+        raise UserError(f"--configs is {configs}; allowed are numbers from 0, which sets no limit")
+    if out and Path(out).is_dir():
+        raise UserError(f"--out {out} is a folder; name a file")
     _need_hypothesis()
-    implementation = one_implementation(target_of(target, kind, convention), device)
-    saved = _saved(regressions, out, implementation)
-    plan = _plan(implementation, saved, level, device, known_faults, timeout, in_process)
+    implementation = single_implementation(target_of(target, kind, convention), run_options_.device)
+    saved = _saved_regressions(regressions, out, implementation)
+    plan = Plan(run_options_, (implementation,), (), shipped_and_own(run_options_.known_faults), saved)
     runner = Runner(plan, explains=False)
     try:
         warnings.simplefilter("ignore")  # what an implementation in this process warns of is its own affair
         if _replay(runner, implementation, saved):
-            return VIOLATION
-        return _draw(runner, plan, implementation, seconds, configs, seed, without, out)
+            return FAILS
+        return _draw(runner, plan, seconds, configs, seed, without, out)
     finally:
         runner.close()
-
-
-def _check(seconds: float, configs: int, timeout: float, out: str) -> None:
-    for option, value in (("--seconds", seconds), ("--timeout", timeout)):
-        if not 0.0 < value < float("inf"):
-            raise click.UsageError(f"{option} is {value:g}; allowed are seconds above 0")
-    if configs < 0:
-        raise click.UsageError(f"--configs is {configs}; allowed are numbers from 0, which sets no limit")
-    if out and Path(out).is_dir():
-        raise click.UsageError(f"--out {out} is a folder; name a file")
 
 
 def _need_hypothesis() -> None:
@@ -83,115 +90,84 @@ def _need_hypothesis() -> None:
     try:
         import hypothesis  # noqa: F401 - only whether it is there
     except ImportError:
-        raise click.UsageError("fuzz needs hypothesis; run: pip install 'bnconform[fuzz]'") from None
+        raise UserError("fuzz needs hypothesis; run: pip install 'bnconform[fuzz]'") from None
 
 
-def _saved(paths: Sequence[str], out: str, implementation: Implementation) -> tuple[Regression, ...]:
-    """The regressions that are named; where none is, those that were found on this implementation."""
-    found = list(paths)
-    if not found:
-        own = re.compile(re.escape(_slug(implementation.name)) + r"-[0-9a-f]+\.json")
-        found += sorted(str(path) for path in Path(FOLDER).glob("*.json") if own.fullmatch(path.name))
+def _saved_regressions(named: Sequence[str], out: str, implementation: Implementation) -> tuple[Regression, ...]:
+    """The regressions that are named; where none is, those that were written for this implementation."""
+    paths = list(named)
+    if not paths:
+        own = re.compile(re.escape(slug(implementation.name)) + r"-[0-9a-f]+\.json")
+        paths = sorted(str(path) for path in Path(FOLDER).glob("*.json") if own.fullmatch(path.name))
     if out and Path(out).exists():
-        found.append(out)
-    try:
-        return read_all(found)
-    except RegressionError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _plan(
-    implementation: Implementation,
-    saved: tuple[Regression, ...],
-    level: str,
-    device: str,
-    known_faults: Sequence[str],
-    timeout: float,
-    in_process: bool,
-) -> Plan:
-    from bn_conformance.implementations.known_faults import KnownFaultsError, load, shipped
-
-    try:
-        faults = (*shipped(), *(fault for path in known_faults for fault in load(path)))
-    except KnownFaultsError as error:
-        raise click.UsageError(str(error)) from None
-    options = Options(level=level, device=device, timeout=timeout, in_process=in_process)
-    return Plan(options, (implementation,), (), faults, saved)
+        paths.append(out)
+    return read_all(paths)
 
 
 def _replay(runner: Runner, implementation: Implementation, saved: Sequence[Regression]) -> bool:
-    """Whether a saved regression still fails; each that does is shown in a line."""
-    failing, judged = [], 0
-    for one in saved:
-        if unsupported_reason(one.case, implementation.capabilities) is None:
-            item = runner.run(implementation, one.case)
-            judged += 1
-            if item.verdict == Verdict.FAIL.value:
-                failing.append((item, one))
-    for item, one in failing:
-        click.echo(explain(item, one.case, one.path))
+    """Whether a saved regression still fails; each that does is explained."""
+    supported = [
+        regression for regression in saved if unsupported_reason(regression.case, implementation.capabilities) is None
+    ]
+    judged = [(regression, runner.run(implementation, regression.case)) for regression in supported]
+    failing = [(regression, item) for regression, item in judged if item.verdict == Verdict.FAIL.value]
+    for regression, item in failing:
+        click.echo(explain(item, regression.case, regression.path))
     if saved:
-        click.echo(f"{len(failing)} of {judged} saved regressions fail ({len(saved) - judged} not supported)", err=True)
+        unsupported = len(saved) - len(judged)
+        click.echo(f"{len(failing)} of {len(judged)} saved regressions fail ({unsupported} not supported)", err=True)
     return bool(failing)
 
 
 def _draw(
-    runner: Runner,
-    plan: Plan,
-    implementation: Implementation,
-    seconds: float,
-    configs: int,
-    seed: int,
-    without: tuple[str, ...],
-    out: str,
+    runner: Runner, plan: Plan, seconds: float, configs: int, seed: int, without: tuple[str, ...], out: str
 ) -> int:
+    """Draw until something fails or the time is over; gives the exit code."""
     from bn_conformance.fuzz.search import search
     from bn_conformance.fuzz.strategies import cases
 
+    (implementation,) = plan.implementations
     try:
         strategy = cases(implementation.capabilities, _excluded(without))
-        found = search(
-            lambda case: runner.run(implementation, case), strategy, seconds, configs, seed, _progress(configs)
-        )
+        outcome = search(lambda case: runner.run(implementation, case), strategy, seconds, configs, seed, _progress())
     except ValueError as error:
-        raise click.UsageError(f"{implementation.name}: {error}") from None
-    rate = found.configurations / found.seconds if found.seconds else 0.0
-    levels = ", ".join(f"{count} {name}" for name, count in found.levels.most_common())
+        raise UserError(f"{implementation.name}: {error}") from None
+    rate = outcome.configurations / outcome.seconds if outcome.seconds else 0.0
+    levels = ", ".join(f"{count} {name}" for name, count in outcome.levels.most_common())
     click.echo(err=True)
     click.echo(
-        f"{implementation.name}: {found.configurations} configurations in {found.seconds:.1f} s "
+        f"{implementation.name}: {outcome.configurations} configurations in {outcome.seconds:.1f} s "
         f"({rate:.0f} a second), seed {seed}: {levels}"
     )
-    if found.case is None or found.item is None:
-        return NOTHING_FOUND if found.judged else NOTHING_JUDGED
-    path = out or f"{FOLDER}/{_slug(implementation.name)}-{found.case.id.rpartition('/')[2]}.json"
-    case = named(replace(found.case, title=_title(found.item)))
-    item = _final(plan, implementation, Regression(case, path), found.item)
-    try:
-        write(Path(path), case, _record(implementation, item, seed))
-    except OSError as error:
-        click.echo(f"the regression cannot be written to {path}: {error.strerror}", err=True)
-    cut = ", cut off" if found.cut else ""
-    click.echo(f"made smaller with {found.shrinking} further configurations{cut}; written to {path}\n")
-    if found.flaky:
+    if outcome.case is None or outcome.item is None:
+        return CONFORMS if outcome.judged else NOT_JUDGED
+    folder = "" if out else f"{FOLDER}/{slug(implementation.name)}-"
+    violation = keep(plan, outcome.case, outcome.item, seed, lambda name: out or f"{folder}{name}.json")
+    cut = ", cut off" if outcome.cut else ""
+    written = f"written to {violation.path}" if violation.written else "not written"
+    click.echo(f"made smaller with {outcome.shrinking} further configurations{cut}; {written}\n")
+    if outcome.flaky:
         click.echo("A case that failed did not fail when it was run again: the implementation is not deterministic.\n")
-    click.echo(_shown(case, item, path, implementation.address))
-    click.echo(_known(plan, implementation, case), nl=False)
-    return VIOLATION
+    click.echo(shown(violation, implementation))
+    click.echo(known_fault_hint(plan, violation.case), nl=False)
+    return FAILS
 
 
-def _excluded(wanted: Sequence[str]) -> frozenset[str]:
+def _excluded(names: Sequence[str]) -> frozenset[str]:
+    """The ids of clauses that are named, alone or by their family."""
     from bn_reference.specification.clauses import clauses
 
-    found = frozenset(id_ for id_, clause in clauses().items() if id_ in wanted or clause.family in wanted)
-    for name in wanted:
-        if not any(name in (id_, id_.partition("-")[0]) for id_ in found):
-            raise click.UsageError(f"there is no clause {name!r}; bnconform list --clauses shows them")
-    return found
+    excluded: set[str] = set()
+    for name in names:
+        matches = {clause.id for clause in clauses().values() if name in (clause.id, clause.family)}
+        if not matches:
+            raise UserError(f"there is no clause {name!r}; bnconform list --clauses shows them")
+        excluded |= matches
+    return frozenset(excluded)
 
 
-def _progress(configs: int) -> Any:
-    """What shows how many configurations there were so far, on a terminal alone."""
+def _progress() -> Callable[[int], None] | None:
+    """What shows how many configurations there were so far; on a terminal alone."""
     if not sys.stderr.isatty():
         return None
 
@@ -200,56 +176,3 @@ def _progress(configs: int) -> Any:
             click.echo(f"\r{count} configurations", nl=False, err=True)
 
     return show
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "implementation"
-
-
-def _title(item: Item) -> str:
-    bad = [quantity.name for quantity in item.quantities if quantity.outcome == item.outcome]
-    return f"found by fuzzing: {', '.join(bad[:3]) or 'the case'} {item.outcome}"[:200]
-
-
-def _final(plan: Plan, implementation: Implementation, regression: Regression, found: Item) -> Item:
-    """The minimal case once more, with the deviations that explain it; as it was found where it was not seen again."""
-    runner = Runner(replace(plan, regressions=(*plan.regressions, regression)))
-    try:
-        item = runner.run(implementation, regression.case)
-    finally:
-        runner.close()
-    again = item.verdict == Verdict.FAIL.value
-    return item if again else replace(found, message=f"{found.message} (not seen again in a second run)".strip())
-
-
-def _record(implementation: Implementation, item: Item, seed: int) -> Mapping[str, Any]:
-    """What was found, for people who read the file."""
-    return {
-        "implementation": implementation.name,
-        "versions": dict(implementation.versions),
-        "seed": seed,
-        "summary": one_line(item),
-        "explained_by": list(item.explained_by or ()),
-    }
-
-
-def _known(plan: Plan, implementation: Implementation, case: Case) -> str:
-    """Known faults of the implementation that the matrix shows under the same clause; empty for none."""
-    clause = case.clauses[0]
-    tested = [known for known in all_cases().values() if known.clauses[0] == clause]
-    faults = [fault for fault in plan.faults if fault.applies_to(implementation) and any(map(fault.covers, tested))]
-    if not faults:
-        return ""
-    return f"\nIt may be a known fault: {faults[0].reason}\nTo look past it: --without {clause}\n"
-
-
-def _shown(case: Case, item: Item, path: str, address: str) -> str:
-    """The violation in words, the steps, and code to paste."""
-    from bn_conformance.commands.case_page import describe
-
-    lines = [explain(item, case, path)]
-    if item.explained_by:
-        lines.append(f"  explained by: {', '.join(item.explained_by)}")
-    told = describe(case, source=path)
-    lines += ["", told[told.index("Layer\n") :]]
-    return "\n".join(lines).replace("IMPLEMENTATION", shlex.quote(address))

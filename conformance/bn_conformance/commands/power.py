@@ -5,49 +5,51 @@ from __future__ import annotations
 import fnmatch
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
 import click
 
+from bn_conformance.commands.declaring import Output, SuiteCommand, output_options, run_options
 from bn_conformance.mutation import kill_matrix
 from bn_conformance.mutation.measuring import measure
 from bn_conformance.mutation.power import Power, judged_cases
+from bn_conformance.results.exit_codes import CONFORMS, FAILS
+from bn_conformance.user_error import UserError
 from bn_reference.deviations import catalogue
 
-CAUGHT, SURVIVING = 0, 1
-"""Exit codes: every mutant is caught, some survive."""
-
 WRITERS = {"terminal": kill_matrix.to_text, "markdown": kill_matrix.to_markdown, "json": kill_matrix.to_json}
+"""How the kill matrix is written, by format."""
 
 
-def power(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, format_: str, output: str) -> int:
-    """Measure, print the kill matrix, and say which mutants survive."""
-    from bn_conformance.catalogue.selection import SelectionError
+@click.command(cls=SuiteCommand, epilog="Exit codes: 0 every deviation is caught, 1 some survives, 2 usage.")
+@click.argument("deviations", nargs=-1, metavar="[DEVIATION]...")
+@run_options("cases")
+@click.option("-n", "processes", type=int, default=0, metavar="N", help="Processes  [default: one a core]")
+@output_options("terminal", "markdown", "json")
+def command(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, format_: str, output: str) -> int:
+    """Show which deviations the suite catches, and where.
 
-    names = [name for name in catalogue() if not deviations or any(fnmatch.fnmatch(name, one) for one in deviations)]
+    DEVIATION is the name of a mutant in the catalogue, or a pattern of * and ?; all without.
+    """
+    names = [
+        name for name in catalogue() if not deviations or any(fnmatch.fnmatch(name, pattern) for pattern in deviations)
+    ]
     if not names:
-        raise click.UsageError(
-            f"no deviation matches {', '.join(deviations)}; bnconform power without names lists them"
-        )
-    try:
-        chosen = judged_cases(cases)
-    except SelectionError as error:
-        raise click.UsageError(str(error)) from None
+        raise UserError(f"no deviation matches {', '.join(deviations)}; bnconform power without names lists them")
     if processes < 0:
-        raise click.UsageError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
-    start, result = time.perf_counter(), None
-    with click.progressbar(
-        length=1000, label=f"{len(names)} deviations", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        for step in measure(names, chosen, processes):
+        raise UserError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
+    start = time.perf_counter()
+    result = _measured(names, judged_cases(cases), processes)
+    Output(output).write(WRITERS[format_](result, time.perf_counter() - start))
+    return FAILS if result.surviving else CONFORMS
+
+
+def _measured(names: Sequence[str], cases: Sequence[str], processes: int) -> Power:
+    """The power of the cases against the deviations, with a progress bar meanwhile."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=1000, label=f"{len(names)} deviations", file=sys.stderr, hidden=hidden) as bar:
+        for step in measure(names, cases, processes):
             if isinstance(step, Power):
-                result = step
-            else:
-                bar.update(round(1000 * step) - bar.pos)
-    assert result is not None
-    text = WRITERS[format_](result, time.perf_counter() - start)
-    if output and output != "-":
-        Path(output).write_text(text + "\n", encoding="utf-8")
-    else:
-        click.echo(text)
-    return SURVIVING if result.surviving else CAUGHT
+                return step
+            bar.update(round(1000 * step) - bar.pos)
+    raise AssertionError("the measurement ended without a result")

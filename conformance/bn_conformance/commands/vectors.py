@@ -8,15 +8,38 @@ from pathlib import Path
 import click
 
 from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.catalogue.selection import select_cases
+from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, run_options
 from bn_conformance.report.failure import explain, one_line
+from bn_conformance.results.exit_codes import CONFORMS, NOT_JUDGED
 from bn_conformance.results.outcomes import Threshold, Verdict
-from bn_conformance.vectors.named_conventions import UnknownConvention, name_of
+from bn_conformance.text import counted
+from bn_conformance.user_error import UserError
+from bn_conformance.vectors import files, selection
+from bn_conformance.vectors.check import check as check_file
+from bn_conformance.vectors.named_conventions import name_of
 from bn_conformance.vectors.selection import MEMORY_CLAUSES
 
 SHOWN = 6
 """Missing quantities of a case that are named one by one."""
 
 
+@click.group(epilog=EXIT_CODES)
+def command() -> None:
+    """Export golden vectors for other languages, and judge results made with them."""
+
+
+@command.command(cls=SuiteCommand)
+@click.option("-o", "--output", default="vectors", show_default=True, metavar="DIR", help="Folder to write to.")
+@run_options("cases", "clauses")
+@click.option("--core", is_flag=True, help="The core set, as it comes with bnconform.")
+@click.option(
+    "--convention",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A change to torch's convention, or a named one: biased, momentum-old, textbook.",
+)
+@click.option("-i", "--implementation", default="", metavar="NAME", help="Under its convention.")
 def export(
     output: str,
     cases: tuple[str, ...],
@@ -25,56 +48,35 @@ def export(
     convention: tuple[str, ...],
     implementation: str,
 ) -> int:
-    """Write documents, and say what was left out and why."""
-    from bn_conformance.vectors import files, selection
-
+    """Write cases with their goldens and error bounds as JSON, one file a case."""
     if core and (cases or clauses or convention or implementation):
-        raise click.UsageError("--core is a set of its own; leave out --case, --clause, --convention and -i")
+        raise UserError("--core is a set of its own; leave out --case, --clause, --convention and -i")
+    if implementation and convention:
+        raise UserError("-i and --convention contradict each other; give one")
     if core:
         pairs, left_out = list(selection.core(all_cases().values())), Counter[str]()
     else:
-        name, known = _convention(implementation, convention), all_cases() | large_cases()
-        chosen, left_out = selection.split(known[case_id] for case_id in _selected(clauses, cases))
+        name, known = name_of(implementation, convention), all_cases() | large_cases()
+        chosen, left_out = selection.split(known[case_id] for case_id in select_cases(clauses, cases))
         pairs = [(case, name) for case in chosen]
-    folder = Path(output or "vectors")
+    folder = Path(output)
     try:
         written = files.write(pairs, folder)
     except OSError as error:
-        raise click.UsageError(f"{folder} cannot be written ({error.strerror}); name another folder with -o") from None
+        raise UserError(f"{folder} cannot be written ({error.strerror}); name another folder with -o") from None
     size = sum(path.stat().st_size for path in written)
-    click.echo(f"{len(written)} vectors, {size / 1e6:.1f} MB, in {folder.resolve()}")
+    click.echo(f"{counted(len(written), 'vector')}, {size / 1e6:.1f} MB, in {folder.resolve()}")
     for need, count in sorted(left_out.items()):
-        click.echo(f"{count} case{'s' * (count > 1)} left out: the format does not say {need}")
-    return 0 if written else 3
+        click.echo(f"{counted(count, 'case')} left out: the format does not say {need}")
+    return CONFORMS if written else NOT_JUDGED
 
 
-def _convention(implementation: str, settings: tuple[str, ...]) -> str:
-    if implementation and settings:
-        raise click.UsageError("-i and --convention contradict each other; give one")
-    try:
-        return name_of(implementation, settings)
-    except UnknownConvention as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _selected(clauses: tuple[str, ...], cases: tuple[str, ...]) -> list[str]:
-    from bn_conformance.catalogue.selection import SelectionError, select_cases
-
-    try:
-        return select_cases(clauses, cases)
-    except SelectionError as error:
-        raise click.UsageError(str(error)) from None
-
-
+@command.command(cls=SuiteCommand, epilog=EXIT_CODES)
+@click.argument("file")
+@run_options("level")
 def check(file: str, level: str) -> int:
-    """Judge a file of results and explain what fails."""
-    from bn_conformance.vectors.check import check as check_file
-    from bn_conformance.vectors.submissions import RecordError
-
-    try:
-        report = check_file(file, Threshold(level))
-    except RecordError as error:
-        raise click.UsageError(str(error)) from None
+    """Judge results made elsewhere: JSON lines with case, step, quantity and values."""
+    report = check_file(file, Threshold(level))
     for entry in report.checked:
         if entry.item.verdict == Verdict.FAIL.value:
             click.echo(explain(entry.item, entry.case))
@@ -86,8 +88,8 @@ def check(file: str, level: str) -> int:
     for problem in report.problems:
         click.echo(f"Error: {file}, line {problem.line}: {problem.message}", err=True)
     levels = Counter(entry.item.outcome for entry in report.checked if entry.judged)
-    found = ", ".join(f"{count} {name}" for name, count in levels.items()) or "nothing"
-    click.echo(f"{levels.total()} of {len(report.checked)} judged: {found}")
+    counts = ", ".join(f"{count} {name}" for name, count in levels.items()) or "nothing"
+    click.echo(f"{levels.total()} of {len(report.checked)} judged: {counts}")
     partly = sorted({id_ for entry in report.checked for id_ in entry.case.clauses} & MEMORY_CLAUSES)
     if partly:
         click.echo(f"{', '.join(partly)}: numbers alone were judged; a file shows nothing of memory and repetition")

@@ -12,6 +12,7 @@ from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.implementations.registry import Implementation
 from bn_conformance.mutation.mutant import EVERYTHING
 from bn_conformance.targets.naming import is_target
+from bn_conformance.user_error import UserError
 from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.config import LayerConfig
 
@@ -19,7 +20,7 @@ WITHOUT_EPS, WITHOUT_MOMENTUM = 1e-3, 0.01
 """eps, and the weight of the new statistic, that a side without defaults is given."""
 
 
-class SideError(Exception):
+class SideError(UserError):
     """What was given for a side cannot be compared; the message says what to do."""
 
 

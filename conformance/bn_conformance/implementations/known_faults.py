@@ -26,11 +26,12 @@ from typing import Any
 
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.registry import Implementation, matches_pattern
+from bn_conformance.user_error import UserError
 
 _HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")
 
 
-class KnownFaultsError(Exception):
+class KnownFaultsError(UserError):
     """A file of known faults cannot be used; the message says why."""
 
 
@@ -146,3 +147,12 @@ def applying(faults: Iterable[KnownFault], implementation: Implementation) -> li
 def covering(faults: Iterable[KnownFault], case: Case) -> KnownFault | None:
     """The first of some entries that speaks of a case."""
     return next((fault for fault in faults if fault.covers(case)), None)
+
+
+def shipped_and_own(paths: Iterable[str]) -> tuple[KnownFault, ...]:
+    """The known faults that come with the suite, and those of a person's files.
+
+    Raises:
+        KnownFaultsError: a file cannot be read, or an entry is wrong.
+    """
+    return (*shipped(), *(fault for path in paths for fault in load(path)))

@@ -18,6 +18,7 @@ from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.targets.description import capabilities_from_json, capabilities_to_json, describe
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
+from bn_conformance.user_error import UserError
 
 GROUP = "bnconform.adapters"
 """The entry point group in which distributions register adapters, by the name of the implementation."""
@@ -27,7 +28,7 @@ NOT_INSTALLED = "not-installed"
 BROKEN = "broken"
 
 
-class UnknownImplementation(Exception):
+class UnknownImplementation(UserError):
     """A name names no implementation; the message lists those there are."""
 
 

@@ -1,112 +1,72 @@
-"""The matrix in pytest: items from the plan, run in this process or in xdist's, recorded by the controlling one."""
+"""The matrix in pytest: the controlling process plans, hands out the items and records what comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from bn_conformance.catalogue.selection import SelectionError
-from bn_conformance.matrix.plan import Options, Plan, blocks, make
+from bn_conformance.matrix.blocks import blocks
+from bn_conformance.matrix.items import PROPERTY, Items
+from bn_conformance.matrix.plan import Plan, make_plan
+from bn_conformance.matrix.progress import Progress
 from bn_conformance.matrix.recorder import Recorder
-from bn_conformance.matrix.runner import Runner
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id
-from bn_conformance.report.failure import explain
-from bn_conformance.results.json_line import from_line, to_line
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.options import OPTIONS, RunOptions
+from bn_conformance.results.json_line import from_line
 from bn_conformance.results.records import Item
+from bn_conformance.user_error import UserError
 
-PROPERTY = "bnconform-item"
 PLAN_KEY = "bnconform-plan"
+"""Where xdist's processes find the plan among their input."""
 
 
-def options_of(config: pytest.Config) -> Options:
-    """The matrix's options from pytest's."""
-    return Options(
-        implementations=tuple(config.getoption("--bn-implementation")),
-        clauses=tuple(config.getoption("--bn-clause")),
-        cases=tuple(config.getoption("--bn-case")),
-        level=config.getoption("--bn-level"),
-        profile=config.getoption("--bn-profile"),
-        results=config.getoption("--bn-results"),
-        device=config.getoption("--bn-device"),
-        known_faults=tuple(config.getoption("--bn-known-faults")),
-        timeout=config.getoption("--bn-timeout"),
-        in_process=config.getoption("--bn-in-process"),
-        regressions=tuple(config.getoption("--bn-regressions")),
-    )
+def register(config: pytest.Config) -> None:
+    """Register the plugins of this process; xdist's processes get the plan from the controlling one.
 
-
-def _plan_of(config: pytest.Config) -> Plan:
-    from bn_conformance.catalogue.regressions import RegressionError
-    from bn_conformance.implementations.known_faults import KnownFaultsError
-    from bn_conformance.implementations.registry import UnknownImplementation
-    from bn_conformance.targets.naming import TargetError
-
+    Raises:
+        pytest.UsageError: something that the options name does not exist, or cannot be read.
+    """
+    front = bool(config.getoption("bn_front"))
+    sent = getattr(config, "workerinput", {}).get(PLAN_KEY)
+    if sent is not None:
+        config.pluginmanager.register(Items(Plan.from_json(sent), brief=front), "bnconform-items")
+        return
     try:
-        return make(options_of(config))
-    except (SelectionError, UnknownImplementation, TargetError, KnownFaultsError, RegressionError) as error:
+        plan = make_plan(options_of(config))
+    except UserError as error:
         raise pytest.UsageError(str(error)) from None
+    control = Control(config, plan, front)
+    config.pluginmanager.register(Items(control.plan, brief=front), "bnconform-items")
+    config.pluginmanager.register(control, "bnconform-control")
 
 
-class MatrixPlugin:
-    """Makes, runs and records the items of the matrix."""
+def options_of(config: pytest.Config) -> RunOptions:
+    """The options of the run from pytest's."""
+    return RunOptions.from_json({name: config.getoption(f"bn_{name}") for name in OPTIONS})
 
-    def __init__(self, config: pytest.Config) -> None:
-        shipped = getattr(config, "workerinput", {}).get(PLAN_KEY)
-        self._cache: TemporaryDirectory[str] | None = None
-        if shipped is None:
-            self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
-            self.plan = replace(_plan_of(config), cache=self._cache.name)
-        else:
-            self.plan = Plan.from_json(shipped)
-        self.items = self.plan.items()
-        self._front = bool(config.getoption("--bn-front"))
-        self._runner: Runner | None = None
-        self._last: Item | None = None
-        self.recorder: Recorder | None = None
-        if shipped is None:
-            front = self._front and not config.option.collectonly
-            self.recorder = None if config.option.collectonly else Recorder(self.plan, tuple(self.items), front)
-        self._config = config
 
-    # Every process: making and running items.
+class Control:
+    """A pytest plugin of the controlling process.
 
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One item per implementation and case."""
-        if "matrix_item" in metafunc.fixturenames:
-            ids = list(self.items)
-            metafunc.parametrize("matrix_item", ids, ids=ids)
+    Args:
+        config: of pytest.
+        plan: of the run.
+        front: whether `bnconform run` called pytest, so that progress is shown here and not by pytest.
+    """
 
-    @pytest.fixture
-    def judge_item(self) -> Callable[[str], None]:
-        """Runs an item and fails or expects the failure as its verdict says."""
-        return self._judge
-
-    def _judge(self, item: str) -> None:
-        self._runner = self._runner or Runner(self.plan)
-        implementation, case = self.items[item]
-        record = self._runner.run(implementation, case)
-        self._last = record
-        if record.verdict == Verdict.KNOWN.value:
-            pytest.xfail(f"known fault: {record.known_fault}")
-        if record.verdict == Verdict.FAIL.value:
-            pytest.fail(record.message if self._front else explain(record, case, self.plan.source(case)), pytrace=False)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Attach the record to the report, which carries it to the controlling process."""
-        self._last = None
-        try:
-            return (yield)
-        finally:
-            if self._last is not None:
-                item.user_properties.append((PROPERTY, to_line(self._last)))
-
-    # The controlling process: handing out and recording.
+    def __init__(self, config: pytest.Config, plan: Plan, front: bool) -> None:
+        self._config, self._front = config, front
+        self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
+        self.plan = replace(plan, cache=self._cache.name)
+        self._recorder: Recorder | None = None
+        self._progress: Progress | None = None
+        if not config.option.collectonly:
+            planned = tuple(self.plan.items)
+            self._recorder = Recorder(self.plan, planned)
+            self._progress = Progress(len(planned)) if front else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -115,26 +75,22 @@ class MatrixPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> BlockScheduling:
-        """Work by implementation and block of signatures."""
+        """Hand out work by implementation and block of signatures."""
         processes = len(config.getoption("tx") or []) or 1
         return BlockScheduling(config, log, blocks(self.plan, processes))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record an item; one whose process died has no record of its own."""
-        if self.recorder is None:
+        """Record an item."""
+        if self._recorder is None:
             return
-        line = dict(report.user_properties).get(PROPERTY)
-        if report.when == "call" and isinstance(line, str):
-            record = from_line(line)
-            assert isinstance(record, Item)
-            self.recorder.add(record)
-        elif report.failed:
-            self.recorder.lost(item_id(report.nodeid), report.longreprtext)
+        record = _record_of(report, self._recorder)
+        if record is not None and self._recorder.add(record) and self._progress is not None:
+            self._progress.advance(record)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """With the front's own progress pytest prints no letters."""
+        """Keep pytest from printing letters where the front shows progress."""
         if self._front and report.when == "call":
             return ("failed" if report.failed else "passed"), "", ""
         return None
@@ -142,15 +98,24 @@ class MatrixPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the results and let what only the whole run shows decide the exit status."""
-        if self._runner is not None:
-            self._runner.close()
-        if self.recorder is not None:
+        if self._progress is not None:
+            self._progress.close()
+        if self._recorder is not None:
             partial = bool(self._config.option.keyword or self._config.option.markexpr)
-            session.exitstatus = self.recorder.finish(int(session.exitstatus), partial)
-        if self._cache is not None:
-            self._cache.cleanup()
+            session.exitstatus = self._recorder.finish(int(session.exitstatus), partial)
+        self._cache.cleanup()
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """The summary of the run, made from the results file alone."""
-        if self.recorder is not None:
-            self.recorder.print_summary()
+    def pytest_terminal_summary(self) -> None:
+        """Print the summary of the run, made from the results file alone."""
+        if self._recorder is not None:
+            self._recorder.print_summary()
+
+
+def _record_of(report: pytest.TestReport, recorder: Recorder) -> Item | None:
+    """The record that a report carries, or one of what is known where its process died and it carries none."""
+    line = dict(report.user_properties).get(PROPERTY)
+    if report.when == "call" and isinstance(line, str):
+        record = from_line(line)
+        assert isinstance(record, Item)
+        return record
+    return recorder.lost(item_id(report.nodeid), report.longreprtext) if report.failed else None

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from bn_conformance.matrix.plan import SEPARATOR
+from bn_conformance.matrix.blocks import SEPARATOR
 
 
 class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is untyped
-    """Load scheduling whose scope is a block of `bn_conformance.matrix.plan.blocks`.
+    """Load scheduling whose scope is a block of `bn_conformance.matrix.blocks.blocks`.
 
     Args:
         config: of the session.

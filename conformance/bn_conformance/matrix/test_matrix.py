@@ -1,4 +1,4 @@
-"""One item per implementation and case; `bn_conformance.matrix.plugin` makes the items and runs them."""
+"""One item per implementation and case; `bn_conformance.matrix.items` makes the items and runs them."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from bn_conformance.results.records import (
     Record,
     StaleFault,
 )
+from bn_conformance.user_error import UserError
 
 FORMAT = 1
 """Version of the results format; a reader refuses any other."""
@@ -50,7 +51,7 @@ _ELEMENTS = {"tuple[str, ...]": str, "tuple[str, ...] | None": str, "tuple[int, 
 _Built = TypeVar("_Built")
 
 
-class ResultsError(Exception):
+class ResultsError(UserError):
     """A results file cannot be used; the message says why and what to do."""
 
 

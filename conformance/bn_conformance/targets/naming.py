@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
+from bn_conformance.user_error import UserError
+
 _WRAPPED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", re.DOTALL)
 
 
-class TargetError(Exception):
+class TargetError(UserError):
     """A target names no usable adapter; the message says what to do."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
+from bn_conformance.user_error import UserError
 from bn_reference.specification.convention import Convention
 
 DEFAULT = "torch"
@@ -33,7 +34,7 @@ NAMED = {
 """Conventions with names of their own; the last three differ from torch's in what moves the running statistics."""
 
 
-class UnknownConvention(Exception):
+class UnknownConvention(UserError):
     """A name or a change names no convention; the message says what there is."""
 
 

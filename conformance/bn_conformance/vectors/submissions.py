@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.cases.model import STATISTICS
+from bn_conformance.user_error import UserError
 from bn_conformance.vectors.hexfloat import parse
 from bn_conformance.vectors.named_conventions import DEFAULT
 
@@ -16,7 +17,7 @@ QUANTITIES = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
 KEYS = frozenset({"case", "convention", "step", "quantity", "values", "shape", "refused"})
 
 
-class RecordError(Exception):
+class RecordError(UserError):
     """A record, or the whole file, cannot be used; the message says why."""
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.support.command_line import assert_usage, bnconform
 
 from bn_conformance.implementations.registry import Implementation, find, from_target
 from bn_conformance.probe.advice import Advisor
@@ -71,17 +69,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def bnconform(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bn_conformance", *arguments],
-        env=os.environ | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -110,7 +97,7 @@ def test_changes_become_part_of_the_target_and_of_the_convention(folder: Path) -
 
 
 def test_right_functions_conform(folder: Path) -> None:
-    done = bnconform("check", "--as", "numpy-functions", "right.py", "-n", "0", "--results", "o.jsonl", *CASES)
+    done = bnconform(folder, "check", "--as", "numpy-functions", "right.py", "-n", "0", "--results", "o.jsonl", *CASES)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("right.batchnorm_forward:\n  batchnorm_forward(x, gamma, beta, bn_param)")
     assert "matches" not in done.stdout
@@ -122,12 +109,12 @@ def test_right_functions_conform(folder: Path) -> None:
 @pytest.mark.slow
 def test_two_differences_are_advised_together_and_declaring_them_conforms(folder: Path) -> None:
     check = ("check", "--as", "numpy-functions", "two.py", "-n", "0", "--results", "o.jsonl", *CASES)
-    done = bnconform(*check)
+    done = bnconform(folder, *check)
     options = ("--convention", "running_variance=unbiased", "--convention", "momentum_weighs=new")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "two.batchnorm_forward matches running_variance=unbiased, momentum_weighs=new; declare it" in done.stdout
     assert f"with {' '.join(options)} if that is meant" in done.stdout
-    declared = bnconform(*check, *options)
+    declared = bnconform(folder, *check, *options)
     assert declared.returncode == 0, declared.stdout + declared.stderr
 
 
@@ -174,11 +161,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("arguments", MISTAKES, ids=lambda one: " ".join(one).replace("/", "_")[-50:])
 def test_a_mistake_gives_2_and_a_line(folder: Path, arguments: tuple[str, ...]) -> None:
-    done = bnconform("check", *arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("Usage:", "Try "))]
-    assert len(said) == 1, said
-    assert MISTAKES[arguments] in said[0]
+    done = bnconform(folder, "check", *arguments)
+    assert_usage(done, MISTAKES[arguments])
 
 
 def test_spelling_refuses_what_is_spelled_already() -> None:
@@ -188,8 +172,8 @@ def test_spelling_refuses_what_is_spelled_already() -> None:
 
 @pytest.mark.slow
 def test_probe_and_diff_take_code_too(folder: Path) -> None:
-    probed = bnconform("probe", "--as", "numpy-functions", "right.py")
+    probed = bnconform(folder, "probe", "--as", "numpy-functions", "right.py")
     assert probed.returncode == 0, probed.stdout + probed.stderr
-    compared = bnconform("diff", "numpy-functions=right.py", "textbook.numpy")
+    compared = bnconform(folder, "diff", "numpy-functions=right.py", "textbook.numpy")
     assert compared.returncode in (0, 1), compared.stdout + compared.stderr
     assert "eps_in_running_variance" in compared.stdout

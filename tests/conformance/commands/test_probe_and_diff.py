@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import HEAD, bnconform, write
+from tests.support.command_line import GOOD, HEAD, bnconform, write
 
-GOOD = HEAD + "class Good(GoodNumpy):\n    name = 'good'\n"
 BIASED = (
     HEAD
     + """

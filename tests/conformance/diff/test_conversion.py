@@ -8,13 +8,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from bn_conformance.adapter import Convention
-from bn_conformance.commands.diff import diff as command
+from bn_conformance.commands.diff import command
 from bn_conformance.diff import conversion, verification
 from bn_conformance.diff.difference import Diff, diff_sides
 from bn_conformance.diff.html import render
@@ -168,8 +168,9 @@ def test_names_are_escaped() -> None:
 def test_a_convention_that_is_none_is_a_mistake_of_usage(text: str, message: str) -> None:
     with pytest.raises(SideError, match=message):
         convention_side(text)
-    with pytest.raises(click.UsageError, match=message):
-        command(text, "debiasing=none", "terminal", "", "cpu", 10.0)
+    done = CliRunner().invoke(command, [text, "debiasing=none"])
+    assert done.exit_code == 2
+    assert message in done.stderr
 
 
 def test_conventions_come_from_text_and_from_files(tmp_path: Path) -> None:
@@ -183,5 +184,6 @@ def test_conventions_come_from_text_and_from_files(tmp_path: Path) -> None:
 
 def test_the_command_writes_a_file_and_says_whether_it_is_verified(tmp_path: Path) -> None:
     file = tmp_path / "diff.md"
-    assert command("running_variance=biased", "momentum_weighs=old", "markdown", str(file), "cpu", 10.0) == 0
+    arguments = ["running_variance=biased", "momentum_weighs=old", "--format", "markdown", "-o", str(file)]
+    assert CliRunner().invoke(command, arguments).exit_code == 0
     assert "verified in both directions" in file.read_text(encoding="utf-8")

@@ -10,8 +10,9 @@ from tests.support.good_numpy import EVERYTHING
 
 from bn_conformance.catalogue import all_cases
 from bn_conformance.implementations.registry import Implementation
-from bn_conformance.matrix.plan import Options, Plan
+from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import PATIENCE, Runner
+from bn_conformance.options import RunOptions
 from bn_conformance.results.records import Item
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +26,7 @@ def implementation(name: str) -> Implementation:
 
 
 def runner_with(timeout: float) -> Runner:
-    return Runner(Plan(Options(timeout=timeout), (), (), ()))
+    return Runner(Plan(RunOptions(timeout=timeout), (), (), ()))
 
 
 @pytest.fixture(scope="module")

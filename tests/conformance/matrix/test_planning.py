@@ -26,8 +26,10 @@ from bn_conformance.implementations.known_faults import (
     shipped,
 )
 from bn_conformance.implementations.registry import Implementation
-from bn_conformance.matrix.plan import SEPARATOR, Options, Plan, blocks
+from bn_conformance.matrix.blocks import SEPARATOR, blocks
+from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id
+from bn_conformance.options import RunOptions
 
 ONE = Implementation(
     name="some[thing]",
@@ -40,7 +42,7 @@ FAULT = KnownFault(implementation="some*", case="edge/*", reason="because", file
 
 
 def plan_of(*cases: str) -> Plan:
-    return Plan(Options(cases=("*",), level="stable"), (ONE,), cases or tuple(all_cases()), (FAULT,))
+    return Plan(RunOptions(cases=("*",), level="stable"), (ONE,), cases or tuple(all_cases()), (FAULT,))
 
 
 def test_a_plan_crosses_to_other_processes_unchanged() -> None:
@@ -53,7 +55,7 @@ def test_a_signature_is_never_split_and_every_process_has_work(count: int) -> No
     plan = plan_of()
     found = blocks(plan, count)
     places: dict[str, set[str]] = defaultdict(set)
-    for name, (_, case) in plan.items().items():
+    for name, (_, case) in plan.items.items():
         places[case.signature].add(found[name])
     assert all(len(place) == 1 for place in places.values())
     loads = [list(found.values()).count(block) for block in sorted(set(found.values()))]
@@ -63,10 +65,10 @@ def test_a_signature_is_never_split_and_every_process_has_work(count: int) -> No
 
 def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_that_can_less() -> None:
     less = replace(ONE, name="less", capabilities=replace(ONE.capabilities, masks=False, dtypes=frozenset({"float32"})))
-    plan = Plan(Options(cases=("*",)), (ONE, less), tuple(all_cases()), ())
-    items, numbers = plan.items(), defaultdict[str, set[str]](set)
+    plan = Plan(RunOptions(cases=("*",)), (ONE, less), tuple(all_cases()), ())
+    numbers: dict[str, set[str]] = defaultdict(set)
     for name, block in blocks(plan, 2).items():
-        numbers[items[name][1].signature].add(block.partition(SEPARATOR)[2])
+        numbers[plan.items[name][1].signature].add(block.partition(SEPARATOR)[2])
     assert sum(len(found) > 1 for found in numbers.values()) <= len(numbers) // 10
 
 
@@ -122,7 +124,7 @@ def test_what_a_lost_process_had_done_is_not_done_again() -> None:
 
 
 def test_items_come_by_signature() -> None:
-    signatures = [case.signature for _, case in plan_of().items().values()]
+    signatures = [case.signature for _, case in plan_of().items.values()]
     runs = [signature for index, signature in enumerate(signatures) if index == 0 or signatures[index - 1] != signature]
     assert len(runs) == len(set(signatures))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.commands.case_page import describe
+from bn_conformance.commands.show import describe
 from bn_conformance.mutation.case_power import CIRCUMSTANCES, is_circumstance, power_of
 from bn_conformance.mutation.catch import ROBUST
 from bn_conformance.mutation.power import judged_cases

@@ -17,7 +17,7 @@ from tests.support.sample_declarations import TEXTBOOK
 
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.catalogue import all_cases
-from bn_conformance.commands.probe import Worker
+from bn_conformance.commands.subject import Worker
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.implementations.registry import Implementation

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.support.submissions import change, results, write
 
 from bn_conformance.catalogue import all_cases
@@ -18,10 +19,9 @@ ALL = "layout/nc/float32/all"
 PAIRS = [(case.id, name) for case, name in core(all_cases().values()) if case.expects == "numbers"]
 
 
-def run(folder: Path, records: list[Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    code = check(write(folder, records), "degraded")
-    said = capsys.readouterr()
-    return code, said.out, said.err
+def run(folder: Path, records: list[Any]) -> tuple[int, str, str]:
+    done = CliRunner().invoke(check, [write(folder, records)])
+    return done.exit_code, done.stdout, done.stderr
 
 
 def test_the_rounded_goldens_of_the_whole_core_set_conform(tmp_path: Path) -> None:
@@ -37,68 +37,64 @@ def test_the_rounded_goldens_of_the_whole_core_set_conform(tmp_path: Path) -> No
     ("step", "quantity", "clause"),
     [(0, "y", "FWD-1"), (0, "dx", "GRAD-1"), (0, "dgamma", "GRAD-2"), (0, "running_var", "STAT-2"), (1, "y", "EVAL-1")],
 )
-def test_a_wrong_number_is_explained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], step: int, quantity: str, clause: str
-) -> None:
-    code, said, _ = run(tmp_path, change(results(ALL), step, quantity, 2, 1.01), capsys)
+def test_a_wrong_number_is_explained(tmp_path: Path, step: int, quantity: str, clause: str) -> None:
+    code, said, _ = run(tmp_path, change(results(ALL), step, quantity, 2, 1.01))
     assert code == 1
     assert f"{quantity}[" in said
     for words in (f"in step {step}: expected", "got", "allowed", clause):
         assert words in said
 
 
-def test_the_convention_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_convention_decides(tmp_path: Path) -> None:
     biased = results("stat/nc/float32/first-step", "biased")
-    assert run(tmp_path, biased, capsys)[0] == 0
+    assert run(tmp_path, biased)[0] == 0
     renamed = [record | {"convention": "torch+running_variance=biased"} for record in biased]
-    assert run(tmp_path, renamed, capsys)[0] == 0
-    code, said, _ = run(tmp_path, [record | {"convention": "torch"} for record in biased], capsys)
+    assert run(tmp_path, renamed)[0] == 0
+    code, said, _ = run(tmp_path, [record | {"convention": "torch"} for record in biased])
     assert code == 1
     assert "running_var[2] in step 0: expected" in said
 
 
-def test_what_is_missing_is_named_and_the_rest_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_missing_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:
     records = [record for record in results(ALL) if record["quantity"] not in ("dx", "running_var")]
-    code, said, _ = run(tmp_path, records, capsys)
+    code, said, _ = run(tmp_path, records)
     assert code == 3
     assert "layout/nc/float32/all: not in the file: step0.dx, step0.running_var" in said
-    code, said, _ = run(tmp_path, change(records, 0, "y", 0, 1.01), capsys)
+    code, said, _ = run(tmp_path, change(records, 0, "y", 0, 1.01))
     assert code == 1
     assert "y[0, 0] in step 0: expected" in said
-    code, said, _ = run(tmp_path, change(records, 1, "y", 0, 1.01), capsys)
+    code, said, _ = run(tmp_path, change(records, 1, "y", 0, 1.01))
     assert code == 1, "judged along the trajectory where the statistics before are not given"
 
 
-def test_nothing_to_judge_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said, _ = run(tmp_path, [], capsys)
+def test_nothing_to_judge_is_no_pass(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, [])
     assert (code, "0 of 0 judged" in said) == (3, True)
 
 
-def test_a_quantity_that_the_case_does_not_judge_is_no_verdict(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_quantity_that_the_case_does_not_judge_is_no_verdict(tmp_path: Path) -> None:
     record = GOOD | {"case": "stat/nc/float32/first-step"}
-    code, said, _ = run(tmp_path, [record], capsys)
+    code, said, _ = run(tmp_path, [record])
     assert (code, "0 of 1 judged" in said) == (3, True)
 
 
-def test_decimals_and_a_list_are_read_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_decimals_and_a_list_are_read_too(tmp_path: Path) -> None:
     records = [
         record | {"values": [f"{float.fromhex(text):.9g}" for text in record["values"]]} for record in results(ALL)
     ]
-    assert run(tmp_path, records, capsys)[0] == 0
-    assert run(tmp_path, [json.dumps(records, indent=1)], capsys)[0] == 0
+    assert run(tmp_path, records)[0] == 0
+    assert run(tmp_path, [json.dumps(records, indent=1)])[0] == 0
 
 
-def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals(tmp_path: Path) -> None:
     case = "err/nc/float32/channels-training"
-    assert run(tmp_path, [{"case": case, "refused": "x has 4 channels"}], capsys)[0] == 0
-    assert run(tmp_path, [{"case": case, "refused": ""}], capsys)[0] == 1
+    assert run(tmp_path, [{"case": case, "refused": "x has 4 channels"}])[0] == 0
+    assert run(tmp_path, [{"case": case, "refused": ""}])[0] == 1
     accepted = {"case": case, "step": 0, "quantity": "y", "values": [0] * 32, "shape": [8, 4]}
-    code, said, _ = run(tmp_path, [accepted], capsys)
+    code, said, _ = run(tmp_path, [accepted])
     assert code == 1
     assert "accepted without an error" in said
-    assert run(tmp_path, [{"case": ALL, "refused": "not supported"}], capsys)[0] == 1
+    assert run(tmp_path, [{"case": ALL, "refused": "not supported"}])[0] == 1
 
 
 GOOD = {"case": "fwd/nc/float32/random", "step": 0, "quantity": "y", "values": [0.0] * 40, "shape": [8, 5]}
@@ -130,49 +126,43 @@ BAD: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_record_that_cannot_be_used_gives_2_and_a_line_and_costs_no_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_record_that_cannot_be_used_gives_2_and_a_line_and_costs_no_other(tmp_path: Path, name: str) -> None:
     bad, words = BAD[name]
-    code, said, errors = run(tmp_path, [*results("stat/nc/float32/first-step"), bad], capsys)
+    code, said, errors = run(tmp_path, [*results("stat/nc/float32/first-step"), bad])
     assert code == 2
     assert len(errors.splitlines()) == 1
     assert f"line 3: {words}" in errors or ("line 3: " in errors and words in errors)
     assert "1 of 1 judged: 1 exact" in said
 
 
-def test_a_duplicate_is_named_with_the_line_that_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_duplicate_is_named_with_the_line_that_counts(tmp_path: Path) -> None:
     records = results("stat/nc/float32/first-step")
-    code, _, errors = run(tmp_path, [*records, records[0]], capsys)
+    code, _, errors = run(tmp_path, [*records, records[0]])
     assert code == 2
     assert "line 3: is a duplicate of line 1" in errors
 
 
-def test_a_list_that_is_cut_off_keeps_what_came_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_that_is_cut_off_keeps_what_came_before(tmp_path: Path) -> None:
     text = json.dumps(results("stat/nc/float32/first-step"), indent=1)
-    code, said, errors = run(tmp_path, [text[: text.rindex("}")]], capsys)
+    code, said, errors = run(tmp_path, [text[: text.rindex("}")]])
     assert code == 2
     assert "the file may be cut off" in errors
     assert "not in the file: step0.running_var" in said
 
 
-def test_nan_is_a_number_and_wrong_where_another_is_expected(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, said, errors = run(tmp_path, [GOOD | {"values": ["NaN"] * 40}], capsys)
+def test_nan_is_a_number_and_wrong_where_another_is_expected(tmp_path: Path) -> None:
+    code, said, errors = run(tmp_path, [GOOD | {"values": ["NaN"] * 40}])
     assert (code, errors) == (1, "")
     assert "got NaN" in said
 
 
-def test_another_shape_is_a_wrong_result_and_no_malformed_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, said, _ = run(tmp_path, [GOOD | {"shape": [5, 8]}], capsys)
+def test_another_shape_is_a_wrong_result_and_no_malformed_one(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, [GOOD | {"shape": [5, 8]}])
     assert code == 1
     assert "has shape (5, 8); expected (8, 5)" in said
 
 
-def test_results_that_moved_in_inference_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said, _ = run(tmp_path, change(results(ALL), 1, "running_mean", 0, 1.5), capsys)
+def test_results_that_moved_in_inference_are_wrong(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, change(results(ALL), 1, "running_mean", 0, 1.5))
     assert code == 1
     assert "running statistics moved and should not" in said

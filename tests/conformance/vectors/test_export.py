@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from bn_conformance.cases.model import Batch, Freeze
 from bn_conformance.catalogue import all_cases
@@ -25,7 +26,6 @@ from bn_reference.specification.clauses import clauses, families
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import TIGHT
 
-OPTIONS: dict[str, Any] = {"cases": (), "clauses": (), "core": False, "convention": (), "implementation": ""}
 RANDOM = "grad/nchw/float64/random"
 
 
@@ -149,17 +149,16 @@ class ColouredBatch(Batch):
     colour: int = 0
 
 
-def test_what_the_format_does_not_say_is_left_out_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_format_does_not_say_is_left_out_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = all_cases()["fwd/nc/float32/random"]
     strange = replace(plain, id="fwd/nc/float32/strange", steps=(*plain.steps, Unheard()))  # type: ignore[arg-type]
     second = replace(plain, id="fwd/nc/float32/second", judges=plain.judges | {"ds_dx"})
     known = {case.id: case for case in (plain, strange, second)}
     monkeypatch.setattr("bn_conformance.commands.vectors.all_cases", lambda: known)
     monkeypatch.setattr("bn_conformance.catalogue.selection.all_cases", lambda: known)
-    assert export(output=str(tmp_path), **OPTIONS) == 0
-    said = capsys.readouterr().out
+    done = CliRunner().invoke(export, ["-o", str(tmp_path)])
+    assert done.exit_code == 0
+    said = done.stdout
     assert "1 case left out: the format does not say the step Unheard" in said
     assert "1 case left out: the format does not say the quantity ds_dx" in said
     assert [path.name for path in tmp_path.iterdir()] == ["fwd.nc.float32.random.json"]

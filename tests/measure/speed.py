@@ -1,4 +1,4 @@
-"""Benchmarks of the suite: `make bench`, or `python tests/bench.py [NAME ...]`.
+"""Benchmarks of the suite: `make bench`, or `python -m tests.measure.speed [NAME ...]`.
 
 Figures are ratios wherever a machine's noise would drown seconds; each is the median of several runs.
 """
@@ -66,15 +66,13 @@ def bench_collection() -> str:
         ours = Path(folder) / "ours.py"
         ours.write_text(
             "import sys, pytest\n"
-            "from bn_conformance import plan, cases\n"
             "from dataclasses import replace\n"
-            "known = dict(cases.all_cases())\n"
-            "copies = iter(range(10**9))\n"
+            "from bn_conformance.catalogue import all_cases, selection\n"
+            "from bn_conformance.matrix import plan\n"
             f"each = {count} // 14 + 1\n"
-            "base = list(known.values())\n"
+            "base = list(all_cases().values())\n"
             "many = [replace(base[n % len(base)], id=f'{base[n % len(base)].id}-copy{n}') for n in range(each)]\n"
-            "cases.all_cases.cache_clear()\n"
-            "plan.all_cases = lambda: {case.id: case for case in many}\n"
+            "plan.all_cases = selection.all_cases = lambda: {case.id: case for case in many}\n"
             "plan.unsupported_reason = lambda *declared: None\n"
             "from importlib.resources import files\n"
             "matrix = str(files('bn_conformance').joinpath('matrix'))\n"
@@ -140,7 +138,6 @@ def bench_matrix() -> str:
 
 def bench_large() -> str:
     """The case of ten million values on a right layer in NumPy: time and peak memory of the process that judges it."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     from tests.support.large_cost import measured
 
     from bn_conformance.catalogue import large_cases

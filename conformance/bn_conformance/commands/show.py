@@ -1,7 +1,10 @@
-"""A case in words and in code: what `bnconform show` prints."""
+"""`bnconform show`: a case in words and in code."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
+import click
 import numpy as np
 
 from bn_conformance.adapter import Convention
@@ -9,14 +12,38 @@ from bn_conformance.cases.model import Case, SetStatistics
 from bn_conformance.cases.steps import has_step, in_words
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
-from bn_conformance.implementations.registry import UnknownImplementation, find
+from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.catalogue.regressions import read
+from bn_conformance.commands.declaring import SuiteCommand
+from bn_conformance.implementations.registry import find
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.case_power import power_of
 from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.user_error import UserError
 from bn_reference.arithmetic.quad import round_to, to_float64
 from bn_reference.definition.state import Statistics
 from bn_reference.specification.clauses import clauses
 from bn_reference.specification.grades import STABLE, TIGHT
+
+
+@click.command(cls=SuiteCommand)
+@click.argument("case")
+@click.option("-i", "--implementation", default="", metavar="NAME", help="With goldens of its convention.")
+def command(case: str, implementation: str) -> int:
+    """Show a case: what it tests, its data, and code to reproduce it.
+
+    CASE is the id of a case, or the file of a regression.
+    """
+    if case.endswith(".json"):
+        click.echo(describe(read(case), implementation, case))
+        return 0
+    known = all_cases() | large_cases()
+    if case not in known:
+        near = [case_id for case_id in known if case in case_id][:5] or get_close_matches(case, known, 3)
+        hint = f"did you mean {', '.join(near)}?" if near else "bnconform list --cases shows them"
+        raise UserError(f"there is no case {case!r}; {hint}")
+    click.echo(describe(known[case], implementation))
+    return 0
 
 
 def describe(case: Case, implementation: str = "", source: str = "") -> str:
@@ -30,7 +57,7 @@ def describe(case: Case, implementation: str = "", source: str = "") -> str:
     Raises:
         UnknownImplementation: there is none of that name.
     """
-    convention = _convention(implementation)
+    convention = find([implementation])[0].convention if implementation else Convention()
     lines = [case.id, f"  {case.title}", ""]
     lines += [f"  {id_} {clauses()[id_].requirement}: {clauses()[id_].text}" for id_ in case.clauses]
     lines += ["", "Layer"]
@@ -57,17 +84,6 @@ def describe(case: Case, implementation: str = "", source: str = "") -> str:
     replay = f" --regressions '{source}'" if source else ""
     lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'{replay}"]
     return "\n".join(lines)
-
-
-def _convention(implementation: str) -> Convention:
-    if not implementation:
-        return Convention()
-    try:
-        return find([implementation])[0].convention
-    except UnknownImplementation as error:
-        import click
-
-        raise click.UsageError(str(error)) from None
 
 
 def _data(case: Case) -> list[str]:

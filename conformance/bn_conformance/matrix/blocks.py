@@ -1,0 +1,45 @@
+"""Blocks of work: what one process of a run works on at a time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from bn_conformance.matrix.plan import Plan
+
+SEPARATOR = "#"
+"""Stands between the implementation and the number of a block."""
+
+COST_OF_SIGNATURE = 10
+"""What a signature costs beside its items, counted in items: it may have to be compiled."""
+
+
+def blocks(plan: Plan, count: int) -> dict[str, str]:
+    """A block for each item: the items of each implementation in `count` blocks of about equal size.
+
+    Items of one signature share a block, so that each signature is compiled in one process alone, and one
+    implementation still keeps every core busy. A signature has the same number in every implementation where sizes
+    allow it, so that the goldens of its cases are computed in one process alone, too.
+    """
+    items, count = plan.items, max(count, 1)
+    sizes: dict[str, Counter[str]] = defaultdict(Counter)
+    for implementation, case in items.values():
+        sizes[implementation.name][case.signature] += 1
+    homes = _placed(sum(sizes.values(), Counter[str]()), count, {})
+    places = {name: _placed(own, count, homes) for name, own in sizes.items()}
+    return {
+        item_id: f"{implementation.name}{SEPARATOR}{places[implementation.name][case.signature]}"
+        for item_id, (implementation, case) in items.items()
+    }
+
+
+def _placed(sizes: Counter[str], count: int, homes: Mapping[str, int]) -> dict[str, int]:
+    """A number for each signature: its home where that has room, else the number with the least work."""
+    loads, places = [0] * count, dict[str, int]()
+    room = 1.1 * (sizes.total() + COST_OF_SIGNATURE * len(sizes)) / count
+    for signature, size in sizes.most_common():
+        load, home = size + COST_OF_SIGNATURE, homes.get(signature)
+        place = loads.index(min(loads)) if home is None or loads[home] + load > room else home
+        loads[place] += load
+        places[signature] = place
+    return places

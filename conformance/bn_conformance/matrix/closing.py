@@ -1,0 +1,123 @@
+"""What only the whole run shows: stale entries of the known faults, what explains the failures, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.implementations.known_faults import KnownFault
+from bn_conformance.implementations.registry import BROKEN, matches_pattern, registered
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.results import outcomes
+from bn_conformance.results.exit_codes import CONFORMS, FAILS, INTERRUPTED, NOT_JUDGED
+from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.records import Diagnosis, Item, StaleFault
+
+_NOT_A_JUDGEMENT = frozenset(
+    {outcomes.UNSUPPORTED, outcomes.NOT_JUDGED, outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.ERRORED}
+)
+"""Outcomes of items of which nothing was judged."""
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How a run went: its exit code, and why in a few words."""
+
+    exit_code: int
+    message: str
+
+
+def conclude(
+    plan: Plan,
+    planned: Sequence[str],
+    items: Collection[Item],
+    stale: Sequence[StaleFault],
+    *,
+    partial: bool,
+    interrupted: bool,
+) -> Conclusion:
+    """Say how a run went. The gravest reason comes first.
+
+    Args:
+        plan: of the run.
+        planned: ids of the items that it set out to judge.
+        items: that were recorded.
+        stale: entries of the known faults that match no failure any more.
+        partial: items were left out on purpose.
+        interrupted: the run was.
+    """
+    reported = {item.id for item in items}
+    judged = {item.implementation for item in items if item.outcome not in _NOT_A_JUDGEMENT}
+    missing = [item for item in planned if item not in reported]
+    unjudged = [entry.name for entry in plan.runnable if entry.name not in judged]
+    broken = [entry.name for entry in plan.implementations if entry.status == BROKEN]
+    nonstandard = [entry.name for entry in plan.runnable if entry.convention.nonstandard()]
+    if interrupted:
+        return Conclusion(INTERRUPTED, "interrupted")
+    if not judged:
+        return Conclusion(NOT_JUDGED, "nothing was judged")
+    if missing and not partial:
+        return Conclusion(NOT_JUDGED, f"{len(missing)} planned items never reported, the first: {missing[0]}")
+    if unjudged and not partial:
+        return Conclusion(NOT_JUDGED, f"nothing was judged of {', '.join(unjudged)}")
+    if broken:
+        return Conclusion(FAILS, f"cannot be used: {', '.join(broken)}")
+    if any(item.verdict == Verdict.FAIL.value for item in items):
+        return Conclusion(FAILS, "something does not conform")
+    if stale:
+        return Conclusion(FAILS, "the known faults hold entries that match no failure any more")
+    if plan.options.profile == "standard" and nonstandard:
+        return Conclusion(FAILS, f"nonstandard conventions: {', '.join(nonstandard)}")
+    return Conclusion(CONFORMS, "all conform")
+
+
+def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:
+    """Entries of the known faults that cover items of a run, none of which fails as they say any more."""
+    default = [entry.name for entry in registered(plan.options.device).values() if entry.group == "default"]
+    whole = [fault for fault in plan.faults if _whole(fault, plan, default)]
+    return [_stale(fault) for fault in whole if _excuses_nothing(fault, plan, items)]
+
+
+def _excuses_nothing(fault: KnownFault, plan: Plan, items: Collection[Item]) -> bool:
+    known = plan.known_cases
+    names = [entry.name for entry in plan.runnable if fault.applies_to(entry)]
+    covered = [item for item in items if item.implementation in names and fault.covers(known[item.case])]
+    excused = any(item.verdict == Verdict.KNOWN.value and item.known_fault == fault.title for item in covered)
+    lost = any(item.verdict == Verdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
+    return bool(covered) and not excused and not lost
+
+
+def _stale(fault: KnownFault) -> StaleFault:
+    message = f"no longer fails: delete the entry at {fault.file}, line {fault.line} ({fault.title})"
+    return StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message, reason=fault.title)
+
+
+def _whole(fault: KnownFault, plan: Plan, default: Sequence[str]) -> bool:
+    """Whether the run covered all that the entry speaks of, so that the entry can be called stale.
+
+    All its cases must have been selected (large ones where it covers no other), and every registered implementation of
+    the default group, which `default` names, that its pattern matches must have been run.
+    """
+    own = [name for name in default if matches_pattern(name, fault.implementation)]
+    if not {entry.name for entry in plan.runnable}.issuperset(own):
+        return False
+    covered = [case.id for case in all_cases().values() if fault.covers(case)]
+    covered = covered or [case.id for case in large_cases().values() if fault.covers(case)]
+    return set(plan.cases).issuperset(covered)
+
+
+def diagnoses(plan: Plan, items: Collection[Item]) -> list[Diagnosis]:
+    """What explains the failures of each implementation whose failing items were examined."""
+    by_name: dict[str, list[Item]] = {}
+    for item in items:
+        by_name.setdefault(item.implementation, []).append(item)
+    examined = [
+        entry for entry in plan.runnable if any(item.explained_by is not None for item in by_name.get(entry.name, ()))
+    ]
+    if not examined:
+        return []
+    from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
+
+    results = (diagnose(entry.name, entry.convention, by_name[entry.name]) for entry in examined)
+    return [diagnosis for diagnosis in results if diagnosis is not None]

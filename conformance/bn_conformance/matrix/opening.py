@@ -1,0 +1,78 @@
+"""What a run writes before it judges anything: the header of its results, and a record of each implementation."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from bn_conformance.implementations.registry import OK, Implementation
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Header
+from bn_conformance.targets.description import capabilities_to_json
+from bn_reference.specification.clauses import clauses
+
+
+def suite_version() -> str:
+    """The installed version of bnconform."""
+    try:
+        return version("bnconform")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def header(plan: Plan, planned: Sequence[str]) -> Header:
+    """The header of a run: where it runs, what it was asked to do, and the ids `planned` of all its items."""
+    known = plan.known_cases
+    requirement = {clause.id: clause.requirement for clause in clauses().values()}
+    return Header(
+        suite=suite_version(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=_machine(),
+        options=plan.to_json()["options"],
+        implementations=tuple(entry.name for entry in plan.implementations),
+        cases=tuple(
+            CaseInfo(
+                id=case.id,
+                family=case.family,
+                title=case.title,
+                clauses=case.clauses,
+                requirement=requirement[case.clauses[0]],
+                axes=case.axes,
+            )
+            for case in (known[case_id] for case_id in plan.cases)
+        ),
+        clauses=tuple(
+            ClauseInfo(id=clause.id, family=clause.family, requirement=clause.requirement, text=clause.text)
+            for clause in clauses().values()
+        ),
+        planned=tuple(planned),
+    )
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "byteorder": sys.byteorder,
+    }
+
+
+def environment(entry: Implementation) -> Environment:
+    """What an implementation declares, and whether it can be judged."""
+    ok = entry.status == OK
+    return Environment(
+        implementation=entry.name,
+        status=entry.status,
+        message=entry.message,
+        versions=dict(entry.versions),
+        device=entry.device,
+        settings={**entry.variables(), "threads": "1"} if ok else {},
+        convention=entry.convention.to_json() if ok else {},
+        nonstandard=entry.convention.nonstandard() if ok else {},
+        capabilities=capabilities_to_json(entry.capabilities) if ok else {},
+    )

@@ -1,0 +1,45 @@
+"""The progress of a run, shown on standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.records import Item
+
+
+class Progress:
+    """A bar on a terminal; a line every ten per cent where standard error goes elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.fields[name]:<24.24}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeElapsedColumn(),
+        )
+        self._on_terminal = console.is_terminal
+        self._bar = Bar(*columns, console=console, disable=not self._on_terminal, transient=True)
+        self._task = self._bar.add_task("", total=total, name="starting", failed=0)
+        self._total, self._done, self._failed = total, 0, 0
+        self._next_percent = 10
+        self._bar.start()
+
+    def advance(self, item: Item) -> None:
+        """Count an item that is done."""
+        self._failed += item.verdict == Verdict.FAIL.value
+        self._done += 1
+        self._bar.update(self._task, advance=1, name=item.implementation, failed=self._failed)
+        if not self._on_terminal and 100 * self._done >= self._next_percent * self._total:
+            sys.stderr.write(f"{self._next_percent:3d} % ({self._done} of {self._total}), {self._failed} failed\n")
+            self._next_percent += 10
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.stop()

@@ -1,0 +1,117 @@
+"""The options of a run, each defined once: its name, default, meaning and the values that it may have.
+
+The command line (`bn_conformance.commands.declaring`), pytest (`bn_conformance.plugin`, with the prefix `--bn-`) and
+the plan of a run read the same table: the fields of `RunOptions`. This module imports nothing of the suite, so that
+pytest starts at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """How an option is written and what it means.
+
+    Attributes:
+        flags: the flags of the command line; the last is the long one.
+        help: one sentence for people.
+        metavar: what stands for the value in a list of options; empty where the type says enough.
+        choices: values that are allowed; empty where any is.
+    """
+
+    flags: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def pytest_flag(self) -> str:
+        """The flag as pytest has it."""
+        return f"--bn-{self.flags[-1].removeprefix('--')}"
+
+
+def _option(*flags: str, default: Any, help: str, metavar: str = "", choices: tuple[str, ...] = ()) -> Any:  # noqa: A002
+    option = Option(flags=flags, help=help, metavar=metavar, choices=choices)
+    return field(default=default, metadata={"option": option})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run was asked to do.
+
+    An option whose default is a tuple may be given several times; one whose default is False is a switch.
+    """
+
+    implementations: tuple[str, ...] = _option(
+        "-i",
+        "--implementation",
+        default=(),
+        metavar="NAME",
+        help="Name or pattern, module:Class, file.py:Class or KIND=file.py:Class; without it the default group.",
+    )
+    clauses: tuple[str, ...] = _option(
+        "--clause", default=(), metavar="ID", help="Cases of this clause or family (STAT-3, STAT)."
+    )
+    cases: tuple[str, ...] = _option(
+        "--case", default=(), metavar="PATTERN", help="Cases whose id matches this pattern of * and ?."
+    )
+    level: str = _option(
+        "--level", default="degraded", choices=("tight", "stable", "degraded"), help="The worst level that passes."
+    )
+    profile: str = _option(
+        "--profile",
+        default="default",
+        choices=("default", "standard"),
+        help="`standard` fails nonstandard conventions.",
+    )
+    results: str = _option(
+        "--results", default="", metavar="FILE", help="Results file to write  [default: reports/TIME.jsonl]"
+    )
+    device: str = _option("--device", default="cpu", metavar="NAME", help="Device that the layers run on.")
+    known_faults: tuple[str, ...] = _option(
+        "--known-faults", default=(), metavar="FILE", help="Your own known faults, a TOML file."
+    )
+    timeout: float = _option(
+        "--timeout", default=120.0, metavar="SECONDS", help="Seconds that one call of a layer may take."
+    )
+    in_process: bool = _option(
+        "--in-process", default=False, help="Run layers in pytest's own process, for debuggers (needs -n 0)."
+    )
+    regressions: tuple[str, ...] = _option(
+        "--regressions", default=(), metavar="PATH", help="Replay regressions that fuzz wrote: a file or a folder."
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunOptions:
+        """The inverse of `to_json`, also of data that went through JSON."""
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**given)
+
+    def pytest_arguments(self) -> list[str]:
+        """The options as arguments of pytest; those that have their default are left out."""
+        arguments = []
+        for name, option in OPTIONS.items():
+            value = getattr(self, name)
+            if value is True:
+                arguments.append(option.pytest_flag)
+            elif isinstance(value, tuple):
+                arguments += [f"{option.pytest_flag}={entry}" for entry in value]
+            elif value != DEFAULTS[name]:
+                arguments.append(f"{option.pytest_flag}={value}")
+        return arguments
+
+
+OPTIONS: dict[str, Option] = {entry.name: entry.metadata["option"] for entry in fields(RunOptions)}
+"""Every option by the name of its field."""
+
+DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(RunOptions)}
+"""The default of every option by the name of its field."""

@@ -1,0 +1,39 @@
+"""`bnconform check` of an adapter: a target that cannot be used is one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import GOOD, HEAD, assert_usage, bnconform, write
+
+UNDECLARABLE = f"{HEAD}class A(GoodNumpy):\n    convention = Convention(running_variance='median')\n"
+UNUSABLE = {
+    "syntax.py": ("def f(:\n", "syntax.py has a syntax error in line 1"),
+    "raises.py": ("raise OSError('no licence')\n", "cannot be imported: OSError: no licence"),
+    "exits.py": ("import os\nos._exit(3)\n", "cannot be imported: the process exited with status 3"),
+    "missing.py": ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
+    "empty.py": ("x = 1\n", "defines 0 adapters"),
+    "two.py": (GOOD + "class Other(GoodNumpy):\n    name = 'other'\n", "defines 2 adapters (Good, Other); name one as"),
+    "abstract.py": (HEAD + "class A(Adapter):\n    name, convention = 'a', Convention()\n", "defines 0 adapters"),
+    "undeclarable.py": (UNDECLARABLE, "running_variance is 'median'; declarable are"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_target_that_cannot_be_used_gives_2_and_a_line(tmp_path: Path, name: str) -> None:
+    text, words = UNUSABLE[name]
+    assert_usage(bnconform(tmp_path, "check", write(tmp_path, name, text)), words)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("none.py", "none.py does not exist"),
+        ("good.py:Missing", "good.py has no Missing"),
+        ("good.py:GoodLayer", "is not an adapter"),
+    ],
+)
+def test_a_target_that_is_not_there_gives_2_and_a_line(tmp_path: Path, target: str, words: str) -> None:
+    write(tmp_path, "good.py", GOOD)
+    assert_usage(bnconform(tmp_path, "check", target), words)

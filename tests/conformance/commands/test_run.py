@@ -1,0 +1,118 @@
+"""`bnconform run` as a person meets it: exit codes, one line for a mistake, nothing else lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import CRASHING, GOOD, WRONG, assert_usage, bnconform, run, write
+
+
+def test_a_conforming_adapter_gives_0(tmp_path: Path) -> None:
+    done, results = run(tmp_path, "-i", write(tmp_path, "good.py", GOOD), "--clause", "FWD-1")
+    assert done.returncode == 0, done.stderr
+    assert results.missing() == ()
+    assert {item.verdict for item in results.items} == {"pass"}
+
+
+@pytest.mark.slow
+def test_a_wrong_adapter_gives_1_and_others_keep_their_results(tmp_path: Path) -> None:
+    good, wrong = write(tmp_path, "good.py", GOOD), write(tmp_path, "wrong.py", WRONG)
+    done, results = run(tmp_path, "-i", wrong, "-i", good, "--case", "fwd/nc/float32/*")
+    assert done.returncode == 1
+    verdicts = {
+        name: {item.verdict for item in results.items if item.implementation == name} for name in ("good", "wrong")
+    }
+    assert verdicts["good"] == {"pass"}
+    assert "fail" in verdicts["wrong"]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_crash_costs_its_own_items_alone_in_several_processes(tmp_path: Path) -> None:
+    good, crashing = write(tmp_path, "good.py", GOOD), write(tmp_path, "crashing.py", CRASHING)
+    done, results = run(tmp_path, "-n", "2", "-i", crashing, "-i", good, "--case", "*/nc/float32/random")
+    assert done.returncode == 1, done.stderr
+    assert results.missing() == ()
+    outcomes = {item.id: item.outcome for item in results.items}
+    assert outcomes["crashing::grad/nc/float32/random"] == "crashed"
+    assert outcomes["crashing::fwd/nc/float32/random"] in ("exact", "tight")
+    assert outcomes["good::grad/nc/float32/random"] in ("exact", "tight")
+
+
+CACHING = (
+    GOOD
+    + """
+    environment = {"KEPT": "{cache}/kept"}
+
+    def build(self, config):
+        import os, pathlib
+        kept = pathlib.Path(os.environ["KEPT"])
+        kept.mkdir(exist_ok=True)
+        with open("seen.txt", "a") as seen:
+            seen.write(f"{os.getpid()} {kept}\\n")
+        return super().build(config)
+"""
+)
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_run_share_a_cache_that_goes_with_it(tmp_path: Path) -> None:
+    done, _ = run(tmp_path, "-i", write(tmp_path, "caching.py", CACHING), "--case", "fwd/*/float32/random", "-n", "2")
+    seen = [line.split(" ", 1) for line in (tmp_path / "seen.txt").read_text().splitlines()]
+    assert done.returncode == 0
+    assert len({process for process, _ in seen}) == 2
+    (kept,) = {folder for _, folder in seen}
+    assert not Path(kept).parent.exists()
+
+
+def test_a_run_that_judged_nothing_gives_3(tmp_path: Path) -> None:
+    declared = "    capabilities = Capabilities(dtypes=frozenset({'float64'}))\n"
+    target = write(tmp_path, "narrow.py", "from bn_conformance.adapter import Capabilities\n" + GOOD + declared)
+    done, results = run(tmp_path, "-i", target, "--case", "fwd/nc/float32/random")
+    assert done.returncode == 3, done.stderr
+    assert results.end is not None
+    assert results.end.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("-i", "no.such"), "there is no implementation 'no.such'"),
+        (("--case", "nothing*"), "no case matches 'nothing*'"),
+        (("--clause", "FWD-99"), "there is no clause 'FWD-99'"),
+        (("--clause", "STAT-8", "--case", "err/*"), "no case matches both"),
+        (("--in-process", "-n", "2"), "--in-process needs -n 0"),
+        (("-n", "-3"), "-n is '-3'"),
+        (("--results", "."), "is a folder"),
+        (("--timeout", "-1"), "timeout"),
+        (("--known-faults", "none.toml"), "none.toml: cannot be read"),
+        (("--level", "perfect"), "perfect"),
+    ],
+    ids=lambda value: value.replace("/", "_")[:30] if isinstance(value, str) else "",
+)
+def test_a_mistake_in_the_options_gives_2_and_a_line(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    write(tmp_path, "good.py", GOOD)
+    assert_usage(bnconform(tmp_path, "run", *arguments), words)
+
+
+def entry(case: str) -> str:
+    return f'# ours\n[[fault]]\nimplementation = "wrong"\ncase = "{case}"\nreason = "on purpose"\n'
+
+
+def test_a_known_fault_does_not_fail_a_run(tmp_path: Path) -> None:
+    write(tmp_path, "faults.toml", entry("fwd/nc/float32/random"))
+    target = write(tmp_path, "wrong.py", WRONG)
+    done, results = run(tmp_path, "-i", target, "--case", "fwd/nc/float32/random", "--known-faults", "faults.toml")
+    assert done.returncode == 0, done.stdout
+    assert [item.verdict for item in results.items] == ["known-fault"]
+
+
+def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "faults.toml", entry("err/nc/float32/dy-shape"))
+    target = write(tmp_path, "wrong.py", WRONG)
+    done, results = run(tmp_path, "-i", target, "--case", "err/nc/float32/dy-shape", "--known-faults", "faults.toml")
+    (stale,) = results.stale_faults
+    assert stale.line == 2
+    assert "faults.toml, line 2" in stale.message
+    assert done.returncode == 1

@@ -1,0 +1,44 @@
+"""The table of commands: complete, true, and read without importing what the commands work with."""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+
+import click
+import pytest
+from tests.support.command_line import FRAMEWORKS, assert_usage, bnconform, modules_after
+
+from bn_conformance import commands
+from bn_conformance.cli import COMMANDS, main
+
+HEAVY = {"numpy", "numpy_quaddtype", "ml_dtypes", "pytest", "rich", *FRAMEWORKS}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_of_a_command_what_its_own_help_begins_with(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == "command" or command.help
+    assert (command.help or "").partition("\n")[0] == COMMANDS[name]
+
+
+def test_every_module_that_defines_a_command_is_in_the_table() -> None:
+    folder = Path(commands.__path__[0])
+    defining = {
+        module.name
+        for module in pkgutil.iter_modules(commands.__path__)
+        if "\ndef command(" in (folder / f"{module.name}.py").read_text(encoding="utf-8")
+    }
+    assert defining == set(COMMANDS)
+
+
+def test_help_imports_neither_a_command_nor_what_it_works_with() -> None:
+    imported = modules_after("from bn_conformance.cli import main\nmain(['--help'], standalone_mode=False)")
+    assert not imported & HEAVY
+    assert {name for name in imported if name.startswith("bn_")} == {"bn_conformance", "bn_conformance.cli"}
+
+
+def test_a_command_that_is_not_there_gives_2_and_a_line(tmp_path: Path) -> None:
+    assert_usage(bnconform(tmp_path, "chekc"), "there is no command 'chekc'; did you mean check?")
+    assert_usage(bnconform(tmp_path, "nothing-like-it"), "No such command 'nothing-like-it'")
