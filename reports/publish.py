@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
+from io import StringIO
+from itertools import takewhile
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from bn_conformance.report.markdown import render
 from bn_conformance.report.terminal import print_summary
-from bn_conformance.results.file import read
+from bn_conformance.results.file import Results, read
 
 FOLDER = Path(__file__).parent / "published"
-LINES = 18
-"""Lines of the summary that the picture shows: the matrix itself."""
+WIDTH = 108
+"""Columns of the terminal in the picture."""
+
+_WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def main(path: str) -> int:
@@ -22,19 +27,22 @@ def main(path: str) -> int:
     results = read(path)
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "matrix.md").write_text(render(results), encoding="utf-8")
-    full = Console(width=100, record=True, file=Path("/dev/null").open("w"), force_terminal=True)  # noqa: SIM115
-    print_summary(results, full)
-    shown = Console(width=100, record=True, file=Path("/dev/null").open("w"), force_terminal=True)  # noqa: SIM115
-    text = full.export_text(styles=True).splitlines()[:LINES]
-    from rich.text import Text
-
-    for line in text:
-        shown.print(Text.from_ansi(line), no_wrap=True, crop=True)
-    picture = shown.export_svg(title="bnconform run")
-    without_web_fonts = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    trimmed = "\n".join(line.rstrip() for line in without_web_fonts.splitlines()) + "\n"
-    (FOLDER / "summary.svg").write_text(trimmed, encoding="utf-8")
+    (FOLDER / "summary.svg").write_text(picture(results), encoding="utf-8")
     return 0
+
+
+def picture(results: Results) -> str:
+    """The matrix and its legend as the terminal shows them, up to the first empty line: SVG without web fonts."""
+    printed, pictured = _console(), _console()
+    print_summary(results, printed)
+    for line in takewhile(str.strip, printed.export_text(styles=True).splitlines()):
+        pictured.print(Text.from_ansi(line), no_wrap=True, crop=True)
+    drawn = _WEB_FONTS.sub("", pictured.export_svg(title="bnconform run"))
+    return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
+
+
+def _console() -> Console:
+    return Console(width=WIDTH, record=True, file=StringIO(), force_terminal=True)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,12 @@ def quantity(name: str = "step0.y", outcome: str = "tight", ratio: float | None 
     return Quantity(name=name, outcome=outcome, ratio=ratio, **(defaults | fields))
 
 
+def off_by_three_percent() -> Quantity:
+    """A running variance of 1.03 where 1 is expected: wrong, 50,000 times over what is allowed."""
+    where = {"clauses": ("STAT-3",), "index": (2,)}
+    return quantity("step0.running_var", "wrong", 5e4, error=0.03, expected=1.0, got=1.03, **where)
+
+
 def results(
     items: Iterable[Item] = (),
     *,

@@ -19,8 +19,8 @@ from markupsafe import Markup
 
 from bn_conformance import text
 from bn_conformance.conventions.effects import METHOD
+from bn_conformance.report import legend, quantity_text
 from bn_conformance.report.convention_table import convention_table
-from bn_conformance.report.legend import OUTCOME_KINDS, readable
 from bn_conformance.report.offset_plot import offset_plot
 from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, ratio_of, strip
 from bn_conformance.report.summary import Summary, summarise
@@ -78,16 +78,24 @@ def _environment() -> Environment:
         plain=text.plain,
         one_line=text.one_line,
         counted=text.counted,
-        readable=readable,
+        readable=legend.readable,
         breakable=_breakable,
+        expected_and_got=quantity_text.expected_and_got,
+        error_and_allowed=quantity_text.error_and_allowed,
     )
     environment.globals.update(
-        OUTCOME_KINDS=OUTCOME_KINDS,
-        STRIP_WIDTH=STRIP_WIDTH,
+        OUTCOME_KINDS=legend.OUTCOME_KINDS,
+        ALGORITHMS=legend.ALGORITHMS,
+        VERDICT_MEANINGS=legend.VERDICT_MEANINGS,
+        VERDICT_COUNTS=legend.VERDICT_COUNTS,
+        RATIO_MEANING=legend.RATIO_MEANING,
+        family_title=legend.family_title,
         METHOD=METHOD,
+        STRIP_WIDTH=STRIP_WIDTH,
         strip=strip,
         by_dtype=by_dtype,
         percent=text.percent,
+        place=quantity_text.place,
     )
     return environment
 

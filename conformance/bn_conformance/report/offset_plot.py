@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log10
 
-from bn_conformance.report.strip_plot import DTYPES, axis_of, ratio_of
+from bn_conformance.report.strip_plot import DTYPES, axis_of, decade_label, ratio_of
 from bn_conformance.report.summary import Summary
 from bn_conformance.results.outcomes import NOT_JUDGED
 
@@ -112,9 +112,8 @@ def _decades(offset: float) -> float:
 def _x_ticks(low: float, high: float, has_zero: bool) -> tuple[tuple[float, str], ...]:
     first, last = ceil(low) + has_zero, floor(high)
     step = max(1, ceil((last - first + 1) / 4))
-    ticks = [
-        (_across(10.0**decade, low, high), f"1e{decade}" if decade else "1") for decade in range(first, last + 1, step)
-    ]
+    decades = range(first, last + 1, step)
+    ticks = [(_across(10.0**decade, low, high), decade_label(decade)) for decade in decades]
     return ((0.0, "0"), *ticks) if has_zero else tuple(ticks)
 
 

@@ -44,8 +44,8 @@ class Axis:
         """Positions from 0 to 1 and labels, every second decade; the ends say what they hold."""
         step = 2 if self.high - self.low > 4 else 1
         inner = range(self.low + step, self.high, step)
-        middle = [((decade - self.low) / (self.high - self.low), _decade(decade)) for decade in inner]
-        return [(0.0, f"≤{_decade(self.low)}"), *middle, (1.0, f"≥{_decade(self.high)}")]
+        middle = [((decade - self.low) / (self.high - self.low), decade_label(decade)) for decade in inner]
+        return [(0.0, f"≤{decade_label(self.low)}"), *middle, (1.0, f"≥{decade_label(self.high)}")]
 
     @property
     def one(self) -> float:
@@ -53,8 +53,9 @@ class Axis:
         return self.place(1.0)
 
 
-def _decade(decade: int) -> str:
-    return {0: "1", 1: "10", 2: "100", -1: "0.1"}.get(decade, f"1e{decade}")
+def decade_label(decade: int) -> str:
+    """A power of ten as a label: `0.1`, `1`, `100`, `1e4`."""
+    return {0: "1", 1: "10", 2: "100", 3: "1000", -1: "0.1"}.get(decade, f"1e{decade}")
 
 
 def axis_of(ratios: Iterable[float]) -> Axis:
@@ -112,10 +113,10 @@ def _dots(ratios: Sequence[float], axis: Axis, bins: dict[int, int]) -> str:
 
 
 def by_dtype(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """Entries by the format of the data, the known formats in order; those without one are left out."""
-    found: dict[str, list[Entry]] = {dtype: [] for dtype in DTYPES}
+    """Entries that have a ratio by the format of the data, the known formats in order."""
+    members: dict[str, list[Entry]] = {dtype: [] for dtype in DTYPES}
     for entry in entries:
         dtype = entry.case.axes.get("dtype")
-        if isinstance(dtype, str):
-            found.setdefault(dtype, []).append(entry)
-    return {dtype: members for dtype, members in found.items() if members}
+        if isinstance(dtype, str) and ratio_of(entry) is not None:
+            members.setdefault(dtype, []).append(entry)
+    return {dtype: alike for dtype, alike in members.items() if alike}

@@ -100,9 +100,8 @@ def test_every_field_of_a_convention_has_numbers_or_a_sentence_of_its_own() -> N
             if value != declared[name]:
                 (effect,) = convention_effects(declared, declared | {name: value})
                 assert "knows no numbers" not in effect.sentence, name
-    assert set(by_choice(declared, declared | {"default_eps": 0.1, "default_momentum": 0.5})) == {
-        "default_eps", "default_momentum", "all together",
-    }  # fmt: skip
+    both = by_choice(declared, declared | {"default_eps": 0.1, "default_momentum": 0.5})
+    assert set(both) == {"default_eps", "default_momentum", "all together"}
 
 
 @pytest.mark.parametrize("value", [None, 0.0, 1.0, inf, -3.0, "x", [1], True])

@@ -26,48 +26,60 @@ from bn_conformance.mutation.mutant import EVERYTHING, PlainAdapter
 from bn_reference.arithmetic.quad import to_float64, to_quad
 from bn_reference.deviations import catalogue
 
-CONVENTIONS: dict[str, dict[str, Any]] = {
-    "torch": {},
-    "textbook": {
-        "running_variance": "biased", "initial_running_variance": 0.0, "momentum_weighs": "old",
-        "default_momentum": 0.9, "default_eps": 2e-2, "eps_in_running_variance": True, "eps_in_inference": False,
-    },
-    "layers-v1": {
-        "running_variance": "biased", "momentum_weighs": "old", "default_momentum": 0.99, "default_eps": 1e-3,
-        "momentum_dtype": "float32-new", "eps_dtype": "float32", "statistics_move": "explicit",
-    },
-    "no-defaults": {"default_eps": None, "default_momentum": None, "statistics_move": "backward"},
-    "debiased": {"debiasing": "zero-debias"},
-}  # fmt: skip
+TEXTBOOK = Convention(
+    running_variance="biased",
+    initial_running_variance=0.0,
+    momentum_weighs="old",
+    default_momentum=0.9,
+    default_eps=2e-2,
+    eps_in_running_variance=True,
+    eps_in_inference=False,
+)
+LAYERS_V1 = Convention(
+    running_variance="biased",
+    momentum_weighs="old",
+    default_momentum=0.99,
+    default_eps=1e-3,
+    momentum_dtype="float32-new",
+    eps_dtype="float32",
+    statistics_move="explicit",
+)
+CONVENTIONS = {
+    "torch": Convention(),
+    "textbook": TEXTBOOK,
+    "layers-v1": LAYERS_V1,
+    "no-defaults": Convention(default_eps=None, default_momentum=None, statistics_move="backward"),
+    "debiased": Convention(debiasing="zero-debias"),
+}
 PAIRS = list(itertools.combinations(CONVENTIONS, 2))
 
 
-def party(name: str) -> Side:
-    return Side(name, Convention(**CONVENTIONS[name]), EVERYTHING)
+def side(name: str) -> Side:
+    return Side(name, CONVENTIONS[name], EVERYTHING)
 
 
-def compared(one: Side, two: Side, deviation: str = "") -> Diff:
+def compared(a: Side, b: Side, deviation: str = "") -> Diff:
     entries = [catalogue()[deviation]] if deviation else []
     return diff_sides(
-        one,
-        two,
-        lambda: LocalHost(PlainAdapter(convention=one.convention)),
-        lambda: LocalHost(PlainAdapter(entries, convention=two.convention)),
+        a,
+        b,
+        lambda: LocalHost(PlainAdapter(convention=a.convention)),
+        lambda: LocalHost(PlainAdapter(entries, convention=b.convention)),
     )
 
 
 @pytest.fixture(scope="module")
 def textbook_and_torch() -> Diff:
-    return compared(party("textbook"), party("torch"))
+    return compared(side("textbook"), side("torch"))
 
 
 def broken(found: Diff) -> set[str]:
     return {check.what for one in found.directions for check in one.verification.checks if not check.holds}
 
 
-@pytest.mark.parametrize(("one", "two"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
-def test_conversion_between_any_two_conventions_is_verified_both_ways(one: str, two: str) -> None:
-    found = compared(party(one), party(two))
+@pytest.mark.parametrize(("a", "b"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+def test_conversion_between_any_two_conventions_is_verified_both_ways(a: str, b: str) -> None:
+    found = compared(side(a), side(b))
     assert [direction.verification.failure for direction in found.directions] == ["", ""]
     assert broken(found) == set()
     assert found.exit_code == 0
@@ -80,15 +92,15 @@ def test_the_largest_difference_is_what_the_conventions_predict(textbook_and_tor
     assert [one for one in finite if abs(one.difference - one.predicted) > one.allowed] == []
 
 
-def test_equal_conventions_have_nothing_to_feel() -> None:
-    found = compared(party("torch"), party("torch"))
+def test_equal_conventions_have_no_difference_in_their_outputs() -> None:
+    found = compared(side("torch"), side("torch"))
     assert found.choices == ()
     assert {one.difference for one in found.outputs} == {0.0}
 
 
-@pytest.mark.parametrize(("one", "two"), [*PAIRS, *(pair[::-1] for pair in PAIRS)])
-def test_the_snippet_does_what_is_verified(one: str, two: str) -> None:
-    source, target = party(one), party(two)
+@pytest.mark.parametrize(("a", "b"), [*PAIRS, *(pair[::-1] for pair in PAIRS)])
+def test_the_snippet_does_what_is_verified(a: str, b: str) -> None:
+    source, target = side(a), side(b)
     names: dict[str, Any] = {}
     exec(conversion.snippet(source, target), names)
     variance = np.array([0.5, 2.0])
@@ -102,17 +114,17 @@ def test_the_snippet_does_what_is_verified(one: str, two: str) -> None:
 
 
 def test_steps_name_estimator_momentum_update_and_counter() -> None:
-    back = {step.title: step.formula for step in conversion.conversion_steps(party("layers-v1"), party("torch"))}
+    back = {step.title: step.formula for step in conversion.conversion_steps(side("layers-v1"), side("torch"))}
     assert back["optional: the estimator of the running variance"] == "running_var_B = running_var_B * n / (n - 1)"
     assert back["momentum"] == "momentum_B = 1 - momentum_A = 0.01"
-    forth = {step.title: step.formula for step in conversion.conversion_steps(party("torch"), party("layers-v1"))}
+    forth = {step.title: step.formula for step in conversion.conversion_steps(side("torch"), side("layers-v1"))}
     assert "update" in forth["training on"]
-    assert "debiasing" in {step.title for step in conversion.conversion_steps(party("torch"), party("debiased"))}
+    assert "debiasing" in {step.title for step in conversion.conversion_steps(side("torch"), side("debiased"))}
 
 
 def test_a_conversion_that_leaves_eps_out_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "converted_variance", lambda variance, *_: variance)
-    found = compared(party("textbook"), party("torch"))
+    found = compared(side("textbook"), side("torch"))
     assert "outputs after conversion" in broken(found)
     assert found.exit_code == 1
     assert "NOT verified" in found.headline
@@ -120,7 +132,7 @@ def test_a_conversion_that_leaves_eps_out_is_not_verified(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("deviation", ["inference-eps-twice", "momentum-squared", "inference-mean-ignored"])
 def test_a_side_that_does_not_do_what_it_declares_is_not_explained(deviation: str) -> None:
-    found = compared(party("layers-v1"), party("layers-v1"), deviation)
+    found = compared(side("layers-v1"), side("layers-v1"), deviation)
     assert not found.explained
     assert found.exit_code == 1
     assert "The conventions do not explain" in markdown(found)
@@ -131,7 +143,7 @@ def test_a_side_that_raises_is_reported() -> None:
         def build(self, config: Any) -> Any:
             raise RuntimeError("no such kernel")
 
-    found = diff_sides(party("torch"), party("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
+    found = diff_sides(side("torch"), side("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
     assert found.exit_code == 1
     assert all("no such kernel" in direction.verification.failure for direction in found.directions)
     assert found.failures
@@ -150,10 +162,10 @@ def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
 
 def test_names_are_escaped() -> None:
     hostile = Side("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), EVERYTHING)
-    found = compared(hostile, party("torch"))
+    found = compared(hostile, side("torch"))
     assert "<script" not in render(found) + markdown(found).split("```")[0]
     assert "\x1b" not in render(found) + markdown(found)
-    compile(conversion.snippet(hostile, party("torch")), "snippet", "exec")
+    compile(conversion.snippet(hostile, side("torch")), "snippet", "exec")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tests.support.html_page import Element, Page
 from tests.support.sample_declarations import TEXTBOOK, TORCH
 from tests.support.sample_matrix import realistic
-from tests.support.sample_results import case, item, quantity, results
+from tests.support.sample_results import case, item, off_by_three_percent, quantity, results
 
 from bn_conformance.report.html import render
 from bn_conformance.results.json_line import ResultsError
@@ -75,9 +75,7 @@ def test_what_was_not_judged_does_not_hide_what_was() -> None:
 
 
 def test_a_failure_is_told_with_all_that_a_person_needs() -> None:
-    worst = quantity(
-        "step0.running_var", "wrong", 5e4, clauses=("STAT-3",), index=(2,), error=0.03, expected=1.0, got=1.03,
-    )  # fmt: skip
+    worst = off_by_three_percent()
     failing = item("i", "stat/nc", "wrong", "fail", quantities=(quantity(), worst), reproduce="bnconform run -i i")
     diagnosis = Diagnosis(
         implementation="i",

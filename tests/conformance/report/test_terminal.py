@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from tests.support.sample_declarations import IMPLEMENTATIONS, NONSTANDARD, TEXTBOOK, TORCH
 from tests.support.sample_matrix import realistic
-from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, item, quantity, results
+from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, item, off_by_three_percent, results
 
 from bn_conformance.report.terminal import print_summary
 from bn_conformance.results.file import Results
@@ -70,9 +70,7 @@ def test_a_terminal_too_narrow_for_a_matrix_has_a_list() -> None:
 
 
 def test_a_failure_is_told_with_its_numbers_its_clause_and_its_command() -> None:
-    worst = quantity(
-        "step0.running_var", "wrong", 5e4, clauses=("STAT-3",), index=(2,), error=0.03, expected=1.0, got=1.03,
-    )  # fmt: skip
+    worst = off_by_three_percent()
     failing = item(
         "i", "stat/nc", "wrong", "fail", quantities=(worst,), reproduce="bnconform run -i i --case 'stat/nc'"
     )

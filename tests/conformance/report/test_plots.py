@@ -1,0 +1,98 @@
+"""The geometry of strips and of the plot against the offset."""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import Any
+
+import pytest
+from tests.support.sample_results import case, item, quantity, results
+
+from bn_conformance.report.offset_plot import HEIGHT, WIDTH, offset_plot
+from bn_conformance.report.strip_plot import STRIP_WIDTH, Axis, axis_of, strip
+from bn_conformance.report.summary import summarise
+from bn_conformance.results.file import Results
+
+
+def _axes(offset: float, axes: dict[str, Any]) -> dict[str, Any]:
+    return {"dtype": "float32", "offset": offset} | axes
+
+
+def offsets(ratios: dict[float, float], **axes: Any) -> Results:
+    """One implementation, one float32 case an offset."""
+    items = [item("i", f"{offset:g}", quantities=(quantity(ratio=ratio),)) for offset, ratio in ratios.items()]
+    cases = [case(f"{offset:g}", "NUM-1", **_axes(offset, axes)) for offset in ratios]
+    return results(items, cases=cases)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "place"),
+    [(1e-4, 0.0), (0.0, 0.0), (1e-300, 0.0), (1.0, 0.5), (1e4, 1.0), (1e9, 1.0), (inf, 1.0), (nan, 1.0)],
+)
+def test_ratios_lie_on_a_logarithmic_axis_within_its_ends(ratio: float, place: float) -> None:
+    assert Axis(-4, 4).place(ratio) == pytest.approx(place)
+
+
+def test_the_axis_holds_what_it_shows_up_to_its_limit() -> None:
+    assert axis_of([]).high == 2
+    assert axis_of([5e4, 0.0, nan, inf]).high == 6
+    assert axis_of([1e300]).high == 8
+    assert axis_of([1.0]).ticks[0][1] == "≤1e-4"
+    assert (0.5, "1") in [(round(place, 3), label) for place, label in Axis(-4, 4).ticks]
+
+
+def test_a_strip_has_a_dot_for_each_case_and_says_the_same_in_numbers() -> None:
+    items = [item("i", f"c{n}", quantities=(quantity(ratio=10.0**-n),)) for n in range(3)]
+    items += [
+        item("i", "w", "wrong", "fail", quantities=(quantity(outcome="wrong", ratio=inf),)),
+        item("i", "r", "refused"),
+    ]
+    found = strip(summarise(results(items)).implementations[0].entries, Axis(-4, 4))
+    assert (found.count, found.middle, found.worst) == (4, "0.55", "inf")
+    paths = dict(found.paths)
+    assert paths["tight"].count("M") == 3
+    assert paths["fail"] == f"M{STRIP_WIDTH} 6h0"
+
+
+def test_thousands_of_dots_at_one_place_are_drawn_a_few_times() -> None:
+    items = [item("i", f"c{n}") for n in range(2000)]
+    (path,) = (path for _, path in strip(summarise(results(items)).implementations[0].entries, Axis(-4, 4)).paths)
+    assert len(path) < 100
+
+
+def test_points_climb_with_the_ratio_and_run_with_the_offset() -> None:
+    plot = offset_plot(summarise(offsets({0.0: 0.1, 1.0: 0.5, 100.0: 50.0, 1e4: inf})))
+    assert plot is not None
+    (series,) = plot.panels[0].series
+    assert [point.offset for point in series.points] == [0.0, 1.0, 100.0, 1e4]
+    assert [point.x for point in series.points] == sorted(point.x for point in series.points)
+    assert [point.y for point in series.points] == sorted((point.y for point in series.points), reverse=True)
+    assert (series.points[0].x, series.points[-1].x, series.points[-1].y) == (0.0, WIDTH, 0.0)
+    assert series.points[1].y > plot.one > series.points[2].y
+    assert 0 < plot.one < HEIGHT
+    assert plot.x_ticks[0] == (0.0, "0")
+
+
+def test_the_offset_counts_in_standard_deviations() -> None:
+    plot = offset_plot(summarise(offsets({100.0: 0.1, 1e4: 0.5}, scale=100.0)))
+    assert plot is not None
+    assert plot.offsets == (1.0, 100.0)
+
+
+@pytest.mark.parametrize("ratios", [{}, {1.0: 0.5}, {0.0: 0.1, 0.05: 0.1}])
+def test_fewer_than_two_offsets_make_no_plot(ratios: dict[float, float]) -> None:
+    assert offset_plot(summarise(offsets(ratios))) is None
+
+
+@pytest.mark.parametrize("axes", [{"offset": "far"}, {"offset": None}, {"scale": 0.0}, {"scale": "x"}, {"dtype": 3}])
+def test_axes_of_any_kind_make_no_plot_and_no_error(axes: dict[str, object]) -> None:
+    assert offset_plot(summarise(offsets({1.0: 0.5, 10.0: 0.5}, **axes))) is None
+
+
+def test_a_line_ends_where_something_could_not_be_judged() -> None:
+    written = offsets({1.0: 0.5, 10.0: 0.5, 100.0: 0.5})
+    partly = item("i", "100", quantities=(quantity("y", "not-judged", nan), quantity("dbeta", ratio=0.01)))
+    cases = written.header.cases
+    plot = offset_plot(summarise(results([*written.items[:2], partly], cases=cases)))
+    assert plot is not None
+    assert plot.offsets == (1.0, 10.0)
