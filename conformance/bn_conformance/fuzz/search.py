@@ -19,27 +19,28 @@ from bn_conformance.results.outcomes import Verdict
 from bn_conformance.results.records import Item
 
 ROUND = 500
-"""Cases that Hypothesis draws in one go; it remembers all of them, which takes memory and time."""
+"""Cases that Hypothesis draws at a time. It remembers all of them, which takes memory and time."""
 
 SHRINKING = 60.0
-"""Seconds that making a case smaller may take at most."""
+"""The most seconds that making a case smaller may take."""
 
 LOST = frozenset({outcomes.CRASHED, outcomes.TIMED_OUT})
-"""Outcomes that cost a process: such a case is not made smaller."""
+"""Outcomes that cost a process. Such a case is not made smaller."""
 
 
 @dataclass
-class Found:
-    """What a search came to.
+class SearchResult:
+    """The result of a search.
 
     Attributes:
         configurations: cases judged before anything failed.
-        seconds: the time that took.
+        seconds: how long that took.
         levels: how many cases had each outcome.
-        case, item: the smallest case that fails, and its record; None where nothing fails.
-        first: the case that failed first.
+        case: the smallest case that fails; None where nothing fails.
+        item: its record.
+        first_case: the case that failed first, as it was drawn.
         shrinking: cases judged to make it smaller.
-        cut: whether that was cut off.
+        cut: whether that was cut off after `SHRINKING` seconds.
         flaky: whether a case that failed did not fail again.
     """
 
@@ -48,7 +49,7 @@ class Found:
     levels: Counter[str] = field(default_factory=Counter)
     case: Case | None = None
     item: Item | None = None
-    first: Case | None = None
+    first_case: Case | None = None
     shrinking: int = 0
     cut: bool = False
     flaky: bool = False
@@ -62,7 +63,7 @@ class Found:
 
 
 class _Over(BaseException):
-    """Ends Hypothesis's loop: the time or the number of cases is used up. No `Exception`, which would be shrunk."""
+    """The time or the number of cases is used up. Hypothesis shrinks every `Exception`; this one ends its loop."""
 
 
 class _Violation(AssertionError):
@@ -76,16 +77,16 @@ class _Search:
         self._judge, self._limit, self._progress = judge, limit, progress
         self._start = time.perf_counter()
         self._end = self._start + seconds
-        self.found = Found()
+        self.result = SearchResult()
         self._kind: tuple[str, str] | None = None
 
     def attempt(self, case: Case) -> None:
         """Judge a case; raises for a violation of the kind that was found first."""
         now = time.perf_counter()
-        if self._kind is None and (now > self._end or 0 < self._limit <= self.found.configurations):
+        if self._kind is None and (now > self._end or 0 < self._limit <= self.result.configurations):
             raise _Over
         if self._kind is not None and now > self._end:
-            self.found.cut = True
+            self.result.cut = True
             raise _Over
         item = self._judge(case)
         self._count(item)
@@ -93,30 +94,30 @@ class _Search:
             return
         kind = _kind_of(item)
         if self._kind is None:
-            self._kind, self.found.first = kind, case
-            self.found.seconds = time.perf_counter() - self._start
+            self._kind, self.result.first_case = kind, case
+            self.result.seconds = time.perf_counter() - self._start
             self._end = time.perf_counter() + SHRINKING
         elif kind != self._kind:
             return
-        self.found.case, self.found.item = case, item
+        self.result.case, self.result.item = case, item
         if item.outcome in LOST:
             raise _Over
         raise _Violation
 
     def _count(self, item: Item) -> None:
         if self._kind is not None:
-            self.found.shrinking += 1
+            self.result.shrinking += 1
             return
-        self.found.configurations += 1
-        self.found.levels[item.outcome] += 1
+        self.result.configurations += 1
+        self.result.levels[item.outcome] += 1
         if self._progress:
-            self._progress(self.found.configurations)
+            self._progress(self.result.configurations)
 
-    def finish(self) -> Found:
+    def finish(self) -> SearchResult:
         """The search as it ended."""
         if self._kind is None:
-            self.found.seconds = time.perf_counter() - self._start
-        return self.found
+            self.result.seconds = time.perf_counter() - self._start
+        return self.result
 
 
 def _kind_of(item: Item) -> tuple[str, str]:
@@ -133,7 +134,7 @@ def search(
     limit: int = 0,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
-) -> Found:
+) -> SearchResult:
     """Draw and judge cases until the first violation, which is made as small as possible.
 
     Args:
@@ -151,7 +152,7 @@ def search(
             _round(state.attempt, strategy, seed + 1_000_003 * number)
             number += 1
     except Flaky:
-        state.found.flaky = True
+        state.result.flaky = True
     except (_Over, _Violation):
         pass
     return state.finish()

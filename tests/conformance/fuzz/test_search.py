@@ -13,7 +13,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.views import VIEWS, realise
 from bn_conformance.catalogue import all_cases
-from bn_conformance.fuzz.search import Found, search
+from bn_conformance.fuzz.search import SearchResult, search
 from bn_conformance.fuzz.strategies import cases
 from bn_conformance.judging.item import lost_item
 from bn_conformance.mutation.bench import Bench
@@ -33,7 +33,7 @@ LITTLE = Capabilities(
 )
 
 
-def searched(*deviations: str, configurations: int = 400, seed: int = 7) -> Found:
+def searched(*deviations: str, configurations: int = 400, seed: int = 7) -> SearchResult:
     bench, wrong = Bench(), [catalogue()[name] for name in deviations]
     return search(lambda case: bench.judge(wrong, case), cases(EVERYTHING), 120.0, configurations, seed)
 
@@ -73,10 +73,10 @@ def test_capabilities_that_leave_nothing_are_refused() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_right_layer_has_no_violation(seed: int) -> None:
-    found = searched(configurations=500, seed=seed)
-    assert found.case is None, found.item
-    assert found.configurations == 500
-    assert found.judged >= 450
+    result = searched(configurations=500, seed=seed)
+    assert result.case is None, result.item
+    assert result.configurations == 500
+    assert result.judged >= 450
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_a_right_layer_has_no_violation(seed: int) -> None:
     ],
 )
 def test_a_wrong_layer_is_found_and_made_small(deviation: str, quantity: str) -> None:
-    found = searched(deviation)
-    assert found.case is not None
-    assert found.item is not None
-    assert found.first is not None
-    assert found.item.verdict == "fail"
-    assert quantity in {entry.name.rpartition(".")[2] for entry in found.item.quantities if entry.outcome == "wrong"}
-    size = sum(prod(step.shape) for step in found.case.batches)
-    assert size <= sum(prod(step.shape) for step in found.first.batches)
+    result = searched(deviation)
+    assert result.case is not None
+    assert result.item is not None
+    assert result.first_case is not None
+    assert result.item.verdict == "fail"
+    assert quantity in {entry.name.rpartition(".")[2] for entry in result.item.quantities if entry.outcome == "wrong"}
+    size = sum(prod(step.shape) for step in result.case.batches)
+    assert size <= sum(prod(step.shape) for step in result.first_case.batches)
     assert size <= 6
-    assert len(found.case.steps) <= 3
+    assert len(result.case.steps) <= 3
 
 
 def test_equal_seeds_find_the_same() -> None:
@@ -122,11 +122,11 @@ def test_a_smaller_case_fails_in_the_same_way() -> None:
             return item
         return bench.judge([catalogue()["dgamma-is-a-mean"]] if failed[0] else [], case)
 
-    found = search(judge, cases(EVERYTHING), 60.0, 1000, 3)
-    assert found.item is not None
-    wrong = {entry.name.rpartition(".")[2] for entry in found.item.quantities if entry.outcome == "wrong"}
+    result = search(judge, cases(EVERYTHING), 60.0, 1000, 3)
+    assert result.item is not None
+    wrong = {entry.name.rpartition(".")[2] for entry in result.item.quantities if entry.outcome == "wrong"}
     assert wrong == {"dx"}
-    assert found.shrinking > 10
+    assert result.shrinking > 10
 
 
 def test_a_crash_is_not_made_smaller() -> None:
@@ -136,16 +136,16 @@ def test_a_crash_is_not_made_smaller() -> None:
         judged.append(case.id)
         return lost_item("x", case, CRASHED, "it is gone")
 
-    found = search(judge, cases(EVERYTHING), 60.0, 100, 1)
-    assert found.case is not None
+    result = search(judge, cases(EVERYTHING), 60.0, 100, 1)
+    assert result.case is not None
     assert len(judged) == 1
 
 
 def test_time_ends_a_search() -> None:
     bench = Bench()
-    found = search(lambda case: bench.judge([], case), cases(EVERYTHING), 0.5, 0, 1)
-    assert found.case is None
-    assert 0.5 <= found.seconds < 3.0
+    result = search(lambda case: bench.judge([], case), cases(EVERYTHING), 0.5, 0, 1)
+    assert result.case is None
+    assert 0.5 <= result.seconds < 3.0
 
 
 def test_a_layer_that_fails_now_and_then_is_told_so() -> None:
@@ -155,9 +155,9 @@ def test_a_layer_that_fails_now_and_then_is_told_so() -> None:
         calls[0] += 1
         return bench.judge([catalogue()["all-ones"]] if calls[0] == 5 else [], case)
 
-    found = search(judge, cases(EVERYTHING), 60.0, 200, 1)
-    assert found.case is not None
-    assert found.flaky
+    result = search(judge, cases(EVERYTHING), 60.0, 200, 1)
+    assert result.case is not None
+    assert result.flaky
 
 
 @pytest.mark.parametrize("view", VIEWS)
