@@ -1,11 +1,8 @@
-"""The adapters of PyTorch, the wrapper for a user's module, and the example of adapters/README.md."""
+"""The adapters of PyTorch and the layer for a user's module."""
 
 from __future__ import annotations
 
-import importlib.util
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -26,7 +23,6 @@ from bn_adapters.torch_tensors import to_array, to_tensor
 from bn_conformance.adapter import CUMULATIVE, Adapter, Array, LayerConfig
 
 ADAPTERS: list[type[Adapter]] = [TorchNN, TorchFunctional, TorchNNChannelsLast]
-README = Path(__file__).parents[2] / "adapters" / "README.md"
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
@@ -214,27 +210,3 @@ def test_parameters_that_a_module_lacks_have_no_gradient() -> None:
     assert np.array_equal(dx, 3 * x)
     assert dgamma is None
     assert dbeta is None
-
-
-# --- the README ------------------------------------------------------------------------------------------------------
-
-
-def test_the_example_of_the_readme_is_a_whole_adapter_in_15_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocks = re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
-    sources = dict(blocks)
-    assert set(sources) == {"my_layers", "my_adapter"}
-    assert sum(bool(line.strip()) for line in sources["my_adapter"].splitlines()) <= 15
-    for name, source in sources.items():
-        (tmp_path / f"{name}.py").write_text(source)
-    monkeypatch.syspath_prepend(tmp_path)
-    specification = importlib.util.spec_from_file_location("my_adapter", tmp_path / "my_adapter.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    adapter = module.MyBatchNormAdapter()
-    for config in configurations(adapter.capabilities):
-        check_agreement(adapter, config)
-    check_defaults(adapter)
