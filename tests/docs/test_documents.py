@@ -49,8 +49,9 @@ BNCONFORM = [(document, words) for document, words in commands() if words[0] == 
 def test_a_command_of_a_document_has_the_options_that_it_uses(document: str, words: list[str]) -> None:
     command: click.Command = main
     rest = words[1:]
-    while isinstance(command, click.Group) and rest and rest[0] in command.commands:
-        command = command.commands[rest.pop(0)]
+    while isinstance(command, click.Group) and rest and (inner := command.get_command(click.Context(command), rest[0])):
+        command = inner
+        rest.pop(0)
     assert command is not main or rest[0].startswith("-")
     options = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
     used = [word.partition("=")[0] for word in rest[: rest.index("--") if "--" in rest else None]]
