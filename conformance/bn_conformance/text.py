@@ -1,7 +1,7 @@
 """Text of results as a person may be shown it: control characters made visible, numbers short, anchors unique.
 
-Names and messages come from adapters and frameworks. What displays them escapes them for its own format; here they
-lose what no format can show safely (terminal escapes, direction overrides, lone surrogates).
+Names and messages come from adapters and frameworks. Each report escapes them for its own format. Here they lose what
+no format can show safely: terminal escapes, direction overrides and lone surrogates.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ def plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plain(entry)}" for key, entry in value.items()) or "none"
     if isinstance(value, list | tuple):
-        parts = ("/".join(map(plain, one)) if isinstance(one, list | tuple) else plain(one) for one in value)
+        parts = ("/".join(map(plain, entry)) if isinstance(entry, list | tuple) else plain(entry) for entry in value)
         return ", ".join(parts) or "none"
     return str(value)
 
 
 def slugs(prefix: str, names: Iterable[str]) -> dict[str, str]:
     """An anchor for each name, unique among them and safe in HTML and URLs."""
-    found: dict[str, str] = {}
+    anchors: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
         base = f"{prefix}-{_NOT_SLUG.sub('-', name.lower()).strip('-') or 'x'}"
@@ -94,5 +94,5 @@ def slugs(prefix: str, names: Iterable[str]) -> dict[str, str]:
             count += 1
             anchor = f"{base}--{count}"
         taken.add(anchor)
-        found[name] = anchor
-    return found
+        anchors[name] = anchor
+    return anchors

@@ -155,6 +155,7 @@ def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
     for text in (markdown(textbook_and_torch), render(textbook_and_torch), out.getvalue()):
         assert "running_var - EPS" in text
         assert "unexplained" in text
+        assert "outputs after conversion" in text
         assert [one.case for one in textbook_and_torch.outputs if one.case not in text] == []
     data = json.loads(json.dumps(textbook_and_torch.to_json(), allow_nan=False))
     assert [entry["verification"]["verified"] for entry in data["directions"]] == [True, True]
