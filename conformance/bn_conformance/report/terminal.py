@@ -105,9 +105,10 @@ class _Printer(Lines):
         titles = {family: family_title(family) for family in self.summary.families}
         self.line(", ".join(f"{family} {title}" for family, title in titles.items() if title), "dim")
 
-    def _row(self, one: ImplementationSummary, words: bool) -> list[str]:
-        cells = [self._cell(one.families.get(family), words) for family in self.summary.families]
-        return [self.encodable(one.symbol), self.encodable(one_line(one.name)), *map(self.encodable, cells)]
+    def _row(self, implementation: ImplementationSummary, words: bool) -> list[str]:
+        cells = [self._cell(implementation.families.get(family), words) for family in self.summary.families]
+        name = self.encodable(one_line(implementation.name))
+        return [self.encodable(implementation.symbol), name, *map(self.encodable, cells)]
 
     @staticmethod
     def _cell(tally: Tally | None, words: bool) -> str:
