@@ -13,7 +13,7 @@ import pytest
 from tests.support.adapter_checks.keras import ADAPTERS, checks
 
 from bn_adapters.keras_layers import KerasAdapter
-from bn_conformance.implementations.registry import filled_in
+from bn_conformance.implementations.implementation import filled_in
 
 
 @pytest.fixture(scope="module")

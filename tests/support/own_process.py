@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bn_conformance.adapter import Adapter
-from bn_conformance.implementations.registry import filled_in
+from bn_conformance.implementations.implementation import filled_in
 
 Call = Callable[..., Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, large_cases
-from bn_conformance.implementations.registry import matches_pattern
+from bn_conformance.implementations.implementation import matches_pattern
 from bn_conformance.user_error import UserError
 from bn_reference.specification.clauses import clauses
 

@@ -11,7 +11,8 @@ import click
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processes_option, run_options, target_options
 from bn_conformance.commands.run import run
 from bn_conformance.commands.subject import target_of
-from bn_conformance.implementations.registry import Implementation, described_once
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.implementations.registry import described_once
 from bn_conformance.matrix.recorder import default_path
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import FAILS

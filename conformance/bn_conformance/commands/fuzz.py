@@ -18,8 +18,8 @@ from bn_conformance.catalogue.regressions import Regression, read_all
 from bn_conformance.commands.declaring import SuiteCommand, check_seconds, run_option, run_options, target_options
 from bn_conformance.commands.subject import single_implementation, target_of
 from bn_conformance.commands.violation import keep, known_fault_hint, shown, slug
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import shipped_and_own
-from bn_conformance.implementations.registry import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.options import RunOptions

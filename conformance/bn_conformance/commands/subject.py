@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from bn_conformance.hosting.host import Host
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.process import Process
-from bn_conformance.implementations.registry import OK, Implementation, find
+from bn_conformance.implementations.implementation import OK, Implementation
+from bn_conformance.implementations.registry import find
 from bn_conformance.targets.naming import wrapper_and_code
 from bn_conformance.targets.wrappers import wrapped_target
 from bn_conformance.user_error import UserError

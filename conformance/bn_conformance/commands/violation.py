@@ -15,7 +15,7 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.document import named
 from bn_conformance.catalogue.regressions import Regression, write
 from bn_conformance.commands.show import describe
-from bn_conformance.implementations.registry import Implementation
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.report.failure import explain, one_line

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention
-from bn_conformance.implementations.registry import Implementation
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.mutation.mutant import EVERYTHING
 from bn_conformance.targets.naming import is_target
 from bn_conformance.user_error import UserError

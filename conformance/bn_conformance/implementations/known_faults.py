@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.cases.model import Case
-from bn_conformance.implementations.registry import Implementation, matches_pattern
+from bn_conformance.implementations.implementation import Implementation, matches_pattern
 from bn_conformance.user_error import UserError
 
 _HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")

@@ -1,132 +1,84 @@
-"""Implementations: who can be judged, found by registered name or by target, as plain data.
+"""Finding implementations, by registered name or by target.
 
-Finding them imports no framework: registered adapters are described in this process (their modules import nothing but
-the contract), a user's own in a worker process, where a crash or a slow import does no harm.
+No framework is imported here. Registered adapters are described in this process, since their modules import nothing but
+the contract. A user's own is described in a worker process, where a crash or a slow import does no harm.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any
 
-from bn_conformance.adapter import Capabilities, Convention
-from bn_conformance.targets.description import capabilities_from_json, capabilities_to_json, describe
+from bn_conformance.adapter import Adapter, Convention
+from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.implementation import (
+    BROKEN,
+    NOT_INSTALLED,
+    Implementation,
+    filled_in,
+    matches_pattern,
+)
+from bn_conformance.targets.description import capabilities_from_json, describe
+from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
-from bn_conformance.user_error import UserError
+from bn_conformance.targets.wrappers import environment_of
+from bn_conformance.text import one_line
 
 GROUP = "bnconform.adapters"
 """The entry point group in which distributions register adapters, by the name of the implementation."""
 
-OK = "ok"
-NOT_INSTALLED = "not-installed"
-BROKEN = "broken"
 
-
-class UnknownImplementation(UserError):
+class UnknownImplementation(Exception):
     """A name names no implementation; the message lists those there are."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Implementation:
-    """One implementation: what its adapter declares, and whether it can run here."""
-
-    name: str
-    target: str
-    convention: Convention = field(default_factory=Convention)
-    capabilities: Capabilities = field(default_factory=Capabilities)
-    framework: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    install: str = ""
-    group: str = "default"
-    status: str = OK
-    message: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    device: str = "cpu"
-    registered: bool = True
-    notes: tuple[str, ...] = ()
-
-    @property
-    def address(self) -> str:
-        """What names it on the command line: its name, or its target where it is not registered."""
-        return self.name if self.registered else self.target
-
-    @property
-    def process_key(self) -> tuple[Any, ...]:
-        """Implementations with equal keys may share a process, one after the other."""
-        return (self.framework or self.target, tuple(sorted(self.environment.items())))
-
-    def variables(self, cache: str = "") -> dict[str, str]:
-        """The environment variables of a process for it; `cache` as in `Adapter.environment`."""
-        return filled_in(self.environment, self.device, cache)
-
-    def to_json(self) -> dict[str, Any]:
-        """The implementation as plain data."""
-        data = asdict(self)
-        return data | {
-            "convention": self.convention.to_json(),
-            "capabilities": capabilities_to_json(self.capabilities),
-            "environment": dict(self.environment),
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Implementation:
-        """The inverse of `to_json`."""
-        return cls(
-            **(
-                data
-                | {
-                    "convention": Convention.from_json(data["convention"]),
-                    "capabilities": capabilities_from_json(data["capabilities"]),
-                    "notes": tuple(data.get("notes", ())),
-                }
-            )
-        )
-
-
-def filled_in(environment: Mapping[str, str], device: str, cache: str = "") -> dict[str, str]:
-    """Environment variables as an adapter declares them, with the device and, where there is one, the cache filled in.
-
-    Variables that name a cache which there is not are left out.
-    """
-    return {
-        name: text.replace("{device}", device).replace("{cache}", cache)
-        for name, text in environment.items()
-        if cache or "{cache}" not in text
-    }
-
-
 def registered(device: str = "cpu") -> dict[str, Implementation]:
-    """Every registered implementation by name, frameworks together."""
+    """Every registered implementation by name, frameworks together; one that cannot be described is broken."""
     found = [_registered(point.name, point.value, device) for point in entry_points(group=GROUP)]
     return {entry.name: entry for entry in sorted(found, key=lambda entry: (entry.framework, entry.name))}
 
 
 def _registered(name: str, target: str, device: str) -> Implementation:
     try:
-        adapter = load_adapter(target)
+        return _described_here(load_adapter(target), target, device)
+    except KeyboardInterrupt:
+        raise
     except TargetError as error:
-        return Implementation(name=name, target=target, status=BROKEN, message=str(error), device=device)
-    described = _described(target, describe(adapter), device)
+        message = str(error)
+    except BaseException as error:  # whatever a distribution registers must not end a run of others
+        message = f"{target} cannot be described: {described_error(error)}"
+    return Implementation(name=one_line(name), target=target, status=BROKEN, message=message, device=device)
+
+
+def _described_here(adapter: type[Adapter], target: str, device: str) -> Implementation:
+    implementation = _from_description(target, describe(adapter), device)
     missing = [module for module in adapter.requires if not _importable(module)]
     if missing:
         message = f"{', '.join(missing)} not installed; run: {adapter.install}"
-        return _replace(described, status=NOT_INSTALLED, message=message)
+        return replace(implementation, status=NOT_INSTALLED, message=message)
     if device not in adapter.capabilities.devices:
         devices = ", ".join(adapter.capabilities.devices)
-        return _replace(described, status=BROKEN, message=f"it has no device {device!r}; it declares {devices}")
-    return _replace(described, versions=dict(adapter(device=device).versions()))
+        return replace(implementation, status=BROKEN, message=f"it has no device {device!r}; it declares {devices}")
+    return replace(implementation, versions=_versions(adapter(device=device), target))
 
 
-def _replace(implementation: Implementation, **changes: Any) -> Implementation:
-    from dataclasses import replace
+def _versions(adapter: Adapter, target: str) -> dict[str, str]:
+    """What `versions()` gives.
 
-    return replace(implementation, **changes)
+    Raises:
+        TargetError: it does not give texts by name.
+    """
+    versions = adapter.versions()
+    if isinstance(versions, Mapping) and all(isinstance(text, str) for pair in versions.items() for text in pair):
+        return {one_line(name): one_line(version) for name, version in versions.items()}
+    raise TargetError(f"versions() of {target} gives {one_line(repr(versions), 80)}; expected texts by name")
 
 
 def _importable(module: str) -> bool:
@@ -136,18 +88,18 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _described(target: str, described: Mapping[str, Any], device: str) -> Implementation:
+def _from_description(target: str, description: Mapping[str, Any], device: str) -> Implementation:
     return Implementation(
-        name=described["name"],
+        name=description["name"],
         target=target,
-        convention=Convention.from_json(described["convention"]),
-        capabilities=capabilities_from_json(described["capabilities"]),
-        framework=described["framework"],
-        environment=described["environment"],
-        install=described["install"],
-        group=described["group"],
+        convention=Convention.from_json(description["convention"]),
+        capabilities=capabilities_from_json(description["capabilities"]),
+        framework=description["framework"],
+        environment=description["environment"],
+        install=description["install"],
+        group=description["group"],
         device=device,
-        notes=tuple(described.get("notes", ())),
+        notes=tuple(description.get("notes", ())),
     )
 
 
@@ -159,11 +111,6 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     """
     if (target, device) in _DESCRIBED:
         return _DESCRIBED[target, device]
-    from bn_conformance.hosting.host import HostLost, LayerError
-    from bn_conformance.hosting.isolated import IsolatedHost
-    from bn_conformance.hosting.process import Process
-    from bn_conformance.targets.wrappers import environment_of
-
     process = Process(filled_in(environment_of(target), device))
     try:
         description = IsolatedHost(process, target, device).description
@@ -174,9 +121,9 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     finally:
         process.close()
     try:
-        return _replace(_described(target, description, device), registered=False)
-    except (TypeError, ValueError, KeyError) as error:
-        raise TargetError(f"{target} declares something that is not declarable: {error}") from None
+        return replace(_from_description(target, description, device), registered=False)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise TargetError(f"{target} declares something that is not declarable: {described_error(error)}") from None
 
 
 _DESCRIBED: dict[tuple[str, str], Implementation] = {}
@@ -184,14 +131,14 @@ _DESCRIBED: dict[tuple[str, str], Implementation] = {}
 
 @contextmanager
 def described_once(target: str, device: str) -> Iterator[Implementation]:
-    """The implementation of a target, which within the block is not described again.
+    """The implementation of a target, which is not described again within the block.
 
     Raises:
         TargetError: it names no usable adapter.
     """
-    _DESCRIBED[target, device] = found = from_target(target, device)
+    _DESCRIBED[target, device] = implementation = from_target(target, device)
     try:
-        yield found
+        yield implementation
     finally:
         del _DESCRIBED[target, device]
 
@@ -215,16 +162,15 @@ def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
             implementation = from_target(name, device)
             found[implementation.name] = implementation
         else:
-            matches = [entry for entry in known.values() if matches_pattern(entry.name, name)]
-            if not matches:
-                raise UnknownImplementation(
-                    f"there is no implementation {name!r}; there are {', '.join(known)}, "
-                    "or give path/to/file.py:Class, module:Class or KIND=file.py:Class"
-                )
-            found |= {entry.name: entry for entry in matches}
+            found |= {entry.name: entry for entry in _matching(name, known)}
     return list(found.values())
 
 
-def matches_pattern(text: str, pattern: str) -> bool:
-    """Whether a text matches a pattern of `*` and `?`; brackets stand for themselves."""
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+def _matching(pattern: str, known: Mapping[str, Implementation]) -> list[Implementation]:
+    matches = [entry for entry in known.values() if matches_pattern(entry.name, pattern)]
+    if not matches:
+        raise UnknownImplementation(
+            f"there is no implementation {pattern!r}; there are {', '.join(known)}, "
+            "or give path/to/file.py:Class, module:Class or KIND=file.py:Class"
+        )
+    return matches

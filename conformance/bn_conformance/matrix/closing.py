@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bn_conformance.catalogue import all_cases, large_cases
+from bn_conformance.implementations.implementation import BROKEN, matches_pattern
 from bn_conformance.implementations.known_faults import KnownFault
-from bn_conformance.implementations.registry import BROKEN, matches_pattern, registered
+from bn_conformance.implementations.registry import registered
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
 from bn_conformance.results.exit_codes import CONFORMS, FAILS, INTERRUPTED, NOT_JUDGED

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from bn_conformance.implementations.registry import OK, Implementation
+from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Header
 from bn_conformance.targets.description import capabilities_to_json

@@ -12,8 +12,9 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, document, large_cases
 from bn_conformance.catalogue.regressions import Regression, read_all
 from bn_conformance.catalogue.selection import select_cases
+from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.known_faults import KnownFault, shipped_and_own
-from bn_conformance.implementations.registry import OK, Implementation, find
+from bn_conformance.implementations.registry import find
 from bn_conformance.options import RunOptions
 
 

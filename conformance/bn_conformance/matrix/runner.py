@@ -10,8 +10,8 @@ from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault, applying, covering
-from bn_conformance.implementations.registry import Implementation
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Examine, Policy, lost_item, reproduce, run_case
 from bn_conformance.matrix.plan import Plan

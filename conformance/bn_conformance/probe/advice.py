@@ -18,7 +18,7 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.process import Process
-from bn_conformance.implementations.registry import Implementation
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, run_case
 from bn_conformance.probe.experiments import probe

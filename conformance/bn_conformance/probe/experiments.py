@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault
-from bn_conformance.implementations.registry import Implementation
 from bn_conformance.probe import accuracy, defaults, formulas, kept_formats, running_statistics, small_batches
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import BadAnswer, Laboratory, Unmeasurable

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bn_conformance.implementations.registry import Implementation
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.probe.finding import FAILING, Finding, Status, exit_code
 from bn_conformance.text import one_line
 

@@ -8,7 +8,7 @@ from bn_conformance.adapter import Adapter, Capabilities
 
 
 def describe(adapter: type[Adapter]) -> dict[str, Any]:
-    """What an adapter class declares, as plain data."""
+    """What an adapter class declares, as plain data; `limits` says whether it has a `supports` of its own."""
     return {
         "name": adapter.name,
         "convention": adapter.convention.to_json(),
@@ -25,14 +25,15 @@ def describe(adapter: type[Adapter]) -> dict[str, Any]:
 
 def capabilities_to_json(capabilities: Capabilities) -> dict[str, Any]:
     """Capabilities as plain data, sets sorted."""
-    return {
-        name: sorted(list(entry) if isinstance(entry, tuple) else entry for entry in value)
-        if isinstance(value, frozenset)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in vars(capabilities).items()
-    }
+    return {name: _plain(name, value) for name, value in vars(capabilities).items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "devices":
+        return list(value)
+    if isinstance(value, bool):
+        return value
+    return sorted(list(entry) if isinstance(entry, tuple) else entry for entry in value)
 
 
 def capabilities_from_json(data: dict[str, Any]) -> Capabilities:

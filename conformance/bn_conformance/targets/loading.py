@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from bn_conformance.adapter import Adapter
+from bn_conformance.targets.declarations import check_declarations
+from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, module_and_class, wrapper_and_code
 from bn_conformance.targets.wrappers import wrapped_adapter
 
@@ -18,41 +20,46 @@ def load_adapter(target: str) -> type[Adapter]:
     """Import the module of a target and give its adapter class.
 
     Raises:
-        TargetError: there is no such file, module or class, it cannot be imported, or it is no adapter.
+        TargetError: there is no such file, module or class, it cannot be imported, it is no adapter, or it declares
+            what nobody can declare.
     """
-    if wrapper_and_code(target) is not None:
-        return wrapped_adapter(target)
-    module_name, attribute = module_and_class(target)
-    module = module_of(module_name)
-    if not attribute:
-        attribute = _only_adapter(module, target)
-    found = getattr(module, attribute, None)
-    if found is None:
-        raise TargetError(f"{module_name} has no {attribute}; name a class that it defines")
-    if not (inspect.isclass(found) and issubclass(found, Adapter)):
-        raise TargetError(f"{target} is not an adapter; derive it from bn_conformance.adapter.Adapter")
-    _check(found, target)
-    return found
+    adapter = wrapped_adapter(target) if wrapper_and_code(target) is not None else _adapter_class(target)
+    _check_complete(adapter, target)
+    check_declarations(adapter, target)
+    return adapter
 
 
 def module_of(name: str) -> ModuleType:
     """The module of a name or of a path that ends with `.py`, imported.
 
     Raises:
-        TargetError: there is none, or it cannot be imported.
+        TargetError: there is none, or importing it raises anything but a KeyboardInterrupt.
     """
     try:
         if name.endswith(".py"):
             return _module_of_file(Path(name))
         return importlib.import_module(name)
-    except TargetError:
+    except (TargetError, KeyboardInterrupt):
         raise
     except SyntaxError as error:
         raise TargetError(f"{name} has a syntax error in line {error.lineno}: {error.msg}") from None
     except ModuleNotFoundError as error:
         raise TargetError(f"{name} cannot be imported: {error}; install it or put its folder on PYTHONPATH") from None
-    except Exception as error:
-        raise TargetError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None
+    except BaseException as error:
+        raise TargetError(f"{name} cannot be imported: {described_error(error)}") from None
+
+
+def _adapter_class(target: str) -> type[Adapter]:
+    module_name, attribute = module_and_class(target)
+    module = module_of(module_name)
+    if not attribute:
+        attribute = _only_adapter(module, target)
+    adapter = getattr(module, attribute, None)
+    if adapter is None:
+        raise TargetError(f"{module_name} has no {attribute}; name a class that it defines")
+    if not (inspect.isclass(adapter) and issubclass(adapter, Adapter)):
+        raise TargetError(f"{target} is not an adapter; derive it from bn_conformance.adapter.Adapter")
+    return adapter
 
 
 def _module_of_file(path: Path) -> ModuleType:
@@ -73,7 +80,7 @@ def _module_of_file(path: Path) -> ModuleType:
 
 
 def _only_adapter(module: ModuleType, target: str) -> str:
-    found = [
+    own = [
         name
         for name, value in vars(module).items()
         if inspect.isclass(value)
@@ -81,13 +88,13 @@ def _only_adapter(module: ModuleType, target: str) -> str:
         and value.__module__ == module.__name__
         and not inspect.isabstract(value)
     ]
-    if len(found) != 1:
-        names = ", ".join(found) or "none"
-        raise TargetError(f"{target} defines {len(found)} adapters ({names}); name one as {target}:Class")
-    return found[0]
+    if len(own) != 1:
+        names = ", ".join(own) or "none"
+        raise TargetError(f"{target} defines {len(own)} adapters ({names}); name one as {target}:Class")
+    return own[0]
 
 
-def _check(adapter: type[Adapter], target: str) -> None:
+def _check_complete(adapter: type[Adapter], target: str) -> None:
     missing = sorted(getattr(adapter, "__abstractmethods__", ()))
     if missing:
         raise TargetError(f"{target} lacks {', '.join(missing)}; the adapter contract asks for it")

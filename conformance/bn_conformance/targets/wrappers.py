@@ -17,6 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.targets.choices import values_of, with_values
+from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, wrapper_and_code
 
 GROUP = "bnconform.wrappers"
@@ -57,13 +58,25 @@ def wrapper_named(name: str) -> Wrapper:
     """A registered wrapper.
 
     Raises:
-        TargetError: there is none of this name, or a framework that it needs is not installed.
+        TargetError: there is none of this name, it cannot be loaded, or a framework that it needs is not installed.
     """
     _check_registered(name)
-    wrapper: Wrapper = registered_wrappers()[name].load()
+    wrapper = _loaded(registered_wrappers()[name])
     missing = [module for module in wrapper.requires if importlib.util.find_spec(module) is None]
     if missing:
         raise TargetError(f"{name} needs {' and '.join(missing)}, which is not installed; run: {wrapper.install}")
+    return wrapper
+
+
+def _loaded(point: EntryPoint) -> Wrapper:
+    try:
+        wrapper = point.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise TargetError(f"{point.name} ({point.value}) cannot be loaded: {described_error(error)}") from None
+    if not isinstance(wrapper, Wrapper):
+        raise TargetError(f"{point.name} ({point.value}) is no Wrapper")
     return wrapper
 
 

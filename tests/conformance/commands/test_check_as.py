@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.support.command_line import assert_usage, bnconform
 
-from bn_conformance.implementations.registry import Implementation, find, from_target
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.implementations.registry import find, from_target
 from bn_conformance.probe.advice import Advisor
 from bn_conformance.results.file import read
 from bn_conformance.results.outcomes import Verdict

@@ -8,7 +8,7 @@ import pytest
 
 from bn_conformance.commands.list import list_implementations
 from bn_conformance.implementations import registry
-from bn_conformance.implementations.registry import NOT_INSTALLED
+from bn_conformance.implementations.implementation import NOT_INSTALLED
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200"])

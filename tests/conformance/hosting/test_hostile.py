@@ -9,7 +9,7 @@ import pytest
 from tests.support.good_numpy import EVERYTHING
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.implementations.registry import Implementation
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import PATIENCE, Runner
 from bn_conformance.options import RunOptions

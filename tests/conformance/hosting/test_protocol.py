@@ -82,14 +82,21 @@ def message(**array: Any) -> bytes:
     return json.dumps({"x": {"dtype": "float32", "shape": [1], "data": "AAAAAA=="} | array}).encode()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"", b"{", b"[]", b"3", b"\xff\xfe", b"[" * 100000,
-        message(dtype="object"), message(dtype=["float32"]), message(shape=[2]), message(shape=[-5]),
-        message(shape=["a"]), message(shape=None), message(data="AAA"), message(data=None), message(data="!!!!"),
-    ],
-)  # fmt: skip
+MALFORMED_LINES = [b"", b"{", b"[]", b"3", b"\xff\xfe", b"[" * 100000]
+MALFORMED_ARRAYS: list[dict[str, Any]] = [
+    {"dtype": "object"},
+    {"dtype": ["float32"]},
+    {"shape": [2]},
+    {"shape": [-5]},
+    {"shape": ["a"]},
+    {"shape": None},
+    {"data": "AAA"},
+    {"data": None},
+    {"data": "!!!!"},
+]
+
+
+@pytest.mark.parametrize("line", MALFORMED_LINES + [message(**array) for array in MALFORMED_ARRAYS])
 def test_a_malformed_message_is_named_and_never_evaluated(line: bytes) -> None:
     with pytest.raises(WireError):
         from_line(line)

@@ -16,6 +16,7 @@ from xdist.remote import Producer
 
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import (
     KnownFault,
     KnownFaultsError,
@@ -25,7 +26,6 @@ from bn_conformance.implementations.known_faults import (
     parse,
     shipped,
 )
-from bn_conformance.implementations.registry import Implementation
 from bn_conformance.matrix.blocks import SEPARATOR, blocks
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.scheduler import BlockScheduling, item_id

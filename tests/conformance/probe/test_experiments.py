@@ -19,8 +19,8 @@ from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.subject import Worker
 from bn_conformance.hosting.local import LocalHost
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault
-from bn_conformance.implementations.registry import Implementation
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.probe.experiments import probe, with_known
 from bn_conformance.probe.finding import AGREED, FAILED, FAILING, NOTHING, Finding, Status, exit_code
