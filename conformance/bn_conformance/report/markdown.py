@@ -19,14 +19,10 @@ MOST_ROWS = 50
 
 
 def render(results: Results, baseline: str | None = None) -> str:
-    """The report as Markdown.
-
-    Args:
-        results: what a run wrote.
-        baseline: implementation that the conventions of the others are set beside; the first judged one by default.
+    """The report as Markdown, of the same results and beside the same baseline as `report.html.render`.
 
     Raises:
-        ResultsError: there is no such baseline.
+        ResultsError: the results hold no convention of `baseline`.
     """
     summary = summarise(results)
     absent = [one for one in summary.implementations if one.environment.message]
