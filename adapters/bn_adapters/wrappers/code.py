@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,17 @@ def one_line(error: BaseException) -> str:
 def stem(module: types.ModuleType) -> str:
     """What a module is called in reports: the name of its file, or its own."""
     return Path(module.__file__).stem if module.__file__ else module.__name__
+
+
+def framework_class(module: str, name: str) -> type | None:
+    """A class of a framework that is imported already; None where it is not."""
+    found = getattr(sys.modules.get(module), name, None)
+    return found if inspect.isclass(found) else None
+
+
+def is_or_makes(thing: object, base: type | None) -> bool:
+    """Whether a thing is a class that derives from a base, or an instance of one; never where there is no base."""
+    return base is not None and (issubclass(thing, base) if inspect.isclass(thing) else isinstance(thing, base))
 
 
 def class_of(code: str, bases: type | types.UnionType, expected: str) -> tuple[type, str]:

@@ -12,7 +12,7 @@ from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_modules import FlaxNnx
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
-from bn_adapters.wrappers.code import Constructor, class_of, constructor
+from bn_adapters.wrappers.code import Constructor, class_of, constructor, framework_class, is_or_makes
 from bn_adapters.wrappers.trial import CHANNELS, Ranks, adapter_class, convention_of, described, refusal_of, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
@@ -148,10 +148,15 @@ def _refusal(layer: Any, make: Any, argument: str, rank: int, axis: int) -> str 
     return refusal_of(x, shapes, "y or a statistic")
 
 
+def _recognises(thing: object) -> bool:
+    return any(is_or_makes(thing, framework_class(module, "Module")) for module in ("flax.linen", "flax.nnx"))
+
+
 WRAPPER = Wrapper(
     expects="a flax.nnx.Module or flax.linen.Module class",
     adapter=adapter,
     requires=("jax", "flax"),
     install="pip install 'bnconform[jax]'",
     environment=lambda: JAX_ENVIRONMENT,
+    recognises=_recognises,
 )

@@ -19,7 +19,7 @@ import numpy as np
 
 from bn_adapters.keras_backends import load_keras
 from bn_adapters.keras_layers import ENVIRONMENTS, KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
-from bn_adapters.wrappers.code import Constructor, class_of, constructor, one_line
+from bn_adapters.wrappers.code import Constructor, class_of, constructor, framework_class, is_or_makes, one_line
 from bn_adapters.wrappers.trial import (
     CHANNELS,
     Ranks,
@@ -179,6 +179,10 @@ def _refusal(base: type[KerasAdapter], takes: Constructor, rank: int, axis: int)
     return refusal_of(x, shapes)
 
 
+def _recognises(thing: object) -> bool:
+    return is_or_makes(thing, framework_class("keras", "Layer"))
+
+
 def _wrapper(backend: str) -> Wrapper:
     make: Callable[[str], type[KerasAdapter]] = partial(adapter, backend=backend)
     return Wrapper(
@@ -187,6 +191,7 @@ def _wrapper(backend: str) -> Wrapper:
         requires=("keras",),
         install=ON[backend].install if backend else "pip install 'bnconform[tensorflow]'",
         environment=partial(_environment, backend),
+        recognises=_recognises if not backend else lambda _: False,
     )
 
 

@@ -242,9 +242,16 @@ def _without_default(forward: Forward) -> list[str]:
     return found
 
 
+def _recognises(thing: object) -> bool:
+    """Whether a thing is a pair of functions, or a module that defines the pair of the course notes."""
+    pair = thing if isinstance(thing, tuple) else (getattr(thing, FORWARD, None), getattr(thing, BACKWARD, None))
+    return len(pair) == 2 and all(map(inspect.isfunction, pair))
+
+
 WRAPPER = Wrapper(
     expects=f"left out ({FORWARD} and {BACKWARD}) or FORWARD+BACKWARD",
     adapter=adapter,
     requires=(),
     install="pip install bnconform",
+    recognises=_recognises,
 )

@@ -7,7 +7,15 @@ from typing import Any, ClassVar
 
 from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
 from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
-from bn_adapters.wrappers.code import Constructor, class_of, constructor, number_or_none, one_line
+from bn_adapters.wrappers.code import (
+    Constructor,
+    class_of,
+    constructor,
+    framework_class,
+    is_or_makes,
+    number_or_none,
+    one_line,
+)
 from bn_adapters.wrappers.trial import (
     CHANNELS,
     Ranks,
@@ -240,9 +248,16 @@ def _words(recipe: Recipe, defaults: dict[str, float | None]) -> str:
     return ", ".join(parts)
 
 
+def _recognises(thing: object) -> bool:
+    """Whether a thing is a module class or a module. A layer of Keras is one too on this backend, and is Keras's."""
+    keras = framework_class("keras", "Layer")
+    return is_or_makes(thing, framework_class("torch.nn", "Module")) and not is_or_makes(thing, keras)
+
+
 WRAPPER = Wrapper(
     expects="a torch.nn.Module class",
     adapter=adapter,
     requires=TorchAdapter.requires,
     install=INSTALL,
+    recognises=_recognises,
 )

@@ -17,7 +17,6 @@ from bn_conformance.matrix.recorder import default_path
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import FAILS
 from bn_conformance.results.file import read
-from bn_conformance.targets.naming import wrapper_and_code
 from bn_conformance.user_error import UserError
 
 
@@ -29,22 +28,19 @@ from bn_conformance.user_error import UserError
 def command(target: str, kind: str, convention: tuple[str, ...], processes: str, **options: Any) -> int:
     """Judge one implementation of your own, in a file or a module.
 
-    TARGET is path/to/file.py:Class or module:Class, an adapter or, with --as, the code itself. The class may be left
-    out where the file has one.
+    TARGET is path/to/file.py:NAME or module:NAME: an adapter, or the code itself. What the code is, is found out and
+    said; --as says it where two readings fit. The name may be left out where the file has one thing to judge.
     """
     target = target_of(target, kind, convention)
-    judge = _judge if wrapper_and_code(target) is None else _judge_kind
-    return judge(RunOptions(implementations=(target,), **options), processes)
+    return _judge(RunOptions(implementations=(target,), **options), processes)
 
 
 def _judge(options: RunOptions, processes: str) -> int:
-    return run(options, processes)
-
-
-def _judge_kind(options: RunOptions, processes: str) -> int:
-    """Say what was found of the code, judge it, and say which other choices of the convention it matches."""
+    """Judge an adapter; of other code say what was found, and which other choices of the convention it matches."""
     (target,) = options.implementations
     with described_once(target, options.device) as implementation:
+        if not implementation.notes:  # an adapter, which declares what it is
+            return run(options, processes)
         devices = implementation.capabilities.devices
         if options.device not in devices:
             raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")

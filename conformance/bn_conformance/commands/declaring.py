@@ -78,13 +78,13 @@ target_options = _together(
             "kind",
             default="",
             metavar="KIND",
-            help="The target is no adapter but torch-module, keras-layer, flax-module or numpy-functions.",
+            help="What the code is, where several fit: torch-module, keras-layer, flax-module, numpy-functions.",
         ),
         click.option(
             "--convention",
             multiple=True,
             metavar="NAME=VALUE",
-            help="With --as: what is meant where it is not the convention of the kind.",
+            help="Of code without an adapter: what is meant where it is not the convention of the kind.",
         ),
     ]
 )

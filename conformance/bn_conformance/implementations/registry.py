@@ -28,6 +28,7 @@ from bn_conformance.targets.description import capabilities_from_json, describe
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
+from bn_conformance.targets.recognition import NeedsEnvironment
 from bn_conformance.targets.wrappers import environment_of
 from bn_conformance.text import one_line
 
@@ -115,6 +116,8 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     try:
         description = IsolatedHost(process, target, device).description
     except LayerError as error:
+        if error.kind == NeedsEnvironment.__name__:
+            return from_target(NeedsEnvironment.target_in(error.message), device)
         raise TargetError(error.message) from None
     except HostLost as lost:
         raise TargetError(f"{target} cannot be imported: {lost.message}") from None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.targets.declarations import check_declarations
 from bn_conformance.targets.errors import described_error
-from bn_conformance.targets.naming import TargetError, module_and_class, wrapper_and_code
+from bn_conformance.targets.naming import TargetError, code_and_choices, module_and_class, wrapper_and_code
+from bn_conformance.targets.recognition import candidates, check_environment, is_adapter, kind_of, kinds_of
 from bn_conformance.targets.wrappers import wrapped_adapter
 
 
@@ -23,7 +24,7 @@ def load_adapter(target: str) -> type[Adapter]:
         TargetError: there is no such file, module or class, it cannot be imported, it is no adapter, or it declares
             what nobody can declare.
     """
-    adapter = wrapped_adapter(target) if wrapper_and_code(target) is not None else _adapter_class(target)
+    adapter = wrapped_adapter(target) if wrapper_and_code(target) is not None else _found_adapter(target)
     _check_complete(adapter, target)
     check_declarations(adapter, target)
     return adapter
@@ -49,17 +50,30 @@ def module_of(name: str) -> ModuleType:
         raise TargetError(f"{name} cannot be imported: {described_error(error)}") from None
 
 
-def _adapter_class(target: str) -> type[Adapter]:
-    module_name, attribute = module_and_class(target)
-    module = module_of(module_name)
-    if not attribute:
-        attribute = _only_adapter(module, target)
-    adapter = getattr(module, attribute, None)
-    if adapter is None:
-        raise TargetError(f"{module_name} has no {attribute}; name a class that it defines")
-    if not (inspect.isclass(adapter) and issubclass(adapter, Adapter)):
-        raise TargetError(f"{target} is not an adapter; derive it from bn_conformance.adapter.Adapter")
-    return adapter
+def _found_adapter(target: str) -> type[Adapter]:
+    """The adapter of a target that does not say of which kind the code is: an adapter class, or a wrapper's."""
+    code, choices = code_and_choices(target)
+    place, attribute = module_and_class(code)
+    module = module_of(place)
+    attribute = attribute or _named(module, place)
+    thing = _attribute(module, place, attribute) if attribute else module
+    if is_adapter(thing):
+        if choices:
+            raise TargetError("--convention needs code without an adapter; an adapter declares its convention itself")
+        return cast(type[Adapter], thing)
+    spelling = "+".join([f"{place}:{attribute}" if attribute else place, *choices])
+    kind = kind_of(thing, spelling)
+    check_environment(kind, spelling)
+    return wrapped_adapter(f"{kind}={spelling}")
+
+
+def _attribute(module: ModuleType, place: str, attribute: str) -> object:
+    """What a name or a pair of names stands for in a module."""
+    things = tuple(getattr(module, name, None) for name in attribute.split("+"))
+    for name, thing in zip(attribute.split("+"), things, strict=True):
+        if thing is None:
+            raise TargetError(f"{place} has no {name}; name a class that it defines")
+    return things[0] if len(things) == 1 else things
 
 
 def _module_of_file(path: Path) -> ModuleType:
@@ -79,19 +93,17 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
-def _only_adapter(module: ModuleType, target: str) -> str:
-    own = [
-        name
-        for name, value in vars(module).items()
-        if inspect.isclass(value)
-        and issubclass(value, Adapter)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
-    ]
-    if len(own) != 1:
-        names = ", ".join(own) or "none"
-        raise TargetError(f"{target} defines {len(own)} adapters ({names}); name one as {target}:Class")
-    return own[0]
+def _named(module: ModuleType, place: str) -> str:
+    """The name of the only thing that a module defines and that can be judged; empty for the module itself."""
+    found = candidates(module)
+    if not found and kinds_of(module):
+        return ""
+    if len(found) != 1:
+        names = ", ".join(found) or "none"
+        what = "things that can be judged" if found and not any(map(is_adapter, found.values())) else "adapters"
+        lines = "".join(f"; bnconform check {place}:{name}" for name in found)
+        raise TargetError(f"{place} defines {len(found)} {what} ({names}); name one as {place}:Class{lines}")
+    return next(iter(found))
 
 
 def _check_complete(adapter: type[Adapter], target: str) -> None:

@@ -1,6 +1,7 @@
-"""How a target is named: `module:Class`, `path/to/file.py:Class`, or `KIND=CODE` for code without an adapter.
+"""How a target is named: `module:NAME`, `path/to/file.py:NAME`, or `KIND=CODE` where the kind of the code is said.
 
-The class may be left out where the module defines one adapter. KIND is the name of a wrapper, which has a hyphen.
+The name may be left out where the module defines one thing that can be judged. KIND is the name of a wrapper, which has
+a hyphen. Choices may follow, each after a plus sign: `my_layers.py:MyBatchNorm+running_variance=biased`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from bn_conformance.user_error import UserError
 _WRAPPED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", re.DOTALL)
 
 
+_LAST_CHOICE = re.compile(r"\+([A-Za-z_.]+=[^+=]*)$")
+
+
 class TargetError(UserError):
     """A target names no usable adapter; the message says what to do."""
 
 
 def module_and_class(target: str) -> tuple[str, str]:
-    """The module (or path) of a target `MODULE:CLASS`, and the class, which may be empty."""
+    """The module (or path) of a target `MODULE:CLASS`, and the class, which may be empty; or a pair `FIRST+SECOND`."""
     head, _, tail = target.rpartition(":")
-    if head and tail.isidentifier():
+    if head and all(part.isidentifier() for part in tail.split("+")):
         return head, tail
     return target, ""
 
@@ -30,9 +34,18 @@ def wrapper_and_code(target: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
+def code_and_choices(text: str) -> tuple[str, list[str]]:
+    """The code of `CODE+NAME=VALUE+NAME=VALUE`, and the choices after it, in order."""
+    choices: list[str] = []
+    while match := _LAST_CHOICE.search(text):
+        choices.insert(0, match[1])
+        text = text[: match.start()]
+    return text, choices
+
+
 def is_target(name: str) -> bool:
     """Whether a name is a target rather than the name of a registered implementation."""
     if wrapper_and_code(name) is not None:
         return True
-    module, attribute = module_and_class(name)
+    module, attribute = module_and_class(code_and_choices(name)[0])
     return module.endswith(".py") or (bool(attribute) and all(part.isidentifier() for part in module.split(".")))

@@ -9,7 +9,6 @@ Distributions register wrappers as entry points. Wrappers know frameworks; this 
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,12 +17,14 @@ from importlib.metadata import EntryPoint, entry_points
 from bn_conformance.adapter import Adapter
 from bn_conformance.targets.choices import values_of, with_values
 from bn_conformance.targets.errors import described_error
-from bn_conformance.targets.naming import TargetError, wrapper_and_code
+from bn_conformance.targets.naming import TargetError, code_and_choices, wrapper_and_code
 
 GROUP = "bnconform.wrappers"
 """The entry point group in which distributions register wrappers, by name; a name has a hyphen."""
 
-_LAST_CHOICE = re.compile(r"\+([A-Za-z_]+=[^+=]*)$")
+
+def _recognises_nothing(_: object) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Wrapper:
         requires: import names that must be importable.
         install: the command that installs them.
         environment: gives the environment variables that must be set before the code is imported.
+        recognises: whether an imported thing is code of this kind. It imports no framework: what a framework has made
+            is there only where the framework is imported already.
     """
 
     expects: str
@@ -45,6 +48,7 @@ class Wrapper:
     requires: tuple[str, ...]
     install: str
     environment: Callable[[], Mapping[str, str]] = dict
+    recognises: Callable[[object], bool] = _recognises_nothing
 
 
 @cache
@@ -115,7 +119,7 @@ def wrapped_adapter(target: str) -> type[Adapter]:
     if parts is None:
         raise TargetError(f"{target} names no wrapper; write KIND=CODE")
     wrapper = wrapper_named(parts[0])
-    code, choices = _code_and_choices(parts[1])
+    code, choices = code_and_choices(parts[1])
     if not code:
         raise TargetError(
             f"{target} names no code; give {parts[0]}=path/to/file.py:NAME, where NAME is {wrapper.expects}"
@@ -123,14 +127,6 @@ def wrapped_adapter(target: str) -> type[Adapter]:
     values = values_of(choices)
     adapter = wrapper.adapter(code)
     return type(adapter.__name__, (adapter,), {"convention": with_values(adapter.convention, values)})
-
-
-def _code_and_choices(text: str) -> tuple[str, list[str]]:
-    choices: list[str] = []
-    while match := _LAST_CHOICE.search(text):
-        choices.insert(0, match[1])
-        text = text[: match.start()]
-    return text, choices
 
 
 def _check_registered(name: str) -> None:

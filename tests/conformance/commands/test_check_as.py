@@ -151,7 +151,6 @@ MISTAKES = {
     ("--as", "numpy-functions", "right.py:not_callable+alone"): "not_callable in right.py is a int",
     ("--as", "numpy-functions", "numpy-functions=right.py"): "names its kind already; leave out --as",
     ("numpy-functions=",): "names no code",
-    ("right.py", "--convention", "running_variance=biased"): "--convention needs --as KIND",
     ("--as", "numpy-functions", "right.py", "--convention", "running_variance=median"): "declarable are biased,",
     ("--as", "numpy-functions", "right.py", "--convention", "default_eps=7"): "default_eps is 7.0; declarable are",
     ("--as", "numpy-functions", "right.py", "--convention", "colour=red"): "a convention has no field 'colour'; it has",

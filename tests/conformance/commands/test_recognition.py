@@ -1,0 +1,90 @@
+"""What code is, found out without `--as`: kinds, and one line for what is of none or of several."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import GOOD
+
+from bn_conformance.implementations.registry import from_target
+from bn_conformance.targets.loading import load_adapter
+from bn_conformance.targets.naming import TargetError, is_target
+from bn_conformance.targets.recognition import kinds_of
+
+FUNCTIONS = "def up(x, gamma, beta, bn_param): ...\ndef down(dout, cache): ...\n"
+LINEN = """
+import flax.linen as nn
+class Own(nn.BatchNorm):
+    def __call__(self, x, use_running_average):
+        return super().__call__(x, use_running_average)
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.py"
+    path.write_text(text)
+    return path
+
+
+def test_a_torch_class_is_recognised_as_class_and_as_instance() -> None:
+    torch = pytest.importorskip("torch")
+    assert kinds_of(torch.nn.BatchNorm2d) == ("torch-module",)
+    assert kinds_of(torch.nn.BatchNorm2d(3)) == ("torch-module",)
+
+
+def test_a_pair_of_functions_is_recognised() -> None:
+    assert kinds_of((write, write)) == ("numpy-functions",)
+    assert kinds_of((write, write, write)) == ()
+
+
+@pytest.mark.parametrize("thing", [3, "text", None, int, write])
+def test_what_is_of_no_kind_is_recognised_as_nothing(thing: object) -> None:
+    assert kinds_of(thing) == ()
+
+
+def test_an_adapter_needs_no_kind(tmp_path: Path) -> None:
+    adapter = load_adapter(f"{write(tmp_path, GOOD)}:Good")
+    assert kinds_of(adapter) == ()
+    with pytest.raises(TargetError, match="an adapter declares its convention itself"):
+        load_adapter(f"{tmp_path / 'mine.py'}:Good+running_variance=biased")
+
+
+def test_a_torch_class_needs_no_kind_and_takes_choices(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = write(tmp_path, "import torch\nclass Own(torch.nn.BatchNorm2d): ...\n")
+    adapter = load_adapter(f"{path}:Own+running_variance=biased")
+    assert (adapter.name, adapter.convention.running_variance) == ("mine.Own", "biased")
+    assert load_adapter(str(path)).name == "mine.Own"
+
+
+def test_a_framework_that_is_set_up_by_its_environment_gets_it(tmp_path: Path) -> None:
+    pytest.importorskip("flax")
+    implementation = from_target(f"{write(tmp_path, LINEN)}:Own")
+    assert implementation.target.startswith("flax-module=")
+
+
+def test_looking_imports_no_framework(tmp_path: Path) -> None:
+    before = {name for name in ("torch", "flax", "keras") if name in sys.modules}
+    with pytest.raises(TargetError):
+        load_adapter(f"{write(tmp_path, FUNCTIONS)}:up")
+    assert {name for name in ("torch", "flax", "keras") if name in sys.modules} == before
+
+
+def test_what_is_of_no_kind_is_said_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="It is no code of a known kind") as caught:
+        load_adapter(f"{write(tmp_path, FUNCTIONS)}:up")
+    assert "\n" not in str(caught.value)
+
+
+def test_several_things_of_a_file_are_named_with_lines_to_paste(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = write(tmp_path, "import torch\nclass A(torch.nn.BatchNorm2d): ...\nclass B(A): ...\n")
+    with pytest.raises(TargetError, match=r"2 things that can be judged \(A, B\).*bnconform check .*:B"):
+        load_adapter(str(path))
+
+
+@pytest.mark.parametrize("name", ["a.py:F+G", "a.py:B+running_variance=biased", "package.module:Class+eps=1"])
+def test_targets_with_pairs_and_choices_are_targets(name: str) -> None:
+    assert is_target(name)
