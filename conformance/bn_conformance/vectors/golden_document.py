@@ -14,7 +14,7 @@ from bn_conformance.judging.goldens import Goldens
 from bn_conformance.vectors.hexfloat import bound_texts, parts, rounded_down, texts, to_hex
 from bn_conformance.vectors.named_conventions import convention_named
 from bn_conformance.vectors.selection import owed
-from bn_conformance.vectors.trajectory import Walked, walk
+from bn_conformance.vectors.trajectory import TrajectoryStep, walk
 from bn_reference.arithmetic.channels import channels_back
 from bn_reference.arithmetic.quad import Quad, round_to
 from bn_reference.definition.running import eps_of
@@ -116,7 +116,7 @@ def _mode(step: Batch) -> str:
     return "train" if step.training else "evaluate"
 
 
-def _batch(case: Case, convention: Convention, walked: Walked, position: int) -> Document:
+def _batch(case: Case, convention: Convention, walked: TrajectoryStep, position: int) -> Document:
     step, data, config = walked.step, walked.data, case.config
     assert has_data(step)
     assert data is not None
@@ -151,7 +151,7 @@ def _state(state: Statistics, dtype: str) -> Document:
     return {"running_mean": _numbers(state.mean, dtype), "running_var": _numbers(state.variance, dtype)}
 
 
-def _after(case: Case, walked: Walked, dtype: str) -> Document:
+def _after(case: Case, walked: TrajectoryStep, dtype: str) -> Document:
     """The state after a step: with bounds where the step moved it and the case judges it, else bare."""
     if walked.statistics is None or "running_var" not in case.judges or case.finite_statistics:
         return _state(walked.after, dtype)

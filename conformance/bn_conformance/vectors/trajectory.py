@@ -18,7 +18,7 @@ from bn_reference.specification.grades import STABLE
 
 
 @dataclass(frozen=True)
-class Walked:
+class TrajectoryStep:
     """One step.
 
     Attributes:
@@ -44,7 +44,7 @@ class Walked:
     vectors: Mapping[str, Array] | None = None
 
 
-def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[Walked]:
+def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[TrajectoryStep]:
     """Every step of a case, in order. Errors of the statistics are carried along, those of the grade `stable`."""
     config = case.config
     state, frozen, position = Statistics.initial(config.num_channels, convention), False, 0
@@ -59,7 +59,7 @@ def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[Walke
             after = state
             if "running_mean" in vectors:
                 after = Statistics.known(vectors["running_mean"], vectors["running_var"], state.updates)
-            walked = Walked(step, state, after, vectors=vectors)
+            walked = TrajectoryStep(step, state, after, vectors=vectors)
         state = walked.after
         yield walked
 
@@ -85,12 +85,12 @@ def _batch(
     golden: StepGolden,
     state: Statistics,
     frozen: bool,
-) -> Walked:
+) -> TrajectoryStep:
     if not step.training or frozen:
-        return Walked(step, state, state, data, golden.golden.inference(state, golden.dy), frozen=frozen)
+        return TrajectoryStep(step, state, state, data, golden.golden.inference(state, golden.dy), frozen=frozen)
     in_backward = convention.statistics_move == "backward"
     if step.shape[0] == 0 or (in_backward and step.dy is None):
-        return Walked(step, state, state, data, golden.training or {})
+        return TrajectoryStep(step, state, state, data, golden.training or {})
     weights = weights_of(case.config, convention, state.updates)
     after, statistics = golden.golden.update(state, STABLE)
-    return Walked(step, state, after, data, golden.training or {}, statistics, weights)
+    return TrajectoryStep(step, state, after, data, golden.training or {}, statistics, weights)

@@ -1,4 +1,4 @@
-"""Arrays as channels by values: one view that every layout shares."""
+"""Arrays as rows, one per channel, whatever the layout of the array."""
 
 from __future__ import annotations
 

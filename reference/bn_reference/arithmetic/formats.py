@@ -1,4 +1,4 @@
-"""The floating-point formats that cases and bounds are stated in.
+"""The floating-point formats of cases and bounds.
 
 A format is named by its NumPy (or ml_dtypes) name. The numbers come from IEEE 754-2019, table 3.5, and, for
 bfloat16, from the format's definition (the upper half of a float32).
@@ -28,7 +28,7 @@ class Format:
     max_exponent: int
 
     def __hash__(self) -> int:
-        """That of the name, which is kept: formats are keys of what is looked up for every number that is judged."""
+        """The hash of the name, which Python caches: formats are keys of tables that are read for every number."""
         return hash(self.name)
 
     @property

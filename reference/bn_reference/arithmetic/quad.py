@@ -1,8 +1,8 @@
-"""IEEE binary128 arrays: into them, and correctly rounded out of them.
+"""Arrays of IEEE binary128: conversion into them, and correctly rounded conversion out of them.
 
-numpy-quaddtype 1.0 does arithmetic, roots and reductions right, but its casts to narrower formats do not always round
-to nearest (1 + 2**-53 + 2**-110 goes to 1.0). So a cast is only the first of two parts here, whose sum is rounded; and
-where those do not settle it, rounding is done on the bits.
+numpy-quaddtype 1.0 rounds arithmetic, roots and reductions correctly, but not all of its casts to narrower formats
+(1 + 2**-53 + 2**-110 goes to 1.0). So this module writes a number as the sum of two float64 parts, the first of which
+is the cast, and rounds that sum. Where the parts do not decide, it rounds the bits themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Quad = NDArray[Any]
 """An array of dtype `QUAD`."""
 
 Parts = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Numbers as sums of two of float64."""
+"""Numbers as sums of two float64 arrays, the larger part first."""
 
 QUAD: np.dtype[Any] = QuadPrecDType()
 """IEEE binary128: 113 significant bits, exponents to +-16383."""
@@ -27,17 +27,17 @@ QUAD: np.dtype[Any] = QuadPrecDType()
 UNIT_ROUNDOFF = 2.0**-113
 
 quietly = np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
-"""Decorator for arithmetic on goldens: NaN and infinities are values like others there, and binary128 of
-numpy-quaddtype 1.0 raises the invalid flag for sums and products of tiny numbers that are perfectly valid."""
+"""Decorator that silences floating-point warnings in arithmetic on goldens. NaN and infinities are ordinary values
+there, and numpy-quaddtype 1.0 raises the invalid flag for valid sums and products of tiny numbers."""
 
 _SIGNIFICAND_BITS = 62
 
 _USUAL = 2.0**-900, 2.0**900
-"""Magnitudes between which a float64 part and what it leaves are far from overflow and underflow."""
+"""The range of magnitudes in which both float64 parts are far from overflow and underflow."""
 
 
 def to_quad(values: Any) -> Quad:
-    """Values of any of the suite's formats (or Python numbers) in binary128, exactly."""
+    """Values of any format of the suite, or Python numbers, in binary128: exactly, in the same shape."""
     array = np.asarray(values)
     if array.dtype == QUAD:
         return array
@@ -50,9 +50,10 @@ def to_quad(values: Any) -> Quad:
 
 @quietly
 def parts_of(values: Quad) -> Parts:
-    """Values as sums of two float64 numbers: the cast, off by a unit in the last place at most, and what it leaves.
+    """Values as sums of two float64 numbers: the cast to float64, and the cast of what is left.
 
-    The difference is exact in binary128, so that its cast alone rounds: the sum is off by 2**-105 of the value.
+    The first cast is off by at most a unit in the last place. What is left is exact in binary128, so only its own cast
+    rounds. The sum is therefore off by at most 2**-105 of the value.
     """
     high = values.astype(np.float64)
     return high, (values - high).astype(np.float64)
@@ -64,19 +65,19 @@ def round_to(values: NDArray[Any], dtype: Any, parts: Parts | None = None) -> ND
     Args:
         values: array of dtype `QUAD`, any shape, or of a narrower format.
         dtype: NumPy dtype of one of the suite's formats; bfloat16 needs the `ml_dtypes` dtype object.
-        parts: what `parts_of` gives, if it is known.
+        parts: what `parts_of(values)` gives; None to compute it.
 
     Returns:
         Array of that dtype and of the shape of `values`.
     """
     target, values = np.dtype(dtype), to_quad(values)
     parts = parts_of(values) if parts is None else parts
-    found = nearest_float64(values, parts) if target == np.float64 else narrowed(values, parts, target)
-    return rounded_on_bits(values, target) if found is None else found
+    nearest = nearest_float64(values, parts) if target == np.float64 else narrowed(values, parts, target)
+    return rounded_on_bits(values, target) if nearest is None else nearest
 
 
 def _usual(values: Quad, high: NDArray[np.float64]) -> bool:
-    """Whether the values are 0 or of a magnitude where float64 parts hold."""
+    """Whether every value is 0 or in the range `_USUAL`."""
     size = np.abs(high)
     usual = (size >= _USUAL[0]) & (size <= _USUAL[1])
     return bool(usual.all()) or bool((usual | (values == 0)).all())
@@ -84,22 +85,23 @@ def _usual(values: Quad, high: NDArray[np.float64]) -> bool:
 
 @quietly
 def nearest_float64(values: Quad, parts: Parts) -> NDArray[np.float64] | None:
-    """The sums of two parts rounded to float64; None where one may be a tie, which the cast of its rest hides."""
+    """The sums of two parts, rounded to float64; None where a sum may be a tie, which the parts do not decide."""
     high, rest = parts
     if not _usual(values, high):
         return None
-    nearest = np.copysign(high + rest, high)  # whose rest is 0, which would make a 0 of a -0
-    left = 2 * (rest - (nearest - high))
-    tie = ((nearest + left) - nearest == left) & (left != 0)
+    nearest = np.copysign(high + rest, high)  # -0 + 0 is 0, so the sign is that of the first part
+    doubled_error = 2 * (rest - (nearest - high))
+    tie = ((nearest + doubled_error) - nearest == doubled_error) & (doubled_error != 0)
     return None if tie.any() else nearest
 
 
 @quietly
 def narrowed(values: Quad, parts: Parts, target: np.dtype[Any]) -> NDArray[Any] | None:
-    """The sums of two parts rounded to a format narrower than float64; None where float64 does not hold them.
+    """The sums of two parts, rounded to a format narrower than float64; None where a value is outside `_USUAL`.
 
-    Rounding twice is rounding once where the first time is to odd, with two bits more at least (S. Boldo,
-    G. Melquiond, "Emulation of FMA and correctly rounded sums", IEEE Trans. Computers 57, 2008).
+    The sums are first rounded to odd in float64, then to the format. That gives the same as rounding once, because
+    float64 has at least two bits more than the format (S. Boldo, G. Melquiond, "Emulation of FMA and correctly rounded
+    sums", IEEE Trans. Computers 57, 2008).
     """
     high, rest = parts
     if not _usual(values, high):
@@ -112,7 +114,10 @@ def narrowed(values: Quad, parts: Parts, target: np.dtype[Any]) -> NDArray[Any] 
 
 
 def _to_odd(near: NDArray[Any], rest: NDArray[np.float64]) -> NDArray[Any]:
-    """near + rest, a neighbour of near at most away, as the one of both between which it lies whose last bit is 1."""
+    """near + rest, rounded to odd: of its two neighbours, that whose last bit is 1; near itself where rest is 0.
+
+    |rest| is at most the distance from near to the next number.
+    """
     inexact = rest != 0
     beyond = inexact & (np.signbit(rest) != np.signbit(near))  # near is the larger of both in magnitude
     odd: NDArray[Any] = ((near.view(f"i{near.itemsize}") - beyond) | inexact).view(near.dtype)
@@ -120,7 +125,11 @@ def _to_odd(near: NDArray[Any], rest: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def _split(values: Quad) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.uint64]]:
-    """Sign, exponent and a significand of 62 bits whose last bit is sticky; subnormals of binary128 count as zero."""
+    """Sign, exponent and a significand of 62 bits of each value.
+
+    The last bit of the significand is sticky: it is 1 where any bit that was cut off is. Subnormals of binary128 count
+    as zero.
+    """
     words = np.ascontiguousarray(values).reshape(-1).view(np.uint64).reshape(-1, 2)
     low, high = words[:, 0], words[:, 1]
     sign = (high >> np.uint64(63)).astype(bool)
@@ -132,7 +141,7 @@ def _split(values: Quad) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[
 
 
 def rounded_on_bits(values: Quad, target: np.dtype[Any]) -> NDArray[Any]:
-    """Values of any size rounded to a format, bit by bit."""
+    """Binary128 values of any magnitude rounded to a format, on their bits; a slower `round_to` without exceptions."""
     format_ = format_of(target)
     finite = np.isfinite(values).reshape(-1)
     sign, exponent, significand = _split(values)

@@ -1,1 +1,1 @@
-"""Error bounds, one for every number, derived in BOUNDS.md."""
+"""Error bounds: what error each number may have. BOUNDS.md derives them."""

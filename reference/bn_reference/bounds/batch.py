@@ -1,7 +1,7 @@
 """Error bounds of one training batch: items 1 to 4 and 6 to 8 of BOUNDS.md, a bound for every number.
 
-All rows have shape (C, n), all vectors (C,). A bound comes with the channels it means anything for: elsewhere it is
-vacuous and judges nothing. The same lines run in binary128 and in float64 (`bn_reference.bounds.arithmetic`).
+All rows have shape (C, n), all vectors (C,). Each bound says in which channels it is meaningful. In the others it is
+vacuous: it judges nothing. The same lines run in binary128 and in float64 (`bn_reference.bounds.arithmetic`).
 """
 
 from __future__ import annotations
@@ -35,20 +35,31 @@ from bn_reference.specification.grades import VACUOUS, Grade, path_length
 
 @dataclass(frozen=True)
 class StatisticsErrors:
-    """Errors of the statistics of a batch: of mean, variance and, relative, the inverse root."""
+    """Allowed errors of the statistics of a batch, vectors of shape (C,).
+
+    Attributes:
+        mean: absolute error of the mean.
+        variance: absolute error of the variance.
+        root: relative error of the inverse root, 1 / sqrt(variance + eps).
+        sums: channels where the bound of a sum is meaningful.
+        meaningful: channels where a bound that uses the variance is meaningful.
+    """
 
     mean: Quad
     variance: Quad
     root: Quad
     sums: NDArray[np.bool_]
-    """Channels where a bound on a sum means anything."""
     meaningful: NDArray[np.bool_]
-    """Channels where a bound that uses the variance means anything."""
 
 
 @dataclass(frozen=True)
-class Whole:
-    """What the bounds of some columns need of the whole batch: values per channel, and the mean of |x|, a vector."""
+class WholeBatch:
+    """What bounds of some columns need to know of the whole batch.
+
+    Attributes:
+        count: values per channel.
+        magnitude: mean of |x|, a vector of shape (C,).
+    """
 
     count: int
     magnitude: Vector
@@ -61,14 +72,14 @@ class BatchBounds:
     Attributes:
         x: rows (C, n).
         nodes: the golden forward pass of x.
-        gamma, beta: vectors or None.
-        eps: in binary128.
+        gamma, beta: vectors; None where the layer has none.
+        eps: a number of the same dtype as x.
         compute: format of the arithmetic.
         storage: format of y and dx.
         parameters: format of dgamma and dbeta.
         exact_statistics: mean and variance are exact in any order of summation, so their errors are 0.
         mask: of shape (n,), True where a position counts for the statistics; None where all do.
-        whole: the batch of which x and nodes are some columns; None where they are all.
+        whole: the batch, where x and nodes hold only some of its columns; else None.
     """
 
     x: Quad
@@ -81,7 +92,7 @@ class BatchBounds:
     parameters: Format
     exact_statistics: bool = False
     mask: Mask | None = None
-    whole: Whole | None = None
+    whole: WholeBatch | None = None
 
     @property
     def count(self) -> int:
@@ -97,7 +108,7 @@ class BatchBounds:
 
     @property
     def work(self) -> np.dtype[Any]:
-        """What the bounds are evaluated in."""
+        """Dtype that the bounds are evaluated in."""
         return self.nodes.mean.dtype
 
     @cached_property
@@ -114,7 +125,7 @@ class BatchBounds:
         return np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta)
 
     def precision(self, grade: Grade) -> Precision:
-        """Roundoffs of a grade. Where the statistics are exact the roundings are few and counted, and C is 1."""
+        """Roundoffs of a grade. C is 1 where the statistics are exact, since the few roundings left are counted."""
         safety = 1.0 if self.exact_statistics else None
         return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
 
@@ -122,7 +133,7 @@ class BatchBounds:
         return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
 
     def statistics(self, grade: Grade) -> StatisticsErrors:
-        """Items 1 to 3 of BOUNDS.md, evaluated once."""
+        """Items 1 to 3 of BOUNDS.md: errors of mean, variance and inverse root; evaluated once for each grade."""
         if grade not in self._known:
             self._known[grade] = self._statistics(grade)
         return self._known[grade]
@@ -153,7 +164,7 @@ class BatchBounds:
 
     @quietly
     def y(self, grade: Grade) -> Bound:
-        """Item 4, training."""
+        """Item 4 of BOUNDS.md, training: rows."""
         p, errors, gamma = self.precision(grade), self.statistics(grade), column(self._gamma)
         normalised, beta, y = np.abs(self.nodes.normalised), column(self._beta), self.nodes.y
         scaled = gamma * normalised
@@ -167,7 +178,7 @@ class BatchBounds:
 
     @quietly
     def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
-        """Item 6."""
+        """Item 6 of BOUNDS.md: a vector."""
         allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
         stored = self._parameter_precision(grade)
         paths = sums.dy if grade.composite else None
@@ -185,7 +196,7 @@ class BatchBounds:
 
     @quietly
     def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
-        """Item 7."""
+        """Item 7 of BOUNDS.md, training: a vector."""
         errors = self.statistics(grade)
         paths = sums.along.rounded if grade.composite else None
         allowed = self._dgamma(sums, grads, grade, errors)
@@ -202,7 +213,15 @@ class BatchBounds:
         grade: Grade,
         mean: Callable[[Grade], Vector] | None = None,
     ) -> Bound:
-        """Item 8, training; `mean` is what `dx_allowed` is in the mean over a row, where dy is not the whole of it."""
+        """Item 8 of BOUNDS.md, training: rows.
+
+        Args:
+            dy: rows.
+            sums: sums over the whole batch.
+            grads: golden gradients.
+            grade: the grade.
+            mean: gives the mean of `dx_allowed` over the whole rows, where dy holds only some columns; else None.
+        """
         size = self._scale * np.sqrt(sums.dy_squares / np.float64(sums.count).astype(self.work))
         tight = tight_of(grade, lambda best: self.dx(dy, sums, grads, best, mean))
         bound = Bound(self.dx_allowed(dy, sums, grads, grade), self.statistics(grade).meaningful)
@@ -210,7 +229,7 @@ class BatchBounds:
 
     @quietly
     def dx_allowed(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Quad:
-        """Item 8, training, before it is seen whether that means anything: rows."""
+        """Item 8 of BOUNDS.md, training, without the test whether it is vacuous: rows."""
         p = self.precision(grade)
         errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
         count = np.float64(max(self.count, 1)).astype(self.work)

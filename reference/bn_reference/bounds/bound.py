@@ -1,4 +1,4 @@
-"""A bound: the error that a grade allows, number by number, and where it means anything."""
+"""A bound: the error that a grade allows for each number, and the channels where it is not vacuous."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ from bn_reference.specification.grades import STABLE, TIGHT, VACUOUS, Grade
 
 
 class Bound(NamedTuple):
-    """Allowed absolute error (rows or a vector) and the channels, of shape (C,), where it is not vacuous."""
+    """The error that a grade allows.
+
+    Attributes:
+        allowed: allowed absolute error of each number: rows (C, n) or a vector (C,).
+        meaningful: of shape (C,), False where the bound is vacuous: it judges nothing in that channel.
+    """
 
     allowed: Quad
     meaningful: NDArray[np.bool_]
@@ -31,11 +36,17 @@ class Bound(NamedTuple):
         tight: Callable[[], Bound] | None = None,
         mean: Vector | None = None,
     ) -> Bound:
-        """The same bound, vacuous besides where it (or its mean over a row) exceeds a share of a size of shape (C,).
+        """The same bound, made vacuous where it is too large beside the size of the result itself.
 
-        Where `tight` is given and means something, the bound is cut down to that share instead of going: what is inside
-        is explained by a sound algorithm, and zeros stay outside. `mean` is that over the row where it is longer than
-        what is here.
+        It is too large where it exceeds `share` times `size`; of rows, their mean counts. With `tight`, such a bound is
+        cut down to `share * size` instead, in channels where the tight bound is not vacuous: errors inside are
+        explained by a sound algorithm, and zeros stay outside.
+
+        Args:
+            size: how large the result typically is, a vector of shape (C,).
+            share: the largest allowed bound, as a share of `size`.
+            tight: gives the bound of the grade `tight`; None to cut nothing down.
+            mean: mean of the bound over each whole row, where `allowed` holds only some of its columns.
         """
         allowed = mean if mean is not None else mean_of(self.allowed) if self.allowed.ndim == 2 else self.allowed
         fits = (allowed <= share * size) | (size == 0)
@@ -51,5 +62,5 @@ class Bound(NamedTuple):
 
 
 def tight_of(grade: Grade, bound: Callable[[Grade], Bound]) -> Callable[[], Bound] | None:
-    """For `stable`, the same bound under `tight`, worked out when it is called; None for every other grade."""
+    """For the grade `stable`, a function that gives the same bound under `tight`; None for every other grade."""
     return (lambda: bound(replace(TIGHT, safety=grade.safety))) if grade.level == STABLE.level else None

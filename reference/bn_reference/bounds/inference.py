@@ -27,12 +27,12 @@ class InferenceBounds:
     Attributes:
         x: rows (C, n).
         nodes: the golden inference pass of x.
-        gamma, beta: vectors or None.
-        eps: in binary128, as inference adds it.
-        mean_error, variance_error: errors that the statistics themselves may have, vectors; 0 where they were set or
-            read from the implementation.
+        gamma, beta: vectors; None where the layer has none.
+        eps: what inference adds to the variance, a number of the same dtype as x.
+        mean_error, variance_error: errors that the running statistics themselves may have, vectors; 0 where they were
+            set, or read from the implementation.
         compute, storage, parameters: formats of the arithmetic, of y and dx, and of dgamma and dbeta.
-        exact_statistics: the statistics are given and x - mean is exact, so that roundings are few and counted.
+        exact_statistics: x - mean is exact, so that the few roundings left are counted.
     """
 
     x: Quad
@@ -49,7 +49,7 @@ class InferenceBounds:
 
     @property
     def work(self) -> np.dtype[Any]:
-        """What the bounds are evaluated in."""
+        """Dtype that the bounds are evaluated in."""
         return self.nodes.mean.dtype
 
     @cached_property
@@ -62,21 +62,21 @@ class InferenceBounds:
 
     @quietly
     def _relative(self, grade: Grade) -> Quad:
-        """Relative error of variance + eps: the variance's own error, and what flushing subnormals makes of it."""
+        """Relative error of variance + eps: the error of the variance, and that of flushing subnormals."""
         error = self.variance_error + 2 * self.precision(grade).eta
         return np.asarray(error / (self.nodes.variance + self.eps))
 
     def root_error(self, grade: Grade) -> Quad:
-        """Relative error of the inverse root that comes from there."""
+        """Relative error of the inverse root that the error of variance + eps makes."""
         return root_error(self._relative(grade))
 
     @quietly
     def meaningful(self, grade: Grade) -> Any:
-        """Channels where a bound that uses the variance means anything."""
+        """Channels where a bound that uses the variance is meaningful."""
         return self._relative(grade) <= VACUOUS
 
     def precision(self, grade: Grade) -> Precision:
-        """Roundoffs of a grade. Where x - mean is exact the roundings are few and counted, and C is 1."""
+        """Roundoffs of a grade. C is 1 where x - mean is exact, since the few roundings left are counted."""
         safety = 1.0 if self.exact_statistics else None
         return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
 
@@ -85,7 +85,7 @@ class InferenceBounds:
 
     @quietly
     def y(self, grade: Grade) -> Bound:
-        """Item 4, inference: direct, or also folded."""
+        """Item 4 of BOUNDS.md, inference: rows; with the terms of folding where the grade allows it."""
         p = self.precision(grade)
         beta = column(np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta))
         scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
@@ -101,7 +101,7 @@ class InferenceBounds:
 
     @quietly
     def dx(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
-        """Item 8, inference."""
+        """Item 8 of BOUNDS.md, inference: rows."""
         p, size = self.precision(grade), np.abs(grads.dx)
         allowed = size * ((ROOT + 3) * p.u + column(self.root_error(grade)))
         allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale))
@@ -109,7 +109,7 @@ class InferenceBounds:
 
     @quietly
     def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
-        """Item 7, inference: a sum over the batch, direct or folded."""
+        """Item 7 of BOUNDS.md, inference: a vector; with the terms of folding where the grade allows it."""
         p, inverse = self.precision(grade), self._inverse
         stored = self._parameter_precision(grade)
         allowed = (self.root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
@@ -126,7 +126,7 @@ class InferenceBounds:
 
     @quietly
     def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
-        """Item 6."""
+        """Item 6 of BOUNDS.md: a vector."""
         allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
         stored = self._parameter_precision(grade)
         paths = sums.dy if grade.composite else None
@@ -137,7 +137,7 @@ class InferenceBounds:
         return np.abs(self.nodes.inverse_deviation)
 
     def sums(self, grade: Grade) -> Any:
-        """Channels where a bound on a sum means anything."""
+        """Channels where the bound of a sum is meaningful."""
         adding = self.precision(grade).adding(self.x.shape[1])
         return np.broadcast_to(np.asarray(adding <= VACUOUS), (self.x.shape[0],))
 
@@ -148,12 +148,12 @@ class RunningBounds:
 
     Attributes:
         old_mean, old_variance: running statistics before the update.
-        batch_mean, batch_variance: what the batch has; the variance as the convention's estimator gives it.
+        batch_mean, batch_variance: statistics of the batch; the variance is that of the convention's estimator.
         mean, variance: golden running statistics after the update.
         weights: of the old and the new statistic.
-        batch: errors of the batch statistics under a grade.
+        batch: gives the errors of the batch statistics under a grade.
         bessel: factor of the estimator, n / (n - 1) or 1.
-        old_mean_error, old_variance_error: errors that the statistics before the update may have.
+        old_mean_error, old_variance_error: errors that the running statistics before the update may have.
         compute, storage: formats of the arithmetic and of the running statistics.
     """
 
@@ -173,7 +173,7 @@ class RunningBounds:
 
     @quietly
     def running_mean(self, grade: Grade) -> Bound:
-        """Item 5, E_m."""
+        """Item 5 of BOUNDS.md, E_m: a vector."""
         errors = self.batch(grade)
         allowed = np.abs(self.weights.old) * self.old_mean_error + self._own_error(
             grade, self.old_mean, self.batch_mean, self.mean, errors.mean
@@ -182,7 +182,7 @@ class RunningBounds:
 
     @quietly
     def running_variance(self, grade: Grade) -> Bound:
-        """Item 5, E_v."""
+        """Item 5 of BOUNDS.md, E_v: a vector."""
         p = self._precision(grade)
         errors = self.batch(grade)
         batch = np.float64(self.bessel).astype(self.mean.dtype) * errors.variance + 2 * p.u * self.batch_variance

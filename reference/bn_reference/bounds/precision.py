@@ -1,4 +1,4 @@
-"""The roundoffs of one computation: formats and a grade, as numbers that bounds are made of."""
+"""The roundoffs of one computation: the numbers that formats and a grade give to bounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bn_reference.arithmetic.quad import QUAD, Quad
 from bn_reference.specification.grades import SAFETY, Grade, path_length
 
 ROOT = 4.0
-"""a of BOUNDS.md: roundings allowed to adding eps, the root and the division together."""
+"""a of BOUNDS.md: how many roundings adding eps, taking the root and dividing may have together."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Precision:
     """Roundoffs of one computation, each a number of binary128 or of float64.
 
     Attributes:
-        u: of the arithmetic, times C.
-        sum_u: of the additions in a sum, times C.
-        sequential_u: of the additions in one running sum; 0 where the grade allows none.
-        u_s: of storing a result; 0 where the storage format is that of the arithmetic.
-        eta: error of an operation by underflow, times C: the smallest normal number, since implementations flush
-            subnormals (float16 aside, whose subnormals hardware keeps). In `composite` grades results are stored, too.
-        eta_s: the same for storing: half the spacing of the storage format's subnormals.
+        u: roundoff of the arithmetic, times C.
+        sum_u: roundoff of the additions in a sum, times C.
+        sequential_u: roundoff of the additions in one running sum; 0 where the grade allows none.
+        u_s: roundoff of storing a result; 0 where the storage format is no narrower than that of the arithmetic.
+        eta: error of an operation by underflow, times C. It is the smallest normal number, since implementations flush
+            subnormals (but hardware keeps those of float16). `composite` grades add `eta_s`, since they store between.
+        eta_s: error of storing by underflow: half the spacing of the storage format's subnormals.
     """
 
     u: Any
@@ -47,9 +47,9 @@ class Precision:
         Args:
             compute: format of sound arithmetic.
             storage: format of the result.
-            grade: whose C it is, and whether arithmetic is in `storage`.
-            safety: another C.
-            wide: whether the numbers are of binary128, else of float64.
+            grade: gives C, and says whether the arithmetic may be in `storage`.
+            safety: a C that replaces the grade's; None for the grade's.
+            wide: whether the numbers are of binary128; else they are of float64.
         """
         factor = grade.safety if safety is None else safety
         narrower = storage.precision < compute.precision
@@ -68,7 +68,12 @@ class Precision:
         return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
 
     def stored(self, values: Quad, paths: Quad | None) -> Quad:
-        """What storing adds: once to the result, or, where `paths` (sums of absolute terms) is given, to each path."""
+        """The error that storing adds.
+
+        Args:
+            values: the golden result, which is rounded once.
+            paths: sums of the absolute terms of the result, whose paths are rounded too; None where they are not.
+        """
         rounding = self.u_s * np.abs(values) + self.eta_s
         return np.asarray(rounding if paths is None else rounding + 3 * self.u_s * paths)
 
@@ -76,7 +81,7 @@ class Precision:
 def root_error(relative: Quad) -> Quad:
     """Relative error of 1 / sqrt(v) where v has the given relative error: (1 - relative)**(-1/2) - 1.
 
-    No channel with a relative error above a half is judged; it is cut there, so that no bound is NaN.
+    The relative error is cut at a half, so that no bound is NaN. No channel where it is larger is judged.
     """
     relative = np.minimum(relative, np.float64(0.5).astype(relative.dtype))
     root = np.sqrt(1 - relative)

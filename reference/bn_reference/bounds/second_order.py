@@ -1,7 +1,7 @@
-"""Error bounds of BOUNDS.md for gradients of gradients (item 9): a running error analysis of their closed form.
+"""Error bounds of gradients of gradients (item 9 of BOUNDS.md): a running error analysis of their closed form.
 
-Every term counts with its absolute value, so that the bounds hold for the staged and the multiplied-out form, and for
-what automatic differentiation makes of any sound forward pass. Rows have shape (C, n), vectors (C,).
+Every term counts with its absolute value. So the bounds hold for the form in stages, for the multiplied-out form, and
+for automatic differentiation of any sound forward pass. Rows have shape (C, n), vectors (C,).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from bn_reference.definition.second_order import RowSecondOrder, Upstream
 from bn_reference.specification.grades import VACUOUS, Grade
 
 ROUNDINGS = 8.0
-"""Roundings allowed to the longest chain of products of one element, sums aside."""
+"""Roundings of the longest chain of products of one element, without those of sums."""
 
 STORED_PATHS = 2.0
-"""Composite: rounded paths of the second order, in those of the first (`Precision.stored`)."""
+"""Paths that a composite implementation rounds in the second order, for each that it rounds in the first order."""
 
 
 def _root_mean_square(rows: Quad) -> Quad:
@@ -36,7 +36,16 @@ def _root_mean_square(rows: Quad) -> Quad:
 
 @dataclass(frozen=True)
 class _Projected:
-    """P of `definition.second_order` applied to rows: its parts without their signs, and the errors they may have."""
+    """P of `definition.second_order`, applied to rows a: the absolute values of its parts, and their allowed errors.
+
+    Attributes:
+        mean: |mean(a)|.
+        along: |mean(a * normalised)|.
+        mean_error, along_error: allowed errors of these two.
+        value: |P(a)|.
+        terms: the sum of the absolute terms of P(a).
+        error: allowed error of P(a).
+    """
 
     mean: Quad
     along: Quad
@@ -49,7 +58,16 @@ class _Projected:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """What the three bounds of one grade share."""
+    """What the three bounds of one grade share.
+
+    Attributes:
+        p: roundoffs of the grade.
+        normalised_error: allowed error of the normalised values: rows.
+        dy, v: P(dy) and P(v_dx).
+        both: |mean(v_dx * P(dy))|, a vector.
+        both_terms: the sum of its absolute terms.
+        both_error: its allowed error.
+    """
 
     p: Precision
     normalised_error: Quad
@@ -67,8 +85,8 @@ class TrainingSecondBounds:
     Attributes:
         batch: bounds of the batch.
         dy: rows.
-        upstream: what weighs the first-order gradients.
-        golden: the second order itself.
+        upstream: the weights of the first-order gradients.
+        golden: golden gradients of the second order.
     """
 
     batch: BatchBounds
@@ -217,7 +235,7 @@ class InferenceSecondBounds:
         return np.asarray(np.abs(self.batch.nodes.inverse_deviation))
 
     def _relative(self, grade: Grade) -> Any:
-        """Of a product with the inverse root."""
+        """Relative error of a product with the inverse root."""
         return (ROOT + 3) * self.batch.precision(grade).u + self.batch.root_error(grade)
 
     @quietly

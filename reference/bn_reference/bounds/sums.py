@@ -1,6 +1,7 @@
-"""Sums over whole channels, of which goldens and error bounds of gradients are made (BOUNDS.md, items 6 to 8).
+"""Sums over whole channels, for goldens and error bounds of gradients (items 6 to 8 of BOUNDS.md).
 
-A batch is one block of rows, or many that are made anew for every sum, where it is too long to be spread out.
+A batch is usually one block of rows. A batch that is too long to be held in binary128 is many blocks, and every sum
+makes them anew.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from bn_reference.definition.graph import Rows, Vector, sum_of
 from bn_reference.specification.grades import Grade
 
 
-class Block(NamedTuple):
-    """The same columns of dy, of x and of the normalised values: rows of shape (C, k)."""
+class GradientRows(NamedTuple):
+    """A block of a batch: the same k columns of dy, of x and of the normalised values, each of shape (C, k)."""
 
     dy: Rows
     x: Rows
@@ -25,7 +26,7 @@ class Block(NamedTuple):
 
 
 class Products(NamedTuple):
-    """Of the terms t of a sum of products, vectors of shape (C,): the sums of t, of |t| and of t * t."""
+    """Sums over the terms t of a sum of products: of t, of |t| and of t * t, vectors of shape (C,)."""
 
     total: Vector
     absolute: Vector
@@ -39,28 +40,29 @@ class Products(NamedTuple):
 
     @property
     def rounded(self) -> Vector:
-        """Error of the sum by rounding each of its terms, over the roundoff: their signs are random in long sums.
+        """Error of the sum where each of its terms is rounded, divided by the roundoff.
 
-        sum|t| where every error has the same sign, and 5 norm(t), larger up to n = 25, where signs are random.
+        It is at most sum|t|, which is reached where every error has the same sign. In long sums signs are random, and
+        5 norm(t) is enough. The smaller of both counts: 5 norm(t) is at least sum|t| up to n = 25.
         """
         return np.asarray(np.minimum(self.absolute, 5 * np.sqrt(self.squares)))
 
 
 class GradientSums:
-    """Sums over the values of each channel, vectors of shape (C,), each computed when it is first asked for.
+    """Sums over the values of each channel: vectors of shape (C,), each computed when it is first needed.
 
     Args:
-        blocks: gives the blocks of the batch, all of them each time.
-        count: values of a channel.
+        blocks: gives all blocks of the batch, each time that it is called.
+        count: values per channel.
     """
 
-    def __init__(self, blocks: Callable[[], Iterable[Block]], count: int) -> None:
+    def __init__(self, blocks: Callable[[], Iterable[GradientRows]], count: int) -> None:
         self._blocks, self.count = blocks, count
 
     @classmethod
     def of_rows(cls, dy: Rows, x: Rows, normalised: Rows) -> GradientSums:
-        """Those of a batch in one block."""
-        block = Block(dy, x, normalised)
+        """The sums of a batch in one block."""
+        block = GradientRows(dy, x, normalised)
         return cls(lambda: (block,), dy.shape[1])
 
     @cached_property
@@ -90,25 +92,29 @@ class GradientSums:
 
     @cached_property
     def _size_squares(self) -> Vector:
-        def squares(block: Block) -> tuple[Vector, ...]:
+        def squares(block: GradientRows) -> tuple[Vector, ...]:
             return (sum_of(block.dy * block.dy * (1 + block.normalised * block.normalised)),)
 
         return self._over(squares)[0]
 
     def product_size(self, total: Vector) -> Vector:
-        """What total = sum(dy * xhat) is like for signs at random, with normalised values of 1 at least.
+        """How large a sum of dy * xhat typically is: a vector.
 
-        Where the signs are not at random and the total is larger than that, it is the size itself.
+        It is norm(dy * sqrt(1 + xhat**2)), the size of a sum whose terms have random signs; or |total|, where that is
+        larger.
+
+        Args:
+            total: the sum itself.
         """
         return np.asarray(np.maximum(np.sqrt(self._size_squares), np.abs(total)))
 
     @quietly
-    def _over(self, sums: Callable[[Block], tuple[Vector, ...]]) -> tuple[Vector, ...]:
+    def _over(self, sums: Callable[[GradientRows], tuple[Vector, ...]]) -> tuple[Vector, ...]:
         return added(sums(block) for block in self._blocks())
 
 
 def added(parts: Iterable[tuple[Vector, ...]]) -> tuple[Vector, ...]:
-    """The sums over some tuples, one at least, place by place."""
+    """Sums of tuples of vectors, place by place; empty for no tuple."""
     totals: tuple[Vector, ...] = ()
     for part in parts:
         totals = tuple(map(np.add, totals, part)) if totals else tuple(part)
@@ -116,18 +122,25 @@ def added(parts: Iterable[tuple[Vector, ...]]) -> tuple[Vector, ...]:
 
 
 def product_error(products: Products, count: int, grade: Grade, p: Any) -> Vector:
-    """Error of a sum of `count` products whose second factors take four roundings (item 7), p being its `Precision`."""
+    """Error of a sum of products whose second factors take four roundings (item 7 of BOUNDS.md): a vector.
+
+    Args:
+        products: sums over the products.
+        count: how many products there are.
+        grade: the grade.
+        p: its `Precision`.
+    """
     own = products.rounded if grade.wide_sums else products.absolute
     return np.asarray(p.adding(count) * products.absolute + 4 * p.u * own)
 
 
 def folded_error(sums: GradientSums, mean: Vector, dbeta: Vector, grade: Grade, p: Any) -> Vector:
-    """Error of sum(dy * x) - mean * sum(dy), the two sums computed one by one (item 7, folded)."""
+    """Error of sum(dy * x) - mean * sum(dy), where each sum is computed by itself (item 7 of BOUNDS.md, folded)."""
     allowed = product_error(sums.folded, sums.count, grade, p) + p.adding(sums.count) * np.abs(mean) * sums.dy
     return np.asarray(allowed + 4 * p.u * (np.abs(mean * dbeta) + np.abs(sums.folded.total)))
 
 
 def dbeta_error(sums: GradientSums, dbeta: Vector, p: Any) -> Vector:
-    """Error of a sum of dy before it is stored (item 6); the same in training and in inference."""
+    """Error of a sum of dy before it is stored, in training and in inference (item 6 of BOUNDS.md)."""
     allowed = p.adding(sums.count) * sums.dy + p.u * np.abs(dbeta)
     return np.asarray(allowed + 2 * sums.count * p.eta)

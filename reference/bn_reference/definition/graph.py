@@ -1,9 +1,9 @@
-"""Batch normalisation as the computational graph of its paper, step by step, and the same steps back.
+"""Batch normalisation as the computational graph of its paper: forward node by node, and backward through the nodes.
 
-Every function works on rows of shape (C, n), a row per channel (`arithmetic.channels`), in whatever dtype the rows
-have: the same lines run in float64 and in binary128. gamma and beta are vectors of shape (C,) or None. A mask is None
-or a boolean vector of shape (n,), True where a position counts: mean and variance are those of the counted positions,
-while y and dy have every position (see SPEC.md, MASK).
+Every function takes rows of shape (C, n), a row per channel (`arithmetic.channels`), of any dtype: the same lines run
+in float64 and in binary128. gamma and beta are vectors of shape (C,), or None. A mask is a boolean vector of shape
+(n,), True where a position counts, or None. Only counted positions enter mean and variance; y and dy have every
+position (SPEC.md, MASK).
 
 Source: S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithm 1 and the gradients of section 3.
 """
@@ -64,12 +64,12 @@ def mean_of(rows: Rows) -> Vector:
 
 
 def counted(rows: Rows, mask: Mask | None) -> Rows:
-    """The columns that count."""
+    """The columns of the positions that count."""
     return rows if mask is None else rows[:, mask]
 
 
 def where_counted(rows: Rows, mask: Mask | None) -> Rows:
-    """Rows with 0 where a position does not count, whatever is there."""
+    """Rows with 0 at every position that does not count."""
     return rows if mask is None else np.where(mask, rows, np.zeros((), rows.dtype))
 
 
@@ -138,7 +138,17 @@ def backward_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, mask: M
 def of_sums(
     dy: Rows, nodes: Forward, gamma: Vector | None, dgamma: Vector, dbeta: Vector, count: Any, mask: Mask | None = None
 ) -> RowGradients:
-    """The same where the sums are known, of `count` positions; dy and the nodes may be some columns of the batch."""
+    """The same from known sums; so dy and the nodes may be only some columns of the batch.
+
+    Args:
+        dy: rows (C, k).
+        nodes: the forward pass of the same columns.
+        gamma: vector or None.
+        dgamma: gradient of gamma, of the whole batch.
+        dbeta: gradient of beta, of the whole batch.
+        count: how many positions of the whole batch count, in the rows' dtype.
+        mask: for these columns, or None.
+    """
     inner = dy - where_counted(column(dbeta / count) + nodes.normalised * column(dgamma / count), mask)
     factor = nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation
     return RowGradients(column(factor) * inner, dgamma, dbeta)
@@ -146,7 +156,10 @@ def of_sums(
 
 @quietly
 def inference(x: Rows, mean: Vector, variance: Vector, gamma: Vector | None, beta: Vector | None, eps: Any) -> Forward:
-    """Forward with given statistics, which are constants; with eps 0 a variance of 0 divides by zero, as it must."""
+    """Inference forward: normalise each row by given statistics, which are constants.
+
+    With eps 0, a variance of 0 divides by zero and gives infinities or NaN, as the definition says.
+    """
     standard_deviation = np.sqrt(variance + eps)
     inverse_deviation = 1 / standard_deviation
     centred = x - column(mean)

@@ -1,4 +1,4 @@
-"""Running statistics: what a training batch makes of them, in any dtype."""
+"""Running statistics: how a training batch moves them, in any dtype."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ Vector = NDArray[Any]
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the old and of the new statistic in one update, as stored and computed exactly from there.
+    """Weights of the old and of the new statistic in one update: exact results from the momentum as it is stored.
 
     Attributes:
         old, new: the weights, numbers of binary128.
-        old_roundoffs, new_roundoffs: absolute errors, in unit roundoffs, that debiasing adds (BOUNDS.md, item 5).
+        old_roundoffs, new_roundoffs: absolute errors of the weights that debiasing adds, in unit roundoffs (item 5 of
+            BOUNDS.md).
     """
 
     old: Any
@@ -36,13 +37,13 @@ class Weights:
 
 
 def stored(value: float, dtype: str) -> Any:
-    """A hyper-parameter in binary128, as kept in float64 or float32."""
+    """A hyper-parameter, rounded to the dtype that it is stored in ("float64" or "float32"), as binary128."""
     kept = np.float32(value) if dtype == "float32" else np.float64(value)
     return np.float64(kept).astype(QUAD)
 
 
 def eps_of(config: LayerConfig, convention: Convention) -> Any:
-    """The eps of a layer in binary128: configured, or the convention's default.
+    """The eps of a layer in binary128: the configured one, or else the convention's default.
 
     Raises:
         ValueError: neither the configuration nor the convention has one.
@@ -55,14 +56,20 @@ def eps_of(config: LayerConfig, convention: Convention) -> Any:
 
 @quietly
 def weights_of(config: LayerConfig, convention: Convention, updates_before: int) -> Weights:
-    """The weights of the next update, after `updates_before` others.
+    """The weights of the next update.
 
-    Momentum is rounded in the implementation's own direction: one that weighs the old statistic stores
-    1 - momentum, and its weight of the new one is 1 minus that.
+    The momentum is rounded as the implementation stores it. One that weighs the old statistic stores 1 - momentum, and
+    its weight of the new statistic is 1 minus the stored number.
 
-    `debiasing` makes the weights vary in time. A cumulative average has no initial values to remove, so it is the same
-    under each. "first-batch": the first update has the weights 0 and 1. "zero-debias": a hidden average starts at 0,
-    and what a layer shows is hidden / (1 - keep**t) after t updates (D. P. Kingma, J. Ba, "Adam", 2015, section 3).
+    `debiasing` changes the weights from update to update. With "first-batch" the first update has the weights 0 and 1.
+    With "zero-debias" a hidden average starts at 0, and the layer shows hidden / (1 - keep**t) after t updates
+    (D. P. Kingma, J. Ba, "Adam", 2015, section 3). A cumulative average gives its initial values no weight anyhow, so
+    `debiasing` does not change it.
+
+    Args:
+        config: the layer.
+        convention: the choices that it makes.
+        updates_before: how many updates came before this one.
 
     Raises:
         ValueError: neither the configuration nor the convention has a momentum.
@@ -90,11 +97,11 @@ def weights_of(config: LayerConfig, convention: Convention, updates_before: int)
 
 
 def _zero_debiased(keep: Any, new: Any, updates_before: int) -> Weights:
-    """The step from hidden / (1 - keep**t) to the next such value; its weights sum to 1.
+    """The weights that take hidden / (1 - keep**t) to the next such value; they sum to 1.
 
-    With s(t) = 1 + keep + ... + keep**(t - 1), so that 1 - keep**t = (1 - keep) s(t), the weights are
+    Let s(t) = 1 + keep + ... + keep**(t - 1). Then 1 - keep**t = (1 - keep) s(t), and the weights are
     keep s(t) / s(t + 1) and 1 / s(t + 1), without cancellation. In floating point keep**t has an error of h(t) unit
-    roundoffs and 1 - keep**t a rounding more, and the steps before and after each divide by one of these numbers.
+    roundoffs, and 1 - keep**t has one rounding more. The update divides by that number for t and for t + 1.
     """
     before, power_before = _geometric(keep, updates_before)
     after = 1 + keep * before
@@ -116,13 +123,20 @@ def _geometric(ratio: Any, count: int) -> tuple[Any, Any]:
 
 
 def bessel(count: int) -> tuple[int, int]:
-    """n / (n - 1) as a fraction; 1 where n is at most 1, since an estimate from one value has no correction."""
+    """Numerator and denominator of n / (n - 1); of 1 where n is at most 1, which has no unbiased estimate."""
     return (count, count - 1) if count > 1 else (1, 1)
 
 
 @quietly
 def batch_variance(variance: Vector, count: int, eps: Any, convention: Convention) -> Vector:
-    """What the running variance takes in for a batch of `count` values a channel with the given biased variance."""
+    """The variance of a batch that enters the running variance: with Bessel's factor and eps, as the convention says.
+
+    Args:
+        variance: the biased variance of the batch, a vector of shape (C,).
+        count: values per channel.
+        eps: the layer's eps.
+        convention: says which estimator it is, and whether eps is in it.
+    """
     if convention.running_variance == "unbiased":
         numerator, denominator = bessel(count)
         variance = variance * numerator / denominator

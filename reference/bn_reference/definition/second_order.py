@@ -1,15 +1,15 @@
-"""Gradients of the gradients: what a backward pass through the backward pass of batch normalisation gives.
+"""The second order: gradients of gradients, from a backward pass through the backward pass of batch normalisation.
 
-Upstream values v_dx of shape (C, n), v_dgamma and v_dbeta of shape (C,) make a scalar of the first-order gradients,
+Weights v_dx of shape (C, n), v_dgamma and v_dbeta of shape (C,) make a scalar of the first-order gradients,
 
-    s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta),
+    s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta).
 
-and the second order is the gradient of s with respect to x, gamma and dy. (beta has none: no gradient depends on it.)
-Written twice, node by node and in closed form, in whatever dtype the rows have, shapes as in `definition.graph`.
+The second order is the gradient of s with respect to x, gamma and dy. (No first-order gradient depends on beta.) This
+module has it node by node and in closed form, for rows of any dtype, with the shapes of `definition.graph`.
 
-Source: the chain rule applied to `graph.backward_closed_form` and `graph.forward`. With m(a) = mean(a),
-c(a) = mean(a * normalised) and P(a) = a - m(a) - normalised * c(a), which is a symmetric operator, r the inverse
-deviation and b = mean(v_dx * P(dy)), the closed form is
+Source: the chain rule applied to `graph.backward_closed_form` and `graph.forward`. Let r be the inverse deviation,
+m(a) = mean(a), c(a) = mean(a * normalised), P(a) = a - m(a) - normalised * c(a), which is a symmetric operator, and
+b = mean(v_dx * P(dy)). The closed form is
 
     ds_dx = r [(v_dgamma - gamma r c(v_dx)) P(dy) - gamma r (c(dy) P(v_dx) + normalised b)],
     ds_dgamma = r n b,   ds_ddy = gamma r P(v_dx) + v_dgamma normalised + v_dbeta.
@@ -28,7 +28,7 @@ from bn_reference.definition.graph import Forward, Rows, Vector, column, mean_of
 
 @dataclass(frozen=True)
 class Upstream:
-    """What the scalar s weighs the first-order gradients with: rows (C, n), and vectors (C,)."""
+    """The weights of the first-order gradients in s: rows v_dx (C, n), vectors v_dgamma and v_dbeta (C,)."""
 
     v_dx: Rows
     v_dgamma: Vector
@@ -44,13 +44,13 @@ class RowSecondOrder(NamedTuple):
 
 
 def project(rows: Rows, normalised: Rows) -> Rows:
-    """P: rows without their mean and without what they have along the normalised values."""
+    """P: rows without their mean, and without their component along the normalised values."""
     return np.asarray(rows - column(mean_of(rows)) - normalised * column(mean_of(rows * normalised)))
 
 
 @quietly
 def second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> RowSecondOrder:
-    """Node by node: back through the gradients in closed form, then back through the forward pass."""
+    """The second order in training, node by node: back through the first-order gradients, then the forward pass."""
     count = np.float64(dy.shape[1]).astype(dy.dtype)
     normalised, inverse, v = nodes.normalised, nodes.inverse_deviation, upstream.v_dx
     scale = np.ones_like(inverse) if gamma is None else gamma
@@ -76,25 +76,25 @@ def second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstr
 
 @quietly
 def second_order_closed_form(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> RowSecondOrder:
-    """The same in closed form (the module's docstring)."""
+    """The second order in training in the closed form of the module's docstring."""
     count = np.float64(dy.shape[1]).astype(dy.dtype)
     normalised, inverse, v = nodes.normalised, nodes.inverse_deviation, upstream.v_dx
     factor = inverse if gamma is None else gamma * inverse
-    own, other = project(dy, normalised), project(v, normalised)
+    projected_dy, projected_v = project(dy, normalised), project(v, normalised)
     along_dy, along_v = mean_of(dy * normalised), mean_of(v * normalised)
-    both = mean_of(v * own)
-    first = column(upstream.v_dgamma - factor * along_v) * own
-    second = column(factor) * (column(along_dy) * other + normalised * column(both))
+    both = mean_of(v * projected_dy)
+    first = column(upstream.v_dgamma - factor * along_v) * projected_dy
+    second = column(factor) * (column(along_dy) * projected_v + normalised * column(both))
     return RowSecondOrder(
         ds_dx=column(inverse) * (first - second),
         ds_dgamma=inverse * count * both,
-        ds_ddy=column(factor) * other + column(upstream.v_dgamma) * normalised + column(upstream.v_dbeta),
+        ds_ddy=column(factor) * projected_v + column(upstream.v_dgamma) * normalised + column(upstream.v_dbeta),
     )
 
 
 @quietly
 def inference_second_order(dy: Rows, nodes: Forward, gamma: Vector | None, upstream: Upstream) -> RowSecondOrder:
-    """In inference, where the statistics are constants: dx = gamma r dy, so that x enters through dgamma alone."""
+    """The second order in inference: the statistics are constants, dx = gamma r dy, and only dgamma depends on x."""
     inverse, v = nodes.inverse_deviation, upstream.v_dx
     factor = inverse if gamma is None else gamma * inverse
     return RowSecondOrder(

@@ -1,4 +1,4 @@
-"""What a layer has beside its configuration: running statistics, parameters, and the formats that it keeps them in."""
+"""The state of a layer: running statistics, gamma and beta, and the formats that it keeps them in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from bn_reference.specification.convention import Convention
 
 @dataclass(frozen=True)
 class Statistics:
-    """Running statistics of a layer with the errors that they may have, and how many updates made them."""
+    """Running statistics of a layer: vectors of shape (C,) in binary128.
+
+    Attributes:
+        mean, variance: the statistics.
+        mean_error, variance_error: absolute errors that they may have; 0 where they are known.
+        updates: how many updates made them.
+    """
 
     mean: Quad
     variance: Quad
@@ -25,7 +31,7 @@ class Statistics:
 
     @classmethod
     def known(cls, mean: Any, variance: Any, updates: int = 0) -> Statistics:
-        """Statistics that are what they are: set, or read from the implementation."""
+        """Statistics without an error: set by a case, or read from the implementation."""
         mean, variance = to_quad(mean), to_quad(variance)
         return cls(mean, variance, np.zeros(mean.shape, QUAD), np.zeros(mean.shape, QUAD), updates)
 
@@ -38,7 +44,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class GammaBeta:
-    """gamma and beta as the layer stores them, vectors in binary128; None for one it does not have."""
+    """gamma and beta as the layer stores them: vectors of shape (C,) in binary128; None where the layer has none."""
 
     gamma: Quad | None
     beta: Quad | None
@@ -55,7 +61,7 @@ class Formats:
 
     @classmethod
     def of(cls, config: LayerConfig, convention: Convention) -> Formats:
-        """The formats that a configuration and a convention make."""
+        """The formats of a layer under a convention."""
         storage, parameters = format_of(config.dtype), format_of(config.parameter_dtype)
         kept = compute_format(parameters) if convention.statistics_dtype == "float32" else parameters
         return cls(storage, parameters, kept, compute_format(storage))

@@ -99,7 +99,7 @@ class Deviation:
         return None if changed == convention else changed
 
 
-_FOUND: dict[str, Deviation] = {}
+_REGISTERED: dict[str, Deviation] = {}
 
 
 def deviation(
@@ -121,11 +121,11 @@ def deviation(
 
     def register(layer: type[PlainLayer]) -> type[PlainLayer]:
         sentence = (layer.__doc__ or "").strip().split("\n")[0]
-        if name in _FOUND:
+        if name in _REGISTERED:
             raise ValueError(f"name is {name!r}; allowed is one that no other deviation has")
         if not sentence or not (clause or convention):
             raise ValueError(f"deviation {name!r} lacks a docstring, or a clause or convention")
-        _FOUND[name] = Deviation(
+        _REGISTERED[name] = Deviation(
             name=name,
             group=layer.__module__.rpartition(".")[2],
             sentence=sentence,
@@ -148,7 +148,7 @@ def catalogue() -> Mapping[str, Deviation]:
     """Every deviation by name, module by module."""
     for module in MODULES:
         import_module(f"{__name__}.{module}")
-    return dict(sorted(_FOUND.items(), key=lambda entry: MODULES.index(entry[1].group)))
+    return dict(sorted(_REGISTERED.items(), key=lambda entry: MODULES.index(entry[1].group)))
 
 
 def combined(deviations: Iterable[Deviation], base: type[PlainLayer] = PlainLayer) -> type[PlainLayer]:

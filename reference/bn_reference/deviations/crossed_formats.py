@@ -81,7 +81,7 @@ for _name, _where in (("16-bit", of_16_bits), ("float64", of_float64)):
         f"The gradient of gradients of {_name} data with respect to dy is zero.",
         _effect,
         "second_dy",
-        lambda layer, original, twice: original(twice) * 0,
+        lambda layer, original, terms: original(terms) * 0,
     )
     _changed_where(
         lambda layer, where=_where: where(layer) and layer.config.momentum == 0,  # type: ignore[misc]

@@ -72,7 +72,7 @@ for _number in (3, 5):
             "SECOND-1",
             "the gradient of gradients with respect to x is zero",
             "second_x",
-            lambda layer, original, twice: original(twice) * 0,
+            lambda layer, original, terms: original(terms) * 0,
         ),
         (
             "load-leaves-variance",

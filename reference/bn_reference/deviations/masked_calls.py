@@ -11,7 +11,7 @@ from bn_reference.definition.running import Weights
 from bn_reference.deviations import deviation
 from bn_reference.layer.first_order import Array, Saved
 from bn_reference.layer.layer import PlainLayer
-from bn_reference.layer.second_order import Twice
+from bn_reference.layer.second_order import SecondOrderTerms
 
 
 @deviation("frozen-layer-trains-with-mask", clause="STATE-3", effect="fine-tuning on padded data moves statistics")
@@ -135,17 +135,17 @@ class MaskKeptByReference(PlainLayer):
 class SecondOrderZeroWhereConstant(PlainLayer):
     """ds_dx is 0 in channels that are constant."""
 
-    def second_x(self, twice: Twice) -> Array:
+    def second_x(self, terms: SecondOrderTerms) -> Array:
         """0, where nothing varies."""
-        constant = np.ptp(twice.saved.rows, axis=1, keepdims=True) == 0 if twice.saved.rows.size else False
-        return np.where(constant, self.constant(0.0), super().second_x(twice))
+        constant = np.ptp(terms.saved.rows, axis=1, keepdims=True) == 0 if terms.saved.rows.size else False
+        return np.where(constant, self.constant(0.0), super().second_x(terms))
 
 
 @deviation("second-order-doubled-at-small-eps", clause="SECOND-1", effect="gradient penalties are twice as large")
 class SecondOrderDoubledAtSmallEps(PlainLayer):
     """ds_dx is doubled where eps is below 1e-4."""
 
-    def second_x(self, twice: Twice) -> Array:
+    def second_x(self, terms: SecondOrderTerms) -> Array:
         """Twice, where eps is small."""
-        rows = super().second_x(twice)
+        rows = super().second_x(terms)
         return np.asarray(rows + rows) if self.eps < 1e-4 else rows

@@ -10,13 +10,13 @@ import numpy as np
 from bn_reference.deviations import deviation
 from bn_reference.layer.first_order import Array
 from bn_reference.layer.layer import PlainLayer
-from bn_reference.layer.second_order import Twice
+from bn_reference.layer.second_order import SecondOrderTerms
 
 _EFFECT = "gradient penalties and meta-learning pull the wrong way, and nothing else shows"
 
 
 def _method(name: str, clause: str, method: str, sentence: str, change: Callable[..., Array], link: str = "") -> None:
-    """Enter a layer in which a method of the second order gives change(layer, right value, twice)."""
+    """Enter a layer in which a method of the second order gives change(layer, right value, terms)."""
 
     class Changed(PlainLayer):
         pass
@@ -30,12 +30,12 @@ def _method(name: str, clause: str, method: str, sentence: str, change: Callable
 
 
 def _times(factor: float) -> Callable[..., Array]:
-    return lambda layer, value, twice: value * layer.constant(factor)
+    return lambda layer, value, terms: value * layer.constant(factor)
 
 
-def _plus_inner(layer: PlainLayer, value: Array, twice: Twice) -> Array:
+def _plus_inner(layer: PlainLayer, value: Array, terms: SecondOrderTerms) -> Array:
     """ds_dx with what the mean of v_dx takes away put back."""
-    return np.asarray(value + twice.scale * twice.inverse * layer.averaged(twice.v_dx, twice))
+    return np.asarray(value + terms.scale * terms.inverse * layer.averaged(terms.v_dx, terms))
 
 
 for _name, _sentence, _method_name in (
@@ -71,33 +71,33 @@ _method(
     "SECOND-1",
     "second_x",
     "ds_dx lacks the outer division by the deviation.",
-    lambda layer, value, twice: value / twice.inverse,
+    lambda layer, value, terms: value / terms.inverse,
 )
 _method(
     "second-x-without-dgamma",
     "SECOND-1",
     "through_first",
     "ds_dx ignores what weighs dgamma.",
-    lambda layer, value, twice: value - twice.v_dgamma,
+    lambda layer, value, terms: value - terms.v_dgamma,
 )
 _method(
     "second-x-without-own-deviation",
     "SECOND-1",
     "through_first",
     "ds_dx ignores how v_dx lies along xhat.",
-    lambda layer, value, twice: twice.v_dgamma + value * layer.constant(0.0),
+    lambda layer, value, terms: terms.v_dgamma + value * layer.constant(0.0),
 )
 _method(
     "second-mean-held-constant",
     "SECOND-1",
     "through_upstream",
     "ds_dx holds the mean constant in the derivative of the variance, which is right for the first order alone.",
-    lambda layer, value, twice: (
+    lambda layer, value, terms: (
         value
-        + twice.scale
-        * twice.inverse
-        * layer.averaged(twice.v_dx, twice)
-        * layer.averaged(twice.dy * twice.normalised, twice)
+        + terms.scale
+        * terms.inverse
+        * layer.averaged(terms.v_dx, terms)
+        * layer.averaged(terms.dy * terms.normalised, terms)
     ),
     "https://github.com/tensorflow/tensorflow/pull/19609",
 )
@@ -107,53 +107,53 @@ _method(
     "SECOND-2",
     "second_gamma",
     "ds_dgamma is a mean instead of a sum.",
-    lambda layer, value, twice: value / layer.count(twice.saved.counted),
+    lambda layer, value, terms: value / layer.count(terms.saved.counted),
 )
 _method(
     "second-gamma-times-gamma",
     "SECOND-2",
     "second_gamma",
     "ds_dgamma is multiplied by gamma.",
-    lambda layer, value, twice: value * twice.scale,
+    lambda layer, value, terms: value * terms.scale,
 )
 _method(
     "second-dy-without-dgamma",
     "SECOND-3",
     "second_dy",
     "ds_ddy lacks what weighs dgamma.",
-    lambda layer, value, twice: value - twice.v_dgamma * twice.normalised,
+    lambda layer, value, terms: value - terms.v_dgamma * terms.normalised,
 )
 _method(
     "second-dy-without-dbeta",
     "SECOND-3",
     "second_dy",
     "ds_ddy lacks what weighs dbeta.",
-    lambda layer, value, twice: value - twice.v_dbeta,
+    lambda layer, value, terms: value - terms.v_dbeta,
 )
 _method(
     "second-inference-without-dbeta",
     "SECOND-4",
     "second_dy",
     "ds_ddy in inference lacks what weighs dbeta.",
-    lambda layer, value, twice: value - (twice.saved.mode == "inference") * twice.v_dbeta,
+    lambda layer, value, terms: value - (terms.saved.mode == "inference") * terms.v_dbeta,
 )
 _method(
     "second-dy-without-mean",
     "SECOND-3",
     "second_dy",
     "ds_ddy in training keeps the mean of v_dx.",
-    lambda layer, value, twice: _plus_inner(layer, value, twice) if twice.saved.mode == "training" else value,
+    lambda layer, value, terms: _plus_inner(layer, value, terms) if terms.saved.mode == "training" else value,
 )
 _method(
     "second-dy-without-gamma",
     "SECOND-3",
     "second_dy",
     "The first term of ds_ddy lacks gamma.",
-    lambda layer, value, twice: (
+    lambda layer, value, terms: (
         value
-        + (1 - twice.scale)
-        * twice.inverse
-        * (layer.projected(twice.v_dx, twice) if twice.saved.mode == "training" else twice.v_dx)
+        + (1 - terms.scale)
+        * terms.inverse
+        * (layer.projected(terms.v_dx, terms) if terms.saved.mode == "training" else terms.v_dx)
     ),
 )
 _method(
@@ -161,7 +161,7 @@ _method(
     "SECOND-1",
     "projected",
     "P keeps the mean of its rows.",
-    lambda layer, value, twice: value + layer.constant(0.125),
+    lambda layer, value, terms: value + layer.constant(0.125),
 )
 
 
@@ -171,8 +171,8 @@ def _mode(name: str, clause: str, sentence: str, method: str, mode: str) -> None
     class OfMode(PlainLayer):
         pass
 
-    def changed(self: PlainLayer, twice: Twice) -> Array:
-        other = replace(twice, saved=replace(twice.saved, mode=mode))  # type: ignore[arg-type]
+    def changed(self: PlainLayer, terms: SecondOrderTerms) -> Array:
+        other = replace(terms, saved=replace(terms.saved, mode=mode))  # type: ignore[arg-type]
         return np.asarray(getattr(super(OfMode, self), method)(other))
 
     setattr(OfMode, method, changed)

@@ -1,1 +1,1 @@
-"""Goldens: what the reference says a step gives, with the bound of each number."""
+"""Goldens: the right results of a step, with the bound of each number."""

@@ -1,9 +1,9 @@
-"""Goldens of a training batch that is too long to be spread out in binary128: by blocks, in a few passes over them.
+"""Goldens of a training batch that is too long to be held in binary128: block by block, in a few passes.
 
-The sums (mean, variance, dgamma, dbeta) and every value of y and dx are computed in binary128, as anywhere. The bounds,
-and the sums that go into them, are evaluated in float64 where the data are of float32 or narrower: their squares and
-cubes are far from its limits there, nothing cancels in a bound, and 2**-50 of a bound decides nothing. For float64 data
-they are in binary128, too.
+Mean, variance, dgamma, dbeta and every value of y and dx are computed in binary128, as in any golden. The bounds, and
+the sums that go into them, are evaluated in float64 where the data are of float32 or narrower. That is exact enough:
+squares and cubes of such data are far from overflow, nothing cancels in a bound, and 2**-50 of a bound decides nothing.
+For float64 data the bounds are evaluated in binary128 too.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.formats import FORMATS
 from bn_reference.arithmetic.quad import QUAD, Quad, quietly, to_quad
-from bn_reference.bounds.batch import BatchBounds, Whole
+from bn_reference.bounds.batch import BatchBounds, WholeBatch
 from bn_reference.bounds.bound import Bound
-from bn_reference.bounds.sums import Block, GradientSums, added
+from bn_reference.bounds.sums import GradientRows, GradientSums, added
 from bn_reference.definition import graph
 from bn_reference.definition.graph import Forward, RowGradients, Rows, Vector, column, sum_of
 from bn_reference.definition.state import GammaBeta, Statistics
@@ -36,17 +36,17 @@ _Vectors = tuple[Vector, Vector, Vector | None, Vector | None, Any]
 """Mean, variance, gamma, beta and eps."""
 
 VALUES = 1 << 15
-"""Values in a block: their arrays in binary128 stay in a processor's cache."""
+"""Values in a block. Their arrays in binary128 fit a processor's cache."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor that is read as rows, some entries of the batch (axis 0) at a time.
+    """A tensor that is read as rows, block by block. A block holds some entries of the batch (indices of axis 0).
 
     Attributes:
         values: the tensor, in the format of the layer.
         channel_axis: axis of its channels, not 0.
-        block: values that a block should have; one entry of the batch it has at least.
+        block: how many values a block should have; it has at least one entry of the batch.
     """
 
     values: NDArray[Any]
@@ -60,12 +60,12 @@ class Tensor:
 
     @property
     def width(self) -> int:
-        """Values of a channel in one entry of the batch."""
+        """Values per channel in one entry of the batch."""
         return prod(map(int, self.values.shape[1:])) // self.channels
 
     @property
     def count(self) -> int:
-        """Values of a channel."""
+        """Values per channel."""
         return int(self.values.shape[0]) * self.width
 
     def blocks(self) -> Iterator[slice]:
@@ -74,17 +74,17 @@ class Tensor:
         return (slice(start, start + step) for start in range(0, self.values.shape[0], step))
 
     def rows(self, entries: slice, dtype: Any) -> Rows:
-        """The rows of some entries."""
+        """The rows of some entries, in a dtype: shape (C, entries * width)."""
         rows = np.ascontiguousarray(channels_first(self.values[entries], self.channel_axis))
         return to_quad(rows) if dtype == QUAD else rows.astype(dtype)
 
 
 class LongExpected(Expected):
-    """A golden whose rows exist in its parts alone, each made when it is asked for.
+    """A golden that holds no rows itself: only its parts do, and each is made when it is needed.
 
     Args:
         channels: how many rows there are.
-        part: the golden of some entries of the batch.
+        part: makes the golden of some entries of the batch.
         blocks: gives the entries of each part.
     """
 
@@ -105,8 +105,8 @@ class LongGolden(Golden):
 
     Args:
         config: the layer.
-        convention: under which it is judged.
-        batch: x, of one value a channel at least.
+        convention: the choices that it is judged under.
+        batch: x, with at least one value per channel.
         parameters: gamma and beta.
         exact_statistics: mean and variance of x are exact in any order of summation.
     """
@@ -124,7 +124,7 @@ class LongGolden(Golden):
         self.work = np.dtype(np.float64) if self.formats.compute == FORMATS["float32"] else QUAD
 
     def _batch(self) -> tuple[Forward, BatchBounds]:
-        """The vectors of the forward pass, with rows of no values, and the bounds that are made of them."""
+        """The forward pass with its vectors and empty rows, and the bounds that follow from the vectors."""
         if self._training is None:
             empty = self._nodes(self.x, self._vectors_in(QUAD))
             vectors = self._vectors_in(self.work)
@@ -134,7 +134,7 @@ class LongGolden(Golden):
     @cached_property
     @quietly
     def _moments(self) -> tuple[Vector, Vector, Vector]:
-        """Mean and variance in binary128, and the mean of |x|: two passes."""
+        """Mean and variance in binary128, and the mean of |x|, in two passes over the blocks."""
         count = np.float64(self.batch.count)
 
         def first(entries: slice) -> tuple[Vector, ...]:
@@ -151,14 +151,14 @@ class LongGolden(Golden):
         return mean, squares / count.astype(QUAD), magnitude / count.astype(self.work)
 
     def _vectors_in(self, dtype: Any) -> _Vectors:
-        """Mean, variance, gamma, beta and eps in the dtype of rows."""
+        """Mean, variance, gamma, beta and eps in a dtype."""
         mean, variance, _ = self._moments
         given = (self.parameters.gamma, self.parameters.beta)
         gamma, beta = (None if part is None else part.astype(dtype) for part in given)
         return mean.astype(dtype), variance.astype(dtype), gamma, beta, np.asarray(self.eps).astype(dtype)
 
     def _nodes(self, x: Rows, vectors: _Vectors) -> Forward:
-        """The forward pass of some columns, whose statistics are those of the batch."""
+        """The forward pass of some columns, with the statistics of the whole batch."""
         return graph.inference(x, *vectors)
 
     def _bounds(self, x: Rows, vectors: _Vectors) -> BatchBounds:
@@ -172,17 +172,17 @@ class LongGolden(Golden):
             storage=self.formats.storage,
             parameters=self.formats.parameters,
             exact_statistics=self.exact_statistics,
-            whole=Whole(self.batch.count, self._moments[2]),
+            whole=WholeBatch(self.batch.count, self._moments[2]),
         )
 
     def training(self, dy: Quad | Tensor | None) -> dict[str, Expected]:
         """y, and with dy the gradients dx, dgamma and dbeta.
 
         Raises:
-            TypeError: dy comes as rows.
+            TypeError: dy is an array of rows and no `Tensor`.
         """
         if dy is not None and not isinstance(dy, Tensor):
-            raise TypeError("dy is spread out as rows; give a Tensor, which is read by blocks as x is")
+            raise TypeError("dy is an array of rows; give a Tensor, which is read by blocks as x is")
         wide, narrow = self._vectors_in(QUAD), self._vectors_in(self.work)
 
         def y(entries: slice) -> Expected:
@@ -194,12 +194,12 @@ class LongGolden(Golden):
         return expected if dy is None else expected | _Backward(self, dy).expected()
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
-        """Not by blocks.
+        """Inference is not judged by blocks.
 
         Raises:
-            TypeError: always; spread the batch out, with `Golden`.
+            TypeError: always; use `Golden`, which holds the whole batch in binary128.
         """
-        raise TypeError("a long batch is judged in training alone; spread it out for inference")
+        raise TypeError("a long batch is judged only in training; use Golden for inference")
 
 
 class _Backward:
@@ -210,7 +210,7 @@ class _Backward:
         self._batch, self._work = golden.batch, golden.work
         self._wide, self._narrow = golden._vectors_in(QUAD), golden._vectors_in(golden.work)
         self._gamma = self._wide[2]
-        self._wide = (*self._wide[:2], None, None, self._wide[4])  # no y is wanted, and in binary128 it takes its time
+        self._wide = (*self._wide[:2], None, None, self._wide[4])  # without gamma and beta no time goes into y
         self._sums = GradientSums(self._blocks, golden.batch.count)
         self._dgamma, self._dbeta = added(map(self._totals, golden.batch.blocks()))
         self._mean = cache(self._mean_allowed)
@@ -221,10 +221,10 @@ class _Backward:
         normalised = self._golden._nodes(self._batch.rows(entries, QUAD), self._wide).normalised
         return sum_of(dy * normalised), sum_of(dy)
 
-    def _blocks(self) -> Iterator[Block]:
+    def _blocks(self) -> Iterator[GradientRows]:
         for entries in self._batch.blocks():
             x = self._batch.rows(entries, self._work)
-            yield Block(self._dy.rows(entries, self._work), x, self._golden._nodes(x, self._narrow).normalised)
+            yield GradientRows(self._dy.rows(entries, self._work), x, self._golden._nodes(x, self._narrow).normalised)
 
     def _gradients(self, dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
         count = np.float64(self._batch.count).astype(dy.dtype)
@@ -232,13 +232,13 @@ class _Backward:
         return graph.of_sums(dy, nodes, gamma, dgamma, dbeta, count)
 
     def _at(self, entries: slice) -> tuple[Rows, BatchBounds, RowGradients]:
-        """dy, the bounds and the gradients of some entries, in what bounds are evaluated in."""
+        """dy, the bounds and the gradients of some entries, in the arithmetic of bounds."""
         bounds = self._golden._bounds(self._batch.rows(entries, self._work), self._narrow)
         dy = self._dy.rows(entries, self._work)
         return dy, bounds, self._gradients(dy, bounds.nodes, bounds.gamma)
 
     def _mean_allowed(self, grade: Grade) -> Vector:
-        """What dx may be off under a grade in the mean over each row: another pass."""
+        """The mean of the allowed error of dx over each whole row, under a grade: one more pass."""
 
         @quietly
         def total(entries: slice) -> tuple[Vector, ...]:

@@ -1,4 +1,4 @@
-"""A golden with its bounds: what the judge holds a result against."""
+"""A golden with its bounds: what a result is compared with."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from bn_reference.bounds.bound import Bound
 from bn_reference.specification.grades import Grade
 
 EVERY_ENTRY = slice(None)
+"""All entries of a batch."""
 
 
 class Expected:
-    """A golden: rows or a vector, and for each grade what error it allows; bounds are computed once.
+    """A golden and its bound under each grade. Each bound is computed once, when it is first needed.
 
     Args:
-        values: rows (C, n) or a vector (C,).
-        bound: the allowed error of each value under a grade.
-        entries: of which entries of the batch the rows are.
-        first: column of the whole rows at which these begin.
+        values: rows (C, n) or a vector (C,), in binary128.
+        bound: gives the allowed error of each value under a grade.
+        entries: the entries of the batch (indices of axis 0) that the rows hold.
+        first: the column of the whole rows at which these rows begin.
     """
 
     whole = True
-    """Whether `values` are all there is; else the parts are made one by one."""
+    """Whether `values` hold the whole golden. If not, `parts` makes it part by part."""
 
     def __init__(
         self, values: Quad, bound: Callable[[Grade], Bound], entries: slice = EVERY_ENTRY, first: int = 0
@@ -38,7 +39,7 @@ class Expected:
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def parts(self) -> Iterable[Expected]:
-        """What is judged one after the other and together makes up the golden: usually this alone."""
+        """The parts of the golden, which are judged one after the other: usually one part, the golden itself."""
         return (self,)
 
     @cached_property
@@ -48,7 +49,7 @@ class Expected:
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:
-        """Where the golden is a number."""
+        """Where the golden is finite."""
         return np.isfinite(self.values)
 
     def rounded(self, dtype: np.dtype[Any]) -> NDArray[Any]:

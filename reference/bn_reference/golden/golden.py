@@ -1,6 +1,7 @@
-"""Goldens: what the reference says a layer gives, as rows in binary128, each with its bounds.
+"""Goldens: the right results of a layer, as rows in binary128, each with its bounds.
 
-Pure functions of the data; the state of a layer is passed in and comes out. Shapes: rows are (C, n), vectors (C,).
+They depend on the data alone: running statistics are passed in, and new ones are returned. Rows have shape (C, n),
+vectors (C,).
 """
 
 from __future__ import annotations
@@ -30,16 +31,17 @@ from bn_reference.specification.grades import Grade
 
 
 class Golden:
-    """Goldens of one batch through one layer; what several calls need is computed once.
+    """Goldens of one batch through one layer. What several calls need is computed once.
 
     Args:
         config: the layer.
-        convention: under which it is judged.
+        convention: the choices that it is judged under.
         x: rows of shape (C, n) in binary128.
         parameters: gamma and beta.
-        exact_statistics: mean and variance of x are exact in any order of summation; in inference, where statistics
-            are given, so is x less the running mean.
-        mask: boolean, of shape (n,), True where a position counts for the statistics of training; inference ignores it.
+        exact_statistics: mean and variance of x are exact in any order of summation; in inference, x minus the running
+            mean is exact.
+        mask: boolean, of shape (n,), True where a position counts for the statistics in training; inference ignores it.
+            None where every position counts.
 
     Raises:
         ValueError: the mask is not boolean, or has another shape.
@@ -63,7 +65,7 @@ class Golden:
         self._training: tuple[graph.Forward, BatchBounds] | None = None
 
     def _batch(self) -> tuple[graph.Forward, BatchBounds]:
-        """The forward pass, and its bounds in the arithmetic that is enough for it."""
+        """The forward pass in training, and its bounds in the arithmetic that is enough for them."""
         if self._training is None:
             gamma, beta = self.parameters.gamma, self.parameters.beta
             nodes = graph.forward(self.x, gamma, beta, self.eps, self.mask)
@@ -77,13 +79,16 @@ class Golden:
 
     @cached_property
     def _arithmetic(self) -> Any:
-        """What is enough for the bounds of the batch; what a mask hides has no say, so there it is always binary128."""
+        """The arithmetic of the bounds of the batch.
+
+        With a mask it is always binary128: values that the mask hides must not decide it.
+        """
         if self.mask is not None:
             return QUAD
         return arithmetic_for(self.x, self.parameters.gamma, self.parameters.beta, self.eps)
 
     def _bounds_for(self, *given: Quad | None) -> BatchBounds:
-        """Bounds of the batch in the arithmetic that is enough for these numbers, too."""
+        """Bounds of the batch, in an arithmetic that is also enough for these numbers."""
         bounds = self._batch()[1]
         return bounds if bounds.work == QUAD or arithmetic_for(*given) == FLOAT64 else self._wide_bounds
 
@@ -108,15 +113,15 @@ class Golden:
         )
 
     def under(self, convention: Convention) -> Golden:
-        """The same batch under a convention with the same eps: what was computed of the batch is shared."""
-        other = copy(self)
-        other.convention, other.formats = convention, Formats.of(self.config, convention)
-        return other
+        """The same batch under another convention with the same eps; both share what was computed of the batch."""
+        golden = copy(self)
+        golden.convention, golden.formats = convention, Formats.of(self.config, convention)
+        return golden
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:
         """y, and with dy the gradients dx, dgamma and dbeta, of a training step.
 
-        Where a mask counts nothing in a batch that has values, nothing is right and nothing is judged (MASK-5).
+        Where a mask hides every value of a batch, all bounds are vacuous and nothing is judged (MASK-5).
         """
         nodes, bounds = self._batch()
         if bounds.count == 0:
@@ -149,13 +154,13 @@ class Golden:
         Args:
             dy: rows (C, n).
             v_dx: rows (C, n).
-            v_dgamma: vector (C,); None is 0.
-            v_dbeta: vector (C,); None is 0.
-            statistics: running statistics, for inference; None is training.
+            v_dgamma: vector (C,); None for 0.
+            v_dbeta: vector (C,); None for 0.
+            statistics: running statistics, for inference; None for training.
 
         Returns:
-            ds_dx and ds_ddy, rows (C, n), and ds_dgamma, a vector (C,), which is what a gamma of 1 would have where the
-            layer has none.
+            ds_dx and ds_ddy, rows (C, n), and ds_dgamma, a vector (C,). Of a layer without gamma, ds_dgamma is the
+            gradient that a gamma of 1 would have.
 
         Raises:
             ValueError: the layer has a mask; the second order of masked training is not specified.
@@ -186,7 +191,7 @@ class Golden:
     def _inference(
         self, statistics: Statistics, dy: Quad | None, dtype: Any = FLOAT64
     ) -> tuple[graph.Forward, InferenceBounds]:
-        """The forward pass, and its bounds: in `dtype`, or in binary128 where float64 is not enough for the numbers."""
+        """The forward pass in inference, and its bounds, in binary128 where `dtype` or the numbers ask for it."""
         eps = self.eps if self.convention.eps_in_inference else to_quad(0.0)
         gamma, beta = self.parameters.gamma, self.parameters.beta
         nodes = graph.inference(self.x, statistics.mean, statistics.variance, gamma, beta, eps)
@@ -211,11 +216,11 @@ class Golden:
         return nodes, bounds
 
     def update(self, statistics: Statistics, grade: Grade) -> tuple[Statistics, dict[str, Expected]]:
-        """The running statistics after this training batch, with the errors that the grade lets them have.
+        """The running statistics after this training batch, with the errors that a grade allows.
 
         Returns:
-            The new state, whose errors are carried into what follows, and running_mean and running_var to judge. Where
-            a mask counts nothing the state is the one before.
+            The new statistics, whose errors the next steps carry on, and the goldens of running_mean and running_var.
+            Where a mask hides every position, the statistics stay as they are.
         """
         expected = self.updated(statistics)
         if self._counts_nothing:
@@ -225,7 +230,10 @@ class Golden:
         return Statistics(mean.values, variance.values, *errors, statistics.updates + 1), expected
 
     def updated(self, statistics: Statistics) -> dict[str, Expected]:
-        """The running statistics after this training batch, to judge; the same where a mask counts nothing."""
+        """Goldens of running_mean and running_var after this training batch.
+
+        Where a mask hides every position, the statistics stay as they are.
+        """
         if self._counts_nothing:
             return _unchanged(statistics)
         nodes, count = self._batch()[0], self._batch()[1].count
@@ -275,9 +283,10 @@ def _unchanged(statistics: Statistics) -> dict[str, Expected]:
 
 
 def _empty(y: Quad, dy: Quad | None) -> dict[str, Expected]:
-    """Of a batch in which nothing counts: where it has no values, gradients of parameters that are exactly 0.
+    """Goldens of a batch in which nothing counts: all are 0.
 
-    Where it has (a mask hides them all) every golden is a 0 that is judged by nothing.
+    A batch without values must give gradients of the parameters that are exactly 0. A batch whose values are all hidden
+    by a mask is not judged: its bounds are vacuous.
     """
     channels, y = y.shape[0], np.zeros(y.shape, QUAD)
     zeros, everywhere = np.zeros(channels, QUAD), np.full(channels, y.shape[1] == 0)

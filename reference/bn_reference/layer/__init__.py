@@ -1,1 +1,1 @@
-"""A plain layer of small methods, for deviations to override."""
+"""A plain layer made of small methods, which deviations override."""

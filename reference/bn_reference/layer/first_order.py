@@ -1,7 +1,7 @@
-"""The plain layer's state and decisions: each step of a forward and of a backward is a small method.
+"""The state and the decisions of the plain layer: each step of a forward and of a backward is a small method.
 
-A *deviation* (`bn_reference.deviations`) overrides exactly one of them. Rows have shape (C, n), a row per channel;
-columns have shape (C, 1) (a deviation may make them (C, n)); vectors have shape (C,).
+A *deviation* (`bn_reference.deviations`) overrides one of these methods. Rows have shape (C, n), a row per channel;
+vectors have shape (C,); columns have shape (C, 1), which a deviation may widen to (C, n).
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ Mode = Literal["training", "inference"]
 
 @dataclass(frozen=True)
 class Saved:
-    """What a forward leaves for its backward: rows of x, the columns that normalised them, and gamma as a column."""
+    """What a forward saves for its backward.
+
+    Attributes:
+        rows: x as rows.
+        mean, inverse: the columns that normalised x: mean and 1 / sqrt(variance + eps).
+        counted: a row of n booleans, True where a position counts.
+        mode: whether the statistics were of the batch ("training") or running ones ("inference").
+        shape: of x.
+        gamma: a column.
+    """
 
     rows: Array
     mean: Array
@@ -39,13 +48,13 @@ class Saved:
 
 
 class FirstOrder:
-    """The state of a layer, and every decision of a forward and a backward as a method that a deviation may override.
+    """The state of a layer, and each decision of a forward and of a backward as a method.
 
     Args:
         config: the layer.
-        convention: the choices it makes.
-        dtype_of: the NumPy dtype of a format's name (bfloat16 is not NumPy's own).
-        work: dtype of all arithmetic: float64, `QUAD`, or float32 to be like an implementation of it.
+        convention: the choices that it makes.
+        dtype_of: gives the NumPy dtype of a format's name (NumPy itself has no bfloat16).
+        work: dtype of all arithmetic: float64 (the default), `QUAD` or float32.
     """
 
     def __init__(
@@ -126,13 +135,13 @@ class FirstOrder:
         return _weights(self.config, self.convention, self.updates, self.work)
 
     def estimate(self, variance: Array, count: int) -> Array:
-        """What the running variance takes in."""
+        """The variance of a batch that enters the running variance."""
         if self.convention.running_variance == "unbiased" and count > 1:
             variance = variance * self.constant(float(count)) / self.constant(float(count - 1))
         return variance + self.eps if self.convention.eps_in_running_variance else variance
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """Take vectors of batch statistics into the running ones."""
+        """Average the statistics of a batch, vectors of shape (C,), into the running statistics."""
         weights = self.weights()
         self.running_mean = self.blend(self.running_mean, mean, weights)
         self.running_var = self.blend(self.running_var, self.estimate(variance, count), weights)
@@ -143,11 +152,11 @@ class FirstOrder:
         return self.store(weights.old * self.wide(old) + weights.new * new, self.kept)
 
     def moment(self) -> str:
-        """When statistics move: in forward, in backward or by an explicit update."""
+        """When running statistics move: in "forward", in "backward" or by an "explicit" update."""
         return self.convention.statistics_move
 
     def settle(self, moment: str) -> None:
-        """Move the statistics if this is the moment."""
+        """Move the running statistics if a batch is pending and this is the moment."""
         if self.pending is not None and moment == self.moment():
             self.move(*self.pending)
             self.pending = None
@@ -163,7 +172,7 @@ class FirstOrder:
         return self.total(dy, "dbeta")
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Gradient of x: through the statistics of the batch in training, past them in inference."""
+        """Gradient of x: rows. In training it flows through the statistics of the batch too."""
         scale = self.outer_scale(saved)
         if saved.mode == "inference":
             return scale * dy
@@ -175,11 +184,11 @@ class FirstOrder:
         return np.asarray(saved.gamma * saved.inverse)
 
     def mean_term(self, dy: Array, saved: Saved) -> Array:
-        """What flows through the mean."""
+        """The part of the gradient that flows through the mean: a column."""
         return np.asarray(self.total(dy, "dbeta") / self.count(saved.counted))
 
     def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """What flows through the variance."""
+        """The part of the gradient that flows through the variance: rows."""
         return np.asarray(normalised * (self.total(dy * normalised, "dgamma") / self.count(saved.counted)))
 
     # Input and output.
@@ -193,10 +202,10 @@ class FirstOrder:
         return np.ascontiguousarray(channels_back(self.deliver(rows, self.storage), shape, self.axis(np.empty(shape))))
 
     def check(self, x: Array) -> None:
-        """Refuse what the layer was not built for.
+        """Refuse an x that the layer was not built for.
 
         Raises:
-            ValueError: x has another rank or other channels.
+            ValueError: x has another rank or another number of channels.
             TypeError: x has another dtype.
         """
         config = self.config
@@ -208,7 +217,7 @@ class FirstOrder:
             raise ValueError(f"x has {x.shape[config.channel_axis]} channels; allowed are {config.num_channels}")
 
     def check_count(self, count: int) -> None:
-        """Refuse training on too few values a channel.
+        """Refuse training on too few values per channel.
 
         Raises:
             ValueError: there are fewer than two.
@@ -234,7 +243,7 @@ class FirstOrder:
             return values.astype(dtype)
 
     def deliver(self, values: Array, dtype: np.dtype[Any]) -> Array:
-        """A result (y or a gradient) as it is handed out: rounded to its format."""
+        """A result (y or a gradient) as the caller gets it: rounded to its format."""
         return self.store(values, dtype)
 
     def column(self, vector: Array) -> Array:
@@ -251,12 +260,12 @@ def _constant(value: Any, work: np.dtype[Any]) -> Any:
 
 @lru_cache(maxsize=4096)
 def _eps(config: LayerConfig, convention: Convention, work: np.dtype[Any]) -> Any:
-    """Kept, because rounding it out of binary128 costs more than the rest of building a layer."""
+    """The layer's eps; cached, because rounding it from binary128 costs more than the rest of building a layer."""
     return _constant(eps_of(config, convention), work)
 
 
 @lru_cache(maxsize=4096)
 def _weights(config: LayerConfig, convention: Convention, updates: int, work: np.dtype[Any]) -> Weights:
-    """Kept, because making them in binary128 costs more than a small layer's whole step."""
+    """The weights of an update; cached, because binary128 would cost more than the whole step of a small layer."""
     exact = weights_of(config, convention, updates)
     return Weights(_constant(exact.old, work), _constant(exact.new, work))

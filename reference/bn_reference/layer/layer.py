@@ -1,9 +1,11 @@
 """A whole layer in plain NumPy, under any convention.
 
-It is the definition as an implementer would write it: state, training and inference, gradients, save and load. It is
-not the golden, which `golden.golden` computes from the graph in binary128 together with its bounds; tests hold the two
-together. All arithmetic is in one working dtype, float32, float64 or binary128, with one rounding where a result is
-stored. The decisions that a deviation may override are in `first_order` and `second_order`.
+It is the definition as an implementer would write it: state, training and inference, gradients, save and load. All
+arithmetic is in one working dtype (float32, float64 or binary128), with one rounding where a result is stored. The
+decisions that a deviation may override are in `first_order` and `second_order`.
+
+The layer is not the golden: `golden.golden` computes goldens from the graph, with their bounds. Tests check that both
+agree.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ class PlainLayer(DoubleBackward):
     """One layer, with the calls that an adapter offers; the arguments are those of `FirstOrder`."""
 
     def forward(self, x: Array, training: bool) -> Array:
-        """y of shape and dtype of x; in training the running statistics move (or wait for their moment)."""
+        """y, of the shape and dtype of x. In training the running statistics move, at once or at their moment."""
         return self.forward_masked(x, None, training)
 
     @quietly
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """As `forward`, with statistics over the positions where the mask (1 along the channel axis) is true."""
+        """As `forward`, with statistics of the positions where the mask is true; its channel axis has size 1."""
         self.check(x)
         self.shape = x.shape
         rows, saved = self.rows_of(x), self.normalisers(x, mask, training)
@@ -42,12 +44,12 @@ class PlainLayer(DoubleBackward):
         return channels_first(mask, self.config.channel_axis).astype(np.bool_)
 
     def batch_values(self) -> float:
-        """How many values a channel the latest x has."""
+        """Values per channel of the latest x."""
         axis = self.config.channel_axis
         return float(np.prod([size for place, size in enumerate(self.shape) if place != axis], dtype=np.float64))
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """What normalises x, from the batch or from the running statistics, which move if they should."""
+        """The statistics that normalise x, of the batch or running ones; running statistics move where they should."""
         rows, counted = self.rows_of(x), self.counted(x, mask)
         mode: Mode = "training" if self.uses_batch(training) else "inference"
         self.pending = None
@@ -85,7 +87,7 @@ class PlainLayer(DoubleBackward):
         return RowGradients(dx, dgamma, dbeta)  # type: ignore[arg-type]
 
     def update_statistics(self) -> None:
-        """The explicit update."""
+        """Move the running statistics, under a convention where an explicit update does."""
         self.settle("explicit")
 
     def running_statistics(self) -> tuple[Array, Array]:
@@ -102,7 +104,7 @@ class PlainLayer(DoubleBackward):
         self.beta = self.beta if beta is None else beta.astype(self.parameters)
 
     def state(self) -> Mapping[str, Array]:
-        """What a saved model holds; being frozen is no part of it."""
+        """The state that a saved model holds: all but whether the layer is frozen."""
         named = {name: getattr(self, name).copy() for name in ("gamma", "beta", "running_mean", "running_var")}
         return {**named, "updates": np.array(self.updates)}
 

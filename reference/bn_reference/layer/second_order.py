@@ -1,4 +1,4 @@
-"""The second order of the plain layer, in closed form, every term in a method of its own that a deviation may change.
+"""The second order of the plain layer in closed form. Each term is a method that a deviation may override.
 
 Formulas and names are those of `bn_reference.definition.second_order`. Rows have shape (C, n), columns (C, 1).
 """
@@ -15,10 +15,16 @@ from bn_reference.layer.first_order import Array, FirstOrder, Saved
 
 
 @dataclass(frozen=True)
-class Twice:
-    """What the second order of one layer is made of: rows dy and v_dx, columns v_dgamma and v_dbeta, and the forward.
+class SecondOrderTerms:
+    """What the second order of a layer is computed from.
 
-    scale is gamma, inverse the inverse deviation: columns.
+    Attributes:
+        dy, v_dx: rows.
+        v_dgamma, v_dbeta: columns.
+        normalised: rows.
+        scale: gamma, a column.
+        inverse: the inverse deviation, a column.
+        saved: what the forward saved.
     """
 
     dy: Array
@@ -36,46 +42,46 @@ class DoubleBackward(FirstOrder):
 
     # Decisions.
 
-    def averaged(self, rows: Array, twice: Twice) -> Array:
+    def averaged(self, rows: Array, terms: SecondOrderTerms) -> Array:
         """Mean of each row as a column."""
-        return np.asarray(self.total(rows, "second") / self.count(twice.saved.counted))
+        return np.asarray(self.total(rows, "second") / self.count(terms.saved.counted))
 
-    def projected(self, rows: Array, twice: Twice) -> Array:
-        """P: rows without their mean and without what they have along the normalised values."""
-        along = self.averaged(rows * twice.normalised, twice)
-        return np.asarray(rows - self.averaged(rows, twice) - twice.normalised * along)
+    def projected(self, rows: Array, terms: SecondOrderTerms) -> Array:
+        """P: rows without their mean, and without their component along the normalised values."""
+        along = self.averaged(rows * terms.normalised, terms)
+        return np.asarray(rows - self.averaged(rows, terms) - terms.normalised * along)
 
-    def through_first(self, twice: Twice) -> Array:
-        """What multiplies P(dy) in ds_dx: a column."""
-        along = self.averaged(twice.v_dx * twice.normalised, twice)
-        return np.asarray(twice.v_dgamma - twice.scale * twice.inverse * along)
+    def through_first(self, terms: SecondOrderTerms) -> Array:
+        """The factor of P(dy) in ds_dx: a column."""
+        along = self.averaged(terms.v_dx * terms.normalised, terms)
+        return np.asarray(terms.v_dgamma - terms.scale * terms.inverse * along)
 
-    def through_upstream(self, twice: Twice) -> Array:
-        """What P(v_dx) gives ds_dx, but for the outer factor."""
-        along = self.averaged(twice.dy * twice.normalised, twice)
-        return np.asarray(twice.scale * twice.inverse * along * self.projected(twice.v_dx, twice))
+    def through_upstream(self, terms: SecondOrderTerms) -> Array:
+        """The term of ds_dx with P(v_dx), without the outer factor."""
+        along = self.averaged(terms.dy * terms.normalised, terms)
+        return np.asarray(terms.scale * terms.inverse * along * self.projected(terms.v_dx, terms))
 
-    def through_deviation(self, twice: Twice) -> Array:
-        """What flows to ds_dx through the deviation, but for the outer factor."""
-        both = self.averaged(twice.v_dx * self.projected(twice.dy, twice), twice)
-        return np.asarray(twice.scale * twice.inverse * twice.normalised * both)
+    def through_deviation(self, terms: SecondOrderTerms) -> Array:
+        """The term of ds_dx that flows through the deviation, without the outer factor."""
+        both = self.averaged(terms.v_dx * self.projected(terms.dy, terms), terms)
+        return np.asarray(terms.scale * terms.inverse * terms.normalised * both)
 
-    def second_x(self, twice: Twice) -> Array:
+    def second_x(self, terms: SecondOrderTerms) -> Array:
         """ds_dx, rows."""
-        if twice.saved.mode == "inference":
-            return np.asarray(twice.v_dgamma * twice.inverse * twice.dy)
-        first = self.through_first(twice) * self.projected(twice.dy, twice)
-        return np.asarray(twice.inverse * (first - self.through_upstream(twice) - self.through_deviation(twice)))
+        if terms.saved.mode == "inference":
+            return np.asarray(terms.v_dgamma * terms.inverse * terms.dy)
+        first = self.through_first(terms) * self.projected(terms.dy, terms)
+        return np.asarray(terms.inverse * (first - self.through_upstream(terms) - self.through_deviation(terms)))
 
-    def second_gamma(self, twice: Twice) -> Array:
+    def second_gamma(self, terms: SecondOrderTerms) -> Array:
         """ds_dgamma, a column."""
-        inner = twice.dy if twice.saved.mode == "inference" else self.projected(twice.dy, twice)
-        return np.asarray(twice.inverse * self.total(twice.v_dx * inner, "second"))
+        inner = terms.dy if terms.saved.mode == "inference" else self.projected(terms.dy, terms)
+        return np.asarray(terms.inverse * self.total(terms.v_dx * inner, "second"))
 
-    def second_dy(self, twice: Twice) -> Array:
+    def second_dy(self, terms: SecondOrderTerms) -> Array:
         """ds_ddy, rows."""
-        inner = twice.v_dx if twice.saved.mode == "inference" else self.projected(twice.v_dx, twice)
-        return np.asarray(twice.scale * twice.inverse * inner + twice.v_dgamma * twice.normalised + twice.v_dbeta)
+        inner = terms.v_dx if terms.saved.mode == "inference" else self.projected(terms.v_dx, terms)
+        return np.asarray(terms.scale * terms.inverse * inner + terms.v_dgamma * terms.normalised + terms.v_dbeta)
 
     # The layer.
 
@@ -86,14 +92,14 @@ class DoubleBackward(FirstOrder):
         Args:
             dy: like y.
             v_dx: like x.
-            v_dgamma: of shape (C,); None is 0.
-            v_dbeta: of shape (C,); None is 0.
+            v_dgamma: of shape (C,); None for 0.
+            v_dbeta: of shape (C,); None for 0.
 
         Returns:
             ds_dx and ds_ddy like x; ds_dgamma of shape (C,), None where the layer has no gamma.
 
         Raises:
-            RuntimeError: no forward came before, or it was one with a mask, for which nothing is specified.
+            RuntimeError: there was no forward, or it had a mask, for which no second order is specified.
             ValueError: dy or v_dx has another shape than y.
         """
         saved = self.saved
@@ -105,7 +111,7 @@ class DoubleBackward(FirstOrder):
             if array.shape != saved.shape:
                 raise ValueError(f"{name} has shape {array.shape}; allowed is that of y, {saved.shape}")
         zeros = np.zeros(self.config.num_channels, self.parameters)
-        twice = Twice(
+        terms = SecondOrderTerms(
             dy=self.rows_of(dy),
             v_dx=self.rows_of(v_dx),
             v_dgamma=self.column(zeros if v_dgamma is None else v_dgamma),
@@ -115,7 +121,7 @@ class DoubleBackward(FirstOrder):
             inverse=saved.inverse,
             saved=saved,
         )
-        ds_dx = self.output(self.second_x(twice), dy.shape, "dx")
-        ds_ddy = self.output(self.second_dy(twice), dy.shape, "dx")
-        ds_dgamma = self.deliver(self.second_gamma(twice)[:, 0], self.parameters) if self.config.gamma else None
+        ds_dx = self.output(self.second_x(terms), dy.shape, "dx")
+        ds_ddy = self.output(self.second_dy(terms), dy.shape, "dx")
+        ds_dgamma = self.deliver(self.second_gamma(terms)[:, 0], self.parameters) if self.config.gamma else None
         return RowSecondOrder(ds_dx, ds_dgamma, ds_ddy)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The clauses of SPEC.md, read from the text itself, so that text and verdicts cannot drift apart."""
+"""The clauses of SPEC.md, read from its text, so that text and verdicts cannot drift apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FAMILY = re.compile(r"^## ([A-Z]+): (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Clause:
-    """A normative sentence: its id (`STAT-3`), requirement and text."""
+    """A normative sentence: its id, such as `STAT-3`, its requirement and its text."""
 
     id: str
     requirement: Requirement
@@ -37,11 +37,11 @@ def specification() -> str:
 @cache
 def clauses() -> dict[str, Clause]:
     """All clauses by id, in the order of the text."""
-    found = (Clause(id_, cast(Requirement, must), text) for id_, must, text in _CLAUSE.findall(specification()))
-    return {clause.id: clause for clause in found}
+    matches = _CLAUSE.findall(specification())
+    return {id_: Clause(id_, cast(Requirement, requirement), text) for id_, requirement, text in matches}
 
 
 @cache
 def families() -> dict[str, str]:
-    """Clause families in the order of the text, each with its heading."""
+    """The heading of each clause family, in the order of the text."""
     return dict(_FAMILY.findall(specification()))

@@ -1,8 +1,8 @@
 """The closed list of choices that implementations legitimately make differently.
 
-Every choice is a field of `Convention`; `CHOICES` says for each allowed value whether it is standard or nonstandard
-and what it means. What is not listed cannot be declared: it is a fault whoever declares it (see SPEC.md, section
-"Conventions", for the list of what is not declarable).
+Every choice is a field of `Convention`. `CHOICES` lists the allowed values of each, what they mean, and whether they
+are standard. A value that is not listed cannot be declared: it is a fault in every implementation. SPEC.md, section
+"Conventions", says what is not declarable.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ class Convention:
 
     def nonstandard(self) -> dict[str, str]:
         """The nonstandard choices: field name to what the choice means."""
-        found = {name: CHOICES[name][getattr(self, name)] for name in CHOICES}
-        return {name: choice.meaning for name, choice in found.items() if choice.standing is Standing.NONSTANDARD}
+        chosen = {name: CHOICES[name][getattr(self, name)] for name in CHOICES}
+        return {name: choice.meaning for name, choice in chosen.items() if choice.standing is Standing.NONSTANDARD}
 
     def differences(self, other: Convention) -> dict[str, tuple[Any, Any]]:
         """Fields in which two conventions differ: name to (own value, other's value)."""

@@ -1,4 +1,4 @@
-"""The grades that an error can have, from best to worst, each named by the algorithm that explains it (BOUNDS.md)."""
+"""Grades: classes of algorithms, from best to worst, each with bounds for the errors that it explains (BOUNDS.md)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ SAFETY = 4.0
 """C of BOUNDS.md: bounds are evaluated at C times the unit roundoff."""
 
 VACUOUS = 0.1
-"""A grade exists for a channel only where its relative variance error and its h * u are at most this."""
+"""A bound is vacuous in a channel where the relative error of the variance, or h * u, is larger than this."""
 
 
 @dataclass(frozen=True)
 class Grade:
-    """A class of algorithms and what it may do.
+    """A class of algorithms, and what they may do.
 
     Attributes:
-        level: what a verdict says of an error that this grade explains; several grades may share a level.
+        level: the name, in verdicts, of errors that this grade explains; several grades may share a level.
         raw_moments: the variance may come from E[x^2] - E[x]^2.
         sequential: sums may be one running sum, whose error is at most n * u.
         folded: y may come from y = a x + b, and gradients from its derivative.
-        composite: each path may be rounded to the storage format.
-        storage_precision: all arithmetic may be in the storage format; sums too, unless `wide_sums`.
-        wide_sums: sums are accumulated in the wider format even so.
+        composite: each path from an input to a result may be rounded to the storage format.
+        storage_precision: all arithmetic may be in the storage format; sums too, unless `wide_sums` is set.
+        wide_sums: sums are accumulated in the format of sound arithmetic.
         safety: C of this grade.
     """
 
@@ -37,7 +37,7 @@ class Grade:
     safety: float = SAFETY
 
     def __hash__(self) -> int:
-        """That of the level, which is kept: grades are keys of what is looked up for every number that is judged."""
+        """The hash of the level, which Python caches: grades are keys of tables that are read for every number."""
         return hash(self.level)
 
 
@@ -50,9 +50,9 @@ DEGRADED = (
     Grade("degraded(storage-precision)", folded=True, storage_precision=True, safety=1),
 )
 GRADES = (TIGHT, STABLE, *DEGRADED)
-"""Every grade, best first; what none of them explains is `wrong`."""
+"""Every grade, best first. An error that no grade explains is `wrong`."""
 
 
 def path_length(count: int) -> float:
-    """h: the longest path of additions allowed for a sum of `count` terms; growth like sqrt(count) is required."""
+    """h of BOUNDS.md: how many roundings a sum of `count` terms may have in a row. It grows like sqrt(count)."""
     return 1.0 if count <= 1 else min(count - 1.0, 5.0 * math.sqrt(count)) + 1.0
