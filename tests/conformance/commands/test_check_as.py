@@ -176,4 +176,4 @@ def test_probe_and_diff_take_code_too(folder: Path) -> None:
     assert probed.returncode == 0, probed.stdout + probed.stderr
     compared = bnconform(folder, "diff", "numpy-functions=right.py", "textbook.numpy")
     assert compared.returncode in (0, 1), compared.stdout + compared.stderr
-    assert "eps_in_running_variance" in compared.stdout
+    assert "eps in running variance" in compared.stdout

@@ -55,7 +55,7 @@ def test_diff_converts_and_verifies(tmp_path: Path) -> None:
     one, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "honest.py", HONEST)
     done = bnconform(tmp_path, "diff", one, other)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "running_variance" in done.stdout
+    assert "running variance" in done.stdout
     assert "verified" in done.stdout
 
 
