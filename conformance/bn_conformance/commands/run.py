@@ -15,6 +15,9 @@ from bn_conformance.results.exit_codes import NOT_JUDGED, USAGE
 from bn_conformance.user_error import UserError
 
 _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
+_NO_LIMIT = "1000000"
+"""Restarts of xdist's processes: the matrix has limits of its own."""
+
 _QUIET = ("-p", "no:cacheprovider", "--noconftest", "-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
 
 
@@ -53,7 +56,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
         raise UserError(f"--results {options.results} is a folder; name a file")
     matrix = files("bn_conformance").joinpath("matrix")
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py", *_QUIET]
-    arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", "1000"] if count else []
+    arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
     os.environ.pop("PYTEST_ADDOPTS", None)
     code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: NOT_JUDGED, _PYTEST_INTERNAL: NOT_JUDGED}.get(code, code)

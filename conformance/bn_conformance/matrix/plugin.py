@@ -13,11 +13,15 @@ from bn_conformance.matrix.items import PROPERTY, Items
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.progress import Progress
 from bn_conformance.matrix.recorder import Recorder
-from bn_conformance.matrix.scheduler import BlockScheduling, item_id
+from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, item_id
 from bn_conformance.options import OPTIONS, RunOptions
+from bn_conformance.results.exit_codes import NOT_JUDGED
 from bn_conformance.results.json_line import from_line
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
+
+MOST_FAILED_STARTS = 8
+"""Judging processes that may end one after the other before any has started."""
 
 PLAN_KEY = "bnconform-plan"
 """Where xdist's processes find the plan among their input."""
@@ -63,10 +67,18 @@ class Control:
         self.plan = replace(plan, cache=self._cache.name)
         self._recorder: Recorder | None = None
         self._progress: Progress | None = None
+        self._failed_starts = 0
         if not config.option.collectonly:
             planned = tuple(self.plan.items)
             self._recorder = Recorder(self.plan, planned)
             self._progress = Progress(len(planned)) if front else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Keep xdist from printing lines about its processes where the front shows progress."""
+        session = self._config.pluginmanager.get_plugin("dsession")
+        if self._front and session is not None:
+            session.terminal = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -77,15 +89,48 @@ class Control:
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> BlockScheduling:
         """Hand out work by implementation and block of signatures."""
         processes = len(config.getoption("tx") or []) or 1
-        return BlockScheduling(config, log, blocks(self.plan, processes))
+        return BlockScheduling(config, log, blocks(self.plan, processes), self._record_lost)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
+        """Say of an item that is lost what happened to it."""
+        report.longrepr = (
+            f"the process that judged it ended {TRIES} times while it ran: it was killed, or its memory was used up"
+        )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """Note that a judging process has started."""
+        self._failed_starts = 0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object | None) -> None:
+        """End the run where judging processes end again and again before they have started."""
+        self._failed_starts += error is not None
+        if self._failed_starts > MOST_FAILED_STARTS:
+            pytest.exit(f"judging processes end while they start ({error})", returncode=NOT_JUDGED)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record an item."""
         if self._recorder is None:
             return
-        record = _record_of(report, self._recorder)
-        if record is not None and self._recorder.add(record) and self._progress is not None:
+        line = dict(report.user_properties).get(PROPERTY)
+        if report.when == "call" and isinstance(line, str):
+            record = from_line(line)
+            assert isinstance(record, Item)
+            self._add(record)
+        elif report.failed:
+            self._record_lost(item_id(report.nodeid), report.longreprtext)
+
+    def _record_lost(self, item: str, message: str) -> None:
+        """Record an item that has no record of its own."""
+        if self._recorder is not None and item in self.plan.items:
+            self._add(self._recorder.lost(item, message))
+
+    def _add(self, record: Item) -> None:
+        assert self._recorder is not None
+        if self._recorder.add(record) and self._progress is not None:
             self._progress.advance(record)
 
     @pytest.hookimpl(tryfirst=True)
@@ -109,13 +154,3 @@ class Control:
         """Print the summary of the run, made from the results file alone."""
         if self._recorder is not None:
             self._recorder.print_summary()
-
-
-def _record_of(report: pytest.TestReport, recorder: Recorder) -> Item | None:
-    """The record that a report carries, or one of what is known where its process died and it carries none."""
-    line = dict(report.user_properties).get(PROPERTY)
-    if report.when == "call" and isinstance(line, str):
-        record = from_line(line)
-        assert isinstance(record, Item)
-        return record
-    return recorder.lost(item_id(report.nodeid), report.longreprtext) if report.failed else None

@@ -31,7 +31,6 @@ class Recorder:
     def __init__(self, plan: Plan, planned: Sequence[str]) -> None:
         self._plan, self._planned = plan, planned
         self._start = time.perf_counter()
-        self._by_id = plan.items
         self._items: dict[str, Item] = {}
         self.path = Path(plan.options.results or default_path())
         self._writer = Writer(self.path)
@@ -56,11 +55,9 @@ class Recorder:
         self._writer.write(item)
         return True
 
-    def lost(self, item_id: str, message: str) -> Item | None:
-        """The record of an item whose pytest process died or that failed outside of its case; None for no item."""
-        if item_id not in self._by_id:
-            return None
-        implementation, case = self._by_id[item_id]
+    def lost(self, item_id: str, message: str) -> Item:
+        """The record of a planned item whose judging process ended, or that failed outside of its case."""
+        implementation, case = self._plan.items[item_id]
         item = lost_item(implementation.name, case, outcomes.CRASHED, message.strip()[-500:])
         return replace(item, reproduce=reproduce(implementation.address, case.id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import CRASHING, GOOD, WRONG, assert_usage, bnconform, run, write
+from tests.support.command_line import CRASHING, GOOD, HEAD, WRONG, assert_usage, bnconform, run, write
 
 
 def test_a_conforming_adapter_gives_0(tmp_path: Path) -> None:
@@ -38,6 +38,46 @@ def test_a_crash_costs_its_own_items_alone_in_several_processes(tmp_path: Path) 
     assert outcomes["crashing::grad/nc/float32/random"] == "crashed"
     assert outcomes["crashing::fwd/nc/float32/random"] in ("exact", "tight")
     assert outcomes["good::grad/nc/float32/random"] in ("exact", "tight")
+
+
+KILLING = f"""{HEAD}
+import os, pathlib, signal
+
+class Layer(GoodLayer):
+    def backward(self, dy):
+        if not MARK or not pathlib.Path(MARK).exists():
+            pathlib.Path(MARK or "killed").touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            os._exit(0)
+        return super().backward(dy)
+
+class Killing(GoodNumpy):
+    name, layer = "killing", Layer
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_adapter_that_kills_the_judging_process_costs_its_own_items_alone(tmp_path: Path, processes: str) -> None:
+    killing, good = write(tmp_path, "killing.py", KILLING.replace("MARK", "''")), write(tmp_path, "good.py", GOOD)
+    cases = ("--case", "*/nc/float32/random", "--case", "grad/nc/float32/*", "--case", "fwd/nc/float32/*")
+    done, results = run(tmp_path, "-n", processes, "-i", killing, "-i", good, *cases)
+    assert done.returncode in (1, 3), done.stderr
+    assert results.missing() == ()
+    assert {item.verdict for item in results.items if item.implementation == "good"} == {"pass"}
+    killed = [item for item in results.items if item.implementation == "killing" and item.verdict == "fail"]
+    assert {item.outcome for item in killed} == {"crashed"}
+    assert sum("ended 2 times while it ran" in item.message for item in killed) >= 3
+    assert any("given up after 3 items" in item.message for item in killed)
+
+
+@pytest.mark.slow
+def test_an_item_that_ended_its_process_once_is_judged_in_the_next(tmp_path: Path) -> None:
+    killing = write(tmp_path, "killing.py", KILLING.replace("MARK", "'mark'"))
+    done, results = run(tmp_path, "-n", "1", "-i", killing, "--case", "*/nc/float32/random")
+    assert (tmp_path / "mark").exists()
+    assert done.returncode == 0, done.stdout
+    assert {item.verdict for item in results.items} == {"pass"}
 
 
 CACHING = (

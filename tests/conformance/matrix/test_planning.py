@@ -7,12 +7,9 @@ import sys
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from tests.support.good_numpy import EVERYTHING
-from xdist.remote import Producer
 
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
@@ -28,7 +25,6 @@ from bn_conformance.implementations.known_faults import (
 )
 from bn_conformance.matrix.blocks import SEPARATOR, blocks
 from bn_conformance.matrix.plan import Plan
-from bn_conformance.matrix.scheduler import BlockScheduling, item_id
 from bn_conformance.options import RunOptions
 
 ONE = Implementation(
@@ -72,68 +68,10 @@ def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_th
     assert sum(len(found) > 1 for found in numbers.values()) <= len(numbers) // 10
 
 
-class Node:
-    """Stands for a process of xdist."""
-
-    shutting_down = False
-
-    def __init__(self, name: str) -> None:
-        self.gateway = SimpleNamespace(id=name)
-        self.given: list[int] = []
-
-    def send_runtest_some(self, indices: list[int]) -> None:
-        self.given += indices
-
-    def shutdown(self) -> None:
-        self.shutting_down = True
-
-
-def scheduled(block_of: dict[str, str], *nodes: Node) -> BlockScheduling:
-    """The scheduler after every process has collected the items and has got its first blocks."""
-    options: dict[str, object] = {"tx": ["popen"] * len(nodes), "maxprocesses": None, "loadscopereorder": True}
-    config: Any = SimpleNamespace(option=SimpleNamespace(**options), getvalue=options.__getitem__)
-    scheduling = BlockScheduling(config, Producer("test", enabled=False), block_of)
-    for node in nodes:
-        scheduling.add_node(node)
-    for node in nodes:
-        scheduling.add_node_collection(node, [f"::test_case[{item}]" for item in block_of])
-    scheduling.schedule()
-    return scheduling
-
-
-def test_a_process_gets_the_blocks_of_its_number_and_then_others() -> None:
-    nodes, blocks = (Node("first"), Node("second")), ("a#0", "a#1", "b#0", "b#1")
-    block_of = [block for block in blocks for _ in range(3)]
-    scheduling = scheduled({f"item{index}": block for index, block in enumerate(block_of)}, *nodes)
-    for done in range(4):
-        scheduling.mark_test_complete(nodes[1], nodes[1].given[done])
-    given = [list(dict.fromkeys(block_of[index] for index in node.given)) for node in nodes]
-    assert given == [["a#0"], ["a#1", "b#1", "b#0"]]
-
-
-def test_what_a_lost_process_had_done_is_not_done_again() -> None:
-    lost, other = Node("lost"), Node("other")
-    block_of = ["a#0"] * 4 + ["b#1"] * 3 + ["c#0"]
-    scheduling = scheduled({f"item{index}": block for index, block in enumerate(block_of)}, lost, other)
-    assert (lost.given, other.given) == ([0, 1, 2, 3], [4, 5, 6])
-    scheduling.mark_test_complete(lost, 0)
-    scheduling.remove_node(lost)
-    scheduling.mark_test_complete(other, 4)
-    assert 0 not in other.given
-    assert {2, 3} <= set(other.given)
-
-
 def test_items_come_by_signature() -> None:
     signatures = [case.signature for _, case in plan_of().items.values()]
     runs = [signature for index, signature in enumerate(signatures) if index == 0 or signatures[index - 1] != signature]
     assert len(runs) == len(set(signatures))
-
-
-def test_an_item_is_found_in_a_node_id() -> None:
-    assert (
-        item_id("matrix/test_matrix.py::test_case[keras[jax]::fwd/nc/float32/random]")
-        == "keras[jax]::fwd/nc/float32/random"
-    )
 
 
 def test_clauses_and_patterns_select_together() -> None:

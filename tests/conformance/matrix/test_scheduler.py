@@ -1,0 +1,133 @@
+"""How xdist's processes are given the matrix, and what happens when one of them ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from xdist.remote import Producer
+
+from bn_conformance.matrix.scheduler import LOST_ITEMS, BlockScheduling, item_id
+
+
+class Node:
+    """Stands for a process of xdist."""
+
+    shutting_down = False
+
+    def __init__(self, name: str) -> None:
+        self.gateway = SimpleNamespace(id=name)
+        self.given: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.given += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def scheduled(
+    block_of: dict[str, str], *nodes: Node, give_up: Callable[[str, str], None] = lambda item, why: None
+) -> BlockScheduling:
+    """The scheduler after every process has collected the items and has got its first blocks."""
+    options: dict[str, object] = {"tx": ["popen"] * len(nodes), "maxprocesses": None, "loadscopereorder": True}
+    config: Any = SimpleNamespace(option=SimpleNamespace(**options), getvalue=options.__getitem__)
+    scheduling = BlockScheduling(config, Producer("test", enabled=False), block_of, give_up)
+    for node in nodes:
+        scheduling.add_node(node)
+    for node in nodes:
+        scheduling.add_node_collection(node, [f"::test_case[{item}]" for item in block_of])
+    scheduling.schedule()
+    return scheduling
+
+
+def test_a_process_gets_the_blocks_of_its_number_and_then_others() -> None:
+    nodes, blocks = (Node("first"), Node("second")), ("a#0", "a#1", "b#0", "b#1")
+    block_of = [block for block in blocks for _ in range(3)]
+    scheduling = scheduled({f"item{index}": block for index, block in enumerate(block_of)}, *nodes)
+    for done in range(4):
+        scheduling.mark_test_complete(nodes[1], nodes[1].given[done])
+    given = [list(dict.fromkeys(block_of[index] for index in node.given)) for node in nodes]
+    assert given == [["a#0"], ["a#1", "b#1", "b#0"]]
+
+
+def test_what_a_lost_process_had_done_is_not_done_again() -> None:
+    lost, other = Node("lost"), Node("other")
+    block_of = ["a#0"] * 4 + ["b#1"] * 3 + ["c#0"]
+    scheduling = scheduled({f"item{index}": block for index, block in enumerate(block_of)}, lost, other)
+    assert (lost.given, other.given) == ([0, 1, 2, 3], [4, 5, 6])
+    scheduling.mark_test_complete(lost, 0)
+    scheduling.remove_node(lost)
+    for done in (4, 5):
+        scheduling.mark_test_complete(other, done)
+    assert 0 not in other.given
+    assert {1, 2, 3} <= set(other.given)
+
+
+def replaced(scheduling: BlockScheduling, lost: Node, items: int) -> tuple[str | None, Node]:
+    """A process that ended, and the one that xdist starts in its place: the lost item, and the new process."""
+    item, other = scheduling.remove_node(lost), Node("replacement")
+    scheduling.add_node(other)
+    scheduling.add_node_collection(other, list(scheduling.collection or ()))
+    scheduling.schedule()
+    assert not set(other.given) - set(range(items))
+    return item, other
+
+
+def test_an_item_that_ends_its_process_is_tried_once_more_and_then_lost() -> None:
+    first = Node("first")
+    scheduling = scheduled({f"a::{index}": "a#0" for index in range(4)}, first)
+    scheduling.mark_test_complete(first, 0)
+    item, second = replaced(scheduling, first, 4)
+    assert (item, second.given) == (None, [1, 2, 3])
+    item, third = replaced(scheduling, second, 4)
+    assert item is not None
+    assert (item_id(item), third.given) == ("a::1", [2, 3])
+
+
+def test_one_process_goes_on_with_one_item_left_in_each_block() -> None:
+    first = Node("first")
+    scheduling = scheduled({"a::0": "a#0", "b::0": "b#0", "c::0": "c#0", "c::1": "c#0", "c::2": "c#0"}, first)
+    _, second = replaced(scheduling, first, 5)
+    assert len(second.given) >= 2 or second.shutting_down
+
+
+def test_the_last_item_alone_is_run_at_once() -> None:
+    first = Node("first")
+    scheduling = scheduled({"a::0": "a#0", "a::1": "a#0"}, first)
+    scheduling.mark_test_complete(first, 0)
+    _, second = replaced(scheduling, first, 2)
+    assert second.given == [1]
+    assert second.shutting_down
+
+
+def test_a_replacement_goes_on_with_the_blocks_of_the_process_that_ended() -> None:
+    nodes = Node("first"), Node("second")
+    blocks = [f"{name}#{number}" for name in "abc" for number in (0, 1) for _ in range(3)]
+    block_of = {f"{block[0]}::{index}": block for index, block in enumerate(blocks)}
+    scheduling = scheduled(block_of, *nodes)
+    _, other = replaced(scheduling, nodes[0], len(block_of))
+    for done in other.given[:1]:
+        scheduling.mark_test_complete(other, done)
+    assert {list(block_of.values())[index] for index in other.given} == {"a#0", "b#0"}
+
+
+def test_an_implementation_that_loses_several_items_is_given_up_and_the_others_go_on() -> None:
+    given_up: list[str] = []
+    block_of = {f"a::{index}": f"a#{index // 5}" for index in range(10)} | {f"b::{index}": "b#0" for index in range(3)}
+    node = Node("first")
+    scheduling = scheduled(block_of, node, give_up=lambda item, why: given_up.append(item))
+    lost: list[str] = []
+    while len(lost) < LOST_ITEMS:
+        item, node = replaced(scheduling, node, 13)
+        lost += [item_id(item)] if item else []
+    assert [*lost, *given_up] == [f"a::{index}" for index in range(10)]
+    assert [list(block_of)[index] for index in node.given] == ["b::0", "b::1", "b::2"]
+
+
+def test_an_item_is_found_in_a_node_id() -> None:
+    assert (
+        item_id("matrix/test_matrix.py::test_case[keras[jax]::fwd/nc/float32/random]")
+        == "keras[jax]::fwd/nc/float32/random"
+    )
