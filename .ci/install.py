@@ -49,20 +49,26 @@ def main() -> int:
         )
         return 2
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists() and run([sys.executable, "-m", "venv", str(venv)]) != 0:
+    new = not python.exists()
+    if new and run([sys.executable, "-m", "venv", str(venv)]) != 0:
         return 1
-    status = install(python, extras)
+    status = install(python, extras, new)
     if status == 0:
         print(f"installed into {venv} in {time.monotonic() - started:.0f} s")
     return status
 
 
-def install(python: Path, extras: str) -> int:
-    """Install the checkout with these extras by uv, or by pip where uv cannot be had or gives up; the exit status."""
+def install(python: Path, extras: str, new: bool) -> int:
+    """Install the checkout with these extras by uv, or by pip where uv cannot be had or gives up; the exit status.
+
+    Into a new environment, uv compiles bytecode: the first import of a framework takes long without. Later it would
+    compile everything once more, which takes a minute or two; what is new then is compiled at its first import.
+    """
     what = ["--constraint", str(CONSTRAINTS), "--editable", f"{ROOT}[{extras}]"]
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     if os.environ.get("BNCONFORM_INSTALLER") != "pip":
-        uv = [str(python), "-m", "uv", "pip", "install", "--python", str(python), "--compile-bytecode"]
+        uv = [str(python), "-m", "uv", "pip", "install", "--python", str(python)]
+        uv += ["--compile-bytecode"] if new else []
         if run([*pip, "--quiet", "--constraint", str(CONSTRAINTS), "uv"]) == 0:
             if run([*uv, *what], uv_environment(python)) == 0:
                 return 0
