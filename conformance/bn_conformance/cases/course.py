@@ -1,4 +1,4 @@
-"""The course of a case: each step with data, and what the steps before it left the layer in."""
+"""The course of a case: each step with data, and the state of the layer when it begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks of cases: which positions of a batch count, made by rule, and what lies where none counts."""
+"""Masks of cases: which positions of a batch count, and what x holds at the other positions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Mask:
 
     Attributes:
         kind: one of `KINDS`.
-        seed: what makes a random mask; equal seeds give equal masks.
-        hidden: what x holds at positions that do not count; None for what its recipe gives there.
+        seed: of a random mask; equal seeds give equal masks.
+        hidden: the value of x at positions that do not count; None for the value that its recipe gives.
     """
 
     kind: str = "random"
@@ -40,7 +40,7 @@ class Mask:
         return np.ascontiguousarray(KINDS[self.kind](self, sizes))
 
     def hide(self, x: Array, mask: Positions) -> Array:
-        """A tensor with `hidden` at positions that do not count."""
+        """x with `hidden` at the positions that do not count; x itself where `hidden` is None."""
         return x if self.hidden is None else np.where(mask, x, x.dtype.type(self.hidden))
 
 
@@ -62,7 +62,7 @@ def _none(mask: Mask, sizes: tuple[int, ...]) -> Positions:
 
 
 def _few(count: int) -> Callable[[Mask, tuple[int, ...]], Positions]:
-    """So many positions, somewhere in the middle."""
+    """A kind of mask with `count` positions, evenly spread."""
 
     def positions(mask: Mask, sizes: tuple[int, ...]) -> Positions:
         flat = np.zeros(int(np.prod(sizes)), np.bool_)
@@ -74,13 +74,13 @@ def _few(count: int) -> Callable[[Mask, tuple[int, ...]], Positions]:
 
 def _samples(mask: Mask, sizes: tuple[int, ...]) -> Positions:
     """Every second entry of the batch, whole."""
-    found = np.zeros(sizes, np.bool_)
-    found[::2] = True
-    return found
+    positions = np.zeros(sizes, np.bool_)
+    positions[::2] = True
+    return positions
 
 
 def _prefixes(mask: Mask, sizes: tuple[int, ...]) -> Positions:
-    """Of each entry of the batch the first positions, one more from entry to entry: sequences that were padded."""
+    """The first positions of each entry of the batch, one more from entry to entry, as in padded sequences."""
     flat = np.zeros(sizes, np.bool_).reshape(sizes[0], -1)
     for entry, row in enumerate(flat):
         row[: 1 + entry % row.size] = True

@@ -27,7 +27,7 @@ SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
 
 @dataclass(frozen=True, kw_only=True)
 class Second:
-    """What weighs the gradients in the scalar of the second order (SPEC.md, SECOND).
+    """Weights of the gradients in the scalar of the second order (SPEC.md, SECOND).
 
     Attributes:
         v_dx: recipe of a tensor of the shape of x.
@@ -42,7 +42,7 @@ class Second:
 
 @dataclass(frozen=True, kw_only=True)
 class Backward:
-    """A backward of a step before its own, of the same forward: its numbers are not judged, and it leaves no trace.
+    """A backward before the step's own, through the same forward. It is not judged, and must leave no trace.
 
     Attributes:
         dy: recipe of its dy.

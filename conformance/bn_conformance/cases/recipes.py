@@ -1,8 +1,8 @@
-"""Recipes of data: the same bits on every machine and with every NumPy version.
+"""Recipes of data: they give the same bits on every machine and with every NumPy version.
 
-Randomness comes from the raw output of a bit generator, which NumPy guarantees to be stable (its distributions are
-not), and everything after it is exactly specified IEEE arithmetic in float64, rounded once to the wanted format. A
-recipe gives rows of shape (C, n), a row per channel, so that one recipe is the same data in every layout.
+Random data come from the raw output of a bit generator, which NumPy guarantees to be stable (its distributions are
+not). All further arithmetic is IEEE arithmetic in float64 with exactly specified results, rounded once to the wanted
+format. A recipe gives rows of shape (C, n), a row per channel, so its data are the same in every layout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SQRT_3 = 1.7320508075688772
 EVERY_COLUMN = slice(None)
 
 AT_A_TIME = 1 << 18
-"""Values of a tensor that are made at a time."""
+"""How many values of a large tensor are made at a time."""
 
 
 @cache
@@ -38,7 +38,7 @@ def dtype_of(name: str) -> np.dtype[np.generic]:
 
 @cache
 def is_floating(dtype: np.dtype[Any]) -> bool:
-    """Whether the numbers of a dtype are floating-point numbers (NumPy makes up its name each time)."""
+    """Whether a dtype holds floating-point numbers; cached, because NumPy builds the dtype's name anew each time."""
     return "float" in dtype.name
 
 
@@ -48,10 +48,10 @@ class Recipe:
 
     Attributes:
         kind: one of `KINDS`.
-        seed: what makes the data random; equal seeds give equal data.
-        offset: added to every value (kinds say how).
-        scale: factor of every value (kinds say how).
-        channel: the channel that a special value goes to, where the kind has one.
+        seed: of random data; equal seeds give equal data.
+        offset: added to every value; each kind says how.
+        scale: factor of every value; each kind says how.
+        channel: the channel of the special value, for the kind `special`.
         special: that value.
     """
 
@@ -75,7 +75,7 @@ class Recipe:
         return make(self, channels, count)
 
     def tensor(self, shape: tuple[int, ...], channel_axis: int, dtype: str) -> Array:
-        """The data as a C-contiguous array of a shape and format; where they are many, made some entries at a time."""
+        """The data as a C-contiguous array of a shape and format; a large array is made some entries at a time."""
         count = int(np.prod([size for axis, size in enumerate(shape) if axis != channel_axis], dtype=np.int64))
         channels, entries = shape[channel_axis], shape[0]
         step = max(1, entries * AT_A_TIME // (channels * count)) if self.kind in IN_PARTS and channels * count else 0
@@ -107,7 +107,7 @@ def uniform(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) ->
     Args:
         seed: of PCG64.
         shape: of the whole.
-        columns: which indices of the last axis are given, with a start and a stop; every other number is skipped.
+        columns: the wanted indices of the last axis, with a start and a stop; all other numbers are skipped.
     """
     if columns == EVERY_COLUMN:
         size = int(np.prod(shape, dtype=np.int64))
@@ -133,7 +133,7 @@ def bell(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Ro
 
 
 def _normal(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
-    """offset + scale * z, where each channel has a centre and a spread of its own besides."""
+    """offset + scale * z, where each channel has its own centre and spread."""
     centre = 0.5 * (np.arange(channels, dtype=np.float64) % 5 - 2.0)[:, None]
     spread = (1.0 + 0.25 * (np.arange(channels, dtype=np.float64) % 4))[:, None]
     z = bell(recipe.seed, (channels, count), columns)
@@ -141,7 +141,7 @@ def _normal(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_CO
 
 
 def _beside(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
-    """offset * c in channel c, plus scale * z, where z is half what `normal` data of this seed have, half its own."""
+    """offset * c in channel c, plus scale * z. Half of z is the z of `normal` data of this seed, half is its own."""
     shared, own = (bell(recipe.seed + more, (channels, count), columns) for more in (0, 1))
     return recipe.offset * np.arange(channels, dtype=np.float64)[:, None] + recipe.scale * (0.5 * (shared + own))
 
@@ -226,9 +226,9 @@ def _signed_zeros(recipe: Recipe, channels: int, count: int) -> Rows:
 
 
 def _network(recipe: Recipe, channels: int, count: int) -> Rows:
-    """What a two-layer ReLU network of small integer weights makes of integer input: exact, hence bit-stable.
+    """The output of a two-layer ReLU network with small integer weights on integer input: exact, so it is bit-stable.
 
-    The weights depend on the width alone, the input on the seed; that is the experiment of the textbook notes.
+    The weights depend only on the width, the input on the seed. It is the experiment of the textbook notes.
     """
     inputs, hidden = 20, 30
     first = np.floor(uniform(11, (inputs, hidden)) * 9.0) - 4.0
@@ -259,4 +259,4 @@ KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
 """Every kind of data, by name; the functions' docstrings say what each is."""
 
 IN_PARTS: dict[str, Callable[[Recipe, int, int, slice], Rows]] = {"normal": _normal, "beside": _beside}
-"""The kinds that can also give some columns of the rows alone, and so tensors without spreading them out in float64."""
+"""The kinds that can give some columns of the rows by themselves. Large tensors of them are made in parts."""

@@ -1,4 +1,4 @@
-"""View recipes: how the same numbers lie in memory when they are handed to an implementation.
+"""Views: how the same numbers lie in memory when an implementation gets them.
 
 Views are made where the implementation runs (in the worker), since a copy over the wire would undo them.
 """
@@ -73,7 +73,7 @@ VIEWS: dict[str, Callable[[Array], Array]] = {
 
 
 def realise(x: Array, view: str) -> Array:
-    """x in memory as the view says, always in memory of its own.
+    """A copy of x that lies in memory as the view says.
 
     Raises:
         ValueError: the view is unknown.

@@ -1,6 +1,6 @@
-"""Golden against observation, one quantity at a time: which grade explains the error?
+"""Compares an array with its golden: which is the best grade that explains the errors?
 
-Nothing here has a tolerance of its own: every allowed error comes from `bn_reference.bounds.batch`.
+There is no tolerance here: every allowed error comes from `bn_reference.bounds`.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def judge(
 def _survey(blocks: Blocks) -> tuple[str, int, Worst | None]:
     """The best level that explains every judged element, how many elements are judged, and the worst of them.
 
-    Blocks that are exact are held against grades only where another is not, and a grade may give way at a later block:
-    then those before are judged once more, since grades are not nested.
+    Exact blocks are compared with grades only if some other block is not exact. A later block may ask for a worse
+    grade. Grades are not nested, so the blocks before it are then compared with that grade too.
     """
     worst: Worst | None = None
     exact, judged, level, unjudged = True, 0, 0, 0
@@ -176,10 +176,10 @@ def _explaining(block: Block, level: int) -> int:
 
 
 def _excess(blocks: Blocks) -> float:
-    """The largest error / allowed under the grade that comes nearest to explaining all: how wrong is wrong?
+    """How wrong a wrong array is: the largest error / allowed, under the grade for which that is smallest.
 
-    A grade that means nothing for some element that is judged explains nothing of it, and is not near. Infinite where
-    a number stands for a NaN or an infinity, or the other way round.
+    A grade does not count where its bound is vacuous for a judged element. The result is infinite where a number stands
+    for a NaN or an infinity, or the other way round.
     """
     largest: dict[int, float] = {}
     void: set[int] = set()

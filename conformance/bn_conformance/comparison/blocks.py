@@ -1,6 +1,6 @@
-"""Blocks of an array under judgement, element by element: the golden, what came, and what a grade allows between them.
+"""Blocks of an array: its golden, the array itself, and the error that a grade allows, element by element.
 
-An array of usual size is one block. One that is too long to be spread out in binary128 is many, made one by one.
+An array of usual size is one block. An array that is too long to be held in binary128 is many blocks, made one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import TIGHT, Grade
 
 GOLDEN_SHARE = 2.0**-60
-"""Largest share of a bound that the golden's own error can be: 2**-113 / 2**-53."""
+"""The golden's own error is at most this part of a bound: 2**-113 / 2**-53."""
 
 
 class SuiteError(Exception):
@@ -30,7 +30,17 @@ class SuiteError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Worst:
-    """An element with the largest error / bound at grade `tight`, the first of those in the order of rows."""
+    """The element with the largest error / bound at grade `tight`; of several, the first in the order of rows.
+
+    Attributes:
+        sortable: error / bound, with NaN as infinity.
+        row, column: its place in the rows.
+        error: absolute error.
+        bound: allowed error at grade `tight`.
+        ratio: error / bound.
+        expected: the golden.
+        got: the number of the array.
+    """
 
     sortable: float
     row: int
@@ -41,15 +51,24 @@ class Worst:
     expected: float
     got: float
 
-    def behind(self, other: Worst) -> bool:
-        """Whether another element is worse, or as bad and comes first."""
-        return (other.sortable, -other.row, -other.column) > (self.sortable, -self.row, -self.column)
+    def behind(self, candidate: Worst) -> bool:
+        """Whether a candidate is worse, or as bad and comes first."""
+        return (candidate.sortable, -candidate.row, -candidate.column) > (self.sortable, -self.row, -self.column)
 
 
 class Block:
-    """Some entries of the batch under judgement, usually all: the golden, what came, and their difference.
+    """Some entries of the batch, usually all: the golden, the array, and the errors between them.
 
-    Errors are in what bounds are in. Where `alike` is set, any NaN or infinity stands for the golden's.
+    Errors have the dtype of the bounds.
+
+    Args:
+        name: of the quantity, for messages.
+        expected: the golden of these entries, with its bounds.
+        rows: the array as rows.
+        alike: any NaN or infinity is right where the golden is NaN or infinite.
+
+    Raises:
+        SuiteError: a bound is negative.
     """
 
     def __init__(self, name: str, expected: Expected, rows: Array, alike: bool) -> None:
@@ -78,7 +97,7 @@ class Block:
 
     @cached_property
     def kinds(self) -> NDArray[np.bool_]:
-        """Whether finite goldens met finite numbers and others their own kind; next to overflow either is right."""
+        """Where the kinds agree: both finite, both NaN or the same infinity. Next to overflow, either kind is right."""
         agree = self.finite & np.isfinite(self.wide)
         return agree if agree.all() else agree | _kinds_agree(self.golden, self.rows, self.rounded, self.tight)
 
@@ -91,7 +110,7 @@ class Block:
         size = np.maximum(np.abs(np.asarray(self.rounded, np.float64)), format_.smallest_normal)
         differs = ~self.same
         if bool((differs & (self.errors > 2.0 * format_.unit_roundoff * size)).any()):
-            return False  # by a unit in the last place or more, where neighbours are off by half of one
+            return False  # the error is a whole unit in the last place; that of a neighbour is half a unit
         return _only_midpoints(self.golden[differs], self.rows[differs], self.tight[differs])
 
     def explained(self, grade: Grade) -> bool:
@@ -123,7 +142,7 @@ class Block:
 
 
 class Blocks:
-    """The blocks of an array under judgement; one alone is made once, of several each when its turn comes."""
+    """The blocks of an array. A single block is made once and kept; several are made anew in each iteration."""
 
     def __init__(self, name: str, expected: Expected, got: Array, channel_axis: int, alike: bool) -> None:
         def block(part: Expected) -> Block:
@@ -137,10 +156,10 @@ class Blocks:
 
 
 def _only_midpoints(golden: Quad, got: Array, tight: NDArray[Any]) -> bool:
-    """Whether what came are neighbours between which the golden's own error does not decide.
+    """Whether every number is one of two neighbours between which the golden's own error leaves the rounding open.
 
-    The golden is computed like anything else, at u = 2**-113, so that its error is at most the tight bound times
-    2**-113 over the unit roundoff of that bound, which is at least 2**-53.
+    The golden is computed at u = 2**-113. So its error is at most the tight bound times 2**-113 over the unit roundoff
+    of that bound, which is at least 2**-53.
     """
     slack = tight * GOLDEN_SHARE
     if not bool(np.all(np.isfinite(slack))):
@@ -150,18 +169,18 @@ def _only_midpoints(golden: Quad, got: Array, tight: NDArray[Any]) -> bool:
 
 
 def _near_errors(high: NDArray[np.float64], rest: NDArray[np.float64], got: NDArray[np.float64]) -> NDArray[np.float64]:
-    """|got - golden| in float64, for a finite golden in two parts; infinite where NaN came.
+    """|got - golden| in float64, for a finite golden in two parts; infinite where `got` is NaN.
 
-    got - high is exact where they are within a factor of 2 of each other (Sterbenz), and rounded once elsewhere; the
-    rest is at most half a unit in the last place of high, and has itself 53 bits. So the error is off by 2**-52 of
-    itself and by 2**-106 of the golden, next to bounds of 2**-53 of it.
+    got - high is exact where both are within a factor of 2 of each other (Sterbenz), and is rounded once elsewhere. The
+    rest has 53 bits of its own, and is at most half a unit in the last place of high. So the error is off by 2**-52 of
+    itself and by 2**-106 of the golden, while bounds are at least 2**-53 of the golden.
     """
     errors = np.abs((got - high) - rest)
     return np.where(np.isnan(errors), np.inf, errors) if np.isnan(errors).any() else errors
 
 
 def _errors(golden: Quad, rows: Array, same: NDArray[np.bool_]) -> Quad:
-    """|got - golden|; 0 where both are the same infinity or NaN, infinite where the kinds differ."""
+    """|got - golden|: 0 where both are the same infinity or both NaN, infinite where the kinds differ."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = np.abs(to_quad(rows) - golden)
     infinite = to_quad(np.inf)
@@ -170,7 +189,7 @@ def _errors(golden: Quad, rows: Array, same: NDArray[np.bool_]) -> Quad:
 
 
 def _kinds_agree(golden: Quad, rows: Array, rounded: Array, allowed: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where an infinity came next to overflow, and the golden's own kind where that is no number."""
+    """Where infinities and NaN are right: an infinity next to overflow, or the same kind as the golden."""
     got = np.asarray(rows, np.float64)
     finite, largest = np.isfinite(golden), format_of(rows.dtype).largest
     near_overflow = finite & (np.abs(golden) + allowed >= largest)
@@ -200,5 +219,5 @@ def ratios_of(errors: Quad, allowed: Quad) -> NDArray[np.float64]:
 
 
 def sortable(ratios: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Ratios with NaN as infinity, and what is not judged behind everything else."""
+    """Ratios with NaN as infinity, and -1 for elements that are not judged."""
     return np.where(mask, np.where(np.isnan(ratios), np.inf, ratios), -1.0)

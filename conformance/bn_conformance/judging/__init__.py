@@ -1,1 +1,1 @@
-"""Is it right: goldens against observations, quantity by quantity."""
+"""Judging: whether a case is right, with a golden against an observation for each quantity."""

@@ -1,4 +1,4 @@
-"""One array judged as its case asks: its type, shape and format, its numbers, and how good these must be."""
+"""Judges one array: its type, shape and format, and whether its numbers are as good as the case demands."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy"})
 
 
 def fault(name: str, message: str, clauses: tuple[str, ...]) -> Quantity:
-    """What is wrong and no number."""
+    """The record of something that is wrong without a number that could be compared."""
     return Quantity(name=name, outcome=outcomes.WRONG, clauses=clauses, message=message)
 
 
 def judge_as_asked(
     case: Case, name: str, expected: Expected, got: Array, channel_axis: int, clauses: tuple[str, ...]
 ) -> Quantity:
-    """Judge the numbers of an array of the right shape and format.
+    """Judge the numbers of an array whose shape and format are right.
 
-    Where the case asks for exact numbers, or for numbers at level `tight`, any worse level is wrong.
+    A case may demand exact numbers, or numbers at level `tight`; then any worse level is wrong.
 
     Args:
         case: the case.

@@ -1,4 +1,4 @@
-"""The quantities of a case: its observation against its goldens under the implementation's convention."""
+"""Judges a case: its observation against its goldens, under the convention of the implementation."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from bn_reference.definition.state import Statistics
 def quantities_of(
     context: JudgingContext, observation: Observation, repeat: Observation | None
 ) -> tuple[Quantity, ...]:
-    """Every quantity of an observation that came to its end.
+    """Every quantity of an observation.
 
     Args:
-        context: what to judge against.
+        context: what to judge with.
         observation: what the case gave.
-        repeat: what it gave a second time, on a fresh layer, which must agree bit for bit; None for one run.
+        repeat: what it gave a second time, on a fresh layer; both must agree bit for bit. None for one run.
     """
     return tuple(each_quantity(context, observation, repeat))
 
@@ -67,7 +67,10 @@ def _steps(context: JudgingContext, observation: Observation) -> Iterator[Quanti
 
 
 def judge_step(step: StepContext) -> Iterator[Quantity]:
-    """Outputs and gradients, statistics from those that were observed before the step, and purity."""
+    """The quantities of one step by itself: outputs, gradients, statistics and purity.
+
+    The step is judged from the running statistics that were observed before it (teacher forcing).
+    """
     if step.step.judge:
         yield from judge_outputs(step)
     if "running_mean" in step.case.judges:

@@ -1,4 +1,4 @@
-"""The clauses of the specification that stand behind what is judged: tables, and how they are read."""
+"""Tables of the clauses that each quantity is judged under."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verdict is made from: the context of a case, and that of one of its steps. Both are frozen."""
+"""What a case and one of its steps are judged with: two frozen contexts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JudgingContext:
 
 @dataclass(frozen=True)
 class StepContext:
-    """One step with data, under judgement.
+    """What one step with data is judged with.
 
     Attributes:
         context: that of the case.

@@ -1,4 +1,4 @@
-"""Goldens of cases, computed once in a process for all implementations that share the hyper-parameters."""
+"""Goldens of cases. A process computes them once, for all implementations with the same eps."""
 
 from __future__ import annotations
 
@@ -18,24 +18,31 @@ from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
 
 CAPACITY = 1500
-"""Cases whose data and goldens are kept."""
+"""How many cases the cache holds, with their data and goldens."""
 
 
 @dataclass(frozen=True)
 class StepGolden:
-    """Golden of one step with data: its batch, dy as rows, and (in training) what does not depend on state.
+    """The golden of one step with data.
 
-    A large step in training has no rows of dy (`by_blocks`).
+    Attributes:
+        golden: goldens of its batch.
+        dy: rows; None for a step without a backward, and for one that is judged by blocks (`by_blocks`).
+        training: outputs and gradients in training, which do not depend on running statistics; None in inference.
+        second: weights v_dx, v_dgamma and v_dbeta of the second order, as rows and vectors; None for no second order.
     """
 
     golden: Golden
     dy: Quad | None
     training: dict[str, Expected] | None
     second: tuple[Quad, Quad | None, Quad | None] | None = None
-    """What weighs the gradients of the second order, as rows and vectors."""
 
     def second_order(self, statistics: Statistics | None) -> dict[str, Expected]:
-        """Gradients of the second order, with running statistics in inference and None in training; empty for none."""
+        """Gradients of the second order; empty where the step has none.
+
+        Args:
+            statistics: running statistics in inference; None in training.
+        """
         if self.second is None or self.dy is None:
             return {}
         return self.golden.second_order(self.dy, *self.second, statistics=statistics)
@@ -57,7 +64,7 @@ class Goldens:
         return self._data[case.id]
 
     def steps(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
-        """Goldens of a case's steps with data, in order; computed once for all conventions that share the eps."""
+        """Goldens of a case's steps with data, in order; computed once for all conventions with the same eps."""
         key = case.id, float(eps_of(case.config, convention))
         if key not in self._steps:
             self._steps[key] = self._compute(case, convention)
@@ -88,7 +95,7 @@ class Goldens:
 
 
 def by_blocks(case: Case, batch: Batch) -> bool:
-    """Whether a step is judged by blocks: a large one that normalises by all of its own batch, once."""
+    """Whether a step is judged by blocks: a large training step without a mask, a second order or a frozen layer."""
     frozen = has_step(case.steps, Freeze)
     return batch.large and batch.training and batch.mask is None and batch.second is None and not frozen
 
@@ -104,7 +111,7 @@ def _long(case: Case, convention: Convention, tensors: BatchData) -> StepGolden:
 
 
 def _weights(tensors: BatchData, axis: int) -> tuple[Quad, Quad | None, Quad | None] | None:
-    """What weighs the gradients of the second order."""
+    """The weights of the second order, as rows and vectors."""
     if tensors.second is None:
         return None
     v_dx, *vectors = tensors.second

@@ -33,7 +33,12 @@ Runs = tuple[Observation, Observation | None]
 
 @dataclass(frozen=True)
 class Policy:
-    """What decides a verdict beside the levels: the threshold, and the requirement of each clause."""
+    """What decides a verdict, given a level.
+
+    Attributes:
+        threshold: the worst level that passes or warns.
+        requirements: MUST, SHOULD or MAY, by id of the clause.
+    """
 
     threshold: Threshold
     requirements: Mapping[str, str]
@@ -52,9 +57,9 @@ def run_case(
     policy: Policy,
     examine: Examine | None = None,
 ) -> Item:
-    """Observe a case (twice where it asks for that), judge it, and record it.
+    """Observe a case (twice if it is a case with `repeat`), judge it, and record it.
 
-    Whatever an implementation does ends up in the record; nothing is raised.
+    Errors of the implementation end up in the record; none is raised.
 
     Args:
         implementation: its name, for the record.
@@ -93,7 +98,7 @@ def run_case(
 
 
 def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Host) -> Runs:
-    """Observe a case; repeat it where it asks for that and the first run raised nothing.
+    """Observe a case, and repeat it if the case says so and the first run raised no error.
 
     Raises:
         HostLost: the process of the implementation is gone.
@@ -106,7 +111,7 @@ def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Hos
 def judge_runs(
     implementation: str, case: Case, runs: Runs, convention: Convention, goldens: Goldens, policy: Policy
 ) -> Item:
-    """The item of what was observed, which says nothing of how long it took."""
+    """The item of a case, judged from its observations, without the time that it took."""
     outcome, message, quantities = _outcome(case, convention, goldens, *runs)
     return Item(
         implementation=implementation,
@@ -144,7 +149,7 @@ def _outcome(
         outcome, message = _outcome_of_error(case, observation.error)
         if outcome != outcomes.REFUSED or case.expects == "refusal" or not observation.steps:
             return outcome, message, ()
-        # What it gave before it refused is judged all the same: a late refusal excuses nothing.
+        # Steps before a refusal are judged all the same: a late refusal excuses no wrong number.
         quantities = _quantities(case, convention, goldens, observation, None)
         wrong = tuple(quantity for quantity in quantities if quantity.outcome == outcomes.WRONG)
         return (*_worst(wrong), wrong) if wrong else (outcome, message, ())
@@ -173,7 +178,7 @@ def _outcome_of_error(case: Case, error: LayerError) -> tuple[str, str]:
 def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
     """Outcome and message of the worst quantity.
 
-    Where no bound means anything for some quantity and all the others are sound, the whole is not judged.
+    The item is not judged where some quantity has only vacuous bounds and all other quantities are sound.
     """
     judged = [quantity for quantity in quantities if quantity.outcome != outcomes.NOT_JUDGED]
     if not judged:

@@ -1,4 +1,4 @@
-"""The outputs and gradients of one step, against goldens from the running statistics that were observed before it."""
+"""Judges the outputs and gradients of one step, from the running statistics that were observed before it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def judge_outputs(step: StepContext) -> Iterator[Quantity]:
 
 
 def _given(step: StepContext) -> dict[str, Returned]:
-    """What the step gave and is judged for, by name.
+    """The results of the step that are judged, by name.
 
-    A gradient of a parameter that the layer has is owed; one of a parameter that it lacks is not looked at.
+    A layer must give the gradient of each parameter that it has. Gradients of other parameters are ignored.
     """
     config, observation = step.case.config, step.observation
     given = {"y": observation.forward.y}

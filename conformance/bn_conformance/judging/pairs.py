@@ -1,4 +1,4 @@
-"""Pairs of running statistics as they were read: whether they are the same, where they differ, what was kept."""
+"""Pairs of running statistics (mean and variance) as they were read, and how two of them compare."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NAMES = ("running_mean", "running_var")
 
 
 def same_pair(first: Pair | None, second: Pair | None) -> bool:
-    """Whether two pairs of statistics are the same bits; one that was not read is like any."""
+    """Whether two pairs of statistics hold the same bits; True where one of them was not read."""
     if first is None or second is None:
         return True
     return all(map(same_returned, first, second))
 
 
 def difference(before: Pair | None, after: Pair | None) -> str:
-    """Where two pairs of statistics differ first, of each vector: `running_mean[0] from 0.5 to 0.25`."""
+    """The first difference in each vector of two pairs, in words: `running_mean[0] from 0.5 to 0.25`."""
     texts = []
     for name, first, second in zip(NAMES, before or (), after or (), strict=False):
         if same_returned(first, second):
@@ -35,7 +35,7 @@ def difference(before: Pair | None, after: Pair | None) -> str:
 
 
 def kept(got: Returned, old: Returned, golden: Quad) -> Returned:
-    """A vector of statistics, with the golden in the places where that is not finite and the old value was kept."""
+    """A vector of statistics, with the golden where the golden is not finite and the layer kept the old value."""
     if not isinstance(got, np.ndarray) or not isinstance(old, np.ndarray) or not got.shape == golden.shape == old.shape:
         return got
     return np.where(~np.isfinite(golden) & (got == old), golden.astype(np.float64), got).astype(got.dtype)

@@ -1,4 +1,4 @@
-"""What a step does beside computing: inputs that it changes, memory that it shares, other layers that it moves."""
+"""Judges side effects: inputs that a step changes, memory that it shares, other layers that it moves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 3
 
 
 def judge_purity(step: StepContext) -> Iterator[Quantity]:
-    """A fault for each trace that a step leaves."""
+    """A fault for each side effect of a step."""
     observation = step.observation
     forward, backward, second = observation.forward, observation.backward, observation.second
     if forward.input_modified:
@@ -34,7 +34,7 @@ def judge_purity(step: StepContext) -> Iterator[Quantity]:
 
 
 def judge_purity_at_the_end(observation: Observation) -> Iterator[Quantity]:
-    """A fault for what shows only when every step is over."""
+    """A fault for each side effect that shows only when every step is over."""
     changed, disturbed = observation.changed, observation.disturbed
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""

@@ -1,4 +1,4 @@
-"""The running statistics of one step: whether they move, by how much, and what they are read as."""
+"""Judges the running statistics of one step: whether they move, and to which values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bn_reference.specification.grades import GRADES
 
 
 def judge_statistics(step: StepContext) -> Iterator[Quantity]:
-    """The running statistics after a step, against goldens from those that were observed before it."""
+    """Judge the running statistics after a step, from those that were observed before it."""
     case, name, observation = step.case, f"{step.name}.statistics", step.observation
     begun, ended = span_of(step)
     before, after = readable(step.context, begun), readable(step.context, ended)
@@ -54,9 +54,10 @@ def judge_statistics(step: StepContext) -> Iterator[Quantity]:
 
 
 def with_kept(step: StepContext, before: Pair, after: Pair, expected: Mapping[str, Expected]) -> dict[str, Returned]:
-    """The statistics after the step by name; with momentum 0, old ones that were kept stand for a golden NaN.
+    """The statistics after the step, by name.
 
-    0 * NaN is NaN, and STAT-7 says that they keep their values: either is right.
+    With momentum 0 a layer may keep its values where the golden is NaN (STAT-7; 0 * NaN is NaN). There the golden
+    replaces a kept value, which then counts as right.
     """
     statistics = dict(zip(NAMES, after, strict=True))
     if step.case.config.momentum == 0:
@@ -66,7 +67,7 @@ def with_kept(step: StepContext, before: Pair, after: Pair, expected: Mapping[st
 
 
 def span_of(step: StepContext) -> tuple[Pair | None, Pair | None]:
-    """The statistics that a step moves from, and those that it moves to, without what is set within it."""
+    """The statistics before and after the move of a step, leaving out statistics that are set within the step."""
     observation = step.observation
     if not any(type_of(change).replaces_statistics for change in step.step.between):
         return observation.before, observation.after

@@ -1,4 +1,4 @@
-"""When running statistics move: at the moment that the convention names, and at no other."""
+"""Judges when running statistics move: only at the moment that the convention names."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ MOMENTS = {
     "between": "resumed",
     "backward": "after",
 }
-"""The moments of a step in order, each with the field of the observation that was read after it."""
+"""The moments of a step, in order. Each has the field of the observation that holds the statistics after it."""
 
 
 def judge_timing(step: StepContext, before: Pair) -> Iterator[Quantity]:
-    """A fault for each moment in which statistics move and should not, `before` those at the beginning of the step."""
+    """A fault for each moment in which statistics move and should not.
+
+    Args:
+        step: the step.
+        before: the statistics when the step begins.
+    """
     move = step.context.convention.statistics_move
     allowed, last = {move, *_excused(step, move)}, before
     for moment, field in MOMENTS.items():
@@ -38,7 +43,7 @@ def judge_timing(step: StepContext, before: Pair) -> Iterator[Quantity]:
 
 
 def _excused(step: StepContext, move: str) -> frozenset[str]:
-    """Moments, other than the convention's own, in which statistics may differ from those before."""
+    """Moments in which statistics may change although the convention names another moment."""
     between = step.step.between
     changed = any(type_of(change).replaces_statistics for change in between)
     changed = changed or (move == "backward" and has_step(between, Backward))

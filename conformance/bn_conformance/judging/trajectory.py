@@ -1,4 +1,4 @@
-"""The golden trajectory: statistics that follow step by step from those of a fresh layer, with their errors."""
+"""Judges running statistics along the golden trajectory, from a fresh layer on, with errors that add up."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def judge_along(step: StepContext, state: Statistics) -> tuple[Statistics | None
         state: the statistics of the trajectory before it.
 
     Returns:
-        The statistics of the trajectory after the step, and a quantity for each statistic that is judged against them
-        (or for y, where none move). The statistics are None where the trajectory ends: where they overflow, or are not
-        finite with momentum 0. A layer that kept what it had there is right, and what it gives next is judged from
-        what it kept.
+        The statistics of the trajectory after the step, and the quantities that are judged against it: each statistic,
+        or y where no statistics move. The statistics are None where the trajectory ends: where they overflow, or where
+        momentum is 0 and they are not finite. In the second case a layer may keep its old values, so that the next
+        steps have no single right result.
     """
     if not step.moves:
         return _unless_lost(step.context, state), _at_rest(step, state)
@@ -37,7 +37,7 @@ def judge_along(step: StepContext, state: Statistics) -> tuple[Statistics | None
 
 
 def _is_judged(step: StepContext) -> bool:
-    """Whether a step is judged along the trajectory; the first is judged in the same way by itself."""
+    """Whether a step is judged along the trajectory. For the first step that would repeat the judgement of the step."""
     return step.step.judge and step.position > 0
 
 

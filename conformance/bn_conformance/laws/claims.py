@@ -1,7 +1,7 @@
 """Claims: equations between numbers that an implementation gave, each with what the error bounds allow.
 
-Where two right answers must agree they may differ by the sum of their bounds; where a sum must vanish it may be as
-large as the sum of the bounds of its terms. Nothing here is a tolerance of its own.
+Two right answers that must agree may differ by the sum of their bounds. A sum that must vanish may be as large as the
+sum of the bounds of its terms. There is no other tolerance.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from bn_reference.specification.grades import STABLE, Grade
 Allowed = Callable[[Grade], Bound]
 
 ROWS = frozenset({"y", "dx"})
-"""What has the shape of x."""
+"""Quantities that have the shape of x."""
 
 
 class NoNumbers(Exception):
-    """An implementation gave something that no law can be held against; the message says what."""
+    """An implementation gave a result that is no array of the right shape and format; the message says what."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Claim:
 
 
 class Outcome:
-    """What a trial gave, as rows and vectors, with the bounds that follow from its data."""
+    """The results of a trial, as rows and vectors, with their bounds."""
 
     def __init__(self, trial: Trial, convention: Convention) -> None:
         self.trial, self.setup = trial, trial.setup
@@ -103,7 +103,7 @@ class Outcome:
 
     @cached_property
     def expected(self) -> dict[str, Expected]:
-        """What the bounds are bounds of.
+        """Goldens of the trial, by name of the quantity; they give the bounds.
 
         Raises:
             NoNumbers: the running statistics are no vectors.
@@ -117,7 +117,7 @@ class Outcome:
         return self.golden.training(dy) | self.golden.update(known, STABLE)[1]
 
     def bound(self, name: str, grade: Grade) -> Bound:
-        """The error that a right number may have."""
+        """The bound of a quantity under a grade."""
         return self.expected[name].bound(grade)
 
 
@@ -132,7 +132,7 @@ def agree(
     factor: float = 1.0,
     label: str = "",
 ) -> Claim:
-    """Claim that a quantity of one trial, rearranged and times a power of two, is that of another."""
+    """Claim that a quantity of the first trial, rearranged and times a power of two, is that of the second trial."""
 
     def allowed(grade: Grade) -> Bound:
         bound_of_first, bound_of_second = first.bound(name, grade), second.bound(name, grade)

@@ -1,9 +1,9 @@
 """Gradients beside finite differences of the implementation's own y.
 
-With F(x) = sum(y * dy) per channel, (F(x + h v) - F(x - h v)) / 2h is sum(dx * v) but for the errors of y over h, the
-errors of dx, and the truncation of the central difference, which is computed exactly from the definition in binary128.
-h is near the cube root of the format's unit roundoff, where rounding and truncation are of one size. y is affine in
-gamma and beta (and in x in inference), so that there is no truncation for them.
+Let F(x) = sum(y * dy) per channel. Then (F(x + h v) - F(x - h v)) / 2h is sum(dx * v), up to three errors: those of y
+over h, those of dx, and the truncation of the central difference. The truncation is computed from the definition in
+binary128. h is near the cube root of the format's unit roundoff, where rounding and truncation are equally large. y is
+affine in gamma and beta, and in inference also in x, so there the truncation is 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bn_reference.definition.graph import sum_of
 from bn_reference.specification.grades import Grade
 
 PARAMETER_STEP = 0.25
-"""Step of gamma and beta, in which y is affine: any step does that is exact."""
+"""Step of gamma and beta. y is affine in them, so any step that is exact will do."""
 
 DIRECTION_SEED = 29
 
@@ -41,7 +41,7 @@ def _direction(setup: Setup) -> Any:
 
 
 def steps(base: Setup) -> Sequence[Setup]:
-    """The base, then pairs with more and less of x, gamma and beta, those of them that there are."""
+    """The base, then a pair of setups, one step up and one down, for x and for each of gamma and beta that there is."""
     x, change = base.x.astype(np.float64), step_of(base.config.dtype) * _direction(base)
     setups = [base, base.on(x=x + change, dy=None), base.on(x=x - change, dy=None)]
     for name in _parameters(base):
@@ -55,7 +55,7 @@ def _parameters(setup: Setup) -> list[str]:
 
 
 def differences(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
-    """What the gradients must be."""
+    """Claim that each gradient is the difference quotient of y."""
     base, *pairs = outcomes
     yield _along_x(base, pairs[0], pairs[1])
     for place, name in enumerate(_parameters(base.setup), 1):
@@ -90,7 +90,7 @@ def _along_parameter(name: str, base: Outcome, more: Outcome, less: Outcome) -> 
 
 
 def _of_quotient(base: Outcome, more: Outcome, less: Outcome, twice: Any, grade: Grade) -> Bound:
-    """The error of a difference quotient that the errors of y make."""
+    """The error of a difference quotient, from the errors of y."""
     above, below = more.bound("y", grade), less.bound("y", grade)
     size = sum_of(np.abs(base.dy) * (above.allowed + below.allowed)) / twice
     return Bound(size, above.meaningful & below.meaningful)

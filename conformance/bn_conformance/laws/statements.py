@@ -18,10 +18,10 @@ from bn_reference.definition.graph import forward, sum_of
 from bn_reference.specification.grades import Grade
 
 SHIFTS = (4.0, -2.0, 8.0)
-"""What is added to the channels, in turn: exact with the coarse data of the cases in every format."""
+"""Numbers that are added to the channels, in turn. With the coarse data of the cases that is exact in every format."""
 
 FACTOR = 4.0
-"""What x is multiplied by, and eps by its square."""
+"""Factor of x; its square is the factor of eps."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The answers to a schedule put together: each result goes where its operation says."""
+"""Builds the observation of a case from the answers to its schedule."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def observation_of(answers: Iterable[Answer], changed_at_last: Sequence[str], **
 
 
 def _holds(got: Returned, given: Array) -> bool:
-    """Whether a statistic is what was set; one that is no vector at all is judged elsewhere."""
+    """Whether a statistic holds the vector that was set; True for a result of the wrong shape, judged elsewhere."""
     return not isinstance(got, np.ndarray) or got.shape != given.shape or bool(np.all(got == given))

@@ -1,4 +1,4 @@
-"""What a case gave, as plain data: results and statistics step by step, and the error that ended it."""
+"""The observation of a case, as plain data: results and statistics of each step, and the error that ended it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_STATISTICS: Pair = (NotAnArray("None"), NotAnArray("None"))
 
 @dataclass(frozen=True, kw_only=True)
 class StepObservation:
-    """What a step with data gave, as far as it came.
+    """The results of a step with data, up to the first error.
 
     Attributes:
         before: running statistics before the step.

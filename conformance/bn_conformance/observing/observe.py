@@ -1,4 +1,4 @@
-"""A case run on a host: its schedule is made first, then sent, and what came back is put together."""
+"""Runs a case on a host: makes its schedule, sends it, and builds the observation from the answers."""
 
 from __future__ import annotations
 

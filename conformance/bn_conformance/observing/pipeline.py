@@ -1,4 +1,4 @@
-"""The pipeline: it sends the operations of a schedule to a host, those that do not wait for one another together."""
+"""The pipeline sends the operations of a schedule to a host; those that do not wait for one another go together."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Pipeline:
         self._exchange(waiting)
 
     def _arguments(self, operation: Operation) -> dict[str, Any]:
-        """The arguments of an operation, with the host's number of the layer and what stood for a value found."""
+        """The arguments of an operation, with the host's number of the layer, and with values for all placeholders."""
         if operation.name == "build":
             self._numbers[operation.layer] = self._host.reserve()
         arguments = {name: self._value(value) for name, value in operation.arguments.items()}
         return {"layer": self._numbers[operation.layer], **arguments}
 
     def _value(self, argument: Any) -> Any:
-        """An argument, or what it stands for."""
+        """The value of an argument, which may be a placeholder."""
         if isinstance(argument, InFormatOfStatistics):
             variance = self._statistics[1]
             dtype = variance.dtype.name if isinstance(variance, np.ndarray) else "float32"

@@ -1,8 +1,8 @@
 """The schedule of a case: every operation that it asks of a host, in order, as plain values.
 
-A schedule is made before anything runs, from the case and its data alone. It knows no host and no result: layers have
-numbers of its own (0 for the first), and where an argument depends on what an earlier operation gave, the schedule
-says on what: `InFormatOfStatistics`, `SavedState`. `bn_conformance.observing.pipeline` sends it.
+A schedule is made before anything runs, from the case and its data alone. It knows no host and no result. It numbers
+its layers from 0. Where an argument depends on the result of an earlier operation, it holds a placeholder:
+`InFormatOfStatistics` or `SavedState`. `bn_conformance.observing.pipeline` sends the schedule.
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ class Operation:
 def schedule_of(case: Case, data: CaseData, explicit_update: bool) -> tuple[Operation, ...]:
     """Every operation of the steps of a case, from building the layer on.
 
-    The layers that are left are dropped at the end, but where a case goes on after its steps: with layers in threads,
-    or with laws.
+    At the end the remaining layers are dropped, unless the case goes on after its steps with threads or laws.
 
     Args:
         case: the case.
@@ -177,7 +176,7 @@ class _Planner:
         self.plan("load_state", self.layer, arguments={"state": SavedState()}, waits=True)
 
     def use(self, layer: int, x: Array, training: bool) -> None:
-        """A forward whose numbers nobody judges."""
+        """A forward whose numbers are not judged."""
         self.plan("forward", layer, arguments={"x": x, "view": "contiguous", "training": training})
         if training and self.explicit_update:
             self.plan("update_statistics", layer)
@@ -219,7 +218,7 @@ class _Planner:
         self.layers.remove(other)
 
     def earlier_backward(self, step: Backward) -> None:
-        """A backward before the step's own, which nobody judges."""
+        """A backward before the step's own; its numbers are not judged."""
         self.backward(*upstream_data(self.case.config, self.forward, step), position=None)
 
     def backward(self, dy: Array, second: SecondData | None, position: int | None) -> None:

@@ -1,9 +1,9 @@
-"""Results made elsewhere, judged by the suite's own judge against goldens computed here and now."""
+"""Judges results that were made elsewhere: the suite's own judge compares a file with goldens computed now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bn_conformance.cases.model import Case
@@ -21,11 +21,18 @@ from bn_conformance.vectors.submissions import Problem, Record, RecordError, rea
 from bn_reference.specification.clauses import clauses
 
 Group = dict[tuple[int, str], Record]
+"""Records of one case under one convention, by step and quantity."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The verdict on a case under a convention, and what the file does not give of it."""
+    """The verdict on a case under a convention.
+
+    Attributes:
+        item: the verdict.
+        case: the case.
+        missing: names of the quantities that the case needs and the file does not give.
+    """
 
     item: Item
     case: Case
@@ -33,16 +40,21 @@ class Checked:
 
     @property
     def judged(self) -> bool:
-        """Whether anything of it was judged: numbers, or a refusal."""
+        """Whether anything was judged: numbers, or a refusal."""
         return self.item.outcome not in (outcomes.NOT_JUDGED, outcomes.MISSING)
 
 
-@dataclass
-class Report:
-    """What came of a file."""
+@dataclass(frozen=True)
+class CheckedFile:
+    """The verdicts on a file of results.
 
-    checked: list[Checked] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    Attributes:
+        checked: a verdict for each case and convention in the file.
+        problems: what in the file cannot be used.
+    """
+
+    checked: tuple[Checked, ...]
+    problems: tuple[Problem, ...]
 
     @property
     def exit_code(self) -> int:
@@ -55,36 +67,37 @@ class Report:
         return 0 if self.checked and whole else 3
 
 
-def check(path: str, threshold: Threshold = Threshold.DEGRADED) -> Report:
+def check(path: str, threshold: Threshold = Threshold.DEGRADED) -> CheckedFile:
     """Judge a file of results.
 
     Raises:
         RecordError: the file cannot be read.
     """
-    report, groups = Report(), dict[tuple[str, str], Group]()
+    problems, checked = list[Problem](), list[Checked]()
+    groups: dict[tuple[str, str], Group] = {}
     for entry in read(path):
         try:
             if isinstance(entry, Record):
                 _place(entry, groups)
             else:
-                report.problems.append(entry)
+                problems.append(entry)
         except RecordError as error:
-            report.problems.append(Problem(entry.line, str(error)))
+            problems.append(Problem(entry.line, str(error)))
     goldens = Goldens()
     policy = Policy(threshold, {clause.id: clause.requirement for clause in clauses().values()})
     for (case_id, convention), group in groups.items():
         name = Path(path).name + ("" if convention == DEFAULT else f" [{convention}]")
-        checked = _judge(name, all_cases()[case_id], convention, group, goldens, policy)
-        item = replace(checked.item, reproduce=f"bnconform vectors check '{path}'")
-        report.checked.append(replace(checked, item=item))
-    return report
+        verdict = _judge(name, all_cases()[case_id], convention, group, goldens, policy)
+        item = replace(verdict.item, reproduce=f"bnconform vectors check '{path}'")
+        checked.append(replace(verdict, item=item))
+    return CheckedFile(tuple(checked), tuple(problems))
 
 
 def _place(record: Record, groups: dict[tuple[str, str], Group]) -> None:
     """Put a record into its group.
 
     Raises:
-        RecordError: it does not go with its case, or another was there before it.
+        RecordError: the record does not fit its case, or duplicates an earlier record.
     """
     case = all_cases().get(record.case)
     if case is None:
@@ -125,8 +138,8 @@ def _judge(name: str, case: Case, convention_name: str, group: Group, goldens: G
     item = run_case(name, case, host, convention, goldens, policy)
     if case.expects == "refusal" or item.outcome in (outcomes.REFUSED, outcomes.ERRORED):
         return Checked(item, case, _names(missing))
-    found = tuple(quantity for quantity in item.quantities if not _unfounded(quantity, missing))
-    item = replace(item, quantities=found)
+    founded = tuple(quantity for quantity in item.quantities if not _unfounded(quantity, missing))
+    item = replace(item, quantities=founded)
     return Checked(_reduced(item, policy, case) if missing else item, case, _names(missing))
 
 
@@ -135,7 +148,7 @@ def _names(missing: Iterable[tuple[int, str]]) -> tuple[str, ...]:
 
 
 def _unfounded(quantity: Quantity, missing: list[tuple[int, str]]) -> bool:
-    """Whether a judged quantity is about something that the file does not hold."""
+    """Whether a quantity was judged from results that the file does not hold."""
     place, _, what = quantity.name.partition(".")
     if place == "initial":  # a file says nothing of a fresh layer
         return True
@@ -143,7 +156,7 @@ def _unfounded(quantity: Quantity, missing: list[tuple[int, str]]) -> bool:
 
 
 def _dependent(missing: list[tuple[int, str]]) -> Iterator[str]:
-    """Names of the quantities that cannot be judged for want of others."""
+    """Names of the quantities that cannot be judged without the missing ones."""
     for step, quantity in missing:
         yield from (f"step{step}.{quantity}", f"trajectory{step}.{quantity}")
         if quantity in ("running_mean", "running_var"):
@@ -152,7 +165,7 @@ def _dependent(missing: list[tuple[int, str]]) -> Iterator[str]:
 
 
 def _reduced(item: Item, policy: Policy, case: Case) -> Item:
-    """The item by what is left of its quantities: the worst of them is its outcome."""
+    """The item with the outcome of the worst of its remaining quantities."""
     judged = [quantity for quantity in item.quantities if quantity.outcome != outcomes.NOT_JUDGED]
     if not judged:
         message = "nothing that the file gives can be judged"

@@ -41,7 +41,7 @@ def parts(values: Quad) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @quietly
 def rounded_down(values: Quad) -> NDArray[np.float64]:
-    """Bounds, 0 or more, as binary64 numbers of `BOUND_BITS` bits that are never larger than they are."""
+    """Bounds, 0 or more, rounded down to binary64 numbers of `BOUND_BITS` significant bits."""
     near = round_to(values, np.float64)
     mantissa, exponent = np.frexp(np.where(np.isfinite(near), near, 0.0))
     cut = np.ldexp(np.floor(np.ldexp(mantissa, BOUND_BITS)), exponent - BOUND_BITS)

@@ -1,4 +1,4 @@
-"""An implementation that gives what a file says, so that the suite's own observer and judge do the judging."""
+"""An implementation that replays the results in a file, so that the suite observes and judges it like any other."""
 
 from __future__ import annotations
 
@@ -27,21 +27,20 @@ Given = Mapping[tuple[int, str], Record]
 
 
 class Refused(Exception):
-    """What a layer is recorded to have raised."""
+    """The error that a file says a layer raised."""
 
 
 class ReplayAdapter(Adapter):
     """Layers that replay the records of one case, once.
 
-    Numbers are rounded once to the format of their quantity, as if stored there. What was not recorded comes as None,
-    and the judge's words about that are dropped later (`check.py`). Running statistics that a step does not owe are
-    taken to be where they were.
+    Numbers are rounded once to the format of their quantity, as if stored in it. A quantity without a record is None;
+    `check.py` drops what the judge says about it. Where a step need not give running statistics, they stay as they are.
 
     Args:
         case: the case.
-        convention: under which it is judged.
+        convention: the choices that it is judged under.
         given: its records.
-        owed: for each step with data what it owes.
+        owed: the quantities that each step with data must give.
     """
 
     name = "replay"
@@ -57,11 +56,11 @@ class ReplayAdapter(Adapter):
         self.step = -1
 
     def build(self, config: LayerConfig) -> Layer:
-        """A layer; those of one case share their state, so that a reloaded one goes on where the other was."""
+        """A layer. All layers of a case share their state, so that a reloaded layer goes on where the saved one was."""
         return ReplayLayer(self)
 
     def numbers(self, quantity: str) -> Any:
-        """The recorded numbers of the present step, or None."""
+        """The recorded numbers of a quantity in the current step; None where there are none."""
         record = self.given.get((self.step, quantity))
         if record is None:
             return None
@@ -75,22 +74,22 @@ class ReplayAdapter(Adapter):
             return round_to(to_quad(np.array(record.values, np.float64)), dtype).reshape(shape)
 
     def move(self) -> None:
-        """The running statistics after the present step: the recorded, or where none are owed those before it."""
+        """Move the running statistics to those recorded after the current step; keep them if none need be recorded."""
         owed = self.owed[self.step] if self.step < len(self.owed) else ()
-        found = [self.numbers(name) for name in ("running_mean", "running_var")]
-        if "running_var" in owed or any(part is not None for part in found):
-            self.statistics = found[0], found[1]
+        recorded = [self.numbers(name) for name in ("running_mean", "running_var")]
+        if "running_var" in owed or any(part is not None for part in recorded):
+            self.statistics = recorded[0], recorded[1]
 
 
 def shape_of(case: Case, step: int, record: Record) -> tuple[int, ...]:
-    """The shape that a record's numbers should have; flat where the case is to be refused, so that there is none."""
+    """The shape that a record's numbers should have; flat for a case that must be refused, which has no right shape."""
     if case.expects == "refusal":
         return (len(record.values),)
     return (case.config.num_channels,) if record.vector else case.batches[step].shape
 
 
 class ReplayLayer(Layer):
-    """The layer: every forward is the next step."""
+    """A layer that replays: every forward is the next step of the case."""
 
     def __init__(self, adapter: ReplayAdapter) -> None:
         self.adapter = adapter
@@ -111,13 +110,13 @@ class ReplayLayer(Layer):
         return y
 
     def backward(self, dy: Array) -> Gradients:
-        """The recorded gradients of the present step."""
+        """The recorded gradients of the current step."""
         self._move("backward")
         dx, dgamma, dbeta = (self.adapter.numbers(name) for name in ("dx", "dgamma", "dbeta"))
         return Gradients(dx, dgamma, dbeta)
 
     def update_statistics(self) -> None:
-        """The moment at which statistics move under the convention `explicit`."""
+        """Move the statistics, where the convention says that an explicit update does."""
         self._move("explicit")
 
     def _move(self, moment: str) -> None:
@@ -125,23 +124,23 @@ class ReplayLayer(Layer):
             self.adapter.move()
 
     def running_statistics(self) -> RunningStatistics:
-        """The running statistics as they were recorded last."""
+        """The latest running statistics, copied."""
         copies: list[Any] = [part if part is None else part.copy() for part in self.adapter.statistics]
         return RunningStatistics(*copies)
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """What the case sets is what whoever made the results began from."""
+        """Set the statistics, as the author of the file did."""
         self.adapter.statistics = mean.astype(self.adapter.kept), variance.astype(self.adapter.kept)
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        """Nothing: whoever made the results had them."""
+        """Do nothing: the recorded results were made with these parameters."""
 
     def state(self) -> Mapping[str, Array]:
-        """Nothing: the state is shared."""
+        """An empty state: all layers share theirs."""
         return {}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """Nothing: the state is shared."""
+        """Do nothing: all layers share their state."""
 
     def freeze(self) -> None:
-        """Nothing: whoever made the results froze the layer."""
+        """Do nothing: the recorded results were made with a frozen layer."""

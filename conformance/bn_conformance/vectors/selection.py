@@ -1,4 +1,4 @@
-"""Which cases vectors can hold, and the rule by which the core set is chosen."""
+"""Selects cases for vectors: those that a document can hold, and the core set, which is chosen by rule."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _default(field: Field[Any]) -> Any:
 
 
 def split(cases: Iterable[Case]) -> tuple[list[Case], Counter[str]]:
-    """The cases that documents can hold, and what the others would need with how many of them need it."""
+    """The cases that documents can hold, and for the others how many need what documents cannot hold."""
     documented, left_out = [], Counter[str]()
     for case in cases:
         need = lacking(case)
@@ -79,9 +79,10 @@ def split(cases: Iterable[Case]) -> tuple[list[Case], Counter[str]]:
 
 
 def owed(case: Case, batch: Batch) -> tuple[str, ...]:
-    """What results of a step with data must give: what the case judges of it, and the running statistics after it.
+    """The quantities that results of a step with data must give.
 
-    After a step in inference these are owed only where the case judges the running variance.
+    These are the outputs and gradients that the case judges, and the running statistics after the step. After a step in
+    inference the statistics are owed only if the case judges the running variance.
     """
     config = case.config
     exists = {"y": True, "dx": batch.dy is not None}

@@ -1,4 +1,4 @@
-"""Results made elsewhere, read from a file: JSON lines, or one JSON list. Nothing in it is trusted."""
+"""Reads results that were made elsewhere, as JSON lines or one JSON list. Nothing in the file is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A case walked along its golden trajectory: what each step starts from, gives, and leaves."""
+"""The golden trajectory of a case: the state before each step, its results, and the state after it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from bn_reference.specification.grades import STABLE
 
 @dataclass(frozen=True)
 class TrajectoryStep:
-    """One step.
+    """One step of a trajectory.
 
     Attributes:
         step: the step.
         before: running statistics before it.
         after: running statistics after it.
-        data: its tensors, where it has some.
-        expected: y and the gradients that it gives; those of one with data alone.
-        statistics: running_mean and running_var to judge, where the step moves them.
-        weights: of the old and of the new statistic, where the step moves them.
+        data: its tensors; None for a step without data.
+        expected: goldens of y and the gradients; None for a step without data.
+        statistics: goldens of running_mean and running_var; None where the step does not move them.
+        weights: of the old and of the new statistic; None where the step does not move them.
         frozen: whether the layer is frozen.
-        vectors: what the step sets, by name: running statistics, or gamma and beta.
+        vectors: running statistics, or gamma and beta, that the step sets, by name; None for a step with data.
     """
 
     step: Step
@@ -45,7 +45,7 @@ class TrajectoryStep:
 
 
 def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[TrajectoryStep]:
-    """Every step of a case, in order. Errors of the statistics are carried along, those of the grade `stable`."""
+    """Every step of a case, in order. The statistics carry the errors that the grade `stable` allows."""
     config = case.config
     state, frozen, position = Statistics.initial(config.num_channels, convention), False, 0
     data, steps = goldens.data(case), goldens.steps(case, convention)

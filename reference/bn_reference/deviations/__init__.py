@@ -1,8 +1,8 @@
 """Deviations: named ways to be wrong, each a small change of the plain layer (`bn_reference.layer.layer`).
 
-A deviation serves twice. The suite is switched to each one to prove that some case catches it, and a failing
-implementation is diagnosed by the deviation whose numbers are its numbers. The modules of this package hold the
-catalogue, one class of mistakes each; `catalogue()` is all of it.
+A deviation has two uses. The suite judges each one as an implementation, to prove that some case catches it. And the
+diagnosis of a failing implementation looks for the deviation that gives the same numbers. Each module of this package
+holds one class of mistakes; `catalogue()` gives all deviations.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ class Deviation:
     """One way to be wrong.
 
     Attributes:
-        name: how it is called everywhere.
-        group: the module that it comes from: its class of mistakes.
-        sentence: what is computed instead, one sentence.
+        name: its unique name.
+        group: the module that holds it, which is its class of mistakes.
+        sentence: what it computes instead of the right result, in a sentence.
         clause: the clause that it violates; empty where it changes a convention instead.
-        convention: the convention fields that it changes; a fault only where something else is declared.
-        requires: the convention fields without which it changes nothing.
+        convention: the convention fields that it changes; it is a fault only where something else is declared.
+        requires: the convention fields that must be declared for it to change anything.
         effect: what a person notices in practice.
         link: where it happened in real software, or empty.
         layer: the change: a subclass of `PlainLayer` that calls `super()`, so that changes can be combined.
-        level: the degraded level that names it, where it is no worse than that in most cases.
-        numeric: the deviation decides numbers (not memory, errors or formats), so that it can explain an observation.
+        level: the degraded level that its results have in most cases; empty for every other deviation.
+        numeric: whether it changes numbers (not memory, errors or formats), so that it can explain an observation.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Deviation:
     numeric: bool = True
 
     def under(self, convention: Convention) -> Convention | None:
-        """The convention that results; None where the deviation is no deviation under this one."""
+        """The convention of the changed layer; None where the deviation changes nothing under this convention."""
         if any(getattr(convention, name) != value for name, value in self.requires.items()):
             return None
         if not self.convention:
@@ -152,6 +152,6 @@ def catalogue() -> Mapping[str, Deviation]:
 
 
 def combined(deviations: Iterable[Deviation], base: type[PlainLayer] = PlainLayer) -> type[PlainLayer]:
-    """A layer with several deviations at once, the first one outermost; a new class, so that nothing is shared."""
+    """A new class of layer with several deviations at once, the first outermost."""
     changes = dict.fromkeys(entry.layer for entry in deviations if entry.layer is not PlainLayer)
     return type("Deviant", (*changes, base), {})

@@ -15,7 +15,6 @@ import numpy as np
 from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
 from bn_reference.bounds.arithmetic import FLOAT64, arithmetic_for, nodes_in, rounded
 from bn_reference.bounds.batch import BatchBounds
-from bn_reference.bounds.bound import Bound
 from bn_reference.bounds.inference import InferenceBounds, RunningBounds
 from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.bounds.sums import GradientSums
@@ -25,6 +24,7 @@ from bn_reference.definition.running import batch_variance, bessel, eps_of, upda
 from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
 from bn_reference.definition.state import Formats, GammaBeta, Statistics
 from bn_reference.golden.expected import Expected
+from bn_reference.golden.nothing_counted import empty_batch, unchanged_statistics
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import Grade
@@ -125,7 +125,7 @@ class Golden:
         """
         nodes, bounds = self._batch()
         if bounds.count == 0:
-            return _empty(nodes.y, dy)
+            return empty_batch(nodes.y, dy)
         expected = {"y": Expected(nodes.y, bounds.y)}
         if dy is not None:
             grads = graph.backward(dy, nodes, self.parameters.gamma, self.mask)
@@ -178,7 +178,7 @@ class Golden:
         else:
             nodes, batch_bounds = self._batch()[0], self._wide_bounds
             if batch_bounds.count == 0:
-                expected = _empty(nodes.y, dy)
+                expected = empty_batch(nodes.y, dy)
                 return {"ds_dx": expected["dx"], "ds_dgamma": expected["dgamma"], "ds_ddy": expected["dx"]}
             values = second_order(dy, nodes, gamma, upstream)
             second = TrainingSecondBounds(batch_bounds, dy, upstream, values)
@@ -235,7 +235,7 @@ class Golden:
         Where a mask hides every position, the statistics stay as they are.
         """
         if self._counts_nothing:
-            return _unchanged(statistics)
+            return unchanged_statistics(statistics)
         nodes, count = self._batch()[0], self._batch()[1].count
         weights = weights_of(self.config, self.convention, statistics.updates)
         batch = batch_variance(nodes.variance, count, self.eps, self.convention)
@@ -271,37 +271,3 @@ def _gradients(bounds: BatchBounds | InferenceBounds, dy: Quad, grads: graph.Row
         "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(sums, near, grade)),
         "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, near, grade)),
     }
-
-
-def _unchanged(statistics: Statistics) -> dict[str, Expected]:
-    """Running statistics that a step must leave as they are."""
-    everywhere = np.ones(statistics.mean.shape, np.bool_)
-    return {
-        "running_mean": Expected(statistics.mean, lambda _: Bound(statistics.mean_error, everywhere)),
-        "running_var": Expected(statistics.variance, lambda _: Bound(statistics.variance_error, everywhere)),
-    }
-
-
-def _empty(y: Quad, dy: Quad | None) -> dict[str, Expected]:
-    """Goldens of a batch in which nothing counts: all are 0.
-
-    A batch without values must give gradients of the parameters that are exactly 0. A batch whose values are all hidden
-    by a mask is not judged: its bounds are vacuous.
-    """
-    channels, y = y.shape[0], np.zeros(y.shape, QUAD)
-    zeros, everywhere = np.zeros(channels, QUAD), np.full(channels, y.shape[1] == 0)
-
-    def nothing(grade: Grade) -> Bound:
-        return Bound(y, everywhere)
-
-    def zero(grade: Grade) -> Bound:
-        return Bound(zeros, everywhere)
-
-    expected = {"y": Expected(y, nothing)}
-    if dy is not None:
-        expected |= {
-            "dx": Expected(y, nothing),
-            "dgamma": Expected(zeros, zero),
-            "dbeta": Expected(zeros, zero),
-        }
-    return expected
