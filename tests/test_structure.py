@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "reference": ROOT / "reference" / "bn_reference",
     "conformance": ROOT / "conformance" / "bn_conformance",
+    "bnconform": ROOT / "conformance" / "bnconform",
     "adapters": ROOT / "adapters" / "bn_adapters",
 }
 """The package that each folder of tests is about."""

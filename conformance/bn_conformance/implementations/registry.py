@@ -31,12 +31,13 @@ from bn_conformance.targets.naming import TargetError, is_target
 from bn_conformance.targets.recognition import NeedsEnvironment
 from bn_conformance.targets.wrappers import environment_of
 from bn_conformance.text import one_line
+from bn_conformance.user_error import UserError
 
 GROUP = "bnconform.adapters"
 """The entry point group in which distributions register adapters, by the name of the implementation."""
 
 
-class UnknownImplementation(Exception):
+class UnknownImplementation(UserError):
     """A name names no implementation; the message lists those there are."""
 
 
@@ -102,6 +103,22 @@ def _from_description(target: str, description: Mapping[str, Any], device: str) 
         device=device,
         notes=tuple(description.get("notes", ())),
     )
+
+
+def from_adapter(adapter: type[Adapter], target: str, device: str = "cpu") -> Implementation:
+    """The implementation of an adapter class of a user's, which is loaded in this process already.
+
+    Raises:
+        TargetError: it declares something that is not declarable, or does not run on the device.
+    """
+    try:
+        implementation = _from_description(target, describe(adapter), device)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise TargetError(f"{target} declares something that is not declarable: {described_error(error)}") from None
+    devices = implementation.capabilities.devices
+    if device not in devices:
+        raise TargetError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
+    return replace(implementation, registered=False)
 
 
 def from_target(target: str, device: str = "cpu") -> Implementation:

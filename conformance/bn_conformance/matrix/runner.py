@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,13 @@ class Runner:
     Args:
         plan: what is run, and under which policy.
         explains: whether the deviations that explain a failure are looked for.
+        open_host: opens the host of an implementation; None for one as the plan's options say.
     """
 
-    def __init__(self, plan: Plan, explains: bool = True) -> None:
-        self._plan, self._explains = plan, explains
+    def __init__(
+        self, plan: Plan, explains: bool = True, open_host: Callable[[Implementation], Host] | None = None
+    ) -> None:
+        self._plan, self._explains, self._open_host = plan, explains, open_host
         self._goldens = Goldens()
         self._policy = Policy(
             Threshold(plan.options.level), {clause.id: clause.requirement for clause in clauses().values()}
@@ -116,6 +120,8 @@ class Runner:
 
     def _open(self, implementation: Implementation) -> Host:
         self._hosts.clear()
+        if self._open_host is not None:
+            return self._open_host(implementation)
         if self._plan.options.in_process:
             return LocalHost(load_adapter(implementation.target)(device=implementation.device))
         if self._process is None:

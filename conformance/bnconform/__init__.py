@@ -1,0 +1,26 @@
+"""bnconform: is an implementation of batch normalisation right?
+
+>>> import bnconform
+>>> verdict = bnconform.check(MyBatchNorm)  # doctest: +SKIP
+
+`check` gives a verdict. `assert_conforms` is for a test of one's own. `parametrize` makes pytest items of the cases.
+All three take the same things and the same keywords.
+"""
+
+from bn_conformance.user_error import UserError
+from bnconform.coverage import Coverage, FamilyCoverage
+from bnconform.judging import assert_conforms, check
+from bnconform.pytest_items import CaseCheck, parametrize
+from bnconform.verdict import CaseResult, Verdict
+
+__all__ = [
+    "CaseCheck",
+    "CaseResult",
+    "Coverage",
+    "FamilyCoverage",
+    "UserError",
+    "Verdict",
+    "assert_conforms",
+    "check",
+    "parametrize",
+]

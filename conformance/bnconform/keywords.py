@@ -1,0 +1,106 @@
+"""The keywords of `check`, `assert_conforms` and `parametrize`: those of the command line, under the same names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
+from bn_conformance.targets.choices import text_of
+from bn_conformance.user_error import UserError
+
+Texts = str | Iterable[str]
+"""One text, or several."""
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+"""One path, or several."""
+
+Choices = Mapping[str, Any] | Texts
+"""Choices of the convention: `{"running_variance": "biased"}`, or texts `running_variance=biased`."""
+
+
+class Keywords(TypedDict, total=False):
+    """The keywords that all three functions take; `check` says what each means."""
+
+    as_: str
+    convention: Choices
+    cases: Texts
+    clauses: Texts
+    level: str
+    profile: str
+    device: str
+    known_faults: Paths
+    regressions: Paths
+    timeout: float | None
+    isolated: bool
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, checked.
+
+    Attributes:
+        options: of the run.
+        kind: the wrapper that was named; empty for none.
+        choices: of the convention, each as `NAME=VALUE`.
+        isolated: whether layers run in a process of their own.
+    """
+
+    options: RunOptions
+    kind: str
+    choices: tuple[str, ...]
+    isolated: bool
+
+
+def request_of(
+    *,
+    as_: str = "",
+    convention: Choices = (),
+    cases: Texts = (),
+    clauses: Texts = (),
+    level: str = DEFAULTS["level"],
+    profile: str = DEFAULTS["profile"],
+    device: str = DEFAULTS["device"],
+    known_faults: Paths = (),
+    regressions: Paths = (),
+    timeout: float | None = None,
+    isolated: bool = False,
+) -> Request:
+    """What the keywords ask for.
+
+    Raises:
+        UserError: a value is not allowed, or two contradict each other.
+    """
+    for name, value in (("level", level), ("profile", profile)):
+        if value not in OPTIONS[name].choices:
+            raise UserError(f"{name} is {value!r}; allowed are {', '.join(OPTIONS[name].choices)}")
+    if timeout is not None and not isolated:
+        raise UserError("timeout needs isolated=True: a call of a layer in this process cannot be interrupted")
+    if timeout is not None and not timeout > 0:
+        raise UserError(f"timeout is {timeout!r}; give seconds above 0")
+    options = RunOptions(
+        clauses=_several(clauses),
+        cases=_several(cases),
+        level=level,
+        profile=profile,
+        device=device,
+        known_faults=_several(known_faults),
+        regressions=_several(regressions),
+        timeout=DEFAULTS["timeout"] if timeout is None else float(timeout),
+        in_process=not isolated,
+    )
+    return Request(options, as_, _choices(convention), isolated)
+
+
+def _several(given: Paths) -> tuple[str, ...]:
+    if isinstance(given, str | os.PathLike):
+        return (os.fspath(given),)
+    return tuple(os.fspath(entry) for entry in given)
+
+
+def _choices(given: Choices) -> tuple[str, ...]:
+    if isinstance(given, Mapping):
+        return tuple(f"{name}={text_of(value)}" for name, value in given.items())
+    return _several(given)
