@@ -14,7 +14,7 @@ Change = Callable[[PlainLayer, Array, Array], tuple[Array, Array]]
 
 
 def _changed(name: str, sentence: str, effect: str, change: Change, clause: str = "FWD-3", link: str = "") -> None:
-    """Enter a layer that shifts and scales with other parameters than its own; its gradients know nothing of it."""
+    """Enter a layer that scales and shifts with wrong parameters in forward, and with its own in backward."""
 
     class Changed(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:

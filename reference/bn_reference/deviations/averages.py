@@ -173,7 +173,7 @@ _cumulative(
 
 
 def _one_of_two(name: str, kept: str, sentence: str, effect: str, clause: str, whole: bool) -> None:
-    """Enter a layer that treats one statistic otherwise: taken in whole, or never moved."""
+    """Enter a layer that treats one of its two statistics wrongly: the batch's replaces it, or it never moves."""
 
     class OneOfTwo(PlainLayer):
         def move(self, mean: Array, variance: Array, count: int) -> None:

@@ -24,7 +24,7 @@ class BackwardByGammaOfNow(PlainLayer):
     """Backward scales dx by gamma as it is at the backward, not at the forward."""
 
     def outer_scale(self, saved: Saved) -> Array:
-        """By gamma of now."""
+        """The outer factor of dx with the current gamma."""
         return np.asarray(self.column(self.gamma) * saved.inverse)
 
 
@@ -33,7 +33,7 @@ class SecondOrderByGammaOfNow(PlainLayer):
     """The second order takes gamma as it is when it is asked for, not at the forward."""
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> RowSecondOrder:
-        """By gamma of now."""
+        """The second order with the current gamma."""
         self.saved = replace(self.saved, gamma=self.column(self.gamma)) if self.saved is not None else None
         return super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
 
@@ -43,7 +43,7 @@ class InferenceGradientByMeanOfNow(PlainLayer):
     """dgamma of inference is by the running mean as it is at the backward."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """By the mean of now."""
+        """The gradients with the current running mean."""
         saved = self.saved
         if saved is not None and saved.mode == "inference":
             self.saved = replace(saved, mean=self.column(self.running_mean))
@@ -55,7 +55,7 @@ class InferenceGradientByVarianceOfNow(PlainLayer):
     """Gradients of inference are by the running variance as it is at the backward."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """By the variance of now."""
+        """The gradients with the current running variance."""
         saved = self.saved
         if saved is not None and saved.mode == "inference":
             self.saved = replace(saved, inverse=self.normaliser(self.column(self.running_var), "inference"))
@@ -67,7 +67,7 @@ class LoadReachesSavedGamma(PlainLayer):
     """A state that is loaded changes the gamma that the latest forward left for its backward."""
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """And for the backward."""
+        """Load the state, also for the backward to come."""
         super().load_state(state)
         if self.saved is not None:
             self.saved = replace(self.saved, gamma=self.column(self.gamma))
@@ -78,7 +78,7 @@ class LoadSpoilsSavedDeviation(PlainLayer):
     """A state that is loaded leaves 1 in the inverse deviation that the latest forward left for its backward."""
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """And spoil."""
+        """Load the state, and spoil what the forward saved."""
         super().load_state(state)
         if self.saved is not None:
             self.saved = replace(self.saved, inverse=np.ones_like(self.saved.inverse))
@@ -89,7 +89,7 @@ class FreezeReachesSavedForward(PlainLayer):
     """Freezing makes the backward of a training forward that came before one of inference."""
 
     def freeze(self) -> None:
-        """And the backward to come."""
+        """Freeze the layer, also for the backward to come."""
         super().freeze()
         self.saved = replace(self.saved, mode="inference") if self.saved is not None else None
 
@@ -108,7 +108,7 @@ class SecondBackwardMoves(PlainLayer):
     done: Saved | None = None
 
     def backward(self, dy: Array) -> RowGradients:
-        """And move."""
+        """Give the gradients, and move the running statistics."""
         gradients, saved = super().backward(dy), self.saved
         if saved is not None and saved.mode == "training" and saved is self.done:
             variance = self.variance_of(saved.rows, saved.mean, saved.counted)
@@ -117,28 +117,28 @@ class SecondBackwardMoves(PlainLayer):
         return gradients
 
 
-def _spoiling(name: str, sentence: str, clause: str, twice: bool) -> None:
-    """Enter a layer that spoils what its forward saved, in backward or in double_backward."""
+def _spoiling(name: str, sentence: str, clause: str, in_double_backward: bool) -> None:
+    """Enter a layer that spoils what its forward saved, in double_backward or else in backward."""
 
     class Spoiling(PlainLayer):
         def spoil(self) -> None:
-            """Scale what normalises."""
+            """Scale the inverse deviation that the forward saved."""
             saved = self.saved
             self.saved = None if saved is None else replace(saved, inverse=saved.inverse * self.constant(1.01))
 
         def backward(self, dy: Array) -> RowGradients:
-            """And spoil."""
+            """Give the right gradients, then spoil what was saved."""
             gradients = super().backward(dy)
-            if not twice:
+            if not in_double_backward:
                 self.spoil()
             return gradients
 
         def double_backward(
             self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None
         ) -> RowSecondOrder:
-            """And spoil."""
+            """Give the right gradients, then spoil what was saved."""
             gradients = super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
-            if twice:
+            if in_double_backward:
                 self.spoil()
             return gradients
 
@@ -168,18 +168,18 @@ def _kept(name: str, sentence: str, key: Callable[[tuple[Array, ...]], Any]) -> 
 
     class Kept(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """By what was kept."""
+            """y by the scale and shift in the cache, in inference."""
             y, saved = super().scale_and_shift(normalised, mode), self.saved
             if mode == "training" or saved is None or not self.config.num_channels:
                 return y
             scale = self.column(self.gamma) * saved.inverse
-            found = key((self.gamma, self.beta, self.running_mean, self.running_var))
+            current_key = key((self.gamma, self.beta, self.running_mean, self.running_var))
             cache = vars(self).setdefault("cache", {})
-            if found not in cache:
+            if current_key not in cache:
                 cache.clear()
-                cache[found] = scale, self.column(self.beta) - saved.mean * scale
+                cache[current_key] = scale, self.column(self.beta) - saved.mean * scale
                 return y
-            scale, shift = cache[found]
+            scale, shift = cache[current_key]
             return np.asarray(scale * saved.rows + shift)
 
     Kept.__doc__ = sentence

@@ -1,6 +1,6 @@
-"""Layers of which one method is changed under a condition, such as one rank or one format alone.
+"""Layers with one method that is wrong under a condition, such as one rank or one format.
 
-Frameworks have separate code for ranks, places of the channels and formats, so that a mistake may be in one of them.
+Frameworks have separate code for ranks, places of the channels and formats, so a mistake may be in only one of them.
 """
 
 from __future__ import annotations

@@ -37,12 +37,12 @@ def _times(value: float) -> Callable[..., Any]:
     return lambda layer, saved: layer.constant(value)
 
 
-def _counting(other: Callable[[float, float], float]) -> Callable[..., Any]:
-    """n over another count, which is other(n, entries of the batch)."""
+def _counting(wrong_count: Callable[[float, float], float]) -> Callable[..., Any]:
+    """The factor n / wrong_count(n, entries of the batch)."""
 
     def factor(layer: PlainLayer, saved: Saved) -> Any:
         count = float(saved.counted.sum())
-        return layer.constant(count) / layer.constant(max(other(count, float(saved.shape[0])), 1.0))
+        return layer.constant(count) / layer.constant(max(wrong_count(count, float(saved.shape[0])), 1.0))
 
     return factor
 
@@ -105,7 +105,10 @@ for _term in ("mean", "variance"):
 
 
 def _variance_from(name: str, sentence: str, change: Callable[..., Array], inside: bool) -> None:
-    """Enter a layer whose variance term takes something else for the normalised value, outside or in its sum too."""
+    """Enter a layer whose variance term has another value in the place of the normalised one.
+
+    `inside` says whether the sum in the term has it too.
+    """
 
     class VarianceFrom(PlainLayer):
         def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:

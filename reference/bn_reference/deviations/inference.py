@@ -32,16 +32,17 @@ def _from_batch(name: str, sentence: str, effect: str, mean_share: float, varian
 
     class FromBatch(PlainLayer):
         def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-            """Mix."""
+            """Mix statistics of the batch into those of inference."""
             saved = super().normalisers(x, mask, training)
             if saved.mode == "training" or not saved.counted.sum():
                 return saved
             mean = self.mean_of(saved.rows, saved.counted)
             batch = self.variance_of(saved.rows, mean, saved.counted)
-            share, rest = self.constant(mean_share), self.constant(1.0 - mean_share)
-            other, left = self.constant(variance_share), self.constant(1.0 - variance_share)
-            variance = left * self.column(self.running_var) + other * batch
-            return replace(saved, mean=rest * saved.mean + share * mean, inverse=self.normaliser(variance, "inference"))
+            new_mean, old_mean = self.constant(mean_share), self.constant(1.0 - mean_share)
+            new_variance, old_variance = self.constant(variance_share), self.constant(1.0 - variance_share)
+            variance = old_variance * self.column(self.running_var) + new_variance * batch
+            mean = old_mean * saved.mean + new_mean * mean
+            return replace(saved, mean=mean, inverse=self.normaliser(variance, "inference"))
 
     FromBatch.__doc__ = sentence
     deviation(name, clause="EVAL-3", effect=effect)(FromBatch)

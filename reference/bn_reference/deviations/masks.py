@@ -17,7 +17,7 @@ from bn_reference.layer.layer import PlainLayer
 def _counting(
     name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], clause: str = "MASK-1"
 ) -> None:
-    """Enter a layer that takes another mask, change(layer, mask), for the one it is given."""
+    """Enter a layer that uses the mask change(layer, mask) in the place of the mask that it is given."""
 
     class Counting(PlainLayer):
         def counted(self, x: Array, mask: Array | None) -> Array:
@@ -29,7 +29,7 @@ def _counting(
 
 
 def _swapped(layer: PlainLayer, mask: Array) -> Array:
-    """The mask with two axes exchanged, the first two of one size that are not the channels'."""
+    """The mask with two axes exchanged: the first two of equal size, channels aside."""
     axes = [axis for axis in range(mask.ndim) if axis != layer.config.channel_axis]
     pairs = [(one, other) for one in axes for other in axes if one < other and mask.shape[one] == mask.shape[other]]
     return mask.swapaxes(*pairs[0]) if pairs else mask
@@ -175,7 +175,7 @@ class MaskedStepMovesNothing(PlainLayer):
 
 
 def _empty(name: str, sentence: str, effect: str, value: float) -> None:
-    """Enter a layer in which a mask that counts nothing makes a mean and variance of this value."""
+    """Enter a layer whose mean and variance have this value where a mask hides every position."""
 
     class Empty(PlainLayer):
         def check_count(self, count: int) -> None:

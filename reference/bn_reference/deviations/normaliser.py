@@ -116,14 +116,14 @@ class EpsAsFloor(PlainLayer):
 
 
 class _OwnEps(PlainLayer):
-    """A layer that makes something else of its eps when it is built."""
+    """A layer that changes its eps when it is built."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.eps = self.other_eps()
 
     def other_eps(self) -> Any:
-        """What it takes for eps."""
+        """The wrong eps."""
         return self.eps
 
 

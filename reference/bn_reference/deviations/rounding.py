@@ -1,4 +1,4 @@
-"""Coarser arithmetic on a layer's working values, whatever their dtype: what deviations of precision are made of."""
+"""Coarser arithmetic on the working values of a layer, of any dtype: parts of the deviations of precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLOAT16, FLOAT32, FLOAT64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype
 
 
 def compute_dtype(layer: PlainLayer) -> np.dtype[Any]:
-    """What a sound layer computes in: float64 for float64, float32 for everything narrower."""
+    """The dtype that a sound layer computes in: float64 for float64, float32 for everything narrower."""
     return FLOAT64 if layer.storage == FLOAT64 else FLOAT32
 
 

@@ -34,7 +34,7 @@ def _times(factor: float) -> Callable[..., Array]:
 
 
 def _plus_inner(layer: PlainLayer, value: Array, terms: SecondOrderTerms) -> Array:
-    """ds_dx with what the mean of v_dx takes away put back."""
+    """ds_dx without the term of P(v_dx) that subtracts the mean of v_dx."""
     return np.asarray(value + terms.scale * terms.inverse * layer.averaged(terms.v_dx, terms))
 
 
