@@ -27,6 +27,13 @@ for entry in entry_points(group="bnconform.adapters"):
 """
 
 
+JUDGE_FROM_PYTHON = """
+import bnconform
+verdict = bnconform.check("textbook.numpy", cases="stat/nc/float32/*")
+print(verdict.headline, len(verdict._repr_html_()) > 100)
+"""
+
+
 def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = [Path(package) for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
@@ -47,6 +54,9 @@ def main() -> int:
         absent = [name for name in declared if name not in listed]
         if absent:
             raise SystemExit(f"bnconform list does not name {', '.join(absent)}; it says:\n{listed}")
+        judged = call([str(python), "-I", "-c", JUDGE_FROM_PYTHON], scratch)
+        if judged.split() != ["✓", "textbook.numpy", "conforms", "True"]:
+            raise SystemExit(f"import bnconform judges nothing; it says:\n{judged}")
         (ROOT / "dist").mkdir(exist_ok=True)
         for built in wheel.parent.iterdir():
             built.replace(ROOT / "dist" / built.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import threading
 import warnings
@@ -98,12 +99,10 @@ def test_whatever_a_layer_raises_is_an_error_of_its_case(error: BaseException) -
 
 
 def test_an_interruption_by_a_person_ends_the_check_whatever_the_layer_makes_of_it() -> None:
-    import _thread
-
     class Swallows(GoodLayer):
         def forward(self, x: Array, training: bool) -> Array:
             try:
-                _thread.interrupt_main()
+                os.kill(os.getpid(), signal.SIGINT)
                 for _ in range(1000):
                     pass
             except KeyboardInterrupt:

@@ -1,0 +1,72 @@
+"""Code of frameworks, as a notebook has it: a class of a function, a layer, a factory."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+import bnconform
+
+pytestmark = [pytest.mark.framework, pytest.mark.slow]
+CASES = "stat/nchw/float32/*"
+
+
+def mine() -> Any:
+    import torch
+
+    class Mine(torch.nn.BatchNorm2d):
+        pass
+
+    return Mine
+
+
+def test_a_torch_class_that_nothing_can_import() -> None:
+    verdict = bnconform.check(mine(), cases=CASES)
+    assert verdict.conforms, str(verdict)
+    assert any("num_features" in note for note in verdict.notes)
+
+
+def test_a_torch_layer_is_judged_by_its_class() -> None:
+    verdict = bnconform.check(mine()(8), cases=CASES)
+    assert verdict.conforms, str(verdict)
+    assert "fresh layers of its class" in verdict.notes[0]
+
+
+def test_a_torch_factory_keeps_what_it_sets() -> None:
+    import torch
+
+    def make(num_features: int, eps: float = 1e-3, momentum: float = 0.1, dtype: Any = None) -> Any:
+        return torch.nn.BatchNorm2d(num_features, eps, momentum, dtype=dtype)
+
+    verdict = bnconform.check(make, cases=CASES)
+    assert verdict.conforms, str(verdict)
+    assert any("eps=0.001" in note for note in verdict.notes)
+    assert bnconform.check(partial(torch.nn.BatchNorm2d, affine=True), cases=CASES).conforms
+
+
+def test_the_threads_and_random_numbers_of_torch_are_the_callers() -> None:
+    import torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    bnconform.check(mine(), cases=CASES)
+    assert torch.get_num_threads() == 2
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_flax_class_is_judged_in_64_bits_and_jax_is_afterwards_as_it_was() -> None:
+    import flax.linen as nn
+    import jax
+
+    class Mine(nn.BatchNorm):
+        pass
+
+    before = jax.config.jax_enable_x64
+    verdict = bnconform.check(Mine, cases="fwd/nhwc/float64/*")
+    assert verdict.coverage.judged > 0
+    assert verdict.conforms, str(verdict)
+    assert jax.config.jax_enable_x64 == before
