@@ -9,10 +9,10 @@ import numpy as np
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.hosting.host import HostLost, LayerError
-from bn_conformance.hosting.messages import request_of, result_of
+from bn_conformance.hosting.messages import answer_to, request_of
 from bn_conformance.hosting.operations import Call, LoadCall, SupportsCall
 from bn_conformance.hosting.process import START_LIMIT, Process
-from bn_conformance.hosting.wire import WireError
+from bn_conformance.hosting.wire import PROTOCOL, WireError
 from bn_conformance.results.outcomes import CRASHED
 
 T = TypeVar("T")
@@ -43,7 +43,10 @@ class IsolatedHost:
         self._process, self._limit = process, limit
         self._reasons: dict[LayerConfig, str | None] = {}
         self.seconds = 0.0
-        self.description = self._only_result(LoadCall(target, device), max(START_LIMIT, limit))
+        loaded = self._only_result(LoadCall(target, device), max(START_LIMIT, limit))
+        if loaded.protocol != PROTOCOL:
+            raise LayerError("load", "ProtocolError", f"the worker speaks protocol {loaded.protocol}, not {PROTOCOL}")
+        self.description = loaded.description
 
     def reserve(self) -> int:
         """A number for a layer that is built later."""
@@ -66,7 +69,7 @@ class IsolatedHost:
 
     def _reason(self, call: SupportsCall) -> str | None:
         """Why a configuration is not supported: asked once for each, and never where an adapter sets no limits."""
-        if not self.description["limits"]:
+        if not self.description.limits:
             return None
         if call.config not in self._reasons:
             self._reasons[call.config] = self._only_result(call, self._limit)
@@ -83,15 +86,15 @@ class IsolatedHost:
         """Send calls together, append their results, and give the first error; the calls after it are not run."""
         requests = [request_of(call, chained=position > 0) for position, call in enumerate(calls)]
         for call, answer in zip(calls, self._process.ask(requests, limit), strict=True):
-            self.seconds = float(answer.get("seconds", 0.0))
-            if "error" in answer:
-                error = answer["error"]
-                return LayerError(call.name, str(error.get("type")), str(error.get("message")))
             try:
-                results.append(result_of(call, answer.get("ok")))
+                read = answer_to(call, answer)
             except WireError as error:
                 self._process.close()
                 raise HostLost(CRASHED, f"the worker broke the protocol: {error}") from None
+            self.seconds = read.seconds
+            if read.failure is not None:
+                return LayerError(call.name, read.failure.type, read.failure.message)
+            results.append(read.result)
         return None
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import perf_counter  # bound before an adapter can put something else in its place
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,13 +37,13 @@ from bn_conformance.hosting.operations import (
     SupportsCall,
     UpdateStatisticsCall,
 )
+from bn_conformance.hosting.returned import as_data, content, copied, gradients_of, parts_of, reason, snapshot
 from bn_conformance.hosting.threads import together
-from bn_conformance.hosting.wire import WireError, describe_foreign, is_numeric, native
+from bn_conformance.hosting.wire import WireError, is_numeric
+from bn_conformance.targets.errors import text_of
+from bn_conformance.text import one_line
 
 T = TypeVar("T")
-
-MESSAGE_LIMIT = 2000
-"""Characters of an implementation's error message that are kept."""
 
 
 class LocalHost:
@@ -82,11 +82,11 @@ class LocalHost:
 
     def received(self, value: Any) -> Returned:
         """A result of the implementation as data: the array itself, or a description of what it is instead."""
-        return native(value) if is_numeric(value) else describe_foreign(value)
+        return as_data(value)
 
     def supports(self, call: SupportsCall) -> str | None:
         """See `Adapter.supports`."""
-        return self._timed("supports", lambda: self._adapter.supports(call.config))
+        return self._timed("supports", lambda: reason(self._adapter.supports(call.config)))
 
     def set_threads(self, call: SetThreadsCall) -> None:
         """See `Adapter.set_threads`."""
@@ -99,7 +99,7 @@ class LocalHost:
 
     def forward(self, call: ForwardCall) -> ForwardResult:
         """Run forward, or the masked forward where there is a mask."""
-        layer, x, mask = self._layer(call), realise(call.x, call.view), _copied(call.mask)
+        layer, x, mask = self._layer(call), realise(call.x, call.view), copied(call.mask)
         memory = memory_of(x)
         before = memory.tobytes()
         if mask is None:
@@ -123,7 +123,7 @@ class LocalHost:
         layer, dy = self._layer(call), realise(call.dy, call.view)
         memory = memory_of(dy)
         before = memory.tobytes()
-        gradients = self._timed("backward", lambda: _gradients(layer.backward(dy)))
+        gradients = self._timed("backward", lambda: gradients_of(layer.backward(dy)))
         after = memory.tobytes()
         number = self._guards[call.layer].count("backward")
         self._guards[call.layer].hold("dy of backward", number, memory, after)
@@ -133,12 +133,12 @@ class LocalHost:
     def double_backward(self, call: DoubleBackwardCall) -> SecondResult:
         """Run the double backward on copies of its arguments."""
         layer = self._layer(call)
-        arguments = [_copied(part) for part in (call.dy, call.v_dx, call.v_dgamma, call.v_dbeta)]
-        before = list(map(_content, arguments))
+        arguments = [copied(part) for part in (call.dy, call.v_dx, call.v_dgamma, call.v_dbeta)]
+        before = list(map(content, arguments))
         given = self._timed("double_backward", lambda: layer.double_backward(*arguments))  # type: ignore[arg-type]
-        changed = list(map(_content, arguments)) != before
+        changed = list(map(content, arguments)) != before
         expected = "SecondOrder(ds_dx, ds_dgamma, ds_ddy)"
-        gradients = self._timed("double_backward", lambda: _unpacked("double_backward", given, 3, expected))
+        gradients = self._timed("double_backward", lambda: parts_of("double_backward", given, 3, expected))
         number = self._guards[call.layer].count("double_backward")
         _, ds_dgamma, _ = self._held_results(call, number, ("ds_dx", "ds_dgamma", "ds_ddy"), gradients)
         return SecondResult(self.received(gradients[0]), ds_dgamma, self.received(gradients[2]), changed)
@@ -148,12 +148,12 @@ class LocalHost:
         layer = self._layer(call)
         given = self._timed("running_statistics", layer.running_statistics)
         expected = "a mean and a variance"
-        mean, variance = self._timed("running_statistics", lambda: _unpacked("running_statistics", given, 2, expected))
+        mean, variance = self._timed("running_statistics", lambda: parts_of("running_statistics", given, 2, expected))
         guard = self._guards[call.layer]
         number = guard.count("running_statistics")
         for part in (mean, variance):
             guard.hold("the result of running_statistics", number, part)
-        return _snapshot(mean), _snapshot(variance)
+        return snapshot(mean), snapshot(variance)
 
     def set_running_statistics(self, call: SetRunningStatisticsCall) -> None:
         """Set the running statistics from views of vectors."""
@@ -175,10 +175,9 @@ class LocalHost:
         guard = self._guards[call.layer]
         number = guard.count("state")
         for key, value in state.items():
-            guard.hold(f"{key} of state", number, value)
+            guard.hold(f"{one_line(str(key))} of state", number, value)
         return {
-            str(key): np.array(native(value)) if is_numeric(value) else self.received(value)
-            for key, value in state.items()
+            str(key): snapshot(value) if is_numeric(value) else self.received(value) for key, value in state.items()
         }
 
     def load_state(self, call: LoadStateCall) -> None:
@@ -199,7 +198,7 @@ class LocalHost:
         """Train layers at the same time, each in a thread of its own."""
 
         def step(layer: Layer, x: Array, dy: Array) -> Sequence[Returned | None]:
-            results = [layer.forward(x, True), *_gradients(layer.backward(dy))]
+            results = [layer.forward(x, True), *gradients_of(layer.backward(dy))]
             return [None if part is None else self.received(part) for part in results]
 
         parts = zip(call.layers, call.xs, call.dys, strict=True)
@@ -231,14 +230,13 @@ class LocalHost:
         Raises:
             LayerError: it raised.
         """
-        start = time.perf_counter()
+        start = perf_counter()
         try:
             return function()
         except Exception as error:
-            text = " ".join(str(error).split())[:MESSAGE_LIMIT]
-            raise LayerError(operation, type(error).__name__, text) from error
+            raise LayerError(operation, one_line(type(error).__name__), text_of(error)) from error
         finally:
-            self.seconds += time.perf_counter() - start
+            self.seconds += perf_counter() - start
 
     def _held_arguments(self, call: Any, arrays: Mapping[str, Array], view: str) -> dict[str, Array]:
         """Arrays in memory of their own, which the layer may keep and must not write to."""
@@ -256,34 +254,3 @@ class LocalHost:
         for name, result in zip(names, results, strict=True):
             self._guards[call.layer].hold(f"{name} of {call.name}", number, result)
         return [None if result is None else self.received(result) for result in results]
-
-
-def _gradients(given: Any) -> Sequence[Any]:
-    return _unpacked("backward", given, 3, "Gradients(dx, dgamma, dbeta)")
-
-
-def _unpacked(operation: str, given: Any, count: int, expected: str) -> Sequence[Any]:
-    """The parts of a result.
-
-    Raises:
-        TypeError: it has not so many.
-    """
-    try:
-        parts = tuple(given)
-    except TypeError:
-        parts = ()
-    if len(parts) != count:
-        raise TypeError(f"{operation} returned {describe_foreign(given).description}; expected {expected}")
-    return parts
-
-
-def _snapshot(value: Any) -> Returned:
-    return np.array(native(value)) if is_numeric(value) else describe_foreign(value)
-
-
-def _copied(array: Array | None) -> Array | None:
-    return None if array is None else array.copy()
-
-
-def _content(array: Array | None) -> bytes | None:
-    return None if array is None else array.tobytes()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.hosting.operations import OPERATIONS, Call
 from bn_conformance.hosting.typed import Reader, reader_of
-from bn_conformance.hosting.wire import WireError
+from bn_conformance.hosting.wire import NotAnArray, WireError
 
 Result = TypeVar("Result")
 
@@ -39,19 +39,51 @@ def call_of(request: dict[str, Any]) -> Call[Any]:
 
 def answer_of(result: Any) -> Any:
     """A result as what an answer holds under `ok`."""
-    return dict(vars(result)) if is_dataclass(result) else result
+    if not is_dataclass(result) or isinstance(result, NotAnArray):  # the wire knows what to make of the latter
+        return result
+    return {name: answer_of(part) for name, part in vars(result).items()}
 
 
-def result_of(call: Call[Result], answer: Any) -> Result:
-    """The result that an answer holds.
+@dataclass(frozen=True)
+class Failure:
+    """What an answer holds under `error`."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Result]):
+    """An answer: a result or a failure, and the seconds spent in the implementation's own calls so far."""
+
+    result: Result | None
+    failure: Failure | None
+    seconds: float
+
+
+def answer_to(call: Call[Result], message: dict[str, Any]) -> Answer[Result]:
+    """The answer to a call.
 
     Raises:
-        WireError: the answer is not of the type of the operation's results.
+        WireError: it is no answer, or its result is not of the type of the operation's results.
     """
+    result, failure, seconds = (message.get(name, _ABSENT) for name in ("ok", "error", "seconds"))
+    if message.keys() - {"ok", "error", "seconds"} or (result is _ABSENT) == (failure is _ABSENT):
+        raise WireError(f"the answer to {call.name} holds {', '.join(message) or 'nothing'}; expected ok or error")
+    spent = _read(float, 0.0 if seconds is _ABSENT else seconds, f"seconds in the answer to {call.name}")
+    if failure is not _ABSENT:
+        return Answer(None, _read(Failure, failure, f"the error of {call.name}"), spent)
+    return Answer(_read(result_type(type(call)), result, f"the result of {call.name}"), None, spent)
+
+
+def _read(annotation: Any, value: Any, what: str) -> Any:
     try:
-        return cast(Result, _result_reader(call.name)(answer))
+        return reader_of(annotation)(value)
     except WireError as error:
-        raise WireError(f"the result of {call.name} {error}") from None
+        raise WireError(f"{what} {error}") from None
+
+
+_ABSENT = object()
 
 
 def result_type(operation: type[Call[Any]]) -> Any:
@@ -63,11 +95,6 @@ def result_type(operation: type[Call[Any]]) -> Any:
 def _argument_reader(operation: str) -> Reader:
     annotation: Any = OPERATIONS[operation]
     return reader_of(annotation)
-
-
-@cache
-def _result_reader(operation: str) -> Reader:
-    return reader_of(result_type(OPERATIONS[operation]))
 
 
 def _plain(value: Any) -> Any:

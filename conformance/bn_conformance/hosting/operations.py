@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.hosting.wire import NotAnArray
+from bn_conformance.targets.description import Description
 
 Result = TypeVar("Result", covariant=True)
 
@@ -32,6 +33,14 @@ class Call(Generic[Result]):
         words = re.findall("[A-Z][a-z]+", cls.__name__.removesuffix("Call"))
         cls.name = "_".join(words).lower()
         OPERATIONS[cls.name] = cls
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """The version of the protocol that the worker speaks, and what the adapter declares."""
+
+    protocol: int
+    description: Description
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class SecondResult:
 
 
 @dataclass(frozen=True, eq=False)
-class LoadCall(Call[Mapping[str, Any]]):
-    """Load an adapter on a device; calls after it are about this adapter. The result is what it declares."""
+class LoadCall(Call[LoadResult]):
+    """Load an adapter on a device; calls after it are about this adapter. `protocol` is 1."""
 
     target: str
     device: str

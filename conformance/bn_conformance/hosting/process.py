@@ -1,21 +1,25 @@
-"""A worker process and its channel: what crashes or hangs in it is said, and the process is ended."""
+"""A worker process: it is started, asked, and ended with everything that it started."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import queue
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
+from bn_conformance.hosting.channel import Channel, Closed, Late
 from bn_conformance.hosting.host import HostLost
-from bn_conformance.hosting.wire import PIECE, Line, WireError, encode, from_line, read_line
+from bn_conformance.hosting.process_tree import MARK, end_tree, exit_of
+from bn_conformance.hosting.wire import WireError, encode, from_line
 from bn_conformance.results.outcomes import CRASHED, TIMED_OUT
+from bn_conformance.text import one_line
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -30,6 +34,9 @@ ONE_THREAD = {
 START_LIMIT = 180.0
 """Seconds that starting a process and loading an adapter may take."""
 
+END_LIMIT = 5.0
+"""Seconds that ending a process and what it started may take."""
+
 TAIL = 600
 """Characters of standard error that are shown when a process is lost."""
 
@@ -39,122 +46,104 @@ class Process:
 
     Args:
         environment: environment variables of the implementation.
+
+    Attributes:
+        mark: what the process and all that it starts carry in their environment.
+        layers: numbers of layers, for all adapters of this process.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bn_conformance.hosting.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | ONE_THREAD | dict(environment),
+            env=os.environ | ONE_THREAD | dict(environment) | {MARK: self.mark},
+            bufsize=0,
             start_new_session=True,
         )
-        self._answers: queue.SimpleQueue[Line] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.layers = itertools.count(1)
-        """Numbers of layers, for all adapters of this process."""
-
-    def _read(self) -> None:
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        while (line := read_line(self._process.stdout)).text:
-            self._answers.put(line)
-        self._answers.put(line)
+        self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout)
+        self._closed = False
+        self.layers: Iterator[int] = itertools.count(1)
 
     def ask(self, requests: Sequence[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
         """Send requests and wait for their answers, each of which may take `limit` seconds.
 
         Raises:
-            HostLost: the process ended or did not answer in time; it is gone then.
+            HostLost: the process ended, did not answer in time or broke the protocol; it is gone then.
         """
+        if self._closed:
+            raise HostLost(CRASHED, "the process was ended")
+        pieces = itertools.chain.from_iterable(itertools.chain(encode(request), (b"\n",)) for request in requests)
+        answers: list[dict[str, Any]] = []
         try:
-            self._send(requests)
-            return [self._answer(request["op"], limit) for request in requests]
+            answers.extend(map(from_line, self._channel.exchange(pieces, len(requests), limit)))
+        except Late:
+            operation = requests[len(answers)]["op"]
+            raise self._lost(
+                TIMED_OUT, f"{operation} did not answer within {limit:g} s; raise the limit with --timeout"
+            ) from None
+        except Closed:
+            raise self._lost(CRASHED, f"the process {self._how_it_ended()}") from None
+        except WireError as error:
+            raise self._lost(CRASHED, f"the worker broke the protocol: {error}") from None
         except BaseException:  # an answer that nobody waits for must not become that of the next request
             self.close()
             raise
+        return answers
 
-    def _send(self, requests: Sequence[dict[str, Any]]) -> None:
-        assert self._process.stdin is not None
-        try:
-            for some in _joined(
-                itertools.chain.from_iterable(itertools.chain(encode(request), (b"\n",)) for request in requests)
-            ):
-                self._process.stdin.write(some)
-            self._process.stdin.flush()
-        except OSError:
-            raise self._lost() from None
+    def _lost(self, outcome: str, message: str) -> HostLost:
+        """End the process, and say what became of it and what it left."""
+        tail = one_line(self._error_tail(), 2 * TAIL) if outcome == CRASHED else ""
+        left = self._end()
+        if tail:
+            message += f"; it last wrote: {tail}"
+        if left:
+            message += f"; {_left(left)}"
+        return HostLost(outcome, message)
 
-    def _answer(self, operation: str, limit: float) -> dict[str, Any]:
+    def _how_it_ended(self) -> str:
+        """How the process ended; it has closed its side, and may still be on its way."""
+        deadline = time.monotonic() + END_LIMIT
+        while (code := exit_of(self._process.pid)) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if code is None:
+            return "closed its output"
+        if code >= 0:
+            return f"exited with status {code}"
         try:
-            line = self._answers.get(timeout=limit)
-        except queue.Empty:
-            message = f"{operation} did not answer within {limit:g} s; raise the limit with --timeout"
-            raise HostLost(TIMED_OUT, message) from None
-        if not line.text:
-            raise self._lost()
-        try:
-            return from_line(line)
-        except WireError as error:
-            raise HostLost(CRASHED, f"the worker broke the protocol: {error}") from None
-
-    def _lost(self) -> HostLost:
-        try:
-            code = self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            code = None
-        how = "ended" if code is None else f"exited with status {code}"
-        if code is not None and code < 0:
-            try:
-                how = f"was killed by {signal.Signals(-code).name}"
-            except ValueError:
-                how = f"was killed by signal {-code}"
-        tail = " ".join(self.error_tail().split())
-        self.close()
-        return HostLost(CRASHED, f"the process {how}" + (f"; it last wrote: {tail}" if tail else ""))
-
-    def error_tail(self) -> str:
-        """The end of what the process wrote to standard error (and to standard output)."""
-        try:
-            size = self._errors.seek(0, os.SEEK_END)
-            self._errors.seek(max(0, size - TAIL))
-            return self._errors.read().decode("utf-8", "replace").strip()
+            return f"was killed by {signal.Signals(-code).name}"
         except ValueError:
-            return ""
+            return f"was killed by signal {-code}"
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
+    def _error_tail(self) -> str:
+        """The end of what the process wrote to standard error (and to standard output)."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - TAIL))
+        return self._errors.read().decode("utf-8", "replace")
 
     def close(self) -> None:
-        """End the process and everything it started."""
-        if self.alive:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    continue
+        """End the process and everything that it started; what cannot be ended is named on standard error."""
+        left = self._end()
+        if left:
+            print(f"bnconform: {_left(left)}", file=sys.stderr)
+
+    def _end(self) -> list[str]:
+        """End the process and everything that it started, and name what is left of it; bounded in time."""
+        if self._closed:
+            return []
+        self._closed = True
+        left = end_tree(self._process.pid, self.mark, END_LIMIT)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_LIMIT)
+        self._channel.close()
+        self._errors.close()
+        return left
 
 
-def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Pieces put together until they are as many bytes as are encoded at a time: writing a piece costs more than that.
-
-    Long arrays come in pieces of that size, so that their text is never whole in memory.
-    """
-    some, size = list[bytes](), 0
-    for piece in pieces:
-        some.append(piece)
-        size += len(piece)
-        if size >= PIECE:
-            yield b"".join(some)
-            some, size = [], 0
-    yield b"".join(some)
+def _left(processes: Sequence[str]) -> str:
+    return f"processes that a worker left could not be ended: {', '.join(processes)}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.messages import answer_of, call_of
-from bn_conformance.hosting.operations import Call, LoadCall
+from bn_conformance.hosting.operations import Call, LoadCall, LoadResult
 from bn_conformance.hosting.wire import PROTOCOL, Line, WireError, from_line, to_line
 from bn_conformance.targets.description import describe
+from bn_conformance.targets.errors import text_of
 from bn_conformance.targets.loading import load_adapter
+from bn_conformance.text import one_line
 
 
 class Server:
@@ -39,13 +40,13 @@ class Server:
         except WireError as error:
             return self._failure("ProtocolError", str(error))
         except Exception as error:
-            return self._failure(type(error).__name__, str(error))
+            return self._failure(type(error).__name__, text_of(error))
         self._failed = False
         return answer
 
     def _failure(self, kind: str, message: str) -> bytes:
         self._failed = True
-        return to_line({"error": {"type": kind, "message": message}, "seconds": self._seconds()})
+        return to_line({"error": {"type": one_line(kind), "message": message}, "seconds": self._seconds()})
 
     def _seconds(self) -> float:
         return self._host.seconds if self._host else 0.0
@@ -57,10 +58,10 @@ class Server:
             raise WireError(f"{call.name} before load")
         return self._host.ask(call)
 
-    def _load(self, call: LoadCall) -> Mapping[str, Any]:
+    def _load(self, call: LoadCall) -> LoadResult:
         key = call.target, call.device
         if key not in self._adapters:
             adapter = load_adapter(call.target)(device=call.device)
             self._adapters[key] = adapter, LocalHost(adapter)
         adapter, self._host = self._adapters[key]
-        return {"protocol": PROTOCOL, **describe(type(adapter))}
+        return LoadResult(PROTOCOL, describe(type(adapter)))

@@ -25,6 +25,8 @@ def words_of(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in _PLAIN:
         return _PLAIN[annotation]
+    if annotation is float:
+        return "finite number from 0"
     if annotation is LayerConfig:
         return "configuration"
     if annotation is NotAnArray:
@@ -53,6 +55,8 @@ def reader_of(annotation: Any) -> Reader:
         return _instance_reader(annotation, annotation)
     if origin is np.ndarray:
         return _instance_reader(annotation, np.ndarray)
+    if annotation is float:
+        return _seconds
     if annotation is LayerConfig:
         return _configuration
     if origin in (Union, types.UnionType):
@@ -75,7 +79,23 @@ def _instance_reader(annotation: Any, wanted: type) -> Reader:
             raise _mismatch(value, annotation)
         return value
 
-    return read
+    return _text if wanted is str else read
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise _mismatch(value, str)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise WireError("is text that is not valid Unicode") from None
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < float("inf"):
+        raise _mismatch(value, float)
+    return float(value)
 
 
 def _configuration(value: Any) -> LayerConfig:

@@ -198,15 +198,46 @@ class Line:
     cut: tuple[bytearray, ...] = ()
 
 
+class LineBuffer:
+    """Puts lines together from the bytes in which they come.
+
+    A long text under `data` is an array's, and is decoded as it comes.
+    """
+
+    def __init__(self) -> None:
+        self._text, self._cut, self._fresh = bytearray(), list[bytearray](), 0
+
+    def feed(self, data: bytes) -> list[Line]:
+        """Take the next bytes; the lines that end in them."""
+        *ends, rest = data.split(b"\n")
+        lines = []
+        for end in ends:
+            self._add(end)
+            lines.append(self.rest(b"\n"))
+        self._add(rest)
+        return lines
+
+    def rest(self, end: bytes = b"") -> Line:
+        """The line so far, which ends here."""
+        line = Line(bytes(self._text + end), tuple(self._cut))
+        self._text, self._cut, self._fresh = bytearray(), [], 0
+        return line
+
+    def _add(self, data: bytes) -> None:
+        self._text += data
+        self._fresh += len(data)
+        if self._fresh >= PIECE:
+            _cut_out(self._text, self._cut)
+            self._fresh = 0
+
+
 def read_line(stream: IO[bytes]) -> Line:
-    """The next line of a stream; its text is empty where there is none. A long text under `data` is an array's."""
-    text, cut = bytearray(), list[bytearray]()
+    """The next line of a stream; its text is empty where there is none."""
+    buffer = LineBuffer()
     while piece := stream.readline(PIECE):
-        text += piece
-        if text.endswith(b"\n"):
-            break
-        _cut_out(text, cut)
-    return Line(bytes(text), tuple(cut))
+        for line in buffer.feed(piece):
+            return line
+    return buffer.rest()
 
 
 def _cut_out(text: bytearray, cut: list[bytearray]) -> None:

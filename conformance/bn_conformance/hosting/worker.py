@@ -7,7 +7,12 @@ start; file descriptor 1 becomes standard error before anything else is imported
 from __future__ import annotations
 
 import os
+import select
 import sys
+import time
+
+GRACE = 1.0
+"""Seconds that a worker has to end by itself when nobody asks any more, and then again to be ended."""
 
 
 def _take_channel() -> tuple[int, int]:
@@ -20,9 +25,35 @@ def _take_channel() -> tuple[int, int]:
     return requests, answers
 
 
+def _start_watchdog(requests: int, answers: int) -> None:
+    """Start a process that ends this one, and all that it started, once the asking side is gone.
+
+    However that ended, the system closes its end of the pipe. A thread could not see it while a layer holds the
+    interpreter's lock. The watchdog is nobody's child, so that an adapter which waits for its children never meets it.
+    """
+    from bn_conformance.hosting.process_tree import MARK, end_tree
+
+    worker = os.getpid()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.close(answers)
+    hang_up = select.poll()
+    hang_up.register(requests, 0)  # POLLHUP is always reported; what is there to be read is not ours
+    hang_up.poll()
+    time.sleep(GRACE)
+    end_tree(worker, os.environ.get(MARK, ""), GRACE, spared=os.getpid())
+    os._exit(0)
+
+
 def main() -> int:
     """Serve until the channel closes."""
     requests, answers = _take_channel()
+    _start_watchdog(requests, answers)
     from bn_conformance.hosting.server import Server
     from bn_conformance.hosting.wire import read_line
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
-from typing import Any
 
 from bn_conformance.adapter import Adapter, Convention
 from bn_conformance.hosting.host import HostLost, LayerError
@@ -24,7 +23,8 @@ from bn_conformance.implementations.implementation import (
     filled_in,
     matches_pattern,
 )
-from bn_conformance.targets.description import capabilities_from_json, describe
+from bn_conformance.targets.declarations import check_capabilities
+from bn_conformance.targets.description import Description, capabilities_from_json, describe
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
@@ -90,18 +90,20 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _from_description(target: str, description: Mapping[str, Any], device: str) -> Implementation:
+def _from_description(target: str, description: Description, device: str) -> Implementation:
+    capabilities = capabilities_from_json(description.capabilities)
+    check_capabilities(capabilities, target)
     return Implementation(
-        name=description["name"],
+        name=description.name,
         target=target,
-        convention=Convention.from_json(description["convention"]),
-        capabilities=capabilities_from_json(description["capabilities"]),
-        framework=description["framework"],
-        environment=description["environment"],
-        install=description["install"],
-        group=description["group"],
+        convention=Convention.from_json(dict(description.convention)),
+        capabilities=capabilities,
+        framework=description.framework,
+        environment=dict(description.environment),
+        install=description.install,
+        group=description.group,
         device=device,
-        notes=tuple(description.get("notes", ())),
+        notes=tuple(description.notes),
     )
 
 

@@ -37,8 +37,17 @@ def check_declarations(adapter: type[Adapter], target: str) -> None:
         value = getattr(adapter, name, ())
         if not holds(value):
             raise TargetError(f"{target} declares {name} as {_shown(value)}; expected {words}")
+    check_capabilities(adapter.capabilities, target)
+
+
+def check_capabilities(capabilities: Capabilities, target: str) -> None:
+    """Hold each capability against what it may be.
+
+    Raises:
+        TargetError: one is of a wrong type, or holds what nobody can declare.
+    """
     for entry in fields(Capabilities):
-        _check_capability(target, entry.name, getattr(adapter.capabilities, entry.name))
+        _check_capability(target, entry.name, getattr(capabilities, entry.name))
 
 
 def _check_capability(target: str, name: str, value: Any) -> None:

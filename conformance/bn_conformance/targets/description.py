@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bn_conformance.adapter import Adapter, Capabilities
 
 
-def describe(adapter: type[Adapter]) -> dict[str, Any]:
-    """What an adapter class declares, as plain data; `limits` says whether it has a `supports` of its own."""
-    return {
-        "name": adapter.name,
-        "convention": adapter.convention.to_json(),
-        "capabilities": capabilities_to_json(adapter.capabilities),
-        "framework": adapter.framework,
-        "environment": dict(adapter.environment),
-        "requires": list(adapter.requires),
-        "install": adapter.install,
-        "group": adapter.group,
-        "limits": adapter.supports is not Adapter.supports,
-        "notes": list(getattr(adapter, "notes", ())),
-    }
+@dataclass(frozen=True)
+class Description:
+    """What an adapter declares; `limits` says whether it has a `supports` of its own."""
+
+    name: str
+    convention: Mapping[str, Any]
+    capabilities: Mapping[str, Any]
+    framework: str
+    environment: Mapping[str, str]
+    requires: Sequence[str]
+    install: str
+    group: str
+    limits: bool
+    notes: Sequence[str]
+
+
+def describe(adapter: type[Adapter]) -> Description:
+    """What an adapter class declares, as plain data."""
+    return Description(
+        name=adapter.name,
+        convention=adapter.convention.to_json(),
+        capabilities=capabilities_to_json(adapter.capabilities),
+        framework=adapter.framework,
+        environment=dict(adapter.environment),
+        requires=list(adapter.requires),
+        install=adapter.install,
+        group=adapter.group,
+        limits=adapter.supports is not Adapter.supports,
+        notes=list(getattr(adapter, "notes", ())),
+    )
 
 
 def capabilities_to_json(capabilities: Capabilities) -> dict[str, Any]:
@@ -36,7 +54,7 @@ def _plain(name: str, value: Any) -> Any:
     return sorted(list(entry) if isinstance(entry, tuple) else entry for entry in value)
 
 
-def capabilities_from_json(data: dict[str, Any]) -> Capabilities:
+def capabilities_from_json(data: Mapping[str, Any]) -> Capabilities:
     """The inverse of `capabilities_to_json`.
 
     Raises:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from bn_conformance.text import one_line
 
+TEXT_LIMIT = 2000
+"""Characters of an exception's text that are kept."""
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an exception on one line that can be shown anywhere, whatever its own `__str__` does."""
+    try:
+        return one_line(str(error), TEXT_LIMIT)
+    except Exception:
+        return "(its text cannot be read)"
+
 
 def described_error(error: BaseException) -> str:
-    """An exception of somebody else's code on one line, whatever its own text does."""
-    try:
-        text = one_line(str(error), 1000)
-    except Exception:
-        text = "its text cannot be read"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """The type and the text of an exception on one line."""
+    name, text = one_line(type(error).__name__), text_of(error)
+    return f"{name}: {text}" if text else name

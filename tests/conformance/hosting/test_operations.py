@@ -10,8 +10,15 @@ from tests.support.protocol_page import PAGE, with_table
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.hosting.local import LocalHost
-from bn_conformance.hosting.messages import call_of, request_of, result_of
-from bn_conformance.hosting.operations import OPERATIONS, BuildCall, ForwardCall, RunningStatisticsCall, SupportsCall
+from bn_conformance.hosting.messages import answer_to, call_of, request_of
+from bn_conformance.hosting.operations import (
+    OPERATIONS,
+    BuildCall,
+    ForwardCall,
+    FreezeCall,
+    RunningStatisticsCall,
+    SupportsCall,
+)
 from bn_conformance.hosting.wire import WireError, from_line, to_line
 
 X = np.ones((2, 3), np.float32)
@@ -73,11 +80,30 @@ def test_a_malformed_request_is_refused_in_a_line(words: str) -> None:
 )
 def test_an_answer_that_is_no_result_of_its_operation_is_refused(answer: Any, words: str) -> None:
     with pytest.raises(WireError, match=words):
-        result_of(RunningStatisticsCall(1), answer)
+        answer_to(RunningStatisticsCall(1), {"ok": answer})
 
 
 def test_a_result_is_an_object_of_its_own_type() -> None:
-    result = result_of(ForwardCall(1, X, "contiguous", True), {"y": X, "input_modified": False, "shares_input": True})
-    assert (result.y is X, result.input_modified, result.shares_input) == (True, False, True)
-    with pytest.raises(WireError, match="the result of forward lacks shares_input"):
-        result_of(ForwardCall(1, X, "contiguous", True), {"y": X, "input_modified": False})
+    call, fields = ForwardCall(1, X, "contiguous", True), {"y": X, "input_modified": False, "shares_input": True}
+    answer = answer_to(call, {"ok": fields, "seconds": 0.5})
+    assert answer.result is not None
+    assert (answer.result.y is X, answer.result.input_modified, answer.result.shares_input) == (True, False, True)
+    assert answer.seconds == 0.5
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({}, "the answer to freeze holds nothing; expected ok or error"),
+        ({"ok": None, "error": {}}, "holds ok, error; expected ok or error"),
+        ({"ok": None, "more": 1}, "holds ok, more"),
+        ({"ok": None, "seconds": float("nan")}, "seconds in the answer to freeze is number; expected finite number"),
+        ({"ok": None, "seconds": "1"}, "seconds in the answer to freeze is text"),
+        ({"error": "no"}, "the error of freeze is text; expected object"),
+        ({"error": {"type": "ValueError"}}, "the error of freeze lacks message"),
+        ({"error": {"type": "ValueError", "message": "caf\udce9"}}, "message is text that is not valid Unicode"),
+    ],
+)
+def test_what_is_no_answer_is_refused(message: dict[str, Any], words: str) -> None:
+    with pytest.raises(WireError, match=words):
+        answer_to(FreezeCall(1), message)

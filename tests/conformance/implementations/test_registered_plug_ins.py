@@ -99,7 +99,7 @@ REASONS = {
     "requires": ("plug_ins:NumberAsModule", "declares requires as (7,); expected a tuple of texts"),
     "versions": ("plug_ins:VersionsRaise", "cannot be described: Fatal: not today"),
     "numbers": ("plug_ins:VersionsAreNumbers", "versions() of plug_ins:VersionsAreNumbers gives {'numpy': 2.4}"),
-    "init": ("plug_ins:InitRaises", "cannot be described: Unspeakable: its text cannot be read"),
+    "init": ("plug_ins:InitRaises", "cannot be described: Unspeakable: (its text cannot be read)"),
     "none": ("plug_ins:Nothing", "plug_ins has no Nothing"),
     "class": ("plug_ins:NoClass", "plug_ins:NoClass is not an adapter"),
     "exits": ("plug_exits:Adapter", "plug_exits cannot be imported: SystemExit: 0"),

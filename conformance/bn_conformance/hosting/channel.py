@@ -1,0 +1,167 @@
+"""Requests sent and answers read at the same time, with a deadline for every answer.
+
+Neither side can make the other wait for ever: a worker that hangs before it has read a request is as late as one that
+hangs before it answers, and a process that has inherited the pipe and keeps it open ends nothing and delays nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import IO
+
+from bn_conformance.hosting.process_tree import exit_of
+from bn_conformance.hosting.wire import PIECE, Line, LineBuffer
+
+SLOWEST = 1 << 24
+"""Bytes that cross in a second at the slowest: an exchange is given that much more time."""
+
+_CHUNK = 1 << 16
+_GLANCE = 0.1
+"""Seconds between two looks at the process, where the system cannot say that it ended."""
+
+_LONGEST = 3600.0
+"""Seconds that one call of poll may wait, which does not take any number."""
+
+
+class Late(Exception):
+    """An answer did not come in time."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class Channel:
+    """The pipes to and from a process.
+
+    Args:
+        pid: of the process.
+        sink: unbuffered stream that requests are written to; the channel closes it.
+        source: unbuffered stream that answers are read from, likewise.
+    """
+
+    def __init__(self, pid: int, sink: IO[bytes], source: IO[bytes]) -> None:
+        self._pid, self._sink, self._source = pid, sink, source
+        self._buffer, self._lines = LineBuffer(), deque[Line]()
+        self._end_of_process = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        for stream in (sink, source):
+            os.set_blocking(stream.fileno(), False)
+        self._events = select.poll()
+        for descriptor in (source.fileno(), self._end_of_process):
+            if descriptor >= 0:
+                self._events.register(descriptor, select.POLLIN)
+
+    def exchange(self, pieces: Iterator[bytes], count: int, limit: float) -> Iterator[Line]:
+        """Send requests, and give their answers as they come.
+
+        Args:
+            pieces: of the text of the requests.
+            count: of the requests.
+            limit: seconds that may pass before the first answer, and between two.
+
+        Raises:
+            Late: an answer did not come in time.
+            Closed: the process ended, or closed its side.
+        """
+        sending = _Sending(self._sink.fileno(), pieces)
+        for _ in range(count):
+            start = time.monotonic()
+            while not self._lines:
+                left = start + limit + sending.written / SLOWEST - time.monotonic()
+                if left <= 0:
+                    raise Late
+                self._write_and_read(sending, left)
+            yield self._lines.popleft()
+
+    def _write_and_read(self, sending: _Sending, seconds: float) -> None:
+        """Wait until something can be written or read, at most so long, and do it.
+
+        Raises:
+            Closed: there is nothing to read, and never will be.
+        """
+        end = self._end_of_process
+        longest = _LONGEST if end >= 0 else _GLANCE
+        ready = {descriptor for descriptor, _ in self._wait(sending, min(seconds, longest))}
+        ended = end in ready if end >= 0 else exit_of(self._pid) is not None
+        more = self._read(ended) if self._source.fileno() in ready or ended else True
+        if not more and not self._lines:
+            raise Closed
+
+    def _wait(self, sending: _Sending, seconds: float) -> list[tuple[int, int]]:
+        """Write what the pipe takes, and wait until it takes more or something else happens: descriptors and events."""
+        if not sending.write():
+            return self._events.poll(seconds * 1000)
+        self._events.register(self._sink, select.POLLOUT)
+        try:
+            return self._events.poll(seconds * 1000)
+        finally:
+            self._events.unregister(self._sink)
+
+    def _read(self, ended: bool) -> bool:
+        """Read a chunk, or all that is there where the process ended; whether more may come."""
+        while True:
+            try:
+                chunk = os.read(self._source.fileno(), _CHUNK)
+            except BlockingIOError:
+                return not ended
+            self._lines.extend(self._buffer.feed(chunk))
+            if not chunk or not ended:
+                return bool(chunk)
+
+    def close(self) -> None:
+        """Close the pipes, whoever else holds them."""
+        self._sink.close()
+        self._source.close()
+        if self._end_of_process >= 0:
+            os.close(self._end_of_process)
+
+
+class _Sending:
+    """Bytes on their way into a pipe; what nobody reads any more is dropped.
+
+    Attributes:
+        written: bytes that are in the pipe or through it.
+    """
+
+    def __init__(self, sink: int, pieces: Iterator[bytes]) -> None:
+        self._sink, self._pieces = sink, joined(pieces)
+        self._rest = memoryview(b"")
+        self.written = 0
+
+    def write(self) -> bool:
+        """Write as much as the pipe takes; whether there is more."""
+        while self._rest or self._next():
+            try:
+                count = os.write(self._sink, self._rest)
+            except BlockingIOError:
+                return True
+            except OSError:  # the reading side says how the process ended
+                self._rest, self._pieces = memoryview(b""), iter(())
+                return False
+            self._rest = self._rest[count:]
+            self.written += count
+        return False
+
+    def _next(self) -> bool:
+        self._rest = memoryview(next(self._pieces, b""))
+        return bool(self._rest)
+
+
+def joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces put together until they are as many bytes as are encoded at a time, since each costs a call to write.
+
+    Long arrays come in pieces of that size, so that their text is never whole in memory.
+    """
+    parts, size = list[bytes](), 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield b"".join(parts)
