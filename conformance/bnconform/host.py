@@ -8,8 +8,10 @@ import numpy as np
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.hosting.host import HostLost, LayerError
-from bn_conformance.hosting.local import MESSAGE_LIMIT, LocalHost
+from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import Call
+from bn_conformance.targets.errors import text_of
+from bn_conformance.text import one_line
 from bnconform.process_state import Interrupts
 
 T = TypeVar("T")
@@ -50,5 +52,4 @@ class GuardedHost(LocalHost):
         except (LayerError, HostLost):
             raise
         except BaseException as error:
-            text = " ".join(str(error).split())[:MESSAGE_LIMIT]
-            raise LayerError(call.name, type(error).__name__, text) from error
+            raise LayerError(call.name, one_line(type(error).__name__), text_of(error)) from error
