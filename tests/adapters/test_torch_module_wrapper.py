@@ -11,28 +11,12 @@ from bn_conformance.adapter import Adapter, LayerConfig
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError
 
+EXAMPLE = Path(__file__).parents[2] / "adapters" / "examples" / "my_layers.py"
 MODULES = """
-import torch
 
-class Own(torch.nn.Module):
+class Own(MyBatchNorm):
     def __init__(self, channels, eps=1e-3, momentum=0.2):
-        super().__init__()
-        self.eps, self.momentum = eps, momentum
-        self.weight = torch.nn.Parameter(torch.ones(channels))
-        self.bias = torch.nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x):
-        if self.training:
-            var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(var, self.momentum)
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale = self.weight / torch.sqrt(var + self.eps)
-        return (x - mean[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]
+        super().__init__(channels, eps, momentum)
 
 class Fixed(Own):
     def __init__(self, num_features):
@@ -74,7 +58,7 @@ class Tall(Own):
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "modules.py"
-    path.write_text(MODULES)
+    path.write_text(EXAMPLE.read_text(encoding="utf-8") + MODULES)
     return path
 
 
