@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 import click
+
+from bn_conformance.commands.streams import prepare_streams
 
 COMMANDS = {
     "check": "Judge one implementation of your own, in a file or a module.",
@@ -29,6 +32,11 @@ COMMANDS = {
 
 class CommandTable(click.Group):
     """A group whose commands are the modules that `COMMANDS` names, in its order."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line, with standard streams that cannot fail."""
+        prepare_streams()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the table."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import click
 
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, check_seconds, processes_option, run_options
+from bn_conformance.hosting.neutral import neutral_environment
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import NOT_JUDGED, USAGE
 from bn_conformance.user_error import UserError
@@ -18,7 +21,8 @@ _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
 _NO_LIMIT = "1000000"
 """Restarts of xdist's processes: the matrix has limits of its own."""
 
-_QUIET = ("-p", "no:cacheprovider", "--noconftest", "-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
+_PLUGINS = ("-p", "bnconform", "-p", "no:cacheprovider", "--noconftest")
+_QUIET = ("-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
 
 
 @click.command(cls=SuiteCommand, epilog=f"{EXIT_CODES} Arguments after -- go to pytest.")
@@ -55,11 +59,27 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     if options.results and Path(options.results).is_dir():
         raise UserError(f"--results {options.results} is a folder; name a file")
     matrix = files("bn_conformance").joinpath("matrix")
-    arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py", *_QUIET]
+    arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]
+    arguments += [*_PLUGINS, *_QUIET]
     arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
-    os.environ.pop("PYTEST_ADDOPTS", None)
-    code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
+    with _environment():
+        code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: NOT_JUDGED, _PYTEST_INTERNAL: NOT_JUDGED}.get(code, code)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """An environment in which nothing but the arguments decides how pytest and its processes run."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(neutral_environment(before) | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_THEME", "PYTEST_DEBUG"):
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _processes(text: str) -> int:

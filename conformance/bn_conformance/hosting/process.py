@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from bn_conformance.hosting.channel import Channel, Closed, Late
 from bn_conformance.hosting.host import HostLost
+from bn_conformance.hosting.neutral import neutral_environment
 from bn_conformance.hosting.process_tree import MARK, end_tree, exit_of
 from bn_conformance.hosting.wire import WireError, encode, from_line
 from bn_conformance.results.outcomes import CRASHED, TIMED_OUT
@@ -60,7 +61,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | ONE_THREAD | dict(environment) | {MARK: self.mark},
+            env=neutral_environment(os.environ) | ONE_THREAD | dict(environment) | {MARK: self.mark},
             bufsize=0,
             start_new_session=True,
         )

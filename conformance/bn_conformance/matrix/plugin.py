@@ -76,9 +76,11 @@ class Control:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Keep xdist from printing lines about its processes where the front shows progress."""
-        session = self._config.pluginmanager.get_plugin("dsession")
+        plugins = self._config.pluginmanager
+        session, reporter = plugins.get_plugin("dsession"), plugins.get_plugin("terminaldistreporter")
         if self._front and session is not None:
             session.terminal = None
+            plugins.unregister(reporter)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

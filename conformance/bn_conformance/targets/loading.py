@@ -39,7 +39,7 @@ def module_of(name: str) -> ModuleType:
     try:
         if name.endswith(".py"):
             return _module_of_file(Path(name))
-        return importlib.import_module(name)
+        return _module_named(name)
     except (TargetError, KeyboardInterrupt):
         raise
     except SyntaxError as error:
@@ -85,12 +85,25 @@ def _module_of_file(path: Path) -> ModuleType:
         raise TargetError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
+    _search(path.resolve().parent)
+    spec.loader.exec_module(module)
     return module
+
+
+def _module_named(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+    _search(Path.cwd())
+    return importlib.import_module(name)
+
+
+def _search(folder: Path) -> None:
+    """Let modules of a folder be imported where no library has their name: a file `torch.py` is no torch."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _named(module: ModuleType, place: str) -> str:

@@ -7,6 +7,7 @@ holds one class of mistakes; `catalogue()` gives all deviations.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -120,7 +121,7 @@ def deviation(
     """
 
     def register(layer: type[PlainLayer]) -> type[PlainLayer]:
-        sentence = (layer.__doc__ or "").strip().split("\n")[0]
+        sentence = (layer.__doc__ or (name if sys.flags.optimize > 1 else "")).strip().split("\n")[0]
         if name in _REGISTERED:
             raise ValueError(f"name is {name!r}; allowed is one that no other deviation has")
         if not sentence or not (clause or convention):
