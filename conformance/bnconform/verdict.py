@@ -12,9 +12,10 @@ from bn_conformance.report.entries import Entry
 from bn_conformance.report.failure import explain
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
-from bn_conformance.results.file import Results, write
+from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import Verdict as ItemVerdict
 from bn_conformance.results.records import Item, Record
+from bn_conformance.results.writer import write
 from bn_conformance.text import counted
 from bnconform.coverage import Coverage
 from bnconform.html import as_html

@@ -13,10 +13,10 @@ from bn_conformance.commands.run import run
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.registry import described_once
-from bn_conformance.matrix.recorder import default_path
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import FAILS
 from bn_conformance.results.file import read
+from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
 
 

@@ -27,6 +27,7 @@ from typing import Any
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import Implementation, matches_pattern
 from bn_conformance.user_error import UserError
+from bn_reference.specification.clauses import clauses
 
 _HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")
 
@@ -136,6 +137,9 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
         raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")
     if bool(fault.case) == bool(fault.clause):
         raise KnownFaultsError(f"{file}, line {line}: give either case or clause")
+    if fault.clause and fault.clause not in clauses():
+        hint = "bnconform list --clauses shows them"
+        raise KnownFaultsError(f"{file}, line {line}: there is no clause {fault.clause!r}; {hint}")
     return fault
 
 

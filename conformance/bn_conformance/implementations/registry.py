@@ -170,7 +170,7 @@ def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
 
     Raises:
         UnknownImplementation: a name matches nothing.
-        TargetError: a target names no usable adapter.
+        TargetError: a target names no usable adapter, or one whose name another implementation has.
     """
     known = registered(device)
     wanted = list(names)
@@ -182,10 +182,24 @@ def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
             found[name] = known[name]
         elif is_target(name):
             implementation = from_target(name, device)
+            _check_name(implementation, [*known.values(), *found.values()])
             found[implementation.name] = implementation
         else:
             found |= {entry.name: entry for entry in _matching(name, known)}
     return list(found.values())
+
+
+def _check_name(implementation: Implementation, others: Iterable[Implementation]) -> None:
+    """Check that no other adapter has the name: results would take the one for the other.
+
+    Raises:
+        TargetError: one has; the message names both.
+    """
+    for other in others:
+        if other.name == implementation.name and other.target != implementation.target:
+            raise TargetError(
+                f"{implementation.target} and {other.target} are both named {other.name}; give one another name"
+            )
 
 
 def _matching(pattern: str, known: Mapping[str, Implementation]) -> list[Implementation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,7 @@ from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, item_id
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import NOT_JUDGED
-from bn_conformance.results.json_line import from_line
+from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
 
@@ -39,10 +40,9 @@ def register(config: pytest.Config) -> None:
         config.pluginmanager.register(Items(Plan.from_json(sent), brief=front), "bnconform-items")
         return
     try:
-        plan = make_plan(options_of(config))
+        control = Control(config, make_plan(options_of(config)), front)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    control = Control(config, plan, front)
     config.pluginmanager.register(Items(control.plan, brief=front), "bnconform-items")
     config.pluginmanager.register(control, "bnconform-control")
 
@@ -132,7 +132,11 @@ class Control:
 
     def _add(self, record: Item) -> None:
         assert self._recorder is not None
-        if self._recorder.add(record) and self._progress is not None:
+        try:
+            new = self._recorder.add(record)
+        except ResultsError as error:
+            pytest.exit(str(error), returncode=NOT_JUDGED)
+        if new and self._progress is not None:
             self._progress.advance(record)
 
     @pytest.hookimpl(tryfirst=True)
@@ -149,7 +153,11 @@ class Control:
             self._progress.close()
         if self._recorder is not None:
             partial = bool(self._config.option.keyword or self._config.option.markexpr)
-            session.exitstatus = self._recorder.finish(int(session.exitstatus), partial)
+            try:
+                session.exitstatus = self._recorder.finish(int(session.exitstatus), partial)
+            except ResultsError as error:
+                sys.stderr.write(f"Error: {error}\n")
+                session.exitstatus = NOT_JUDGED
         self._cache.cleanup()
 
     def pytest_terminal_summary(self) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 from bn_conformance.judging.item import lost_item, reproduce
 from bn_conformance.matrix.closing import conclude, diagnoses, stale_faults
 from bn_conformance.matrix.opening import environment, header
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
-from bn_conformance.results.file import Writer, read
+from bn_conformance.results.exit_codes import NOT_JUDGED
+from bn_conformance.results.file import read
 from bn_conformance.results.outcomes import Verdict
 from bn_conformance.results.records import End, Item
+from bn_conformance.results.writer import Writer
 
 _PYTEST_INTERRUPTED = 2
 
@@ -26,14 +26,17 @@ class Recorder:
     Args:
         plan: of the run.
         planned: ids of the items that are to be judged.
+
+    Raises:
+        ResultsError: the results file cannot be written.
     """
 
     def __init__(self, plan: Plan, planned: Sequence[str]) -> None:
         self._plan, self._planned = plan, planned
         self._start = time.perf_counter()
         self._items: dict[str, Item] = {}
-        self.path = Path(plan.options.results or default_path())
-        self._writer = Writer(self.path)
+        self._writer = Writer(plan.options.results)
+        self.path = self._writer.path
         unsupported = [
             Item(
                 implementation=implementation.name,
@@ -48,7 +51,11 @@ class Recorder:
         self._writer.write(*map(environment, plan.implementations), *unsupported)
 
     def add(self, item: Item) -> bool:
-        """Record an item; False where it was recorded before."""
+        """Record an item; False where it was recorded before.
+
+        Raises:
+            ResultsError: it cannot be written.
+        """
         if item.id in self._items:
             return False
         self._items[item.id] = item
@@ -70,7 +77,13 @@ class Recorder:
 
         Returns:
             The exit code.
+
+        Raises:
+            ResultsError: the end cannot be written.
         """
+        if self._writer.failed:
+            self._writer.close()
+            return NOT_JUDGED
         items = self._items.values()
         interrupted = pytest_status == _PYTEST_INTERRUPTED
         stale = [] if partial or interrupted else stale_faults(self._plan, items)
@@ -89,8 +102,3 @@ class Recorder:
         from bn_conformance.report.terminal import print_summary
 
         print_summary(read(self.path), Console())
-
-
-def default_path() -> str:
-    """The results file of a run that names none."""
-    return f"reports/{datetime.now(UTC):%Y%m%d-%H%M%S}.jsonl"

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
-from bn_conformance.results.json_line import ResultsError, from_line, to_line
+from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, Record, StaleFault, split_id
 
 
@@ -79,6 +78,7 @@ class _Order:
     def __init__(self) -> None:
         self._implementations: frozenset[str] | None = None
         self._cases: frozenset[str] = frozenset()
+        self._verdicts: dict[str, tuple[str, str]] = {}
 
     def check(self, record: Record) -> None:
         """Check the next record of the file.
@@ -95,6 +95,16 @@ class _Order:
                 raise ResultsError(f"the header names no implementation {record.implementation!r}")
             if isinstance(record, Item) and record.case not in self._cases:
                 raise ResultsError(f"the header names no case {record.case!r}")
+            if isinstance(record, Item):
+                self._check_once(record)
+
+    def _check_once(self, item: Item) -> None:
+        """Check that an item has one record: of two a report would show the one, and an exit code follow the other."""
+        said = (item.outcome, item.verdict)
+        before = self._verdicts.setdefault(item.id, said)
+        if before is not said:
+            verdicts = f"{before[1]} ({before[0]}) and {said[1]} ({said[0]})"
+            raise ResultsError(f"a second record of {item.id}: {verdicts}; delete one of the lines")
 
     def _open(self, header: Header) -> None:
         if self._implementations is not None:
@@ -125,27 +135,3 @@ def read(path: str | Path) -> Results:
         ResultsError: there is no such file, it is not a results file, or it is of another version.
     """
     return Results.of(str(path), _records(Path(path)))
-
-
-class Writer:
-    """Writes a results file record by record and flushes each, so that a run that is cut off keeps what it wrote."""
-
-    def __init__(self, path: str | Path) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._stream: TextIO = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (close() closes it)
-
-    def write(self, *records: Record) -> None:
-        """Append records."""
-        self._stream.writelines(to_line(record) + "\n" for record in records)
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
-
-
-def write(path: str | Path, records: Iterable[Record]) -> None:
-    """Write all records of a results file."""
-    writer = Writer(path)
-    writer.write(*records)
-    writer.close()

@@ -124,7 +124,7 @@ def test_a_run_that_judged_nothing_gives_3(tmp_path: Path) -> None:
         (("--clause", "STAT-8", "--case", "err/*"), "no case matches both"),
         (("--in-process", "-n", "2"), "--in-process needs -n 0"),
         (("-n", "-3"), "-n is '-3'"),
-        (("--results", "."), "is a folder"),
+        (("--results", "."), "cannot be written (Is a directory)"),
         (("--timeout", "-1"), "timeout"),
         (("--known-faults", "none.toml"), "none.toml: cannot be read"),
         (("--level", "perfect"), "perfect"),
@@ -134,6 +134,24 @@ def test_a_run_that_judged_nothing_gives_3(tmp_path: Path) -> None:
 def test_a_mistake_in_the_options_gives_2_and_a_line(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     write(tmp_path, "good.py", GOOD)
     assert_usage(bnconform(tmp_path, "run", *arguments), words)
+
+
+def test_two_adapters_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
+    good, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "other.py", WRONG.replace('"wrong"', '"good"'))
+    done = bnconform(tmp_path, "run", "-i", good, "-i", other)
+    assert_usage(done, "other.py and good.py are both named good; give one another name")
+
+
+def test_an_adapter_does_not_take_the_name_of_a_registered_implementation(tmp_path: Path) -> None:
+    taking = write(tmp_path, "mine.py", GOOD.replace('"good"', '"textbook.numpy"'))
+    done = bnconform(tmp_path, "check", taking)
+    assert_usage(done, "mine.py and bn_adapters.textbook:TextbookNumpy are both named textbook.numpy")
+
+
+def test_a_known_fault_of_a_clause_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    fault = '[[fault]]\nimplementation = "a"\nclause = "EDGE-99"\nreason = "r"\n'
+    done = bnconform(tmp_path, "run", "-i", "textbook.numpy", "--known-faults", write(tmp_path, "f.toml", fault))
+    assert_usage(done, "f.toml, line 1: there is no clause 'EDGE-99'")
 
 
 def entry(case: str) -> str:

@@ -11,10 +11,11 @@ from tests.support.sample_declarations import TORCH
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import case, item, records, results
 
-from bn_conformance.results.file import Results, read, write
+from bn_conformance.results.file import Results, read
 from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.merge import merge
 from bn_conformance.results.records import End, Environment, StaleFault
+from bn_conformance.results.writer import write
 
 
 def merged(*parts: Results) -> Results:

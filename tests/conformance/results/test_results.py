@@ -13,9 +13,10 @@ from tests.support.sample_matrix import realistic
 from tests.support.sample_results import HOSTILE_TEXT, item, quantity, records, results
 
 from bn_conformance.results import file as results_module
-from bn_conformance.results.file import Writer, read, write
+from bn_conformance.results.file import read
 from bn_conformance.results.json_line import ResultsError, from_line, to_line
 from bn_conformance.results.records import CaseInfo, End, Environment, Item
+from bn_conformance.results.writer import Writer, write
 
 
 @pytest.fixture
@@ -177,6 +178,13 @@ def test_a_damaged_line_is_named_with_its_number(sample: Path, line: int, old: s
 def test_files_put_together_by_hand_are_refused(sample: Path) -> None:
     sample.write_text(sample.read_text(encoding="utf-8") * 2, encoding="utf-8")
     assert "line 6: a second header; put results files together with bnconform merge" in refusal(sample)
+
+
+@pytest.mark.parametrize("change", [("tight", "exact"), ("pass", "warn"), ("tight", "tight")])
+def test_a_second_record_of_an_item_is_refused(sample: Path, change: tuple[str, str]) -> None:
+    lines = sample.read_text(encoding="utf-8").splitlines(keepends=True)
+    sample.write_text("".join([*lines[:4], lines[2].replace(*change), *lines[4:]]), encoding="utf-8")
+    assert "line 5: a second record of torch.nn::a: pass (tight) and " in refusal(sample)
 
 
 def test_lone_surrogates_and_control_characters_survive(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from tests.support.sample_results import item, records, results
 
 from bn_conformance.results import records as record_types
 from bn_conformance.results import schema
-from bn_conformance.results.file import write
 from bn_conformance.results.json_line import ResultsError, to_line
 from bn_conformance.results.records import End, Record
+from bn_conformance.results.writer import write
 
 
 def whole(count: int = 80) -> list[Record]:

@@ -1,0 +1,107 @@
+"""Writing a results file: one run at a time, and what was written stays whatever happens later."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+from bn_conformance.results.json_line import ResultsError, to_line
+from bn_conformance.results.records import Record
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where runs that name one file are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
+
+class Writer:
+    """Writes a results file record by record and flushes each, so that a run that is cut off keeps what it wrote.
+
+    Args:
+        path: the file, which is replaced; where it is empty a new one in `reports/` is made, named after the time.
+
+    Raises:
+        ResultsError: the file cannot be written, or another run writes it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path) if path else Path(default_path())
+        self.failed = False
+        """Whether something could not be written."""
+        try:
+            self._stream = _replaced(self.path) if path else self._new()
+        except OSError as error:
+            raise self._error(error) from None
+
+    def _new(self) -> BinaryIO:
+        """A file that no other run has; another name where one was faster."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                return self.path.open("xb")
+            except FileExistsError:
+                self.path = Path(default_path())
+
+    def write(self, *records: Record) -> None:
+        """Append records.
+
+        Raises:
+            ResultsError: they cannot be written; nothing will be from now on, so that whole lines stay whole.
+        """
+        if self.failed:
+            return
+        try:
+            self._stream.write("".join(to_line(record) + "\n" for record in records).encode())
+            self._stream.flush()
+        except OSError as error:
+            self.failed = True
+            raise self._error(error) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):  # what could not be written has been said
+            self._stream.close()
+
+    def _error(self, error: OSError) -> ResultsError:
+        why = "another run writes it" if isinstance(error, BlockingIOError) else error.strerror
+        return ResultsError(f"{self.path}: cannot be written ({why}); name another file with --results")
+
+
+def default_path() -> str:
+    """A results file that does not exist yet, named after the time."""
+    now = datetime.now(UTC)
+    names = (f"reports/{now:%Y%m%d-%H%M%S}{f'-{number}' if number > 1 else ''}.jsonl" for number in count(1))
+    return next(name for name in names if not Path(name).exists())
+
+
+def _replaced(path: Path) -> BinaryIO:
+    """An empty file in place of one that there may be; it is emptied once no other run writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("ab")
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stream.truncate(0)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Write all records of a results file.
+
+    Raises:
+        ResultsError: the file cannot be written.
+    """
+    writer = Writer(path)
+    try:
+        writer.write(*records)
+    finally:
+        writer.close()

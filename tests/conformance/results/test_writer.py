@@ -1,0 +1,69 @@
+"""Writing results: one run at a time, whole lines, and one line of text where it is not possible."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import GOOD, ROOT, assert_usage, bnconform, write
+from tests.support.sample_results import item, records, results
+
+from bn_conformance.results.file import read
+from bn_conformance.results.json_line import ResultsError
+from bn_conformance.results.writer import Writer
+
+SAMPLE = records(results([item("i", "a")]))
+
+
+def test_a_file_that_another_run_writes_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    first = Writer(path)
+    first.write(*SAMPLE)
+    with pytest.raises(ResultsError, match=r"cannot be written \(another run writes it\); name another"):
+        Writer(path)
+    first.close()
+    assert len(read(path).items) == 1
+    Writer(path).close()
+    assert path.read_bytes() == b""
+
+
+def test_runs_that_name_no_file_never_share_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    writers = [Writer("") for _ in range(3)]
+    assert len({writer.path for writer in writers}) == 3
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "folder", "file/below", "/dev/full", "/proc/none/results"])
+def test_a_file_that_cannot_be_written_is_one_line_before_anything_is_judged(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    write(tmp_path, "file", "")
+    done = bnconform(tmp_path, "run", "-n", "0", "-i", write(tmp_path, "good.py", GOOD), "--results", name)
+    assert_usage(done, "name a")
+
+
+def test_a_disk_that_is_full_in_the_middle_keeps_what_was_judged(tmp_path: Path) -> None:
+    write(tmp_path, "good.py", GOOD)
+    command = ["run", "-n", "0", "-i", "good.py", "--case", "fwd/*", "--results", "out.jsonl"]
+    assert bnconform(tmp_path, *command).returncode == 0
+    whole = (tmp_path / "out.jsonl").read_bytes()
+    room = len(whole) * 3 // 4
+    done = subprocess.run(
+        [sys.executable, "-m", "bn_conformance", *command],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count("out.jsonl: cannot be written (File too large)") == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    kept = read(tmp_path / "out.jsonl")
+    assert kept.items
+    assert kept.end is None
+    assert kept.missing()
