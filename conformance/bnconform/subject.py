@@ -14,7 +14,7 @@ from bn_conformance.implementations.registry import UnknownImplementation, find,
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
 from bn_conformance.targets.recognition import NeedsEnvironment, kinds_of
-from bn_conformance.targets.wrappers import environment_of, registered_wrappers, wrapped_target
+from bn_conformance.targets.wrappers import environment_of, usable_wrappers, wrapped_target
 from bnconform.live_code import class_from, held, importable, is_factory, name_of, title_of
 from bnconform.process_state import environment
 
@@ -175,7 +175,7 @@ def _kind_of(thing: object, shown: str) -> str:
         return kinds[0]
     if kinds:
         raise TargetError(f"{shown} can be read as {' and as '.join(kinds)}; say which: as_={kinds[0]!r}")
-    expected = "; ".join(f"{name}: {point.load().expects}" for name, point in registered_wrappers().items())
+    expected = "; ".join(f"{name}: {wrapper.expects}" for name, wrapper in usable_wrappers().items())
     raise TargetError(
         f"{shown} is nothing that can be judged as it is; give an adapter, a target, a registered name or one of: "
         f"{expected}"

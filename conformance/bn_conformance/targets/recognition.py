@@ -11,7 +11,7 @@ from types import ModuleType
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.targets.naming import TargetError
-from bn_conformance.targets.wrappers import Wrapper, registered_wrappers, wrapper_named
+from bn_conformance.targets.wrappers import Wrapper, usable_wrappers, wrapper_named
 
 _SAYS_ITS_KIND = " says its kind; "
 
@@ -38,12 +38,15 @@ def kinds_of(thing: object) -> tuple[str, ...]:
     """
     if is_adapter(thing):
         return ()
-    found = []
-    for name, point in registered_wrappers().items():
-        wrapper: Wrapper = point.load()
-        if wrapper.recognises(thing):
-            found.append(name)
-    return tuple(found)
+    return tuple(name for name, wrapper in usable_wrappers().items() if _recognises(wrapper, thing))
+
+
+def _recognises(wrapper: Wrapper, thing: object) -> bool:
+    """Whether a wrapper recognises a thing; one that raises does not."""
+    try:
+        return bool(wrapper.recognises(thing))
+    except Exception:
+        return False
 
 
 def kind_of(thing: object, target: str) -> str:
@@ -58,7 +61,7 @@ def kind_of(thing: object, target: str) -> str:
     if kinds:
         lines = " or ".join(f"bnconform check --as {kind} {target}" for kind in kinds)
         raise TargetError(f"{target} can be read as {' and as '.join(kinds)}; say which: {lines}")
-    expected = ", ".join(f"{name} ({point.load().expects})" for name, point in registered_wrappers().items())
+    expected = "; ".join(f"{name}: {wrapper.expects}" for name, wrapper in usable_wrappers().items())
     raise TargetError(
         f"{target} is not an adapter; derive it from bn_conformance.adapter.Adapter. It is no code of a known kind "
         f"either: {expected}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -70,6 +71,16 @@ def wrapper_named(name: str) -> Wrapper:
     if missing:
         raise TargetError(f"{name} needs {' and '.join(missing)}, which is not installed; run: {wrapper.install}")
     return wrapper
+
+
+@cache
+def usable_wrappers() -> Mapping[str, Wrapper]:
+    """The registered wrappers that can be loaded, by name: a broken one costs no other anything."""
+    wrappers = {}
+    for name, point in registered_wrappers().items():
+        with suppress(TargetError):
+            wrappers[name] = _loaded(point)
+    return wrappers
 
 
 def _loaded(point: EntryPoint) -> Wrapper:

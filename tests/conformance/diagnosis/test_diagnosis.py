@@ -32,6 +32,7 @@ def test_two_at_once_are_named() -> None:
     assert examine("y-unbiased", "gamma-absolute").verdict == "right"
 
 
+@pytest.mark.slow
 def test_another_estimator_is_advice_to_declare_it() -> None:
     diagnosis = examine("running-var-biased").diagnosis
     assert diagnosis is not None

@@ -95,6 +95,7 @@ def test_a_regression_is_an_extra_item(folder: Path) -> None:
     assert len(read_results("r.jsonl").items) == 2
 
 
+@pytest.mark.slow
 def test_a_known_fault_covers_a_regression(folder: Path) -> None:
     done = called("fuzz", "wrong.py", "--configs", "200", "--out", "found.json")
     assert done.exit_code == 1
@@ -105,6 +106,7 @@ def test_a_known_fault_covers_a_regression(folder: Path) -> None:
     assert called("run", "-i", "wrong.py", *options).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_known_fault_of_the_matrix_is_pointed_out() -> None:
     done = called("fuzz", "textbook.numpy", "--configs", "2000", "--in-process")
     assert done.exit_code == 1, done.output

@@ -104,6 +104,7 @@ def test_a_wrong_layer_is_found_and_made_small(deviation: str, quantity: str) ->
     assert len(result.case.steps) <= 3
 
 
+@pytest.mark.slow
 def test_equal_seeds_find_the_same() -> None:
     one, other = searched("beta-rolled"), searched("beta-rolled")
     assert one.case is not None

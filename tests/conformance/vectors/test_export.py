@@ -53,6 +53,7 @@ def test_the_core_set_covers_families_formats_and_conventions_and_stays_readable
     assert families().keys() >= {case.family for case, _ in pairs}
 
 
+@pytest.mark.slow
 def test_every_core_vector_keeps_to_the_schema_and_is_named_after_its_case() -> None:
     validator = jsonschema.Draft202012Validator(schema())
     for name, vector in core_documents():

@@ -140,6 +140,7 @@ def test_every_missing_term_stands_outside_what_is_stable(count: int, figures: F
     assert min(powers.values()) > 3.0, powers
 
 
+@pytest.mark.slow
 def test_zeros_are_wrong_or_not_judged() -> None:
     judged = 0
     for seed in range(150):
