@@ -84,6 +84,13 @@ class RunOptions:
         "--regressions", default=(), metavar="PATH", help="Replay regressions that fuzz wrote: a file or a folder."
     )
 
+    shard: str = _option(
+        "--shard", default="", metavar="K/N", help="Run one of N parts; bnconform merge puts the results together."
+    )
+    times: str = _option(
+        "--times", default="", metavar="FILE", help="With --shard: earlier results, whose times balance the parts."
+    )
+
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""
         return asdict(self)

@@ -11,6 +11,7 @@ import pytest
 from tests.support.command_line import FRAMEWORKS, modules_after
 
 from bn_conformance.cli import main
+from bn_conformance.commands.check import OF_SEVERAL
 from bn_conformance.matrix.plugin import options_of
 from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
 
@@ -26,6 +27,8 @@ OTHER = RunOptions(
     timeout=2.5,
     in_process=True,
     regressions=("r",),
+    shard="1/2",
+    times="old.jsonl",
 )
 
 
@@ -61,7 +64,7 @@ def test_the_command_line_has_every_option_with_its_default(command: str) -> Non
     parameters = declared.make_context(command, ["target"]).params
     shared = {name: value for name, value in parameters.items() if name in OPTIONS}
     assert shared == {name: DEFAULTS[name] for name in shared}
-    assert set(OPTIONS) - set(shared) == ({"implementations"} if command == "check" else set())
+    assert set(OPTIONS) - set(shared) == (set(OF_SEVERAL) if command == "check" else set())
 
 
 def test_the_plugin_imports_nothing_of_the_suite_but_the_table() -> None:

@@ -19,11 +19,14 @@ from bn_conformance.results.file import read
 from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
 
+OF_SEVERAL = ("implementations", "shard", "times")
+"""Options of a run that make no sense for one implementation."""
+
 
 @click.command(cls=SuiteCommand, epilog=EXIT_CODES)
 @click.argument("target")
 @target_options
-@run_options(*(name for name in OPTIONS if name != "implementations"))
+@run_options(*(name for name in OPTIONS if name not in OF_SEVERAL))
 @processes_option
 def command(target: str, kind: str, convention: tuple[str, ...], processes: str, **options: Any) -> int:
     """Judge one implementation of your own, in a file or a module.

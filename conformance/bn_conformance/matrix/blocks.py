@@ -6,12 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.shards import COST_OF_SIGNATURE
 
 SEPARATOR = "#"
 """Stands between the implementation and the number of a block."""
-
-COST_OF_SIGNATURE = 10
-"""What a signature costs beside its items, counted in items: it may have to be compiled."""
 
 
 def blocks(plan: Plan, count: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
 from bn_conformance.results.exit_codes import CONFORMS, FAILS, INTERRUPTED, NOT_JUDGED
 from bn_conformance.results.outcomes import Verdict
-from bn_conformance.results.records import Diagnosis, Item, StaleFault
+from bn_conformance.results.records import Diagnosis, Item, StaleFault, split_id
 
 _NOT_A_JUDGEMENT = frozenset(
     {outcomes.UNSUPPORTED, outcomes.NOT_JUDGED, outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.ERRORED}
@@ -51,12 +51,13 @@ def conclude(
     reported = {item.id for item in items}
     judged = {item.implementation for item in items if item.outcome not in _NOT_A_JUDGEMENT}
     missing = [item for item in planned if item not in reported]
-    unjudged = [entry.name for entry in plan.runnable if entry.name not in judged]
+    here = {split_id(item)[0] for item in planned} if plan.options.shard else {entry.name for entry in plan.runnable}
+    unjudged = [entry.name for entry in plan.runnable if entry.name in here - judged]
     broken = [entry.name for entry in plan.implementations if entry.status == BROKEN]
     nonstandard = [entry.name for entry in plan.runnable if entry.convention.nonstandard()]
     if interrupted:
         return Conclusion(INTERRUPTED, "interrupted")
-    if not judged:
+    if not judged and (here or not plan.options.shard):
         return Conclusion(NOT_JUDGED, "nothing was judged")
     if missing and not partial:
         return Conclusion(NOT_JUDGED, f"{len(missing)} planned items never reported, the first: {missing[0]}")
@@ -66,7 +67,7 @@ def conclude(
         return Conclusion(FAILS, f"cannot be used: {', '.join(broken)}")
     if any(item.verdict == Verdict.FAIL.value for item in items):
         return Conclusion(FAILS, "something does not conform")
-    if stale:
+    if stale and not plan.options.shard:  # another shard may hold the failure; a merge tells
         return Conclusion(FAILS, "the known faults hold entries that match no failure any more")
     if plan.options.profile == "standard" and nonstandard:
         return Conclusion(FAILS, f"nonstandard conventions: {', '.join(nonstandard)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,10 @@ from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.known_faults import KnownFault, shipped_and_own
 from bn_conformance.implementations.registry import find
+from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
+from bn_conformance.results.file import read
+from bn_conformance.results.shard import Shard
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Plan:
         faults: that are known.
         regressions: to replay.
         cache: a directory for what frameworks compile, shared by the processes of this run; may be none.
+        units: implementations and signatures of this shard; all of the run where it is none.
     """
 
     options: RunOptions
@@ -37,6 +41,7 @@ class Plan:
     faults: tuple[KnownFault, ...]
     regressions: tuple[Regression, ...] = ()
     cache: str = ""
+    units: tuple[Unit, ...] | None = None
 
     @property
     def runnable(self) -> tuple[Implementation, ...]:
@@ -48,7 +53,7 @@ class Plan:
         """What is to be run, by id, in the order in which it is best run: by implementation, then by signature."""
         items = {}
         for implementation in self.runnable:
-            cases = [case for case in self._selected if not _reason(implementation, case)]
+            cases = [case for case in self._selected(implementation) if not _reason(implementation, case)]
             order = _first_use(case.signature for case in cases)
             for case in sorted(cases, key=lambda case: order[case.signature]):
                 items[f"{implementation.name}::{case.id}"] = implementation, case
@@ -59,13 +64,19 @@ class Plan:
         return [
             (implementation, case, reason)
             for implementation in self.runnable
-            for case in self._selected
+            for case in self._selected(implementation)
             if (reason := _reason(implementation, case))
         ]
 
-    @property
-    def _selected(self) -> list[Case]:
-        return [self.known_cases[case_id] for case_id in self.cases]
+    def _selected(self, implementation: Implementation) -> list[Case]:
+        cases = [self.known_cases[case_id] for case_id in self.cases]
+        if self._unit_set is None:
+            return cases
+        return [case for case in cases if (implementation.name, case.signature) in self._unit_set]
+
+    @cached_property
+    def _unit_set(self) -> frozenset[Unit] | None:
+        return None if self.units is None else frozenset(self.units)
 
     @cached_property
     def known_cases(self) -> Mapping[str, Case]:
@@ -88,6 +99,7 @@ class Plan:
                 {"path": regression.path, "case": document.to_json(regression.case)} for regression in self.regressions
             ],
             "cache": self.cache,
+            "units": self.units,
         }
 
     @classmethod
@@ -100,6 +112,7 @@ class Plan:
             tuple(KnownFault(**fault) for fault in data["faults"]),
             tuple(Regression(document.from_json(entry["case"]), entry["path"]) for entry in data["regressions"]),
             data["cache"],
+            None if data["units"] is None else tuple((name, signature) for name, signature in data["units"]),
         )
 
 
@@ -124,4 +137,17 @@ def make_plan(options: RunOptions) -> Plan:
     regressions = read_all(options.regressions)
     cases = select_cases(options.clauses, options.cases, [regression.case for regression in regressions])
     implementations = find(options.implementations, options.device)
-    return Plan(options, tuple(implementations), tuple(cases), faults, regressions)
+    plan = Plan(options, tuple(implementations), tuple(cases), faults, regressions)
+    return _shard_of(plan) if options.shard else plan
+
+
+def _shard_of(plan: Plan) -> Plan:
+    """The shard of a plan that its options ask for."""
+    shard = Shard.parse(plan.options.shard)
+    earlier = read(plan.options.times).items if plan.options.times else ()
+    seconds = {item.id: item.seconds + item.harness_seconds for item in earlier if item.id in plan.items}
+    judged = (
+        (item_id, (implementation.name, case.signature)) for item_id, (implementation, case) in plan.items.items()
+    )
+    unsupported = {(implementation.name, case.signature): 0.0 for implementation, case, _ in plan.unsupported()}
+    return replace(plan, units=units_of(shard, unsupported | costs_of(judged, seconds)))

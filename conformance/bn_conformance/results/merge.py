@@ -28,6 +28,7 @@ from bn_conformance.results.records import (
     Record,
     StaleFault,
 )
+from bn_conformance.results.shard import check_complete
 
 DECISIVE = ("level", "profile", "seed")
 """Options that decide verdicts, or data."""
@@ -43,6 +44,8 @@ def merge(files: Sequence[Results]) -> list[Record]:
     """
     if not files:
         raise ResultsError("there is nothing to merge; name at least one results file")
+    if any(results.header.options.get("shard") for results in files):
+        _check_shards(files)
     header = _header(files)
     kept: dict[str, tuple[Item, int]] = {}
     for place, results in enumerate(files):
@@ -51,11 +54,43 @@ def merge(files: Sequence[Results]) -> list[Record]:
     items = [item for item, _ in kept.values()]
     stale = _stale_faults(files, items)
     diagnoses = _diagnoses(files, items)
-    return [header, *environments, *items, *stale, *diagnoses, _end(files, header, items, stale)]
+    return [header, *environments, *items, *stale, *diagnoses, _end(files, header, environments, items, stale)]
 
 
-def _check_equal(what: str, first: Results, value: object, second: Results, other: object) -> None:
+def _check_shards(files: Sequence[Results]) -> None:
+    """Check that files are the shards of one run: the same plan, no gap and no overlap.
+
+    Raises:
+        ResultsError, ShardError: they are not; the message says which file contradicts which.
+    """
+    first = files[0]
+    for other in files:
+        if not other.header.options.get("shard"):
+            raise ResultsError(f"cannot merge: {other.path} is no shard, others are; merge the shards first")
+        _check_equal("the plan", first, _selection(first), other, _selection(other), shown=False)
+    check_complete([(results.path, str(results.header.options["shard"])) for results in files])
+    places: dict[str, Results] = {}
+    for results in files:
+        for item in results.header.planned:
+            if places.setdefault(item, results) is not results:
+                raise ResultsError(f"cannot merge: {item} is planned in {places[item].path} and in {results.path}")
+    usable = [environment.implementation for environment in first.environments if environment.status == "ok"]
+    for item in (f"{name}::{case.id}" for name in usable for case in first.header.cases):
+        if item not in places:
+            raise ResultsError(f"cannot merge: {item} is in no shard; make all shards with the same --times")
+
+
+def _selection(results: Results) -> tuple[object, ...]:
+    """What must be the same in every shard."""
+    header = results.header
+    statuses = sorted((environment.implementation, environment.status) for environment in results.environments)
+    return header.implementations, [case.id for case in header.cases], statuses
+
+
+def _check_equal(what: str, first: Results, value: object, second: Results, other: object, shown: bool = True) -> None:
     if value != other:
+        if not shown:
+            value, other = "one thing", "another"
         raise ResultsError(
             f"cannot merge: {what} is {value} in {first.path}, but {other} in {second.path}; run one of the two again"
         )
@@ -73,12 +108,18 @@ def _header(files: Sequence[Results]) -> Header:
         first.header,
         created=min(header.created for header in headers),
         machine=_joined([header.machine for header in headers]),
-        options=_joined([header.options for header in headers]),
+        options=_options(headers),
         implementations=tuple(dict.fromkeys(name for header in headers for name in header.implementations)),
         cases=_unique(files, "case", lambda header: header.cases),
         clauses=_unique(files, "clause", lambda header: header.clauses),
         planned=tuple(dict.fromkeys(planned for header in headers for planned in header.planned)),
     )
+
+
+def _options(headers: Sequence[Header]) -> dict[str, Any]:
+    """The options of all files; together the shards of a run are no shard."""
+    options = _joined([header.options for header in headers])
+    return options | {"shard": ""} if "shard" in options else options
 
 
 def _unique(files: Sequence[Results], noun: str, infos: Callable[[Header], Iterable[_Info]]) -> tuple[_Info, ...]:
@@ -88,7 +129,7 @@ def _unique(files: Sequence[Results], noun: str, infos: Callable[[Header], Itera
         for info in infos(results.header):
             first, source = known.setdefault(info.id, (info, results))
             if first != info:
-                _check_equal(f"{noun} {info.id}", source, "one thing", results, "another")
+                _check_equal(f"{noun} {info.id}", source, first, results, info, shown=False)
     return tuple(info for info, _ in known.values())
 
 
@@ -144,14 +185,23 @@ def _diagnoses(files: Sequence[Results], items: Sequence[Item]) -> list[Diagnosi
     return list(widest.values())
 
 
-def _end(files: Sequence[Results], header: Header, items: Sequence[Item], stale: Sequence[StaleFault]) -> End:
+def _end(
+    files: Sequence[Results],
+    header: Header,
+    environments: Sequence[Environment],
+    items: Sequence[Item],
+    stale: Sequence[StaleFault],
+) -> End:
     """The end, with the exit code that one run of all would have had."""
+    broken = any(environment.status == "broken" for environment in environments)
+    strict = header.options.get("profile") == "standard"
+    nonstandard = strict and any(environment.nonstandard for environment in environments)
     reported = {item.id for item in items}
     failed = any(item.verdict == Verdict.FAIL for item in items) or not reported.issuperset(header.planned)
     judged = any(item.verdict != Verdict.UNSUPPORTED for item in items)
     names = ", ".join(f"{results.path}{' (cut off)' if results.end is None else ''}" for results in files)
     return End(
-        exit_code=FAILS if failed or stale else CONFORMS if judged else NOT_JUDGED,
+        exit_code=FAILS if failed or stale or broken or nonstandard else CONFORMS if judged else NOT_JUDGED,
         seconds=sum(results.end.seconds for results in files if results.end),
         message=f"Merged from {names}.",
     )

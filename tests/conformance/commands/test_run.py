@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.support.command_line import CRASHING, GOOD, HEAD, WRONG, assert_usage, bnconform, run, write
 
+from bn_conformance.results.file import read
+
 
 def test_a_conforming_adapter_gives_0(tmp_path: Path) -> None:
     done, results = run(tmp_path, "-i", write(tmp_path, "good.py", GOOD), "--clause", "FWD-1")
@@ -174,3 +176,21 @@ def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_p
     assert stale.line == 2
     assert "faults.toml, line 2" in stale.message
     assert done.returncode == 1
+
+
+@pytest.mark.slow
+def test_shards_merge_to_what_one_run_gives(tmp_path: Path) -> None:
+    wrong, good = write(tmp_path, "wrong.py", WRONG), write(tmp_path, "good.py", GOOD)
+    asked = ("-i", wrong, "-i", good, "--case", "fwd/*/float32/*")
+    _, whole = run(tmp_path, *asked)
+    for number in (1, 2):
+        shard = ("--shard", f"{number}/2", "--times", "out.jsonl", "--results", f"{number}.jsonl")
+        done = bnconform(tmp_path, "run", "-n", "0", *asked, *shard)
+        assert done.returncode in (0, 1), done.stderr
+    assert bnconform(tmp_path, "merge", "1.jsonl", "2.jsonl", "-o", "merged.jsonl").returncode == 0
+    together = read(tmp_path / "merged.jsonl")
+    outcomes = {item.id: (item.outcome, item.verdict, item.quantities) for item in whole.items}
+    assert {item.id: (item.outcome, item.verdict, item.quantities) for item in together.items} == outcomes
+    assert together.end is not None
+    assert whole.end is not None
+    assert together.end.exit_code == whole.end.exit_code

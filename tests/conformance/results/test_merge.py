@@ -14,8 +14,9 @@ from tests.support.sample_results import case, item, records, results
 from bn_conformance.results.file import Results, read
 from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.merge import merge
-from bn_conformance.results.records import End, Environment, StaleFault
+from bn_conformance.results.records import End, Environment, Item, StaleFault
 from bn_conformance.results.writer import write
+from bn_conformance.user_error import UserError
 
 
 def merged(*parts: Results) -> Results:
@@ -195,3 +196,51 @@ def test_an_implementation_that_ran_but_had_no_case_is_still_judged() -> None:
     ran = results([], environments=[environment(device="cuda")])
     absent = results([], environments=[environment("not-installed", message="pip install i")])
     assert [one.device for one in merged(ran, absent).environments] == ["cuda"]
+
+
+def shard(number: str, *items: Item) -> Results:
+    """A shard of a run of two cases on two implementations."""
+    whole = results([item(name, case) for name in "ij" for case in "ab"])
+    options = {"level": "degraded", "profile": "default", "seed": 0, "shard": number}
+    return results(items, environments=whole.environments, cases=whole.header.cases, options=options)
+
+
+I_A, I_B, J_A, J_B = item("i", "a"), item("i", "b"), item("j", "a"), item("j", "b", "wrong", "fail")
+
+
+def test_the_shards_of_a_run_are_the_run() -> None:
+    found = merged(shard("2/2", J_A, J_B), shard("1/2", I_A, I_B))
+    verdicts = {one.id: one.verdict for one in found.items}
+    assert verdicts == {"i::a": "pass", "i::b": "pass", "j::a": "pass", "j::b": "fail"}
+    assert found.header.options["shard"] == ""
+    assert found.end is not None
+    assert found.end.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ((shard("1/2", I_A, I_B), shard("1/2", J_A, J_B)), "are both shard 1/2"),
+        ((shard("1/3", I_A, I_B), shard("2/3", J_A, J_B)), "shard 3 of 3 is missing"),
+        ((shard("1/2", I_A, I_B), shard("2/3", J_A, J_B)), "is one of 2 shards"),
+        ((shard("1/2", I_A, I_B), shard("2/2", I_A, J_A, J_B)), "i::a is planned in 0.jsonl and in 1.jsonl"),
+        ((shard("1/2", I_A, I_B), shard("2/2", J_A)), "j::b is in no shard"),
+        ((shard("1/2", I_A, I_B), results([item("j", "a")])), "1.jsonl is no shard"),
+        (
+            (shard("1/2", I_A, I_B), replace(shard("2/2", J_A, J_B), environments=())),
+            "the plan is one thing in 0.jsonl",
+        ),
+    ],
+)
+def test_shards_that_are_no_whole_run_are_refused(parts: tuple[Results, ...], words: str) -> None:
+    named = [replace(part, path=f"{place}.jsonl") for place, part in enumerate(parts)]
+    with pytest.raises(UserError) as caught:
+        merge(named)
+    assert words in str(caught.value)
+
+
+def test_what_is_broken_in_a_job_fails_the_merge() -> None:
+    broken = results([], environments=[environment("broken", "k", message="no")])
+    end = merged(results([item("i", "a")]), broken).end
+    assert end is not None
+    assert end.exit_code == 1
