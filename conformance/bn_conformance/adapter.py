@@ -71,6 +71,8 @@ class Capabilities:
         layouts: where the channels may be, see `LayerConfig.layout`.
         gradients: modes in which `backward` works.
         affine: which of gamma and beta a layer may have.
+        literals: of eps and momentum, those that are literals in the code, so that a layer cannot be built with others.
+            The convention's `default_eps` and `default_momentum` say their values; `Adapter.build` gets None.
         cumulative: whether momentum may be `CUMULATIVE`.
         freeze: whether `Layer.freeze` works.
         state: whether `Layer.state` and `Layer.load_state` work.
@@ -90,6 +92,7 @@ class Capabilities:
     layouts: frozenset[Literal["first", "last", "between"]] = frozenset({"first"})
     gradients: frozenset[Literal["training", "inference"]] = frozenset({"training", "inference"})
     affine: frozenset[Literal["both", "none", "gamma", "beta"]] = frozenset({"both", "none"})
+    literals: frozenset[Literal["eps", "momentum"]] = frozenset()
     cumulative: bool = False
     freeze: bool = False
     state: bool = True

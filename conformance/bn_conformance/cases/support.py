@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
+from bn_conformance.cases.literals import needed_values, with_own_values
 from bn_conformance.cases.model import Backward, Batch, Case, Freeze, Reload, SetStatistics
 
 AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
@@ -123,6 +124,12 @@ NEEDS: tuple[Need, ...] = (
     Need(("layouts",), _layout, _declares_layout, "channels {}"),
     Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {}"),
     Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
+    Need(
+        ("literals",),
+        needed_values,
+        lambda can, value: value.partition(" ")[0] not in can.literals,
+        "a choice of {}",
+    ),
     _flag("cumulative", lambda case: case.config.momentum == "cumulative", "cumulative average"),
     Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradient in {}"),
     _flag("freeze", _changes_by(Freeze), "freeze"),
@@ -159,6 +166,7 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         can: the declared capabilities.
         convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
     """
+    case = with_own_values(case, can, convention or Convention())
     if convention and (lack := missing_default(case.config, convention)):
         return lack
     for need in NEEDS:

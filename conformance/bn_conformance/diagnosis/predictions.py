@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.adapter import Convention
+from bn_conformance.adapter import Capabilities, Convention
+from bn_conformance.cases.literals import with_own_values
 from bn_conformance.cases.model import Case
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
@@ -28,10 +29,11 @@ class Predictions:
 
     Args:
         convention: what the implementation declares.
+        capabilities: what it declares to be able to; its literals decide the eps and momentum of a case.
     """
 
-    def __init__(self, convention: Convention) -> None:
-        self.convention = convention
+    def __init__(self, convention: Convention, capabilities: Capabilities | None = None) -> None:
+        self.convention, self._capabilities = convention, capabilities or Capabilities()
         self._goldens = Goldens()
         self._policy = lenient_policy()
         self._reference_runs: dict[tuple[str, str], Runs] = {}
@@ -43,6 +45,7 @@ class Predictions:
         that implementations use: rounding may decide, for example, whether memory that is overwritten holds other
         bytes.
         """
+        case = with_own_values(case, self._capabilities, self.convention)
         if not self._differs(deviations, item, case):
             return False
         return self._differs(deviations, item, case, usual_precision(case.config.dtype), after_a_call=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from bn_conformance.adapter import Convention
+from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.cases.model import Batch, Case, Freeze
 from bn_conformance.cases.steps import has_step
 from bn_conformance.cases.tensors import BatchData, CaseData, data_of
@@ -53,7 +53,7 @@ class Goldens:
 
     def __init__(self) -> None:
         self._data: OrderedDict[str, CaseData] = OrderedDict()
-        self._steps: OrderedDict[tuple[str, float], tuple[StepGolden, ...]] = OrderedDict()
+        self._steps: OrderedDict[tuple[str, LayerConfig, float], tuple[StepGolden, ...]] = OrderedDict()
 
     def data(self, case: Case) -> CaseData:
         """The tensors of a case."""
@@ -65,7 +65,7 @@ class Goldens:
 
     def steps(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
         """Goldens of a case's steps with data, in order; computed once for all conventions with the same eps."""
-        key = case.id, float(eps_of(case.config, convention))
+        key = case.id, case.config, float(eps_of(case.config, convention))
         if key not in self._steps:
             self._steps[key] = self._compute(case, convention)
             if len(self._steps) > CAPACITY:

@@ -120,6 +120,10 @@ def diagnoses(plan: Plan, items: Collection[Item]) -> list[Diagnosis]:
     if not examined:
         return []
     from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
+    from bn_conformance.diagnosis.predictions import Predictions
 
-    results = (diagnose(entry.name, entry.convention, by_name[entry.name]) for entry in examined)
+    results = (
+        diagnose(entry.name, entry.convention, by_name[entry.name], Predictions(entry.convention, entry.capabilities))
+        for entry in examined
+    )
     return [diagnosis for diagnosis in results if diagnosis is not None]

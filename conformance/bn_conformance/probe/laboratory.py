@@ -143,8 +143,8 @@ class Laboratory:
             "channel_axis": axis,
             "dtype": dtype,
             "parameter_dtype": parameters,
-            "eps": EPS,
-            "momentum": MOMENTUM,
+            "eps": None if "eps" in self.can.literals else EPS,
+            "momentum": None if "momentum" in self.can.literals else MOMENTUM,
             "gamma": affine in ("both", "gamma"),
             "beta": affine in ("both", "beta"),
         }
