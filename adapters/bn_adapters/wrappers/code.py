@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import types
 from collections.abc import Mapping
@@ -13,12 +14,19 @@ from typing import Any
 from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.targets.loading import module_of
 from bn_conformance.targets.naming import TargetError, module_and_class
+from bn_conformance.text import one_line as text_on_one_line
+
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
+"""What some frameworks put around words of their messages."""
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as a person reads it, in a line of moderate length."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    """An exception as a person reads it, in a line of moderate length, without colours."""
+    try:
+        text = text_on_one_line(_COLOUR.sub("", str(error)), 200)
+    except Exception:
+        text = "(its text cannot be read)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def stem(module: types.ModuleType) -> str:
