@@ -128,5 +128,5 @@ def test_what_is_not_by_blocks_is_refused() -> None:
     long = LongGolden(CONFIG, Convention(), Tensor(x, 1), parameters)
     with pytest.raises(TypeError, match="give a Tensor"):
         long.training(to_quad(channels_first(dy, 1)))
-    with pytest.raises(TypeError, match="in training alone"):
+    with pytest.raises(TypeError, match="only in training"):
         long.inference(Statistics.initial(3, Convention()), None)
