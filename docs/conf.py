@@ -30,6 +30,7 @@ version = release = version_of("bnconform")
 root_doc = "README"
 include_patterns = ["*.md", "*/*.md", "reference/bn_reference/**.md", "reports/published/matrix.md"]
 exclude_patterns = [".*", "build", "dist", "docs/contents.md", "tests/*/*", "conformance/*/*"]
+exclude_patterns += ["reports/[!R]*.md"]  # what make writes there, such as power.md
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 suppress_warnings = [
