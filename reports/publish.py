@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from bn_conformance.report.markdown import render
+from bn_conformance.report.markdown import render_markdown
 from bn_conformance.report.terminal import print_summary
-from bn_conformance.results.file import Results, read
+from bn_conformance.results.file import Results, read_results
 
 FOLDER = Path(__file__).parent / "published"
 WIDTH = 108
@@ -24,9 +24,9 @@ _WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 def main(path: str) -> int:
     """Write both from a results file."""
-    results = read(path)
+    results = read_results(path)
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "matrix.md").write_text(render(results), encoding="utf-8")
+    (FOLDER / "matrix.md").write_text(render_markdown(results), encoding="utf-8")
     (FOLDER / "summary.svg").write_text(picture(results), encoding="utf-8")
     return 0
 

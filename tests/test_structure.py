@@ -21,6 +21,16 @@ PACKAGES = {
 
 LONGEST, SKIPS = 300, 40
 
+SAME_ROLE = {
+    "adapter": "the adapter that a kind of wrapper makes",
+    "case": "the case that a module of the catalogue makes",
+    "cases": "the cases of a module of the catalogue",
+    "command": "the click command of a module",
+    "main": "where a program starts",
+    "Progress": "the bar of a matrix, and of a check",
+}
+"""Public names that several modules define, each for the same thing in its own room."""
+
 
 @cache
 def sources() -> tuple[Path, ...]:
@@ -103,3 +113,14 @@ def test_what_the_readmes_call_by_module_exists() -> None:
         for module in re.findall(r"python -m (tests\.[\w.]+)", (ROOT / document).read_text(encoding="utf-8"))
     }
     assert [pair for pair in sorted(called) if not (ROOT / (pair[1].replace(".", "/") + ".py")).exists()] == []
+
+
+def test_a_public_class_or_function_is_defined_once() -> None:
+    """A name that two modules define has two meanings, or one of them is a copy."""
+    places: dict[str, list[str]] = {}
+    for package in PACKAGES.values():
+        for path in sorted(package.rglob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(name(path))
+    assert {key: where for key, where in places.items() if len(where) > 1 and key not in SAME_ROLE} == {}

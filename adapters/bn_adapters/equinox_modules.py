@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, copied
+from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -92,16 +92,16 @@ class _EquinoxLayer(FunctionalLayer):
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
         weight = self._weight(self.statistics["counter"])
-        hidden = {name: copied(given) * weight for name, given in (("mean", mean), ("variance", variance))}
+        hidden = {name: jax_copy(given) * weight for name, given in (("mean", mean), ("variance", variance))}
         self.statistics = {**self.statistics, **hidden}
 
     def state(self) -> Mapping[str, Array]:
         return {name: np.array(value) for name, value in {**self.parameters, **self.statistics}.items()}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        self.parameters = {name: copied(state[name]) for name in self.parameters}
-        counter = copied(int(state["counter"]))  # type: ignore[arg-type] # as the layer made it: weakly typed
-        self.statistics = {"counter": counter, **{name: copied(state[name]) for name in ("mean", "variance")}}
+        self.parameters = {name: jax_copy(state[name]) for name in self.parameters}
+        counter = jax_copy(int(state["counter"]))  # type: ignore[arg-type] # as the layer made it: weakly typed
+        self.statistics = {"counter": counter, **{name: jax_copy(state[name]) for name in ("mean", "variance")}}
 
 
 class EquinoxBatch(Adapter):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.flax_calls import masked, mode, options
-from bn_adapters.jax_functions import FunctionalLayer, Functions, copied
+from bn_adapters.jax_functions import FunctionalLayer, Functions, jax_copy
 from bn_conformance.adapter import Array, LayerConfig, RunningStatistics
 
 
@@ -72,7 +72,7 @@ class LinenLayer(FunctionalLayer):
 
         # The dtype that training gives them, which a checkpoint holds: the first step turns float32 into float64.
         dtype = jnp.promote_types(self.config.dtype, jnp.float32)
-        statistics = {"mean": copied(mean, dtype), "var": copied(variance, dtype)}
+        statistics = {"mean": jax_copy(mean, dtype), "var": jax_copy(variance, dtype)}
         self.statistics = {**self.statistics, "batch_stats": statistics}
 
     def state(self) -> Mapping[str, Array]:
@@ -85,7 +85,7 @@ class LinenLayer(FunctionalLayer):
     def load_state(self, state: Mapping[str, Array]) -> None:
         from flax import serialization, traverse_util
 
-        nested = traverse_util.unflatten_dict({name: copied(value) for name, value in state.items()}, sep="/")
+        nested = traverse_util.unflatten_dict({name: jax_copy(value) for name, value in state.items()}, sep="/")
         variables = serialization.from_state_dict({**_params(self.parameters), **self.statistics}, nested)
         self.parameters = variables.pop("params", {})
         self.statistics = variables

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.flax_calls import masked, mode, options
-from bn_adapters.jax_functions import copied, pulled_back, pulled_back_twice, weight_of
+from bn_adapters.jax_functions import jax_copy, pulled_back, pulled_back_twice, weight_of
 from bn_adapters.recorded import recorded
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, RunningStatistics, SecondOrder
 
@@ -98,7 +98,7 @@ class NnxLayer(Layer):
         return self._called(x, training, None)
 
     def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
-        return self._called(x, training, copied(mask))
+        return self._called(x, training, jax_copy(mask))
 
     def _called(self, x: Array, training: bool, mask: Any) -> Array:
         import jax
@@ -108,7 +108,7 @@ class NnxLayer(Layer):
         graph, parameters, statistics = nnx.split(self._module, nnx.Param, ...)
         # A state shares its variables with the module: the map makes variables that do not move with it.
         parameters, statistics = jax.tree.map(lambda leaf: leaf, (parameters, statistics))
-        tensor = copied(x)
+        tensor = jax_copy(x)
         self._latest = (graph, parameters, statistics, tensor, training, mask)
         return np.asarray(self._shared.forward(self._module, tensor, training, mask))
 
@@ -116,7 +116,7 @@ class NnxLayer(Layer):
         from flax import nnx
 
         *inputs, training, mask = self._inputs()
-        found, dx = self._shared.pullback(*inputs, copied(dy), training, mask)
+        found, dx = self._shared.pullback(*inputs, jax_copy(dy), training, mask)
         gradients = nnx.to_pure_dict(found)
         return Gradients(np.asarray(dx), _vector(gradients, "scale"), _vector(gradients, "bias"))
 
@@ -127,7 +127,7 @@ class NnxLayer(Layer):
         given = {"scale": v_dgamma, "bias": v_dbeta}
         # A state like that of the parameters, as their gradients are one.
         weights = nnx.map_state(lambda path, old: old.replace(weight_of(given[path[-1]], old[...])), inputs[1])
-        found, ds_dx, ds_ddy = self._shared.second(*inputs, copied(dy), (weights, copied(v_dx)), training, mask)
+        found, ds_dx, ds_ddy = self._shared.second(*inputs, jax_copy(dy), (weights, jax_copy(v_dx)), training, mask)
         return SecondOrder(np.asarray(ds_dx), _vector(nnx.to_pure_dict(found), "scale"), np.asarray(ds_ddy))
 
     def _inputs(self) -> tuple[Any, ...]:
@@ -159,4 +159,4 @@ class NnxLayer(Layer):
         """Give variables new values, in the dtype that each was made with."""
         for name, value in values.items():
             variable = getattr(self._module, name)
-            variable.set_value(copied(value, variable[...].dtype))
+            variable.set_value(jax_copy(value, variable[...].dtype))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, copied
+from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -27,7 +27,7 @@ from bn_conformance.adapter import (
 
 MODULE = "batch_norm"
 AVERAGES = (f"{MODULE}/~/mean_ema", f"{MODULE}/~/var_ema")
-FORMATS = {"first": "NC...", "last": "N...C"}
+DATA_FORMATS = {"first": "NC...", "last": "N...C"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _functions(variant: _Variant) -> Functions:
     @haiku.transform_with_state
     def layer(x: Any, training: bool, numbers: Mapping[str, Any]) -> Any:
         module = haiku.BatchNorm(
-            create_scale=variant.gamma, create_offset=variant.beta, data_format=FORMATS[variant.layout], **numbers
+            create_scale=variant.gamma, create_offset=variant.beta, data_format=DATA_FORMATS[variant.layout], **numbers
         )
         return module(x, training)
 
@@ -85,9 +85,9 @@ class _HaikuLayer(FunctionalLayer):
         )
         super().__init__(config, _functions(variant))
         # Numbers in float64, as Python has them: haiku rounds them to the dtype of the statistics.
-        numbers = {"decay_rate": copied(np.array(config.keep, np.float64))}
+        numbers = {"decay_rate": jax_copy(np.array(config.keep, np.float64))}
         if config.eps is not None:
-            numbers["eps"] = copied(np.array(config.eps, np.float64))
+            numbers["eps"] = jax_copy(np.array(config.eps, np.float64))
         self.statistics = {**self.statistics, "numbers": numbers}
 
     @property
@@ -106,7 +106,7 @@ class _HaikuLayer(FunctionalLayer):
 
     def _with_average(self, held: Mapping[str, Any], average: Array) -> dict[str, Any]:
         """A state whose debiased average is the given one."""
-        new = copied(average.reshape(held["average"].shape), held["average"].dtype)
+        new = jax_copy(average.reshape(held["average"].shape), held["average"].dtype)
         weight = 1.0 - float(self.config.keep or 0.0) ** int(held["counter"])
         return {**held, "average": new, "hidden": (new * weight).astype(new.dtype)}
 
@@ -116,9 +116,9 @@ class _HaikuLayer(FunctionalLayer):
         return {name: np.array(value) for name, value in state.items()}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        self.parameters = {name: copied(state[f"{MODULE}/{name}"]) for name in self.parameters}
+        self.parameters = {name: jax_copy(state[f"{MODULE}/{name}"]) for name in self.parameters}
         averages = {
-            module: {name: copied(state[f"{module}/{name}"]) for name in held}
+            module: {name: jax_copy(state[f"{module}/{name}"]) for name in held}
             for module, held in self._averages.items()
         }
         self.statistics = {**self.statistics, "averages": averages}

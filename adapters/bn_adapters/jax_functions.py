@@ -34,7 +34,7 @@ Apply = Callable[[Tree, Tree, Any, Any, bool], tuple[Any, Tree]]
 """`(parameters, statistics, x, mask, training)` to y and the statistics after it."""
 
 
-def copied(array: Array, dtype: Any = None) -> Any:
+def jax_copy(array: Array, dtype: Any = None) -> Any:
     """A JAX array of its own: `jnp.asarray` may share an aligned NumPy array's memory."""
     import jax.numpy as jnp
 
@@ -64,7 +64,7 @@ def pulled_back_twice(
 
 def weight_of(given: Array | None, gradient: Any) -> Any:
     """What a gradient is weighed with in the form in which JAX takes it: of its shape and dtype, zeros for None."""
-    return copied(np.zeros(gradient.shape) if given is None else given.reshape(gradient.shape), gradient.dtype)
+    return jax_copy(np.zeros(gradient.shape) if given is None else given.reshape(gradient.shape), gradient.dtype)
 
 
 @dataclass(frozen=True)
@@ -130,23 +130,23 @@ class FunctionalLayer(Layer):
         return self._forward(x, None, training)
 
     def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
-        return self._forward(x, copied(mask), training)
+        return self._forward(x, jax_copy(mask), training)
 
     def _forward(self, x: Array, mask: Any, training: bool) -> Array:
-        self.latest = (self.parameters, self.statistics, copied(x), mask, training and not self.frozen)
+        self.latest = (self.parameters, self.statistics, jax_copy(x), mask, training and not self.frozen)
         y, self.statistics = self.functions.forward(*self.latest)
         return np.asarray(y)
 
     def backward(self, dy: Array) -> Gradients:
         *inputs, training = self._inputs()
-        found, dx = self.functions.pullback(*inputs, copied(dy), training)
+        found, dx = self.functions.pullback(*inputs, jax_copy(dy), training)
         return Gradients(np.asarray(dx), *(self._vector(found, name) for name in self.names))
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         *inputs, training = self._inputs()
         given = dict(zip(self.names, (v_dgamma, v_dbeta), strict=True))
         weights = {name: weight_of(given[name], old) for name, old in self._inputs()[0].items()}
-        found, ds_dx, ds_ddy = self.functions.second(*inputs, copied(dy), (weights, copied(v_dx)), training)
+        found, ds_dx, ds_ddy = self.functions.second(*inputs, jax_copy(dy), (weights, jax_copy(v_dx)), training)
         return SecondOrder(np.asarray(ds_dx), self._vector(found, self.names[0]), np.asarray(ds_ddy))
 
     def _inputs(self) -> tuple[Any, ...]:
@@ -161,7 +161,7 @@ class FunctionalLayer(Layer):
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
         given = dict(zip(self.names, (gamma, beta), strict=True))
         self.parameters = {
-            name: old if given[name] is None else copied(given[name].reshape(old.shape), old.dtype)  # type: ignore[union-attr]
+            name: old if given[name] is None else jax_copy(given[name].reshape(old.shape), old.dtype)  # type: ignore[union-attr]
             for name, old in self.parameters.items()
         }
 

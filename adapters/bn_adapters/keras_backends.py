@@ -13,7 +13,7 @@ import numpy as np
 from bn_adapters.jax_functions import pulled_back, pulled_back_twice, weight_of
 from bn_adapters.recorded import recorded
 from bn_adapters.tensorflow_tapes import Tapes, tensorflow
-from bn_adapters.torch_autograd import Parameters, gradients, second_order
+from bn_adapters.torch_autograd import ParameterPair, gradients, second_order_gradients
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, RunningStatistics, SecondOrder
 
@@ -217,7 +217,7 @@ class JaxKerasLayer(KerasLayer):
 class TorchKerasLayer(KerasLayer):
     """Gradients by torch's autograd."""
 
-    latest: tuple[Any, Any, Parameters] | None = None
+    latest: tuple[Any, Any, ParameterPair] | None = None
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
         x_tensor = to_tensor(x)
@@ -239,7 +239,7 @@ class TorchKerasLayer(KerasLayer):
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         vectors = (None if vector is None else to_tensor(vector) for vector in (v_dgamma, v_dbeta))
-        return second_order(*self._recorded(), to_tensor(dy), (to_tensor(v_dx), *vectors))
+        return second_order_gradients(*self._recorded(), to_tensor(dy), (to_tensor(v_dx), *vectors))
 
-    def _recorded(self) -> tuple[Any, Any, Parameters]:
+    def _recorded(self) -> tuple[Any, Any, ParameterPair]:
         return recorded(self.latest)

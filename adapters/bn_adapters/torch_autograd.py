@@ -7,11 +7,11 @@ from typing import Any
 from bn_adapters.torch_tensors import load_torch, to_array
 from bn_conformance.adapter import Gradients, SecondOrder
 
-Parameters = tuple[Any, Any]
+ParameterPair = tuple[Any, Any]
 """The tensors gamma and beta, None where absent."""
 
 
-def gradients(y: Any, x: Any, parameters: Parameters, dy: Any) -> Gradients:
+def gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) -> Gradients:
     """Gradients of sum(y * dy); the graph of y is kept, so that this may be asked for again."""
     found = load_torch().autograd.grad(y, [x, *_present(parameters)], dy, retain_graph=True)
     dx, *rest = map(to_array, found)
@@ -20,7 +20,9 @@ def gradients(y: Any, x: Any, parameters: Parameters, dy: Any) -> Gradients:
     return Gradients(dx, dgamma, dbeta)
 
 
-def second_order(y: Any, x: Any, parameters: Parameters, dy: Any, weights: tuple[Any, Any, Any]) -> SecondOrder:
+def second_order_gradients(
+    y: Any, x: Any, parameters: ParameterPair, dy: Any, weights: tuple[Any, Any, Any]
+) -> SecondOrder:
     """Gradients of the gradients weighed with `weights`: v_dx, v_dgamma and v_dbeta, None for no such term."""
     autograd, dy = load_torch().autograd, dy.requires_grad_(True)
     found = iter(autograd.grad(y, [x, *_present(parameters)], dy, create_graph=True))

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bn_adapters.recorded import recorded
-from bn_adapters.torch_autograd import Parameters, gradients, second_order
+from bn_adapters.torch_autograd import ParameterPair, gradients, second_order_gradients
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor, torch_dtype
 from bn_conformance.adapter import (
     CUMULATIVE,
@@ -81,9 +81,9 @@ class TorchLayer(Layer):
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         vectors = (None if part is None else to_tensor(part, self.device) for part in (v_dgamma, v_dbeta))
-        return second_order(*self._recorded(), self._input(dy), (self._input(v_dx), *vectors))
+        return second_order_gradients(*self._recorded(), self._input(dy), (self._input(v_dx), *vectors))
 
-    def _recorded(self) -> tuple[Any, Any, Parameters]:
+    def _recorded(self) -> tuple[Any, Any, ParameterPair]:
         """The latest y and x, and the parameters."""
         x_tensor, y_tensor = recorded(self.latest)
         return y_tensor, x_tensor, (getattr(self.held, "weight", None), getattr(self.held, "bias", None))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
-from bn_conformance.targets.choices import text_of
+from bn_conformance.targets.choices import value_text
 from bn_conformance.user_error import UserError
 
 Texts = str | Iterable[str]
@@ -102,5 +102,5 @@ def _several(given: Paths) -> tuple[str, ...]:
 
 def _choices(given: Choices) -> tuple[str, ...]:
     if isinstance(given, Mapping):
-        return tuple(f"{name}={text_of(value)}" for name, value in given.items())
+        return tuple(f"{name}={value_text(value)}" for name, value in given.items())
     return _several(given)

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from bn_conformance.report.failure import one_line
+from bn_conformance.report.failure import item_line
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Verdict, is_level
+from bn_conformance.results.outcomes import ItemVerdict, is_level
 from bn_conformance.results.records import Item
 
 
@@ -42,9 +42,9 @@ class Progress:
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
         self._judged += is_level(item.outcome) or item.outcome == outcomes.REFUSED
-        if item.verdict == Verdict.FAIL.value:
+        if item.verdict == ItemVerdict.FAIL.value:
             if not self._failed and self._console.is_terminal:
-                self._console.print(Text(f"first failure: {one_line(item)}"))
+                self._console.print(Text(f"first failure: {item_line(item)}"))
             self._failed += 1
         self._bar.update(self._task, advance=1, judged=self._judged, failed=self._failed)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Unpack, cast
 from bn_conformance.cases.model import Case
 from bn_conformance.report.failure import explain
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Verdict as ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bnconform.judging import opened
 from bnconform.keywords import Keywords, request_of
 from bnconform.session import Session

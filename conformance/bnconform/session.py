@@ -14,13 +14,13 @@ from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.item import reproduce
 from bn_conformance.matrix.closing import conclude, diagnoses, stale_faults
-from bn_conformance.matrix.opening import environment as environment_record
+from bn_conformance.matrix.opening import environment_record as environment_record
 from bn_conformance.matrix.opening import header
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.results import outcomes
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import Verdict as ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bn_conformance.results.records import End, Item, Record
 from bn_conformance.targets.naming import TargetError
 from bnconform.coverage import coverage_of

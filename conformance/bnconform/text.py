@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Protocol
 
-from bn_conformance.report.problems import Problem
+from bn_conformance.report.problems import SharedProblem
 from bn_conformance.report.quantity_text import error_and_allowed, expected_and_got, place
 from bn_conformance.report.summary import Summary
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.text import counted, number, one_line
 from bnconform.coverage import Coverage, FamilyCoverage
 
@@ -20,9 +20,9 @@ MOST_PROBLEMS = 12
 """Problems that are shown of failures, and of warnings; a report shows all."""
 
 SECTIONS = (
-    (Verdict.FAIL, "Failures", "✕"),
-    (Verdict.KNOWN, "Known faults: understood, and no reason to fail", "◆"),
-    (Verdict.WARN, "Warnings: no reason to fail", "▲"),
+    (ItemVerdict.FAIL, "Failures", "✕"),
+    (ItemVerdict.KNOWN, "Known faults: understood, and no reason to fail", "◆"),
+    (ItemVerdict.WARN, "Warnings: no reason to fail", "▲"),
 )
 """What is told of cases that do not simply pass: verdict, title and sign."""
 
@@ -70,25 +70,25 @@ def _lines(verdict: Told) -> Iterator[str]:
             yield f"\n{name} ({counted(sum(len(one.entries) for one in problems), 'case')}){colon}{meaning}"
         for problem in problems[:MOST_PROBLEMS]:
             yield _wrapped(f"{sign} {said(problem)}", 2)
-            if wanted is Verdict.FAIL:
+            if wanted is ItemVerdict.FAIL:
                 yield from _details(problem)
         if len(problems) > MOST_PROBLEMS:
             yield f"  and {len(problems) - MOST_PROBLEMS} more; .failures and .warnings have all"
-        if wanted is Verdict.FAIL and verdict.diagnosis:
+        if wanted is ItemVerdict.FAIL and verdict.diagnosis:
             yield f"\nDiagnosis\n{_wrapped(verdict.diagnosis, 2)}"
     yield f"\nCoverage: {verdict.coverage}"
     yield from coverage_lines(verdict.coverage)
 
 
-def said(problem: Problem) -> str:
+def said(problem: SharedProblem) -> str:
     """What goes wrong and in how many cases, in a sentence."""
     example = problem.example
-    ratio = example.worst.ratio if example.worst and problem.verdict != Verdict.FAIL else None
+    ratio = example.worst.ratio if example.worst and problem.verdict != ItemVerdict.FAIL else None
     up_to = "" if ratio is None else f", ratio up to {number(ratio)}"
     return f"{example.item.known_fault or problem.sentence + up_to} ({counted(len(problem.entries), 'case')})"
 
 
-def numbers_of(problem: Problem) -> list[str]:
+def numbers_of(problem: SharedProblem) -> list[str]:
     """The worst number of a problem, why it is wrong, and the case that gave it, each in a line."""
     entry, worst = problem.example, problem.example.worst
     lines = []
@@ -100,7 +100,7 @@ def numbers_of(problem: Problem) -> list[str]:
     return [*lines, f"{where}{entry.item.case}{', the worst case' * (len(problem.entries) > 1)}"]
 
 
-def _details(problem: Problem) -> Iterator[str]:
+def _details(problem: SharedProblem) -> Iterator[str]:
     for line in numbers_of(problem):
         yield _wrapped(line, 6)
     yield f"      run it again: {problem.example.item.reproduce}"

@@ -13,9 +13,9 @@ from bn_conformance.report.failure import explain
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import Verdict as ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bn_conformance.results.records import Item, Record
-from bn_conformance.results.writer import write
+from bn_conformance.results.writer import write_results
 from bn_conformance.text import counted
 from bnconform.coverage import Coverage
 from bnconform.html import as_html
@@ -135,7 +135,7 @@ class Verdict:
         results = self.results
         records: list[Record] = [results.header, *results.environments, *results.items, *results.stale_faults]
         records += [*results.diagnoses, *filter(None, [results.end])]
-        write(Path(path), records)
+        write_results(Path(path), records)
 
     def _with(self, verdict: ItemVerdict) -> tuple[CaseResult, ...]:
         return self._by_verdict.get(verdict.value, ())

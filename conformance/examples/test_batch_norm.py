@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from bn_conformance.results.file import Results, read
+from bn_conformance.results.file import Results, read_results
 from bn_reference.specification.clauses import families
 
 IMPLEMENTATION = "textbook.numpy"
@@ -27,7 +27,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     patterns = [argument for pattern in CASES for argument in ("--case", pattern)]
     command = [sys.executable, "-m", "bn_conformance", "run", "-n", "0", "-i", IMPLEMENTATION, *patterns]
     subprocess.run([*command, "--results", str(path)], check=False, capture_output=True)
-    return read(path)
+    return read_results(path)
 
 
 def test_every_case_was_judged(results: Results) -> None:

@@ -17,7 +17,7 @@ from tests.support.good_numpy import GoodLayer, GoodNumpy
 
 import bnconform
 from bn_conformance.adapter import Adapter, Array, Layer, LayerConfig
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 
 QUICK = ["fwd/nc/float32/*", "stat/nc/float32/*", "eval/nc/float32/*"]
 
@@ -225,7 +225,7 @@ def test_isolated_layers_run_in_a_process_of_their_own() -> None:
 def test_the_results_are_a_file_for_reports(tmp_path: Path) -> None:
     verdict = bnconform.check(adapter_of(HalfBeta), cases="fwd/nc/float32/*")
     verdict.write(tmp_path / "mine.jsonl")
-    results = read(tmp_path / "mine.jsonl")
+    results = read_results(tmp_path / "mine.jsonl")
     assert results.items == verdict.results.items
     assert results.missing() == ()
     assert results.end is not None

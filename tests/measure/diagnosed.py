@@ -34,7 +34,7 @@ from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
 from bn_conformance.mutation.power import judged_cases
 from bn_conformance.observing.observation import Observation, same
 from bn_conformance.observing.observe import observe
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis, Item
 from bn_reference.deviations import MODULES, Deviation, catalogue
 
@@ -161,7 +161,7 @@ def _items(mutant: Mutant, sweep: bool) -> list[Item]:
             if place % EVERY and not search.wants(case) and _failing(items) > ENOUGH:
                 continue
             item = mutant.judge(case)
-        if item.verdict == Verdict.FAIL.value:
+        if item.verdict == ItemVerdict.FAIL.value:
             repeat = mutant.observe(case) if case.repeat else None
             item = replace(item, explained_by=search.explanations(case, observation, repeat))
         items.append(item)
@@ -169,7 +169,7 @@ def _items(mutant: Mutant, sweep: bool) -> list[Item]:
 
 
 def _failing(items: list[Item]) -> int:
-    return sum(item.verdict == Verdict.FAIL.value for item in items)
+    return sum(item.verdict == ItemVerdict.FAIL.value for item in items)
 
 
 def names_of(arguments: Sequence[str]) -> list[str]:

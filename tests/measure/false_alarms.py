@@ -18,7 +18,7 @@ from tests.support.judge_samples import expected_of, level, ratio
 from tests.support.samples.random_samples import KINDS, rows_of
 from tests.support.samples.sample import Sample
 
-from bn_conformance.cases.recipes import Rows, dtype_of
+from bn_conformance.cases.recipes import RowsOfData, dtype_of
 from bn_reference.arithmetic.formats import FORMATS
 from bn_reference.bounds.bound import Bound
 from bn_reference.golden.expected import Expected
@@ -85,7 +85,7 @@ def _sample(dtype: str, parameter_dtype: str, count: int, eps: float, seeds: ran
     random = np.random.default_rng([count, len(seeds), len(dtype)])
     channels, known = len(seeds), FORMATS[parameter_dtype]
 
-    def kept(values: Rows, name: str) -> Rows:
+    def kept(values: RowsOfData, name: str) -> RowsOfData:
         return np.asarray(values.astype(dtype_of(name)).astype(np.float64))
 
     x = kept(x, dtype)
@@ -109,7 +109,7 @@ def _sample(dtype: str, parameter_dtype: str, count: int, eps: float, seeds: ran
     )
 
 
-def _channel(dtype: str, count: int, seed: int) -> tuple[Rows, Rows]:
+def _channel(dtype: str, count: int, seed: int) -> tuple[RowsOfData, RowsOfData]:
     """x and dy of one seed, each of shape (n,)."""
     random = np.random.default_rng([seed, len(dtype), ord(dtype[0])])
     kind = KINDS[int(random.integers(len(KINDS)))]

@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Iterator
 
-from bn_conformance.results.file import Results, read
+from bn_conformance.results.file import Results, read_results
 from bn_conformance.results.records import Item, Quantity
 
 AGREE = 1e-9
@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("after")
     parser.add_argument("--common", action="store_true", help="compare only the items that both files have")
     options = parser.parse_args()
-    before, after = read(options.before), read(options.after)
+    before, after = read_results(options.before), read_results(options.after)
     found = list(differences(before, after, options.common))
     for line in found[:40]:
         print(line)

@@ -96,13 +96,13 @@ def bench_collection() -> str:
 
 def bench_harness() -> str:
     """Harness time of a verdict beyond the framework's own calls, from a run of torch.nn and textbook.numpy."""
-    from bn_conformance.results.file import read
+    from bn_conformance.results.file import read_results
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/results.jsonl"
         command = [*COMMAND, "run", "-i", "torch.nn", "-i", "textbook.numpy", "-n", "0", "--results", path]
         seconds(command)
-        times = [1e3 * item.harness_seconds for item in read(path).items if item.quantities]
+        times = [1e3 * item.harness_seconds for item in read_results(path).items if item.quantities]
     median, mean = statistics.median(times), statistics.mean(times)
     return f"harness per verdict: median {median:.2f} ms, mean {mean:.2f} ms (goal: median under 3)"
 
@@ -119,12 +119,12 @@ def bench_check() -> str:
 
 def bench_matrix() -> str:
     """The default matrix over every installed implementation."""
-    from bn_conformance.results.file import read
+    from bn_conformance.results.file import read_results
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/results.jsonl"
         taken = seconds([*COMMAND, "run", "--results", path])
-        items = [item for item in read(path).items if item.outcome != "unsupported"]
+        items = [item for item in read_results(path).items if item.outcome != "unsupported"]
         harness = statistics.median(item.harness_seconds for item in items if item.quantities)
         start = time.perf_counter()
         subprocess.run([*COMMAND, "report", path], capture_output=True, check=True)

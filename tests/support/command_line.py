@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bn_conformance.results.file import Results, read
+from bn_conformance.results.file import Results, read_results
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "flax", "tf_keras")
@@ -61,7 +61,7 @@ def write(folder: Path, name: str, text: str) -> str:
 def run(folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Results]:
     """`bnconform run` in one process, and its results."""
     done = bnconform(folder, "run", "-n", "0", "--results", "out.jsonl", *arguments)
-    return done, read(folder / "out.jsonl")
+    return done, read_results(folder / "out.jsonl")
 
 
 def assert_usage(done: subprocess.CompletedProcess[str], words: str) -> None:

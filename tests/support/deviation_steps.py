@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.cases.masks import Mask
+from bn_conformance.cases.masks import MaskRecipe
 from bn_reference.layer.layer import PlainLayer
 from bn_reference.specification.config import CUMULATIVE, LayerConfig
 from bn_reference.specification.convention import Convention
@@ -134,7 +134,7 @@ def run(
     def masked(layer: PlainLayer, training: bool, hidden: float, kind: str) -> None:
         axis, storage = config.channel_axis, layer.storage
         x = (data(sizes, 1, axis) * scale).astype(storage)
-        mask = Mask(kind=kind, seed=3, hidden=hidden).array(sizes, axis)
+        mask = MaskRecipe(kind=kind, seed=3, hidden=hidden).array(sizes, axis)
         x = np.where(mask, x, hidden).astype(storage)
         record(layer, layer.forward_masked(x, mask, training))
         layer.update_statistics()
@@ -146,7 +146,7 @@ def run(
         x, dy = ((data(sizes, seed, axis) * scale).astype(storage) for seed in (1, 11))
         one, other = (np.linspace(*ends, channels).astype(layer.parameters) for ends in ((0.7, 1.9), (-1.3, 2.1)))
         some, more = (np.full(channels, value).astype(layer.kept) for value in (2.0, 5.0))
-        mask = Mask(seed=3).array(sizes, axis)
+        mask = MaskRecipe(seed=3).array(sizes, axis)
         for training in (True, False):
             for loads in (False, True):
                 layer.set_running_statistics(some, some)

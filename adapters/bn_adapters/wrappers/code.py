@@ -20,7 +20,7 @@ _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 """What some frameworks put around words of their messages."""
 
 
-def one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """An exception as a person reads it, in a line of moderate length, without colours."""
     try:
         text = text_on_one_line(_COLOUR.sub("", str(error)), 200)

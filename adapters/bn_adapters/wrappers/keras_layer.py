@@ -19,7 +19,7 @@ import numpy as np
 
 from bn_adapters.keras_backends import load_keras
 from bn_adapters.keras_layers import ENVIRONMENTS, KerasAdapter, KerasJax, KerasTensorflow, KerasTorch
-from bn_adapters.wrappers.code import Constructor, class_of, constructor, framework_class, is_or_makes, one_line
+from bn_adapters.wrappers.code import Constructor, class_of, constructor, error_line, framework_class, is_or_makes
 from bn_adapters.wrappers.trial import (
     CHANNELS,
     Ranks,
@@ -146,7 +146,7 @@ def _built_layer(takes: Constructor, name: str) -> Any:
         layer = _layer(takes, _config(), KerasAdapter.convention)
         layer.build((None, 5, 2, CHANNELS))
     except Exception as error:
-        raise TargetError(f"{name} cannot be built: {one_line(error)}; {ARGUMENTS}") from None
+        raise TargetError(f"{name} cannot be built: {error_line(error)}; {ARGUMENTS}") from None
     for variable in ("moving_mean", "moving_variance", "gamma", "beta"):
         if not hasattr(layer, variable):
             raise TargetError(f"{name} has no {variable}; {STATE}")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.wrappers.code import one_line, stem
+from bn_adapters.wrappers.code import error_line, stem
 from bn_adapters.wrappers.trial import CHANNELS, adapter_class, convention_of, trial
 from bn_conformance.adapter import (
     Adapter,
@@ -39,8 +39,8 @@ CONVENTION = Convention(
 )
 """That of the course notes: the running variance takes in the biased variance and starts at 0."""
 
-Forward = Callable[[Array, Array, Array, dict[str, Any]], Any]
-Backward = Callable[[Array, Any], Any]
+ForwardFunction = Callable[[Array, Array, Array, dict[str, Any]], Any]
+BackwardFunction = Callable[[Array, Any], Any]
 
 
 class NumpyFunctionsLayer(Layer):
@@ -55,7 +55,12 @@ class NumpyFunctionsLayer(Layer):
     """
 
     def __init__(
-        self, forward: Forward, backward: Backward, config: LayerConfig, weighs_old: bool, initial_variance: float
+        self,
+        forward: ForwardFunction,
+        backward: BackwardFunction,
+        config: LayerConfig,
+        weighs_old: bool,
+        initial_variance: float,
     ) -> None:
         channels, dtype = config.num_channels, np.dtype(config.dtype)
         self._forward, self._backward = forward, backward
@@ -66,7 +71,7 @@ class NumpyFunctionsLayer(Layer):
             self._bn_param["eps"] = config.eps
         if config.momentum is not None:
             self._bn_param["momentum"] = config.keep if weighs_old else config.momentum
-        if own := initial(forward, channels, dtype, self._bn_param):
+        if own := initial_statistics(forward, channels, dtype, self._bn_param):
             self._bn_param |= own
         else:
             self._bn_param |= {
@@ -104,7 +109,9 @@ class NumpyFunctionsLayer(Layer):
         self.set_running_statistics(state["running_mean"], state["running_var"])
 
 
-def initial(forward: Forward, channels: int, dtype: np.dtype[Any], bn_param: Mapping[str, Any]) -> dict[str, Array]:
+def initial_statistics(
+    forward: ForwardFunction, channels: int, dtype: np.dtype[Any], bn_param: Mapping[str, Any]
+) -> dict[str, Array]:
     """The running statistics that the functions start with by themselves, as inference leaves them; else nothing."""
     tried = {"mode": "test", **bn_param}
     x, vector = np.zeros((1, channels), dtype), np.ones(channels, dtype)
@@ -130,7 +137,7 @@ class NumpyFunctions(Adapter):
         gradients=frozenset({"training"}),  # the course notes keep no cache in inference
         affine=frozenset({"both"}),
     )
-    functions: ClassVar[tuple[Forward, Backward]]
+    functions: ClassVar[tuple[ForwardFunction, BackwardFunction]]
     notes: ClassVar[tuple[str, ...]]
 
     def build(self, config: LayerConfig) -> Layer:
@@ -200,7 +207,7 @@ def _function(module: Any, place: str, name: str, arguments: tuple[str, ...]) ->
     return found
 
 
-def _tried(forward: Forward, backward: Backward, names: list[str]) -> None:
+def _tried(forward: ForwardFunction, backward: BackwardFunction, names: list[str]) -> None:
     """Call both functions once.
 
     Raises:
@@ -220,7 +227,7 @@ def _called(name: str, result: str, count: int, call: Callable[[], Any]) -> tupl
         given = call()
     except Exception as error:
         raise TargetError(
-            f"{name} raised {one_line(error)}, called as in training on x of shape (4, {CHANNELS})"
+            f"{name} raised {error_line(error)}, called as in training on x of shape (4, {CHANNELS})"
         ) from None
     if not isinstance(given, tuple | list) or len(given) != count:
         what = f"{len(given)} values" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
@@ -228,7 +235,7 @@ def _called(name: str, result: str, count: int, call: Callable[[], Any]) -> tupl
     return tuple(given)
 
 
-def _without_default(forward: Forward) -> list[str]:
+def _without_default(forward: ForwardFunction) -> list[str]:
     """Of eps and momentum, those that bn_param must hold."""
     found = []
     for name in ("eps", "momentum"):

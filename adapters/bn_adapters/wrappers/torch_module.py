@@ -11,10 +11,10 @@ from bn_adapters.wrappers.code import (
     Constructor,
     class_of,
     constructor,
+    error_line,
     framework_class,
     is_or_makes,
     number_or_none,
-    one_line,
 )
 from bn_adapters.wrappers.trial import (
     CHANNELS,
@@ -52,7 +52,7 @@ HELD = {"eps": ("eps", "epsilon"), "momentum": ("momentum",)}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModuleRecipe:
     """How modules of a class are built.
 
     Attributes:
@@ -89,7 +89,7 @@ class TorchModule(TorchAdapter):
     """What the adapters of modules share; `adapter` makes a subclass for a class."""
 
     framework = ""  # whatever else the user's file does, in a process of its own
-    recipe: ClassVar[Recipe]
+    recipe: ClassVar[ModuleRecipe]
     notes: ClassVar[tuple[str, ...]]
 
     def build(self, config: LayerConfig) -> Layer:
@@ -115,7 +115,7 @@ def adapter(code: str) -> type[TorchModule]:
     """
     torch = load_torch()
     built, name = class_of(code, torch.nn.Module, "a torch.nn.Module class")
-    recipe = Recipe(constructor(built, KNOWN, "channels", ARGUMENTS))
+    recipe = ModuleRecipe(constructor(built, KNOWN, "channels", ARGUMENTS))
     if "channels" not in recipe.constructor.names:
         raise TargetError(f"{built.__name__} takes no number of channels; {ARGUMENTS}")
     module = _built(recipe, _config())
@@ -147,7 +147,7 @@ def _config(rank: int = 4, **changes: Any) -> LayerConfig:
     return LayerConfig(num_channels=CHANNELS, rank=rank, **({"eps": None, "momentum": None} | changes))
 
 
-def _built(recipe: Recipe, config: LayerConfig) -> Any:
+def _built(recipe: ModuleRecipe, config: LayerConfig) -> Any:
     try:
         required = {"eps": 1e-5, "momentum": 0.1}
         lacking = {
@@ -158,7 +158,7 @@ def _built(recipe: Recipe, config: LayerConfig) -> Any:
         return recipe.module(replace(config, **lacking))  # type: ignore[arg-type]
     except Exception as error:
         raise TargetError(
-            f"{recipe.constructor.built.__name__}({CHANNELS}) raised {one_line(error)}; {ARGUMENTS}"
+            f"{recipe.constructor.built.__name__}({CHANNELS}) raised {error_line(error)}; {ARGUMENTS}"
         ) from None
 
 
@@ -179,7 +179,7 @@ def _affine(module: Any, name: str) -> str:
     return affine_of("weight" in own, "bias" in own)
 
 
-def _with_attributes(recipe: Recipe, module: Any) -> Recipe:
+def _with_attributes(recipe: ModuleRecipe, module: Any) -> ModuleRecipe:
     """The recipe with eps and momentum that the constructor does not take, but that a built module obeys when set."""
     attributes, fixed = {}, set()
     for name, aliases in HELD.items():
@@ -190,10 +190,10 @@ def _with_attributes(recipe: Recipe, module: Any) -> Recipe:
             attributes[name] = held
         else:
             fixed.add(name)
-    return Recipe(recipe.constructor, attributes, frozenset(fixed))
+    return ModuleRecipe(recipe.constructor, attributes, frozenset(fixed))
 
 
-def _obeys(recipe: Recipe, name: str, attribute: str) -> bool:
+def _obeys(recipe: ModuleRecipe, name: str, attribute: str) -> bool:
     """Whether a module gives other numbers once the attribute has another value."""
     results = []
     for value in (0.25, 0.75):
@@ -221,7 +221,7 @@ def _default(name: str, takes: Constructor, module: Any) -> float | None:
     return next((value for value in held if value is not None), None)
 
 
-def _refusal(recipe: Recipe, rank: int) -> str | None:
+def _refusal(recipe: ModuleRecipe, rank: int) -> str | None:
     """Why a module does not take an x of a rank in training and in inference; None where it does."""
     x = trial(rank, 1)
 
@@ -232,7 +232,7 @@ def _refusal(recipe: Recipe, rank: int) -> str | None:
     return refusal_of(x, shapes)
 
 
-def _words(recipe: Recipe, defaults: dict[str, float | None]) -> str:
+def _words(recipe: ModuleRecipe, defaults: dict[str, float | None]) -> str:
     """What the constructor takes, and the defaults that the class states."""
     names = recipe.constructor.names
     parts = [f"built with {names['channels']}"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.wrappers.code import one_line
+from bn_adapters.wrappers.code import error_line
 from bn_conformance.adapter import Adapter, Array, Capabilities, Convention
 from bn_conformance.targets.naming import TargetError
 
@@ -38,7 +38,7 @@ def refusal_of(x: Array, shapes: Callable[[], list[tuple[int, ...]]], what: str 
     try:
         wrong = [shape for shape in shapes() if shape != x.shape]
     except Exception as error:
-        return one_line(error)
+        return error_line(error)
     return f"{what} has shape {wrong[0]} for x of {x.shape}" if wrong else None
 
 

@@ -15,7 +15,7 @@ Positions = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mask:
+class MaskRecipe:
     """Which positions count, and what x holds where they do not.
 
     Attributes:
@@ -34,37 +34,37 @@ class Mask:
         Raises:
             ValueError: the kind is unknown.
         """
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(KINDS)}")
+        if self.kind not in MASK_KINDS:
+            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(MASK_KINDS)}")
         sizes = tuple(1 if axis == channel_axis else size for axis, size in enumerate(shape))
-        return np.ascontiguousarray(KINDS[self.kind](self, sizes))
+        return np.ascontiguousarray(MASK_KINDS[self.kind](self, sizes))
 
     def hide(self, x: Array, mask: Positions) -> Array:
         """x with `hidden` at the positions that do not count; x itself where `hidden` is None."""
         return x if self.hidden is None else np.where(mask, x, x.dtype.type(self.hidden))
 
 
-def _random(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+def _random(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     """Two of three positions at random; the first always counts and the last never does."""
     flat = uniform(mask.seed, (int(np.prod(sizes)),)) < 2 / 3
     flat[:1], flat[-1:] = True, False
     return np.asarray(flat.reshape(sizes))
 
 
-def _all(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+def _all(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     """Every position."""
     return np.ones(sizes, np.bool_)
 
 
-def _none(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+def _none(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     """No position."""
     return np.zeros(sizes, np.bool_)
 
 
-def _few(count: int) -> Callable[[Mask, tuple[int, ...]], Positions]:
+def _few(count: int) -> Callable[[MaskRecipe, tuple[int, ...]], Positions]:
     """A kind of mask with `count` positions, evenly spread."""
 
-    def positions(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+    def positions(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
         flat = np.zeros(int(np.prod(sizes)), np.bool_)
         flat[[(place + 1) * flat.size // (count + 1) for place in range(count)]] = True
         return flat.reshape(sizes)
@@ -72,14 +72,14 @@ def _few(count: int) -> Callable[[Mask, tuple[int, ...]], Positions]:
     return positions
 
 
-def _samples(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+def _samples(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     """Every second entry of the batch, whole."""
     positions = np.zeros(sizes, np.bool_)
     positions[::2] = True
     return positions
 
 
-def _prefixes(mask: Mask, sizes: tuple[int, ...]) -> Positions:
+def _prefixes(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     """The first positions of each entry of the batch, one more from entry to entry, as in padded sequences."""
     flat = np.zeros(sizes, np.bool_).reshape(sizes[0], -1)
     for entry, row in enumerate(flat):
@@ -87,7 +87,7 @@ def _prefixes(mask: Mask, sizes: tuple[int, ...]) -> Positions:
     return flat.reshape(sizes)
 
 
-KINDS: dict[str, Callable[[Mask, tuple[int, ...]], Positions]] = {
+MASK_KINDS: dict[str, Callable[[MaskRecipe, tuple[int, ...]], Positions]] = {
     "random": _random,
     "all": _all,
     "none": _none,

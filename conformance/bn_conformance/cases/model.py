@@ -9,8 +9,8 @@ from math import prod
 from typing import Any, Literal, TypeGuard
 
 from bn_conformance.adapter import LayerConfig
-from bn_conformance.cases.masks import Mask
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.masks import MaskRecipe
+from bn_conformance.cases.recipes import DataRecipe
 
 View = str
 Quantities = frozenset[str]
@@ -18,8 +18,8 @@ Quantities = frozenset[str]
 OUTPUTS: Quantities = frozenset({"y"})
 GRADIENTS: Quantities = frozenset({"dx", "dgamma", "dbeta"})
 STATISTICS: Quantities = frozenset({"running_mean", "running_var"})
-EVERYTHING: Quantities = OUTPUTS | GRADIENTS | STATISTICS
-LARGE = 1 << 20
+ALL_QUANTITIES: Quantities = OUTPUTS | GRADIENTS | STATISTICS
+LARGE_SIZE = 1 << 20
 """Values of x from which on a step is large."""
 
 SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
@@ -35,13 +35,13 @@ class Second:
         v_dbeta: recipe of a vector, for a layer that has beta; None for nothing.
     """
 
-    v_dx: Recipe
-    v_dgamma: Recipe | None = None
-    v_dbeta: Recipe | None = None
+    v_dx: DataRecipe
+    v_dgamma: DataRecipe | None = None
+    v_dbeta: DataRecipe | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backward:
+class EarlierBackward:
     """A backward before the step's own, through the same forward. It is not judged, and must leave no trace.
 
     Attributes:
@@ -49,7 +49,7 @@ class Backward:
         second: what weighs the gradients of the second order, taken after it; None for no second order.
     """
 
-    dy: Recipe
+    dy: DataRecipe
     second: Second | None = None
 
 
@@ -77,44 +77,44 @@ class Batch:
 
     training: bool
     shape: tuple[int, ...]
-    x: Recipe
-    dy: Recipe | None = None
+    x: DataRecipe
+    dy: DataRecipe | None = None
     view: View = "contiguous"
     dy_view: View | None = None
-    interrupt: Recipe | None = None
+    interrupt: DataRecipe | None = None
     between: tuple[Between, ...] = ()
     judge: bool = True
     dtype: str | None = None
     dy_shape: tuple[int, ...] | None = None
-    mask: Mask | None = None
+    mask: MaskRecipe | None = None
     second: Second | None = None
 
     @property
     def large(self) -> bool:
         """Whether x is too large to be spread out in binary128 many times over."""
-        return prod(self.shape) >= LARGE
+        return prod(self.shape) >= LARGE_SIZE
 
 
 @dataclass(frozen=True)
 class SetStatistics:
     """Set the running statistics: recipes of vectors, and how these lie in memory."""
 
-    mean: Recipe
-    variance: Recipe
+    mean: DataRecipe
+    variance: DataRecipe
     view: View = "contiguous"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters:
+class ParameterRecipes:
     """Recipes of gamma and beta, and how these vectors lie in memory."""
 
-    gamma: Recipe
-    beta: Recipe
+    gamma: DataRecipe
+    beta: DataRecipe
     view: View = "contiguous"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetParameters(Parameters):
+class SetParameters(ParameterRecipes):
     """Set gamma and beta, those of them that the layer has, from here on."""
 
 
@@ -136,7 +136,7 @@ class Freeze:
 
 
 Step = Batch | SetStatistics | SetParameters | Reload | Freeze
-Between = SetStatistics | SetParameters | Reload | Freeze | Backward
+Between = SetStatistics | SetParameters | Reload | Freeze | EarlierBackward
 
 
 def has_data(step: Step | Between) -> TypeGuard[Batch]:
@@ -187,8 +187,8 @@ class Case:
     clauses: tuple[str, ...]
     config: LayerConfig
     steps: tuple[Step, ...]
-    parameters: Parameters | None = None
-    judges: Quantities = EVERYTHING
+    parameters: ParameterRecipes | None = None
+    judges: Quantities = ALL_QUANTITIES
     expects: Literal["numbers", "numbers-or-refusal", "refusal"] = "numbers"
     exact_statistics: bool = False
     exact: bool = False

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bn_conformance.adapter import Array
 from bn_reference.arithmetic.channels import channels_back
 
-Rows = NDArray[np.float64]
+RowsOfData = NDArray[np.float64]
 
 SQRT_3 = 1.7320508075688772
 
@@ -43,7 +43,7 @@ def is_floating(dtype: np.dtype[Any]) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class DataRecipe:
     """How to make the data of one tensor.
 
     Attributes:
@@ -62,16 +62,16 @@ class Recipe:
     channel: int = 1
     special: float = float("nan")
 
-    def rows(self, channels: int, count: int) -> Rows:
+    def rows(self, channels: int, count: int) -> RowsOfData:
         """The data as float64 rows of shape (channels, count).
 
         Raises:
             ValueError: the kind is unknown.
         """
         try:
-            make = KINDS[self.kind]
+            make = DATA_KINDS[self.kind]
         except KeyError:
-            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(KINDS)}") from None
+            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(DATA_KINDS)}") from None
         return make(self, channels, count)
 
     def tensor(self, shape: tuple[int, ...], channel_axis: int, dtype: str) -> Array:
@@ -101,7 +101,7 @@ def seed_of(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def uniform(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Rows:
+def uniform(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> RowsOfData:
     """Numbers uniform in [0, 1), multiples of 2**-53, from raw 64-bit words of PCG64.
 
     Args:
@@ -124,15 +124,15 @@ def uniform(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) ->
     return numbers
 
 
-def bell(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> Rows:
+def bell(seed: int, shape: tuple[int, ...], columns: slice = EVERY_COLUMN) -> RowsOfData:
     """Bell-shaped numbers of mean 0 and variance 1: the sum of four uniform ones, centred and scaled."""
     parts = uniform(seed, (4, *shape), columns)
-    centred: Rows = ((parts[0] + parts[1]) + (parts[2] + parts[3])) - 2.0
+    centred: RowsOfData = ((parts[0] + parts[1]) + (parts[2] + parts[3])) - 2.0
     centred *= SQRT_3
     return centred
 
 
-def _normal(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
+def _normal(recipe: DataRecipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> RowsOfData:
     """offset + scale * z, where each channel has its own centre and spread."""
     centre = 0.5 * (np.arange(channels, dtype=np.float64) % 5 - 2.0)[:, None]
     spread = (1.0 + 0.25 * (np.arange(channels, dtype=np.float64) % 4))[:, None]
@@ -140,39 +140,39 @@ def _normal(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_CO
     return recipe.offset + recipe.scale * (spread * z + centre)
 
 
-def _beside(recipe: Recipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> Rows:
+def _beside(recipe: DataRecipe, channels: int, count: int, columns: slice = EVERY_COLUMN) -> RowsOfData:
     """offset * c in channel c, plus scale * z. Half of z is the z of `normal` data of this seed, half is its own."""
     shared, own = (bell(recipe.seed + more, (channels, count), columns) for more in (0, 1))
     return recipe.offset * np.arange(channels, dtype=np.float64)[:, None] + recipe.scale * (0.5 * (shared + own))
 
 
-def _centred(recipe: Recipe, channels: int, count: int) -> Rows:
+def _centred(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """offset + scale * z, alike in every channel."""
     return recipe.offset + recipe.scale * bell(recipe.seed, (channels, count))
 
 
-def _alike(recipe: Recipe, channels: int, count: int) -> Rows:
+def _alike(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """As centred, with the same numbers in every channel."""
     return np.repeat(_centred(recipe, 1, count), channels, axis=0)
 
 
-def _positive(recipe: Recipe, channels: int, count: int) -> Rows:
+def _positive(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """scale * u + offset with u in [0.5, 2), for variances and gamma."""
     return recipe.offset + recipe.scale * (0.5 + 1.5 * uniform(recipe.seed, (channels, count)))
 
 
-def _constant(recipe: Recipe, channels: int, count: int) -> Rows:
+def _constant(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """One constant a channel: offset + scale * (c + 1)."""
     levels = recipe.offset + recipe.scale * (np.arange(channels, dtype=np.float64) + 1.0)
     return np.repeat(levels[:, None], count, axis=1)
 
 
-def _fill(recipe: Recipe, channels: int, count: int) -> Rows:
+def _fill(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """The offset everywhere."""
     return np.full((channels, count), recipe.offset)
 
 
-def _plus_minus(recipe: Recipe, channels: int, count: int) -> Rows:
+def _plus_minus(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """m - s and m + s in equal numbers, with m = offset + c and s = scale: mean and variance are exact.
 
     The signs alternate and start with plus in odd channels, so that channels differ in more than m.
@@ -182,37 +182,37 @@ def _plus_minus(recipe: Recipe, channels: int, count: int) -> Rows:
     return np.asarray(middle + recipe.scale * sign)
 
 
-def _plus_minus_fan(recipe: Recipe, channels: int, count: int) -> Rows:
+def _plus_minus_fan(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """As plus-minus with m = offset, and s = scale * (c + 1): a different root for every channel."""
     sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
     return np.asarray(recipe.offset + recipe.scale * (np.arange(channels, dtype=np.float64) + 1.0)[:, None] * sign)
 
 
-def _alternating(recipe: Recipe, channels: int, count: int) -> Rows:
+def _alternating(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """offset - scale and offset + scale in turn, the other way round in odd channels."""
     sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
     return np.asarray(recipe.offset + recipe.scale * sign)
 
 
-def _integers(recipe: Recipe, channels: int, count: int) -> Rows:
+def _integers(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """Integers from -3 to 3 times scale, plus offset: sums of a few of them are exact in every format."""
     return recipe.offset + recipe.scale * (np.floor(uniform(recipe.seed, (channels, count)) * 7.0) - 3.0)
 
 
-def _mixed_scales(recipe: Recipe, channels: int, count: int) -> Rows:
+def _mixed_scales(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """Channel c has the scale 2**(10 * (c % 3 - 1)) times the recipe's."""
     factors = np.array([2.0**-10, 1.0, 2.0**10])[np.arange(channels) % 3][:, None]
     return recipe.offset + recipe.scale * factors * bell(recipe.seed, (channels, count))
 
 
-def _outlier(recipe: Recipe, channels: int, count: int) -> Rows:
+def _outlier(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """The offset everywhere but for one value of offset + scale a channel, at a place of its own."""
     rows = np.full((channels, count), recipe.offset)
     rows[np.arange(channels), (np.arange(channels) * 7 + 3) % max(count, 1)] += recipe.scale
     return rows
 
 
-def _special(recipe: Recipe, channels: int, count: int) -> Rows:
+def _special(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """Normal data with one special value (NaN, an infinity) in one channel."""
     rows = _normal(recipe, channels, count)
     if channels and count:
@@ -220,12 +220,12 @@ def _special(recipe: Recipe, channels: int, count: int) -> Rows:
     return rows
 
 
-def _signed_zeros(recipe: Recipe, channels: int, count: int) -> Rows:
+def _signed_zeros(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """Zeros of alternating sign."""
     return np.where((np.arange(count) % 2 == 0)[None, :], 0.0, -0.0) * np.ones((channels, 1))
 
 
-def _network(recipe: Recipe, channels: int, count: int) -> Rows:
+def _network(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """The output of a two-layer ReLU network with small integer weights on integer input: exact, so it is bit-stable.
 
     The weights depend only on the width, the input on the seed. It is the experiment of the textbook notes.
@@ -238,7 +238,7 @@ def _network(recipe: Recipe, channels: int, count: int) -> Rows:
     return np.ascontiguousarray(activity.T) * recipe.scale + recipe.offset
 
 
-KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
+DATA_KINDS: dict[str, Callable[[DataRecipe, int, int], RowsOfData]] = {
     "normal": _normal,
     "beside": _beside,
     "centred": _centred,
@@ -258,5 +258,5 @@ KINDS: dict[str, Callable[[Recipe, int, int], Rows]] = {
 }
 """Every kind of data, by name; the functions' docstrings say what each is."""
 
-IN_PARTS: dict[str, Callable[[Recipe, int, int, slice], Rows]] = {"normal": _normal, "beside": _beside}
+IN_PARTS: dict[str, Callable[[DataRecipe, int, int, slice], RowsOfData]] = {"normal": _normal, "beside": _beside}
 """The kinds that can give some columns of the rows by themselves. Large tensors of them are made in parts."""

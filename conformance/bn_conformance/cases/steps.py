@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
 from bn_conformance.cases.model import (
-    Backward,
     Batch,
     Between,
+    EarlierBackward,
     Freeze,
-    Parameters,
+    ParameterRecipes,
     Reload,
     SetParameters,
     SetStatistics,
     Step,
 )
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 
 Handler = TypeVar("Handler")
 
@@ -51,8 +51,8 @@ class StepType:
     slug: str
     words: Callable[[Any], str]
     batches: Callable[[Any], tuple[Batch, ...]] = lambda step: ()
-    parameters: Callable[[Any], Parameters | None] = lambda step: None
-    statistics: Callable[[Any], tuple[Recipe, Recipe] | None] = lambda step: None
+    parameters: Callable[[Any], ParameterRecipes | None] = lambda step: None
+    statistics: Callable[[Any], tuple[DataRecipe, DataRecipe] | None] = lambda step: None
     frozen_after: bool | None = None
     replaces_statistics: bool = False
 
@@ -94,7 +94,7 @@ def is_frozen_after(steps: Iterable[Step | Between], frozen: bool) -> bool:
     return frozen
 
 
-def _recipe_in_words(recipe: Recipe) -> str:
+def _recipe_in_words(recipe: DataRecipe) -> str:
     parts = [recipe.kind]
     parts += [f"offset {recipe.offset:g}"] if recipe.offset else []
     parts += [f"scale {recipe.scale:g}"] if recipe.scale != 1.0 else []
@@ -118,7 +118,7 @@ def _batch_in_words(step: Batch) -> str:
     return text + (f", memory of dy {step.dy_view}" if step.dy_view else "")
 
 
-def _backward_in_words(step: Backward) -> str:
+def _backward_in_words(step: EarlierBackward) -> str:
     second = f" and second order with v_dx ({_recipe_in_words(step.second.v_dx)})" if step.second else ""
     return f"another backward with dy ({_recipe_in_words(step.dy)}){second}"
 
@@ -161,7 +161,7 @@ STEP_TYPES: Mapping[type[Any], StepType] = handlers(
             replaces_statistics=True,
         ),
         Freeze: StepType(slug="freeze", words=lambda step: "freeze", frozen_after=True),
-        Backward: StepType(slug="backward", words=_backward_in_words),
+        EarlierBackward: StepType(slug="backward", words=_backward_in_words),
     },
 )
 """Every type of step."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.cases.literals import needed_values, with_own_values
-from bn_conformance.cases.model import Backward, Batch, Case, Freeze, Reload, SetStatistics
+from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetStatistics
 
 AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
 """How a capability names whether a layer has gamma and beta."""
@@ -103,7 +103,7 @@ def _modes_twice(case: Case) -> set[str]:
 
 
 def _takes_second_order(batch: Batch) -> bool:
-    earlier = [change.second for change in batch.between if isinstance(change, Backward)]
+    earlier = [change.second for change in batch.between if isinstance(change, EarlierBackward)]
     return batch.second is not None or any(second is not None for second in earlier)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.cases.model import Backward, Batch, Between, Case, Parameters, Second, Step, has_data
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import Batch, Between, Case, EarlierBackward, ParameterRecipes, Second, Step, has_data
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import type_of
 from bn_conformance.cases.views import realise
 
@@ -66,7 +66,7 @@ def _vectors_after(step: Step | Between, config: LayerConfig, vectors: Vectors) 
     return vectors if parameters is None else vectors_of(config, parameters)
 
 
-def vectors_of(config: LayerConfig, parameters: Parameters | None) -> Vectors:
+def vectors_of(config: LayerConfig, parameters: ParameterRecipes | None) -> Vectors:
     """gamma and beta, None for one that the layer does not have or that no parameters are given for."""
     if parameters is None:
         return None, None
@@ -91,7 +91,7 @@ def batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData
     return BatchData(x, dy, *vectors, interrupt, mask, _second(config, batch, batch.second))
 
 
-def upstream_data(config: LayerConfig, batch: Batch, backward: Backward) -> tuple[Array, SecondData | None]:
+def upstream_data(config: LayerConfig, batch: Batch, backward: EarlierBackward) -> tuple[Array, SecondData | None]:
     """The tensors of an earlier backward of a step: its dy, and what weighs its gradients of the second order."""
     return _dy(config, batch, backward.dy), _second(config, batch, backward.second)
 
@@ -101,7 +101,7 @@ def _channel_axis(config: LayerConfig, batch: Batch) -> int:
     return min(config.channel_axis, len(batch.shape) - 1)
 
 
-def _dy(config: LayerConfig, batch: Batch, recipe: Recipe) -> Array:
+def _dy(config: LayerConfig, batch: Batch, recipe: DataRecipe) -> Array:
     dy = recipe.tensor(batch.dy_shape or batch.shape, _channel_axis(config, batch), config.dtype)
     return np.ascontiguousarray(realise(dy, "broadcast")) if batch.dy_view == "broadcast" else dy
 

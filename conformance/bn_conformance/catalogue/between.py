@@ -12,17 +12,17 @@ from bn_conformance.cases.model import (
     GRADIENTS,
     OUTPUTS,
     SECOND_ORDER,
-    Backward,
     Between,
     Case,
+    EarlierBackward,
     Freeze,
-    Parameters,
+    ParameterRecipes,
     Reload,
     SetParameters,
     SetStatistics,
     Step,
 )
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, VARIANCE, evaluate, fields, normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import F32, F64, FEW_AND_F64, Place
@@ -32,8 +32,8 @@ from bn_conformance.catalogue.state import MOVED, OTHER
 FAMILY = Family("STATE", order=150)
 case = FAMILY.case
 
-EARLIER = Backward(dy=normal("earlier dy"))
-EARLIER_TWICE = Backward(dy=normal("earlier dy"), second=ALL)
+EARLIER = EarlierBackward(dy=normal("earlier dy"))
+EARLIER_TWICE = EarlierBackward(dy=normal("earlier dy"), second=ALL)
 
 CHANGES: dict[str, tuple[str, tuple[Between, ...]]] = {
     "set-parameters": ("parameters are set", (OTHER,)),
@@ -84,9 +84,9 @@ def _after_second_order(place: Place) -> Iterator[Case]:
     yield case(place, variant, title, "STATE-6 SECOND-1", after, **judged)
 
 
-def _single(channel: int, value: float) -> Recipe:
+def _single(channel: int, value: float) -> DataRecipe:
     """A vector of ones but for one channel."""
-    return Recipe(kind="special", offset=1.0, scale=0.0, channel=channel, special=value)
+    return DataRecipe(kind="special", offset=1.0, scale=0.0, channel=channel, special=value)
 
 
 def _one_by_one(place: Place) -> Iterator[Case]:
@@ -112,7 +112,7 @@ def _one_by_one(place: Place) -> Iterator[Case]:
         parameters = (SetParameters(gamma=old, beta=new), SetParameters(gamma=new, beta=new))
         statistics = (SetStatistics(old, old), SetStatistics(new, old), SetStatistics(new, new))
         steps = _inferences(place, statistics[0], *parameters, *statistics[1:])
-        own = Parameters(gamma=old, beta=old)
+        own = ParameterRecipes(gamma=old, beta=old)
         yield case(place, variant, title, "STATE-6", *steps, parameters=own, judges=OUTPUTS)
 
 

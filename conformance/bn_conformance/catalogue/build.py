@@ -8,44 +8,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from bn_conformance.cases.model import Batch, Parameters, SetStatistics
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.model import Batch, ParameterRecipes, SetStatistics
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.places import Place
 
 
-def normal(role: str, offset: float = 0.0, scale: float = 1.0) -> Recipe:
+def normal(role: str, offset: float = 0.0, scale: float = 1.0) -> DataRecipe:
     """Random data, the same in every layout and format; `role` makes its seed."""
-    return Recipe(kind="normal", seed=seed_of(role), offset=offset, scale=scale)
+    return DataRecipe(kind="normal", seed=seed_of(role), offset=offset, scale=scale)
 
 
-def centred(seed: int, offset: float = 0.0, scale: float = 1.0) -> Recipe:
+def centred(seed: int, offset: float = 0.0, scale: float = 1.0) -> DataRecipe:
     """Random data that are alike in every channel; as a vector, random values of both signs about the offset."""
-    return Recipe(kind="centred", seed=seed, offset=offset, scale=scale)
+    return DataRecipe(kind="centred", seed=seed, offset=offset, scale=scale)
 
 
-def positive(seed: int, scale: float = 1.0, offset: float = 0.0) -> Recipe:
+def positive(seed: int, scale: float = 1.0, offset: float = 0.0) -> DataRecipe:
     """Random values between half the scale and twice it, for variances and gamma."""
-    return Recipe(kind="positive", seed=seed, offset=offset, scale=scale)
+    return DataRecipe(kind="positive", seed=seed, offset=offset, scale=scale)
 
 
-def integers(seed: int, scale: float = 1.0, offset: float = 0.0) -> Recipe:
+def integers(seed: int, scale: float = 1.0, offset: float = 0.0) -> DataRecipe:
     """Random integers from -3 to 3, times the scale, plus the offset."""
-    return Recipe(kind="integers", seed=seed, offset=offset, scale=scale)
+    return DataRecipe(kind="integers", seed=seed, offset=offset, scale=scale)
 
 
-def fill(value: float) -> Recipe:
+def fill(value: float) -> DataRecipe:
     """One value everywhere."""
-    return Recipe(kind="fill", offset=value)
+    return DataRecipe(kind="fill", offset=value)
 
 
-def special(role: str, value: float) -> Recipe:
+def special(role: str, value: float) -> DataRecipe:
     """Random data with one special value (NaN, an infinity) in channel 1."""
-    return Recipe(kind="special", seed=seed_of(role), channel=1, special=value)
+    return DataRecipe(kind="special", seed=seed_of(role), channel=1, special=value)
 
 
 X = normal("x", offset=0.5)
 DY = normal("dy")
-PARAMETERS = Parameters(gamma=centred(65, offset=0.25), beta=centred(53, offset=-0.5))
+PARAMETERS = ParameterRecipes(gamma=centred(65, offset=0.25), beta=centred(53, offset=-0.5))
 MEAN = centred(seed_of("running mean"), offset=0.25)
 VARIANCE = positive(seed_of("running variance"))
 KNOWN = SetStatistics(MEAN, VARIANCE)
@@ -57,12 +57,12 @@ def fields(**values: Any) -> dict[str, Any]:
     return values
 
 
-def train(place: Place, x: Recipe = X, dy: Recipe | None = None, **more: Any) -> Batch:
+def train(place: Place, x: DataRecipe = X, dy: DataRecipe | None = None, **more: Any) -> Batch:
     """A training step of a place's shape; `more` are other fields of `Batch`."""
     return Batch(training=True, shape=place.shape, x=x, dy=dy, **more)
 
 
-def evaluate(place: Place, x: Recipe = X, dy: Recipe | None = None, **more: Any) -> Batch:
+def evaluate(place: Place, x: DataRecipe = X, dy: DataRecipe | None = None, **more: Any) -> Batch:
     """An inference step of a place's shape; `more` are other fields of `Batch`."""
     return Batch(training=False, shape=place.shape, x=x, dy=dy, **more)
 

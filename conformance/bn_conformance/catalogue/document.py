@@ -16,24 +16,24 @@ from math import isfinite, isnan, prod
 from typing import Any
 
 from bn_conformance.adapter import LayerConfig
-from bn_conformance.cases.masks import KINDS as MASK_KINDS
-from bn_conformance.cases.masks import Mask
-from bn_conformance.cases.model import Batch, Case, Parameters, Second
-from bn_conformance.cases.recipes import KINDS, Recipe
+from bn_conformance.cases.masks import MASK_KINDS as MASK_KINDS
+from bn_conformance.cases.masks import MaskRecipe
+from bn_conformance.cases.model import Batch, Case, ParameterRecipes, Second
+from bn_conformance.cases.recipes import DATA_KINDS, DataRecipe
 from bn_conformance.cases.steps import BETWEEN, STANDING, STEP_TYPES, type_of
 from bn_conformance.cases.views import VIEWS
 from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.laws.statements import LAWS
 from bn_reference.specification.clauses import clauses, families
 
-FORMAT = 1
+REGRESSION_FORMAT = 1
 """Version of the format; a reader refuses any other."""
 
 MOST_VALUES = 1 << 24
 """Values that the tensors of one step may have."""
 
 
-def to_json(case: Case) -> dict[str, Any]:
+def case_to_json(case: Case) -> dict[str, Any]:
     """A case as plain data; the id and the axes, which follow from the rest, are left out."""
     written: dict[str, Any] = _written(replace(case, id="", axes={}))
     del written["id"], written["axes"]
@@ -73,7 +73,7 @@ def _(value: LayerConfig) -> dict[str, Any]:
 
 
 @_written.register
-def _(value: Recipe) -> dict[str, Any]:
+def _(value: DataRecipe) -> dict[str, Any]:
     names = ("kind", "seed", "offset", "scale", *(("channel", "special") if value.kind == "special" else ()))
     return {name: _written(getattr(value, name)) for name in names}
 
@@ -84,14 +84,14 @@ def from_json(data: Mapping[str, Any]) -> Case:
     Raises:
         ValueError: it breaks the schema, or says something that is no case.
     """
-    if broken := violation({"format": FORMAT, "case": dict(data)}):
+    if broken := document_violation({"format": REGRESSION_FORMAT, "case": dict(data)}):
         raise ValueError(broken)
     try:
         case = _read(Case, {"id": "", **data})
         _check(case)
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise ValueError(f"case: {' '.join(str(error).split())[:300]}") from None
-    return named(case)
+    return named_by_content(case)
 
 
 def _read(cls: type[Any], data: Mapping[str, Any]) -> Any:
@@ -109,7 +109,7 @@ def _one(cls: type[Any]) -> Callable[[Any], Any]:
 
 def _vector(data: Any) -> Any:
     """A recipe; of a layer's configuration, whether it has the vector."""
-    return _read(Recipe, data) if isinstance(data, dict) else data
+    return _read(DataRecipe, data) if isinstance(data, dict) else data
 
 
 def _steps(types: Iterable[type[Any]]) -> Callable[[Any], Any]:
@@ -123,16 +123,16 @@ def _number(value: Any) -> Any:
 
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("x", "dy", "interrupt", "mean", "variance", "v_dx", "v_dgamma", "v_dbeta"), _one(Recipe)),
+    **dict.fromkeys(("x", "dy", "interrupt", "mean", "variance", "v_dx", "v_dgamma", "v_dbeta"), _one(DataRecipe)),
     **dict.fromkeys(("gamma", "beta"), _vector),
     **dict.fromkeys(("offset", "scale", "special", "hidden"), _number),
     **dict.fromkeys(("shape", "dy_shape", "clauses", "laws"), tuple),
     "config": LayerConfig.from_json,
-    "parameters": _one(Parameters),
+    "parameters": _one(ParameterRecipes),
     "steps": _steps(STANDING),
     "between": _steps(BETWEEN),
     "also": _one(Batch),
-    "mask": _one(Mask),
+    "mask": _one(MaskRecipe),
     "second": _one(Second),
     "judges": frozenset,
 }
@@ -159,8 +159,8 @@ def _check(case: Case) -> None:
         if law not in LAWS:
             raise ValueError(f"there is no law {law!r}; allowed are {', '.join(LAWS)}")
     for recipe in _recipes(case):
-        if recipe.kind not in KINDS:
-            raise ValueError(f"kind is {recipe.kind!r}; allowed are {', '.join(KINDS)}")
+        if recipe.kind not in DATA_KINDS:
+            raise ValueError(f"kind is {recipe.kind!r}; allowed are {', '.join(DATA_KINDS)}")
     if case.overwrites and any(batch.between for batch in case.batches):
         raise ValueError("overwrites goes with no steps in between; give one of them")
 
@@ -180,9 +180,9 @@ def _check_batch(batch: Batch, config: LayerConfig, where: str) -> None:
         raise ValueError(f"mask of {where} is {batch.mask.kind!r}; allowed are {', '.join(MASK_KINDS)}")
 
 
-def _recipes(value: Any) -> Iterable[Recipe]:
+def _recipes(value: Any) -> Iterable[DataRecipe]:
     """Every recipe within a case."""
-    if isinstance(value, Recipe):
+    if isinstance(value, DataRecipe):
         yield value
     elif isinstance(value, tuple):
         for entry in value:
@@ -192,13 +192,13 @@ def _recipes(value: Any) -> Iterable[Recipe]:
             yield from _recipes(getattr(value, part.name))
 
 
-def named(case: Case) -> Case:
+def named_by_content(case: Case) -> Case:
     """The case with the id and the axes that follow from its content: `regression/LAYOUT-SHAPE/FORMATS/DIGEST`."""
     config, shape = case.config, case.batches[-1].shape
     others = iter("ndhw" if config.rank == 5 else "nhw" if config.rank == 4 else "nl")
     letters = "".join("c" if axis == config.channel_axis else next(others) for axis in range(config.rank))
     formats = formats_slug((config.dtype, config.parameter_dtype))
-    told = {name: value for name, value in to_json(case).items() if name != "title"}
+    told = {name: value for name, value in case_to_json(case).items() if name != "title"}
     text = json.dumps(told, sort_keys=True, allow_nan=False)
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     slug = f"{letters}-{'x'.join(map(str, shape))}"
@@ -208,19 +208,19 @@ def named(case: Case) -> Case:
 
 
 @cache
-def schema() -> dict[str, Any]:
+def regression_schema() -> dict[str, Any]:
     """The published JSON Schema of a regression file."""
     text = files("bn_conformance.catalogue").joinpath("regression.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
-def violation(document: Any) -> str | None:
+def document_violation(document: Any) -> str | None:
     """The first way in which a document breaks the schema, with the path to it; None where it keeps to it."""
     if not isinstance(document, dict):
         return "it is no object"
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    error = best_match(Draft202012Validator(schema()).iter_errors(document))
+    error = best_match(Draft202012Validator(regression_schema()).iter_errors(document))
     return None if error is None else f"{error.json_path}: {' '.join(error.message.split())[:300]}"

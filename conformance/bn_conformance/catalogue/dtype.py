@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import OUTPUTS, Case, Parameters, SetStatistics
+from bn_conformance.cases.model import OUTPUTS, Case, ParameterRecipes, SetStatistics
 from bn_conformance.catalogue.build import DY, KNOWN, centred, evaluate, fill, normal, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, F32_WIDE, F64, FORMATS, IMAGES, Place
+from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, F32_WIDE, F64, FORMAT_PAIRS, IMAGES, Place
 
 FAMILY = Family("DTYPE", order=100)
 case = FAMILY.case
@@ -15,13 +15,13 @@ case = FAMILY.case
 PRECISION = {F64: "DTYPE-3", F16: "DTYPE-2", BF16: "DTYPE-2", F16_WIDE: "DTYPE-2", BF16_WIDE: "DTYPE-2"}
 """The clause that says how precise each pair of formats is; float32 is what every other family tries."""
 
-FINE = Parameters(gamma=centred(31, offset=16.0, scale=2.0**-5), beta=centred(32, offset=16.0, scale=2.0**-5))
+FINE = ParameterRecipes(gamma=centred(31, offset=16.0, scale=2.0**-5), beta=centred(32, offset=16.0, scale=2.0**-5))
 """Parameters whose last digits fit float32 and no 16-bit format."""
 
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for place in (image.of(formats) for formats in (*FORMATS, F32_WIDE) for image in IMAGES):
+    for place in (image.of(formats) for formats in (*FORMAT_PAIRS, F32_WIDE) for image in IMAGES):
         title = "shapes and formats of everything, in training and in inference"
         steps = train(place, dy=DY), evaluate(place, normal("other"))
         yield case(place, "formats", title, "DTYPE-1", *steps, sweep=place.formats == F32_WIDE)

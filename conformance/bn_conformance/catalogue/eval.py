@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.cases.model import OUTPUTS, STATISTICS, Case, Parameters, SetStatistics
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.model import OUTPUTS, STATISTICS, Case, ParameterRecipes, SetStatistics
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import (
     MEAN,
     PARAMETERS,
@@ -75,15 +75,18 @@ def _extreme_variances(place: Place) -> Iterator[Case]:
 
 def _coincidences(place: Place) -> Iterator[Case]:
     """Vectors that are equal, to each other or to what a layer begins with, and are nevertheless themselves."""
-    title, same = "gamma equals the running variance and beta the running mean", Parameters(gamma=VARIANCE, beta=MEAN)
+    title, same = (
+        "gamma equals the running variance and beta the running mean",
+        ParameterRecipes(gamma=VARIANCE, beta=MEAN),
+    )
     yield _inference(place, "parameters-are-statistics", title, parameters=same)
     initial = fields(mean=fill(0.0), variance=fill(1.0))
     title = "a running mean of 0 and a running variance of 1"
     yield _inference(place, "initial-statistics", f"{title}: eps still counts", **initial)
     title = f"{title}, default parameters: eps still counts"
     yield _inference(place, "initial-statistics-and-parameters", title, **initial, parameters=None)
-    title, constant = "channels with the same data and statistics", Parameters(gamma=fill(1.5), beta=fill(-0.5))
-    x = Recipe(kind="alike", seed=seed_of("alike"), offset=0.5)
+    title, constant = "channels with the same data and statistics", ParameterRecipes(gamma=fill(1.5), beta=fill(-0.5))
+    x = DataRecipe(kind="alike", seed=seed_of("alike"), offset=0.5)
     alike = fields(x=x, mean=fill(0.25), variance=fill(0.75))
     yield _inference(place, "identical-channels", title, **alike, parameters=constant)
     yield _inference(place, "identical-channels-own-parameters", title, **alike, parameters=PARAMETERS)
@@ -94,9 +97,9 @@ def _inference(
     variant: str,
     title: str,
     clauses: str = "EVAL-1",
-    x: Recipe = X,
-    mean: Recipe = MEAN,
-    variance: Recipe = VARIANCE,
+    x: DataRecipe = X,
+    mean: DataRecipe = MEAN,
+    variance: DataRecipe = VARIANCE,
     **more: Any,
 ) -> Case:
     """Inference of x from a running mean and a running variance."""

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.cases.model import GRADIENTS, OUTPUTS, STATISTICS, Case, Parameters, SetStatistics, Step
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.model import GRADIENTS, OUTPUTS, STATISTICS, Case, ParameterRecipes, SetStatistics, Step
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import DY, PARAMETERS, evaluate, fields, fill, integers, positive, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16_WIDE, F16_WIDE, FORMATS, NC, WIDE, Place, images_of
+from bn_conformance.catalogue.places import BF16_WIDE, F16_WIDE, FORMAT_PAIRS, NC, WIDE, Place, images_of
 from bn_reference.arithmetic.formats import format_of
 
 FAMILY = Family("NUM", order=90, exact_statistics=True)
@@ -34,21 +34,21 @@ EPS = 3.0
 SMALL_EPS = 0.1875
 """3/16, beside a variance of 1/16: the reciprocal root is 2, or 4 where no eps is added."""
 
-FEW_BITS = Parameters(gamma=integers(8, scale=0.5, offset=0.25), beta=integers(26))
+FEW_BITS = ParameterRecipes(gamma=integers(8, scale=0.5, offset=0.25), beta=integers(26))
 """gamma from -1.25 to 1.75 by halves, never 0, and beta from -3 to 3: three bits each.
 
 Where beta is 0 it absorbs no error of the root.
 """
 
-UNITS = Recipe(kind="plus-minus", offset=0.0, scale=1.0)
+UNITS = DataRecipe(kind="plus-minus", offset=0.0, scale=1.0)
 """m - 1 and m + 1, with an integer m in each channel."""
 
-QUARTERS = Recipe(kind="plus-minus", offset=0.0, scale=0.25)
+QUARTERS = DataRecipe(kind="plus-minus", offset=0.0, scale=0.25)
 
-SIGNS = Recipe(kind="alternating")
+SIGNS = DataRecipe(kind="alternating")
 """-1 and 1."""
 
-SPIKE = Recipe(kind="outlier")
+SPIKE = DataRecipe(kind="outlier")
 """One value a channel, and zeros."""
 
 SMALL_INTEGERS = integers(seed_of("exact dy"))
@@ -56,7 +56,7 @@ SMALL_INTEGERS = integers(seed_of("exact dy"))
 
 def cases() -> Iterator[Case]:
     """Every exact case."""
-    for formats in FORMATS:
+    for formats in FORMAT_PAIRS:
         pair = PAIR.of(formats)
         yield from _outputs(pair)
         yield from _gradients(pair)
@@ -73,7 +73,7 @@ def _outputs(pair: Place) -> Iterator[Case]:
     yield _pair(pair, "exact", title, "NUM-6", step, eps=EPS, judges=judges, exact=True, sweep=pair.formats in MIXED)
     if pair.formats in WIDE:
         return
-    few_bits = Parameters(gamma=fill(2.5), beta=integers(7, scale=2.0**-12))
+    few_bits = ParameterRecipes(gamma=fill(2.5), beta=integers(7, scale=2.0**-12))
     title = "everything is exact but the sum with beta, which is rounded once, to the nearest"
     more = fields(parameters=few_bits, judges=OUTPUTS, sweep=pair.formats in MIXED)
     yield _pair(pair, "rounded-once", title, "DTYPE-2 NUM-6", step, eps=EPS, exact=True, **more)
@@ -92,7 +92,7 @@ def _gradients(pair: Place) -> Iterator[Case]:
         return
     title = "every path to dx is exact, and their sum is rounded once, to the nearest"
     unit = 3 * 2 * format_of(pair.formats[0]).unit_roundoff
-    all_bits = Parameters(gamma=Recipe(kind="constant", offset=1.5, scale=unit), beta=FEW_BITS.beta)
+    all_bits = ParameterRecipes(gamma=DataRecipe(kind="constant", offset=1.5, scale=unit), beta=FEW_BITS.beta)
     more = fields(parameters=all_bits, judges=frozenset({"dx"}), exact=True)
     variant, step = "exact-gradients-rounded-once", train(pair, UNITS, SIGNS)
     yield _pair(pair, variant, title, "DTYPE-2 NUM-6", step, eps=EPS, **more)
@@ -102,7 +102,7 @@ def _running(pair: Place) -> Case:
     """With momentum 0.25 a new statistic is three quarters of an integer and a quarter of one: two bits more."""
     title = "running statistics of integers, with a momentum of 1/4: no unit in the last place is allowed"
     known = SetStatistics(integers(10), integers(11, offset=4.0))
-    step = train(pair, Recipe(kind="plus-minus-fan", offset=2.0, scale=1.0))
+    step = train(pair, DataRecipe(kind="plus-minus-fan", offset=2.0, scale=1.0))
     more = fields(parameters=PARAMETERS, judges=STATISTICS, exact=True)
     return _pair(pair, "exact-running-statistics", title, "NUM-6 STAT-1 STAT-2", known, step, eps=EPS, **more)
 
@@ -112,7 +112,7 @@ def _own_roots(pair: Place) -> Iterator[Case]:
 
     eps beside the variances keeps dx from cancelling, and its bound near its size.
     """
-    x = Recipe(kind="plus-minus-fan", offset=2.0, scale=0.25)
+    x = DataRecipe(kind="plus-minus-fan", offset=2.0, scale=0.25)
     title, step = "mean and variance are exact and every channel has a root of its own", train(pair, x, DY)
     more = fields(parameters=PARAMETERS, sweep=pair.formats in MIXED)
     yield _pair(pair, "exact-statistics", title, "NUM-7", step, eps=2.0**-8, **more)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import OUTPUTS, Case, Parameters
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import OUTPUTS, Case, ParameterRecipes
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import PARAMETERS, X, fill, normal, positive, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import EVERYWHERE, F64, FEW, IMAGES, NCHW, Place, in_formats
@@ -17,26 +17,26 @@ AFFINE = {"gamma-only": (True, False), "beta-only": (False, True), "no-affine": 
 """Which of gamma and beta a layer is built with."""
 
 _GAMMA, _BETA = PARAMETERS.gamma, PARAMETERS.beta
-_TWO, _VARIANCE_OF_TWO = Recipe(kind="plus-minus", scale=2.0), fill(4.0)
-_MEAN_OF_TWO = Recipe(kind="constant", offset=-1.0)
+_TWO, _VARIANCE_OF_TWO = DataRecipe(kind="plus-minus", scale=2.0), fill(4.0)
+_MEAN_OF_TWO = DataRecipe(kind="constant", offset=-1.0)
 
-VALUES: dict[str, tuple[str, Parameters | None, Recipe]] = {
+VALUES: dict[str, tuple[str, ParameterRecipes | None, DataRecipe]] = {
     "default-parameters": ("gamma and beta as the layer was built with", None, X),
-    "gamma-zero": ("gamma is zero, so y is beta", Parameters(gamma=fill(0.0), beta=_BETA), X),
+    "gamma-zero": ("gamma is zero, so y is beta", ParameterRecipes(gamma=fill(0.0), beta=_BETA), X),
     "gamma-negative": (
         "gamma is negative in every channel",
-        Parameters(gamma=positive(5, scale=-1.0), beta=_BETA),
+        ParameterRecipes(gamma=positive(5, scale=-1.0), beta=_BETA),
         X,
     ),
-    "gamma-equals-beta": ("gamma and beta hold equal numbers", Parameters(gamma=fill(0.75), beta=fill(0.75)), X),
+    "gamma-equals-beta": ("gamma and beta hold equal numbers", ParameterRecipes(gamma=fill(0.75), beta=fill(0.75)), X),
     "parameters-equal-statistics": (
         "gamma equals the variance and beta the mean of the batch, which some optimisers merge",
-        Parameters(gamma=_VARIANCE_OF_TWO, beta=_MEAN_OF_TWO),
+        ParameterRecipes(gamma=_VARIANCE_OF_TWO, beta=_MEAN_OF_TWO),
         _TWO,
     ),
-    "gamma-one": ("gamma alone is as the layer was built with", Parameters(gamma=fill(1.0), beta=_BETA), X),
-    "beta-zero": ("beta alone is as the layer was built with", Parameters(gamma=_GAMMA, beta=fill(0.0)), X),
-    "parameters-ones": ("gamma and beta are both one", Parameters(gamma=fill(1.0), beta=fill(1.0)), X),
+    "gamma-one": ("gamma alone is as the layer was built with", ParameterRecipes(gamma=fill(1.0), beta=_BETA), X),
+    "beta-zero": ("beta alone is as the layer was built with", ParameterRecipes(gamma=_GAMMA, beta=fill(0.0)), X),
+    "parameters-ones": ("gamma and beta are both one", ParameterRecipes(gamma=fill(1.0), beta=fill(1.0)), X),
 }
 """Special values of the parameters: title, parameters and x, by variant."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bn_conformance.cases.model import GRADIENTS, Case, Freeze
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import DY, KNOWN, evaluate, fill, normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.fwd import AFFINE, VALUES
@@ -21,8 +21,8 @@ UPSTREAM = {
     "dy-offset": ("dy has a mean far from zero", normal("dy", offset=100.0)),
     "dy-small": ("dy is tiny", normal("dy", scale=2.0**-30)),
     "dy-large": ("dy is huge", normal("dy", scale=2.0**30)),
-    "dy-spike": ("dy is one value a channel and zero elsewhere", Recipe(kind="outlier", offset=0.0, scale=1.0)),
-    "dy-constant": ("dy is constant, so that dx is zero up to rounding", Recipe(kind="constant", scale=0.5)),
+    "dy-spike": ("dy is one value a channel and zero elsewhere", DataRecipe(kind="outlier", offset=0.0, scale=1.0)),
+    "dy-constant": ("dy is constant, so that dx is zero up to rounding", DataRecipe(kind="constant", scale=0.5)),
     "dy-zero": ("dy is zero, and so is every gradient", fill(0.0)),
 }
 

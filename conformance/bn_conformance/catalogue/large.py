@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bn_conformance.cases.model import OUTPUTS, STATISTICS, Case
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import NC, NCHW
@@ -24,7 +24,7 @@ IMAGES = NCHW.resized(64, 4, 200, 200)
 COUNTED = NC.resized(9 << 21, 1)
 """18.9 million values of one channel; n is 2**24 and an eighth of it more."""
 
-MOVING_DY = Recipe(kind="beside", seed=seed_of("x"), offset=18.0)
+MOVING_DY = DataRecipe(kind="beside", seed=seed_of("x"), offset=18.0)
 """Each channel has a mean of its own, from 0 to 54: at 54 one running sum of dy goes wrong.
 
 dy goes along with x in part, too: at this n the bound of a dgamma that is small beside its terms means nothing.

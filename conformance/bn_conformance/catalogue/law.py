@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import Case, Parameters
+from bn_conformance.cases.model import Case, ParameterRecipes
 from bn_conformance.cases.recipes import seed_of
 from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, X, evaluate, integers, train
 from bn_conformance.catalogue.family import Family
@@ -20,7 +20,7 @@ PLACES = (*FEW, NCHW.of(F64), NCHW.of(F16), NCHW.of(BF16))
 
 COARSE_X = integers(seed_of("x"), scale=0.25)
 COARSE_DY = integers(seed_of("dy"), scale=0.25)
-COARSE_PARAMETERS = Parameters(
+COARSE_PARAMETERS = ParameterRecipes(
     gamma=integers(65, scale=0.25, offset=1.25),
     beta=integers(53, scale=0.25, offset=-0.5),
 )

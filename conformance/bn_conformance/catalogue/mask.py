@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, nan
 
-from bn_conformance.cases.masks import Mask
+from bn_conformance.cases.masks import MaskRecipe
 from bn_conformance.cases.model import OUTPUTS, STATISTICS, Batch, Case
 from bn_conformance.cases.recipes import seed_of
 from bn_conformance.catalogue.build import DY, KNOWN, evaluate, fields, normal, positive, train
@@ -19,10 +19,10 @@ from bn_conformance.catalogue.places import BF16_WIDE, F16_WIDE, F64, FEW, NC, N
 FAMILY = Family("MASK", order=50)
 case = FAMILY.case
 
-RANDOM = Mask(seed=seed_of("mask"))
-OTHER = Mask(seed=seed_of("other mask"))
-ALL = Mask(kind="all")
-NONE = Mask(kind="none")
+RANDOM = MaskRecipe(seed=seed_of("mask"))
+OTHER = MaskRecipe(seed=seed_of("other mask"))
+ALL = MaskRecipe(kind="all")
+NONE = MaskRecipe(kind="none")
 
 MOST_PLACES = (NC, NLC, NCHW, NHWC, NCHW.of(F64), NHWC.of(F64), NHWC.of(F16_WIDE), NHWC.of(BF16_WIDE))
 
@@ -30,9 +30,9 @@ SQUARE = (NCHW.resized(3, 3, 3, 3), NHWC.resized(3, 3, 3, 3))
 """Axes of one size: a mask that lies along the wrong axis has the right shape all the same."""
 
 SHAPES = {
-    "samples": ("every second entry of the batch counts, whole", Mask(kind="samples")),
-    "prefixes": ("of each entry the first positions count, as of padded sequences", Mask(kind="prefixes")),
-    "two": ("two positions count", Mask(kind="two")),
+    "samples": ("every second entry of the batch counts, whole", MaskRecipe(kind="samples")),
+    "prefixes": ("of each entry the first positions count, as of padded sequences", MaskRecipe(kind="prefixes")),
+    "two": ("two positions count", MaskRecipe(kind="two")),
 }
 HIDDEN = {"nan": nan, "inf": inf, "1e30": 1e30}
 
@@ -67,17 +67,23 @@ def _shapes(place: Place) -> Iterator[Case]:
 
 def _hidden(place: Place) -> Iterator[Case]:
     title = "large values where none counts: y is large there, and the statistics do not see them"
-    step = train(place, dy=DY, mask=Mask(seed=RANDOM.seed, hidden=100.0))
+    step = train(place, dy=DY, mask=MaskRecipe(seed=RANDOM.seed, hidden=100.0))
     yield case(place, "hidden-100", title, "MASK-1 MASK-7", step)
     judged = fields(judges=OUTPUTS | STATISTICS, nonfinite_alike=True)
     for slug, value in HIDDEN.items():
-        title, step = f"{value} at positions that do not count", train(place, mask=Mask(seed=RANDOM.seed, hidden=value))
+        title, step = (
+            f"{value} at positions that do not count",
+            train(place, mask=MaskRecipe(seed=RANDOM.seed, hidden=value)),
+        )
         yield case(place, f"hidden-{slug}", title, "MASK-6", step, evaluate(place), **judged)
 
 
 def _few_or_none(place: Place) -> Iterator[Case]:
     judged = fields(judges=OUTPUTS | STATISTICS, expects="numbers-or-refusal")
-    title, step = "a mask that counts one position, then inference", train(place, mask=Mask(kind="one"), judge=False)
+    title, step = (
+        "a mask that counts one position, then inference",
+        train(place, mask=MaskRecipe(kind="one"), judge=False),
+    )
     yield case(place, "one", title, "EDGE-1", step, evaluate(place), **judged, finite_statistics=True)
     title, step = "a mask that counts nothing, then inference", train(place, mask=NONE, judge=False)
     yield case(place, "none", title, "MASK-5", KNOWN, step, evaluate(place), **judged)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from math import nan
 
 from bn_conformance.adapter import CUMULATIVE
-from bn_conformance.cases.masks import Mask
+from bn_conformance.cases.masks import MaskRecipe
 from bn_conformance.cases.model import OUTPUTS, SECOND_ORDER, STATISTICS, Case, Freeze
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.between import EARLIER
 from bn_conformance.catalogue.build import DY, KNOWN, X, evaluate, fields, normal, special, train
 from bn_conformance.catalogue.family import Family
@@ -23,7 +23,7 @@ from bn_conformance.catalogue.state import OTHER
 FAMILY = Family("MASK", order=70)
 case = FAMILY.case
 
-EVERY_SECOND = Mask(kind="samples")
+EVERY_SECOND = MaskRecipe(kind="samples")
 """It counts the place where `special` data have their special value, in each of the layouts here."""
 
 
@@ -33,7 +33,7 @@ def cases() -> Iterator[Case]:
         yield from _masked(place)
     second = fields(family="SECOND", judges=SECOND_ORDER)
     for place in (NC, NCHW):
-        constant = Recipe(kind="constant", offset=0.25, scale=0.5)
+        constant = DataRecipe(kind="constant", offset=0.25, scale=0.5)
         for eps, variant, x, title in (
             (0.25, "constant", constant, "second order of constant channels, where eps alone is under the root"),
             (1e-5, "eps-1e-05", X, "second order with the eps that many layers have"),

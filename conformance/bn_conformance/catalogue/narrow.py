@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import EVERYTHING, GRADIENTS, STATISTICS, Case, SetStatistics
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.model import ALL_QUANTITIES, GRADIENTS, STATISTICS, Case, SetStatistics
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import KNOWN, VARIANCE, centred, evaluate, fill, normal, positive, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, NC, Place, images_of
@@ -21,7 +21,7 @@ OVERFLOWING = (
     ("squares-300", "deviations near 300, whose squares", centred(41, scale=300.0)),
     ("squares-10000", "deviations near 10000, whose squares", centred(42, scale=1e4)),
     ("sums", "values near 40000, whose sums", centred(43, offset=4e4, scale=1e3)),
-    ("differences", "values of -60000 and 60000, whose differences", Recipe(kind="alternating", scale=6e4)),
+    ("differences", "values of -60000 and 60000, whose differences", DataRecipe(kind="alternating", scale=6e4)),
 )
 
 DY = centred(seed_of("dy"), scale=256.0)
@@ -45,7 +45,7 @@ def cases() -> Iterator[Case]:
 
 def _forward_overflows(place: Place) -> Iterator[Case]:
     """Running variances of float16 overflow themselves; those of float32 do not."""
-    judges = EVERYTHING if place.formats == F16_WIDE else EVERYTHING - STATISTICS
+    judges = ALL_QUANTITIES if place.formats == F16_WIDE else ALL_QUANTITIES - STATISTICS
     for slug, what, x in OVERFLOWING:
         title = f"{what} overflow in float16 and not in float32"
         yield case(place, f"overflow-{slug}", title, "DTYPE-2", train(place, x, DY), judges=judges)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import EVERYTHING, GRADIENTS, OUTPUTS, STATISTICS, Case
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import ALL_QUANTITIES, GRADIENTS, OUTPUTS, STATISTICS, Case
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import DY, centred, fields, fill, normal, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16, F16, F32, F64, NC, NCHW, NHWC, Formats, Place
+from bn_conformance.catalogue.places import BF16, F16, F32, F64, NC, NCHW, NHWC, FormatPair, Place
 
 FAMILY = Family("NUM", order=80)
 case = FAMILY.case
@@ -56,7 +56,7 @@ def cases() -> Iterator[Case]:
         yield from _long(NC.resized(count, 3))
 
 
-def _offsets(formats: Formats) -> Iterator[Case]:
+def _offsets(formats: FormatPair) -> Iterator[Case]:
     for offset in OFFSETS[formats]:
         for place in (NCHW, NC, NHWC) if formats == F32 and offset in (1e3, 1e6) else (NCHW,):
             title, step = f"data of mean {offset:g} and deviation near 1", train(place, normal("x", offset=offset), DY)
@@ -84,9 +84,9 @@ def _forward_alone(place: Place, kind: str, clause: str, scale: float, what: str
 
 
 def _mixed(place: Place) -> Case:
-    step = train(place, Recipe(kind="mixed-scales", seed=22), DY)
+    step = train(place, DataRecipe(kind="mixed-scales", seed=22), DY)
     # The variances are beyond 65504, which float16 cannot keep.
-    judges = OUTPUTS | GRADIENTS if place.formats == F16 else EVERYTHING
+    judges = OUTPUTS | GRADIENTS if place.formats == F16 else ALL_QUANTITIES
     title, config = "channels of very different scales", {"eps": 2.0**-24}
     return case(place, "mixed-scales", title, "NUM-2", step, config=config, judges=judges)
 
@@ -96,16 +96,16 @@ def _constants(place: Place) -> Iterator[Case]:
         if place.formats != F16 or value <= 60000:
             title, step = f"every value is {value:g}", train(place, fill(value), DY)
             yield case(place, f"constant-{value:g}", title, "NUM-3", step)
-    zeros = train(place, Recipe(kind="signed-zeros"), DY)
+    zeros = train(place, DataRecipe(kind="signed-zeros"), DY)
     yield case(place, "signed-zeros", "zeros of both signs", "NUM-3", zeros)
     title, outlier = (
         "one outlier in a channel that is constant otherwise",
-        Recipe(kind="outlier", offset=1.0, scale=64.0),
+        DataRecipe(kind="outlier", offset=1.0, scale=64.0),
     )
     yield case(place, "outlier", title, "NUM-3 NUM-2", train(place, outlier, DY))
 
 
-def _outliers(formats: Formats) -> Iterator[Case]:
+def _outliers(formats: FormatPair) -> Iterator[Case]:
     """One value of n that is not like the others: it comes out as sqrt(n - 1), however large it is.
 
     The smaller eps is beside its square, the nearer: eps is 2**-16 times the variance.
@@ -113,7 +113,7 @@ def _outliers(formats: Formats) -> Iterator[Case]:
     for count in OUTLIER_COUNTS[formats]:
         place = NC.resized(count, 3).of(formats)
         for scale in OUTLIERS[count]:
-            step = train(place, Recipe(kind="outlier", offset=1.0, scale=scale), DY)
+            step = train(place, DataRecipe(kind="outlier", offset=1.0, scale=scale), DY)
             title = f"one value of 1 + {scale:g} among {count - 1} ones: y is near {(count - 1) ** 0.5:.0f} there"
             more = fields(config={"eps": 2.0**-16 * scale * scale / count}, axes={"scale": scale}, sweep=True)
             yield case(place, f"outlier-{scale:g}", title, "NUM-2 NUM-1", step, **more)

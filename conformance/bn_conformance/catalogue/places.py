@@ -9,23 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
-Formats = tuple[str, str]
+FormatPair = tuple[str, str]
 """The format of x, and that of the parameters and running statistics."""
 
-F32: Formats = ("float32", "float32")
-F64: Formats = ("float64", "float64")
-F16: Formats = ("float16", "float16")
-BF16: Formats = ("bfloat16", "bfloat16")
-F16_WIDE: Formats = ("float16", "float32")
-BF16_WIDE: Formats = ("bfloat16", "float32")
-F32_WIDE: Formats = ("float32", "float64")
+F32: FormatPair = ("float32", "float32")
+F64: FormatPair = ("float64", "float64")
+F16: FormatPair = ("float16", "float16")
+BF16: FormatPair = ("bfloat16", "bfloat16")
+F16_WIDE: FormatPair = ("float16", "float32")
+BF16_WIDE: FormatPair = ("bfloat16", "float32")
+F32_WIDE: FormatPair = ("float32", "float64")
 """A pair that few implementations declare. Its few cases are sweeps, and it is not one of `FORMATS`."""
 
-FORMATS = (F32, F64, F16, BF16, F16_WIDE, BF16_WIDE)
+FORMAT_PAIRS = (F32, F64, F16, BF16, F16_WIDE, BF16_WIDE)
 WIDE = (F32, F64)
 
 
-def formats_slug(formats: Formats) -> str:
+def formats_slug(formats: FormatPair) -> str:
     """`float32`, or `float16-p-float32` where parameters are wider."""
     return formats[0] if formats[0] == formats[1] else f"{formats[0]}-p-{formats[1]}"
 
@@ -44,7 +44,7 @@ class Place:
     slug: str
     shape: tuple[int, ...]
     axis: int
-    formats: Formats = F32
+    formats: FormatPair = F32
 
     @property
     def rank(self) -> int:
@@ -61,7 +61,7 @@ class Place:
         """Values per channel."""
         return prod(size for axis, size in enumerate(self.shape) if axis != self.axis)
 
-    def of(self, formats: Formats) -> Place:
+    def of(self, formats: FormatPair) -> Place:
         """The same place in other formats."""
         return replace(self, formats=formats)
 
@@ -91,12 +91,12 @@ FEW_AND_F64 = (*FEW, NCHW.of(F64))
 """Where most cases are tried that need no 16-bit format."""
 
 
-def in_formats(formats: Formats, places: tuple[Place, ...] = EVERY_LAYOUT) -> tuple[Place, ...]:
+def in_formats(formats: FormatPair, places: tuple[Place, ...] = EVERY_LAYOUT) -> tuple[Place, ...]:
     """The places in float32; in other formats those of images alone, to keep the number of shapes small."""
     return tuple(place.of(formats) for place in places if formats == F32 or place in IMAGES)
 
 
-def images_of(formats: Formats) -> tuple[Place, ...]:
+def images_of(formats: FormatPair) -> tuple[Place, ...]:
     """Places of cases that need one layout of images: both where parameters are wider than x, the first elsewhere.
 
     `bn_conformance.cases.support` says which 16-bit cases an implementation that compiles is not given: of those with
@@ -105,5 +105,5 @@ def images_of(formats: Formats) -> tuple[Place, ...]:
     return tuple(place.of(formats) for place in (IMAGES if formats[0] != formats[1] else IMAGES[:1]))
 
 
-EVERYWHERE = tuple(place for formats in FORMATS for place in in_formats(formats))
+EVERYWHERE = tuple(place for formats in FORMAT_PAIRS for place in in_formats(formats))
 """Every layout in float32, and images in every other pair of formats."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bn_conformance.cases.model import Case, Reload, SetParameters
 from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, evaluate, normal, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import F32, FEW, FORMATS, NC, NCHW, NHWC, WIDE, Place, in_formats
+from bn_conformance.catalogue.places import F32, FEW, FORMAT_PAIRS, NC, NCHW, NHWC, WIDE, Place, in_formats
 
 FAMILY = Family("PURE", order=170)
 case = FAMILY.case
@@ -24,7 +24,7 @@ ROUNDS = 6
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for formats in FORMATS:
+    for formats in FORMAT_PAIRS:
         for place in in_formats(formats):
             title = "the same sequence twice on fresh layers gives the same bits"
             steps = train(place, dy=DY), evaluate(place, normal("other"), DY)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.cases.model import Case
-from bn_conformance.catalogue.document import FORMAT, from_json, to_json, violation
+from bn_conformance.catalogue.document import REGRESSION_FORMAT, case_to_json, document_violation, from_json
 from bn_conformance.user_error import UserError
 
 LARGEST_FILE = 1 << 20
@@ -28,7 +28,7 @@ class Regression:
     path: str
 
 
-def write(path: Path, case: Case, found: Mapping[str, Any]) -> None:
+def write_regression(path: Path, case: Case, found: Mapping[str, Any]) -> None:
     """Write a regression file.
 
     Args:
@@ -39,13 +39,13 @@ def write(path: Path, case: Case, found: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    document = {"format": FORMAT, "found": dict(found), "case": to_json(case)}
+    document = {"format": REGRESSION_FORMAT, "found": dict(found), "case": case_to_json(case)}
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def read(path: str | Path) -> Case:
+def read_regression(path: str | Path) -> Case:
     """Read a regression file.
 
     Raises:
@@ -60,7 +60,7 @@ def read(path: str | Path) -> Case:
     except (ValueError, RecursionError) as error:
         raise RegressionError(f"{path}: is not JSON ({' '.join(str(error).split())[:200]})") from None
     try:
-        if broken := violation(document):
+        if broken := document_violation(document):
             raise ValueError(broken)
         return from_json(document["case"])
     except ValueError as error:
@@ -80,6 +80,6 @@ def read_all(paths: Iterable[str]) -> tuple[Regression, ...]:
         if not members:
             raise RegressionError(f"{name}: holds no regression (*.json); bnconform fuzz writes them")
         for member in members:
-            case = read(member)
+            case = read_regression(member)
             by_id.setdefault(case.id, Regression(case, str(member)))
     return tuple(by_id.values())

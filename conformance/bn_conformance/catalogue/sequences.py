@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import nan
 
 from bn_conformance.adapter import CUMULATIVE
-from bn_conformance.cases.model import EVERYTHING, GRADIENTS, OUTPUTS, STATISTICS, Case, Freeze, Reload
+from bn_conformance.cases.model import ALL_QUANTITIES, GRADIENTS, OUTPUTS, STATISTICS, Case, Freeze, Reload
 from bn_conformance.catalogue.build import DY, KNOWN, centred, evaluate, fields, normal, special, train
 from bn_conformance.catalogue.dtype import FINE
 from bn_conformance.catalogue.family import Family
@@ -30,7 +30,7 @@ def cases() -> Iterator[Case]:
             yield case(place, f"momentum-{momentum:g}", title, "GRAD-1", step, config=config, judges=judges)
     for place in FEW_AND_F64:
         title = "the caller writes over y of a layer without gamma and beta before its backward"
-        more = fields(judges=EVERYTHING, overwrites=True, sweep=place.formats == F64)
+        more = fields(judges=ALL_QUANTITIES, overwrites=True, sweep=place.formats == F64)
         step, last, none = train(place, dy=DY), train(place, normal("next"), DY), {"gamma": False, "beta": False}
         yield case(place, "overwritten-no-affine", title, "PURE-7", step, last, config=none, **more)
     for place in (image.of(formats) for formats in (F16_WIDE, BF16_WIDE) for image in IMAGES):
@@ -50,4 +50,4 @@ def _frozen(place: Place) -> Iterator[Case]:
     yield case(place, "load-frozen-and-train", title, "STATE-3", *steps)
     title = "statistics and parameters of a frozen layer are set"
     after = MOVED, train(place, dy=DY), OTHER, train(place, normal("next"), DY), evaluate(place)
-    yield case(place, "freeze-then-set", title, "STATE-6 STATE-3", first, Freeze(), *after, judges=EVERYTHING)
+    yield case(place, "freeze-then-set", title, "STATE-6 STATE-3", first, Freeze(), *after, judges=ALL_QUANTITIES)

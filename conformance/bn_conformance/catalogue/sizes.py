@@ -23,7 +23,7 @@ from bn_conformance.catalogue.places import (
     NCL,
     NHWC,
     NLC,
-    Formats,
+    FormatPair,
     Place,
 )
 
@@ -51,7 +51,7 @@ PLAIN = (9, 33, 65, 130, 1025)
 
 FEWER = (9, 66)
 
-MANY: dict[Formats, tuple[int, ...]] = {F32: PLAIN, F64: FEWER, F16: FEWER, BF16_WIDE: FEWER}
+MANY: dict[FormatPair, tuple[int, ...]] = {F32: PLAIN, F64: FEWER, F16: FEWER, BF16_WIDE: FEWER}
 
 SHAPES = {NCHW: (2, 0, 2, 2), NHWC: (2, 2, 2, 0), NCL: (3, 0, 3), NLC: (3, 3, 0)}
 """Where many channels are; 0 stands for them."""

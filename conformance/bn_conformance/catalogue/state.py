@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 from bn_conformance.adapter import CUMULATIVE
 from bn_conformance.cases.model import (
-    EVERYTHING,
+    ALL_QUANTITIES,
     OUTPUTS,
     STATISTICS,
     Batch,
     Case,
     Freeze,
-    Parameters,
+    ParameterRecipes,
     Reload,
     SetParameters,
     SetStatistics,
     Step,
 )
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import DY, KNOWN, centred, evaluate, fill, normal, positive, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import F64, FEW, FORMATS, NC, NCHW, WIDE, Place, in_formats
+from bn_conformance.catalogue.places import F64, FEW, FORMAT_PAIRS, NC, NCHW, WIDE, Place, in_formats
 
 FAMILY = Family("STATE", order=140, judges=OUTPUTS | STATISTICS)
 case = FAMILY.case
@@ -36,7 +36,7 @@ TEXTBOOK = Place("nc-256x8", (256, 8), 1)
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
-    for place in (place for formats in FORMATS for place in in_formats(formats, FEW)):
+    for place in (place for formats in FORMAT_PAIRS for place in in_formats(formats, FEW)):
         one, two, later = _train(place, 1), _train(place, 2), _train(place, 2, "later")
         look = evaluate(place)
         yield case(place, "untrained", "inference before any training", "STATE-1", look)
@@ -91,11 +91,11 @@ def _set_between(place: Place) -> Iterator[Case]:
             ("set-statistics", "running statistics are set between two inferences", (KNOWN, look, MOVED, look)),
             ("train-evaluate", "training and inference in turn, inference on the same x", (*one, look, *later, look)),
         ):
-            yield case(place, f"{variant}{suffix}", title, "STATE-6", *steps, judges=EVERYTHING)
+            yield case(place, f"{variant}{suffix}", title, "STATE-6", *steps, judges=ALL_QUANTITIES)
     if wide:
         title = "parameters are set between two training steps"
         first, last = train(place, dy=DY), train(place, normal("next"), DY)
-        yield case(place, "set-parameters-training", title, "STATE-6", first, OTHER, last, judges=EVERYTHING)
+        yield case(place, "set-parameters-training", title, "STATE-6", first, OTHER, last, judges=ALL_QUANTITIES)
 
 
 def _trained(place: Place) -> Iterator[Case]:
@@ -140,10 +140,13 @@ def _drifting() -> Iterator[Case]:
         yield case(NC, variant, title, "STATE-1", *steps, last, config={"momentum": momentum})
 
 
-def _textbook(variant: str, dy: Recipe | None = None, sweep: bool = False) -> Case:
+def _textbook(variant: str, dy: DataRecipe | None = None, sweep: bool = False) -> Case:
     """The network; with a dy for the implementations whose statistics move in backward, and for all that can do it."""
-    data = [Recipe(kind="network", seed=100 + index) for index in range(50)]
-    steps = *(train(TEXTBOOK, x, dy, judge=False) for x in data), evaluate(TEXTBOOK, Recipe(kind="network", seed=999))
+    data = [DataRecipe(kind="network", seed=100 + index) for index in range(50)]
+    steps = (
+        *(train(TEXTBOOK, x, dy, judge=False) for x in data),
+        evaluate(TEXTBOOK, DataRecipe(kind="network", seed=999)),
+    )
     title = "a two-layer ReLU network: 50 training batches, then test-time outputs of mean near 0 and deviation near 1"
-    config, ones = {"momentum": 0.125, "eps": 1e-5}, Parameters(gamma=fill(1.0), beta=fill(0.0))
+    config, ones = {"momentum": 0.125, "eps": 1e-5}, ParameterRecipes(gamma=fill(1.0), beta=fill(0.0))
     return case(TEXTBOOK, variant, title, "STATE-4", *steps, config=config, parameters=ones, band=True, sweep=sweep)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import EVERYTHING, GRADIENTS, OUTPUTS, Case, Parameters, SetStatistics, Step
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.model import ALL_QUANTITIES, GRADIENTS, OUTPUTS, Case, ParameterRecipes, SetStatistics, Step
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import DY, KNOWN, MEAN, centred, evaluate, fields, normal, positive, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, F64, NC, NCHW, NHWC, Place
@@ -25,7 +25,7 @@ SMALL_EPS = (
 
 TINY = 1e-20
 
-FAR = Parameters(
+FAR = ParameterRecipes(
     gamma=positive(seed_of("small gamma"), scale=1e-3),
     beta=centred(seed_of("large beta"), offset=1000.0),
 )
@@ -49,7 +49,7 @@ def cases() -> Iterator[Case]:
         yield case(place, "beta-far-above-gamma", title, "GRAD-2 GRAD-1 GRAD-4", *steps, parameters=FAR)
 
 
-def _both_modes(place: Place, dy: Recipe) -> tuple[Step, ...]:
+def _both_modes(place: Place, dy: DataRecipe) -> tuple[Step, ...]:
     return train(place, dy=dy), KNOWN, evaluate(place, normal("other"), dy)
 
 
@@ -57,5 +57,5 @@ def _no_eps(place: Place) -> Case:
     """An eps of 0 may be refused: a default of 0 may not be declared, and some frameworks have a least eps."""
     step = train(place, normal("eps", scale=0.01), normal("dy", scale=2.0**-6))
     known = SetStatistics(MEAN, positive(seed_of("small variance"), scale=1e-4))
-    more = fields(config={"eps": 0.0}, axes={"eps": 0.0}, judges=EVERYTHING, expects="numbers-or-refusal")
+    more = fields(config={"eps": 0.0}, axes={"eps": 0.0}, judges=ALL_QUANTITIES, expects="numbers-or-refusal")
     return case(place, "eps-0", "eps = 0 beside variances near 1e-4", "FWD-2", step, known, evaluate(place), **more)

@@ -15,7 +15,7 @@ from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.registry import described_once
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import FAILS
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
 
@@ -66,7 +66,7 @@ def _advise(implementation: Implementation, options: RunOptions) -> None:
     """Print which other choices of the convention the code matches, and the options that declare them."""
     from bn_conformance.probe.advice import Advisor
 
-    items = read(Path(options.results)).items
+    items = read_results(Path(options.results)).items
     advice = Advisor(implementation, options.level, options.timeout).advise(items)
     click.echo()
     if advice is None:

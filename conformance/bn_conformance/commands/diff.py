@@ -56,13 +56,13 @@ def _show(difference: Diff, format_: str, output: Output) -> None:
     if format_ == "json":
         output.write(json.dumps(difference.to_json(), indent=2))
     elif format_ == "markdown":
-        from bn_conformance.diff.markdown import render
+        from bn_conformance.diff.markdown import diff_markdown
 
-        output.write(render(difference))
+        output.write(diff_markdown(difference))
     elif format_ == "html":
-        from bn_conformance.diff.html import render
+        from bn_conformance.diff.html import diff_html
 
-        output.write(render(difference))
+        output.write(diff_html(difference))
     else:
         from bn_conformance.diff.terminal import print_diff
 

@@ -17,15 +17,15 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue.regressions import Regression, read_all
 from bn_conformance.commands.declaring import SuiteCommand, check_seconds, run_option, run_options, target_options
 from bn_conformance.commands.subject import single_implementation, target_of
-from bn_conformance.commands.violation import keep, known_fault_hint, shown, slug
+from bn_conformance.commands.violation import keep, known_fault_hint, slug, violation_text
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.options import RunOptions
 from bn_conformance.report.failure import explain
-from bn_conformance.results.exit_codes import CONFORMS, FAILS, NOT_JUDGED
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.user_error import UserError
 
 FOLDER = "regressions"
@@ -110,7 +110,7 @@ def _replay(runner: Runner, implementation: Implementation, saved: Sequence[Regr
         regression for regression in saved if unsupported_reason(regression.case, implementation.capabilities) is None
     ]
     judged = [(regression, runner.run(implementation, regression.case)) for regression in supported]
-    failing = [(regression, item) for regression, item in judged if item.verdict == Verdict.FAIL.value]
+    failing = [(regression, item) for regression, item in judged if item.verdict == ItemVerdict.FAIL.value]
     for regression, item in failing:
         click.echo(explain(item, regression.case, regression.path))
     if saved:
@@ -140,7 +140,7 @@ def _draw(
         f"({rate:.0f} a second), seed {seed}: {levels}"
     )
     if outcome.case is None or outcome.item is None:
-        return CONFORMS if outcome.judged else NOT_JUDGED
+        return CONFORMS if outcome.judged else EXIT_NOT_JUDGED
     folder = "" if out else f"{FOLDER}/{slug(implementation.name)}-"
     violation = keep(plan, outcome.case, outcome.item, seed, lambda name: out or f"{folder}{name}.json")
     cut = ", cut off" if outcome.cut else ""
@@ -148,7 +148,7 @@ def _draw(
     click.echo(f"made smaller with {outcome.shrinking} further configurations{cut}; {written}\n")
     if outcome.flaky:
         click.echo("A case that failed did not fail when it was run again: the implementation is not deterministic.\n")
-    click.echo(shown(violation, implementation))
+    click.echo(violation_text(violation, implementation))
     click.echo(known_fault_hint(plan, violation.case), nl=False)
     return FAILS
 

@@ -17,7 +17,7 @@ from bn_conformance.results.exit_codes import CONFORMS, FAILS
 from bn_conformance.user_error import UserError
 from bn_reference.deviations import catalogue
 
-WRITERS = {"terminal": kill_matrix.to_text, "markdown": kill_matrix.to_markdown, "json": kill_matrix.to_json}
+WRITERS = {"terminal": kill_matrix.power_text, "markdown": kill_matrix.to_markdown, "json": kill_matrix.power_json}
 """How the kill matrix is written, by format."""
 
 

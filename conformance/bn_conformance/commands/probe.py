@@ -12,7 +12,7 @@ from bn_conformance.hosting.host import LayerError
 from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.probe.experiments import probe, with_known
 from bn_conformance.probe.finding import exit_code
-from bn_conformance.probe.findings_output import print_findings, to_json
+from bn_conformance.probe.findings_output import findings_json, print_findings
 from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.user_error import UserError
 
@@ -49,7 +49,7 @@ def command(
         except LayerError as error:
             raise UserError(f"{subject.name} cannot be loaded: {error.message}") from None
     if format_ == "json":
-        Output(output).write(to_json(subject, findings, time.perf_counter() - start))
+        Output(output).write(findings_json(subject, findings, time.perf_counter() - start))
     else:
         Output(output).print(lambda console: print_findings(subject, findings, console))
     return exit_code(findings)

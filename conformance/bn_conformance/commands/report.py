@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bn_conformance.commands.declaring import SuiteCommand, output_options, write_file
-from bn_conformance.results.file import Results, read
+from bn_conformance.results.file import Results, read_results
 from bn_conformance.user_error import UserError
 
 SUFFIXES = {"html": ".html", "markdown": ".md"}
@@ -20,7 +20,7 @@ SUFFIXES = {"html": ".html", "markdown": ".md"}
 @click.option("--baseline", default=None, metavar="NAME", help="Implementation that conventions are compared to.")
 def command(results: str, format_: str, output: str, baseline: str | None) -> int:
     """Make a report of a results file."""
-    contents = read(results)
+    contents = read_results(results)
     if baseline is not None and baseline not in contents.header.implementations:
         names = ", ".join(contents.header.implementations)
         raise UserError(f"--baseline {baseline!r} is not in the results; there are {names}")
@@ -47,7 +47,9 @@ def _print_summary(results: Results) -> None:
 
 def _rendered(results: Results, format_: str, baseline: str | None) -> str:
     if format_ == "html":
-        from bn_conformance.report.html import render
-    else:
-        from bn_conformance.report.markdown import render
-    return render(results, baseline)
+        from bn_conformance.report.html import render_html
+
+        return render_html(results, baseline)
+    from bn_conformance.report.markdown import render_markdown
+
+    return render_markdown(results, baseline)

@@ -13,7 +13,7 @@ import click
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, check_seconds, processes_option, run_options
 from bn_conformance.hosting.neutral import neutral_environment
 from bn_conformance.options import OPTIONS, RunOptions
-from bn_conformance.results.exit_codes import NOT_JUDGED, USAGE
+from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED, USAGE
 from bn_conformance.user_error import UserError
 
 _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
@@ -61,7 +61,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
     with _environment():
         code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
-    return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: NOT_JUDGED, _PYTEST_INTERNAL: NOT_JUDGED}.get(code, code)
+    return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
 
 
 @contextmanager

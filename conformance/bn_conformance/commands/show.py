@@ -13,12 +13,12 @@ from bn_conformance.cases.steps import has_step, in_words
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases, large_cases
-from bn_conformance.catalogue.regressions import read
+from bn_conformance.catalogue.regressions import read_regression
 from bn_conformance.commands.declaring import SuiteCommand
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.case_power import power_of
-from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_conformance.user_error import UserError
 from bn_reference.arithmetic.quad import round_to, to_float64
 from bn_reference.definition.state import Statistics
@@ -35,18 +35,18 @@ def command(case: str, implementation: str) -> int:
     CASE is the id of a case, or the file of a regression.
     """
     if case.endswith(".json"):
-        click.echo(describe(read(case), implementation, case))
+        click.echo(describe_case(read_regression(case), implementation, case))
         return 0
     known = all_cases() | large_cases()
     if case not in known:
         near = [case_id for case_id in known if case in case_id][:5] or get_close_matches(case, known, 3)
         hint = f"did you mean {', '.join(near)}?" if near else "bnconform list --cases shows them"
         raise UserError(f"there is no case {case!r}; {hint}")
-    click.echo(describe(known[case], implementation))
+    click.echo(describe_case(known[case], implementation))
     return 0
 
 
-def describe(case: Case, implementation: str = "", source: str = "") -> str:
+def describe_case(case: Case, implementation: str = "", source: str = "") -> str:
     """The case: clauses, layer, steps with their data, goldens under a convention, and code to reproduce it.
 
     Args:
@@ -76,7 +76,7 @@ def describe(case: Case, implementation: str = "", source: str = "") -> str:
                 f"Goldens of the first step ({implementation or 'convention of torch.nn'})",
                 *_goldens(case, convention),
             ]
-        if not case.large and not unsupported_reason(case, EVERYTHING):
+        if not case.large and not unsupported_reason(case, ALL_CAPABILITIES):
             lines += ["", "Power (error of the deviations that break a clause, over what the loosest level allows)"]
             lines += _power(case)
     lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]

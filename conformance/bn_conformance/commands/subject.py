@@ -10,7 +10,7 @@ from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.registry import find
-from bn_conformance.targets.choices import values_of
+from bn_conformance.targets.choices import fields_of
 from bn_conformance.targets.naming import wrapper_and_code
 from bn_conformance.targets.wrappers import wrapped_target
 from bn_conformance.user_error import UserError
@@ -29,7 +29,7 @@ def target_of(target: str, kind: str, convention: Sequence[str]) -> str:
         return wrapped_target(*named, convention)
     if kind:
         return wrapped_target(kind, target, convention)
-    values_of(convention)
+    fields_of(convention)
     return "+".join([target, *convention])
 
 

@@ -10,14 +10,14 @@ import click
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, run_options
-from bn_conformance.report.failure import explain, one_line
-from bn_conformance.results.exit_codes import CONFORMS, NOT_JUDGED
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.report.failure import explain, item_line
+from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED
+from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.text import counted
 from bn_conformance.user_error import UserError
 from bn_conformance.vectors import files, selection
-from bn_conformance.vectors.check import check as check_file
-from bn_conformance.vectors.named_conventions import name_of
+from bn_conformance.vectors.check import check_submission
+from bn_conformance.vectors.named_conventions import convention_name
 from bn_conformance.vectors.selection import MEMORY_CLAUSES
 
 SHOWN = 6
@@ -56,32 +56,32 @@ def export(
     if core:
         pairs, left_out = list(selection.core(all_cases().values())), Counter[str]()
     else:
-        name, known = name_of(implementation, convention), all_cases() | large_cases()
+        name, known = convention_name(implementation, convention), all_cases() | large_cases()
         chosen, left_out = selection.split(known[case_id] for case_id in select_cases(clauses, cases))
         pairs = [(case, name) for case in chosen]
     folder = Path(output)
     try:
-        written = files.write(pairs, folder)
+        written = files.write_vectors(pairs, folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror}); name another folder with -o") from None
     size = sum(path.stat().st_size for path in written)
     click.echo(f"{counted(len(written), 'vector')}, {size / 1e6:.1f} MB, in {folder.resolve()}")
     for need, count in sorted(left_out.items()):
         click.echo(f"{counted(count, 'case')} left out: the format does not say {need}")
-    return CONFORMS if written else NOT_JUDGED
+    return CONFORMS if written else EXIT_NOT_JUDGED
 
 
-@command.command(cls=SuiteCommand, epilog=EXIT_CODES)
+@command.command("check", cls=SuiteCommand, epilog=EXIT_CODES)
 @click.argument("file")
 @run_options("level")
-def check(file: str, level: str) -> int:
+def check_command(file: str, level: str) -> int:
     """Judge results made elsewhere: JSON lines with case, step, quantity and values."""
-    report = check_file(file, Threshold(level))
+    report = check_submission(file, Threshold(level))
     for entry in report.checked:
-        if entry.item.verdict == Verdict.FAIL.value:
+        if entry.item.verdict == ItemVerdict.FAIL.value:
             click.echo(explain(entry.item, entry.case))
-        elif entry.item.verdict == Verdict.WARN.value:
-            click.echo(f"warning: {one_line(entry.item)}")
+        elif entry.item.verdict == ItemVerdict.WARN.value:
+            click.echo(f"warning: {item_line(entry.item)}")
         if entry.missing:
             more = f" and {len(entry.missing) - SHOWN} more" if len(entry.missing) > SHOWN else ""
             click.echo(f"{entry.case.id}: not in the file: {', '.join(entry.missing[:SHOWN])}{more}")

@@ -12,14 +12,14 @@ import click
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.document import named
-from bn_conformance.catalogue.regressions import Regression, write
-from bn_conformance.commands.show import describe
+from bn_conformance.catalogue.document import named_by_content
+from bn_conformance.catalogue.regressions import Regression, write_regression
+from bn_conformance.commands.show import describe_case
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
-from bn_conformance.report.failure import explain, one_line
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.report.failure import explain, item_line
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
 
@@ -53,18 +53,18 @@ def keep(plan: Plan, case: Case, item: Item, seed: int, path_of: Callable[[str],
     (implementation,) = plan.implementations
     bad = [quantity.name for quantity in item.quantities if quantity.outcome == item.outcome]
     title = f"found by fuzzing: {', '.join(bad[:3]) or 'the case'} {item.outcome}"[:200]
-    case = named(replace(case, title=title))
+    case = named_by_content(replace(case, title=title))
     path = path_of(case.id.rpartition("/")[2])
     item = _explained(plan, Regression(case, path), item)
     notes = {
         "implementation": implementation.name,
         "versions": dict(implementation.versions),
         "seed": seed,
-        "summary": one_line(item),
+        "summary": item_line(item),
         "explained_by": list(item.explained_by or ()),
     }
     try:
-        write(Path(path), case, notes)
+        write_regression(Path(path), case, notes)
     except OSError as error:
         click.echo(f"the regression cannot be written to {path} ({error.strerror}); name another with --out", err=True)
         return Violation(case, item, path, written=False)
@@ -78,7 +78,7 @@ def _explained(plan: Plan, regression: Regression, item: Item) -> Item:
         repeat = runner.run(plan.implementations[0], regression.case)
     finally:
         runner.close()
-    if repeat.verdict == Verdict.FAIL.value:
+    if repeat.verdict == ItemVerdict.FAIL.value:
         return repeat
     return replace(item, message=f"{item.message} (not seen again in a second run)".strip())
 
@@ -93,12 +93,12 @@ def known_fault_hint(plan: Plan, case: Case) -> str:
     return f"\nIt may be a known fault: {faults[0].reason}\nTo look past it: --without {clause}\n"
 
 
-def shown(violation: Violation, implementation: Implementation) -> str:
+def violation_text(violation: Violation, implementation: Implementation) -> str:
     """The violation in words, the steps of its case, and code to paste."""
     lines = [explain(violation.item, violation.case, violation.path)]
     if violation.item.explained_by:
         lines.append(f"  explained by: {', '.join(violation.item.explained_by)}")
-    description = describe(violation.case, source=violation.path)
+    description = describe_case(violation.case, source=violation.path)
     lines += ["", description[description.index("Layer\n") :]]
     return "\n".join(lines).replace("IMPLEMENTATION", shlex.quote(implementation.address))
 

@@ -23,7 +23,7 @@ from bn_reference.specification.grades import GRADES
 
 
 @dataclass(frozen=True)
-class Place:
+class ArrayPlace:
     """Where the judged array lies: its shape, and the axis of its channels (0 for a vector)."""
 
     shape: tuple[int, ...]
@@ -68,7 +68,7 @@ class Comparison:
     judged: int
     worst: Worst | None
     blocks: Blocks
-    place: Place
+    place: ArrayPlace
     format_: Format
 
     def quantity(self, clauses: tuple[str, ...], outcome: str = "", excess: float | None = None) -> Quantity:
@@ -118,7 +118,7 @@ def compare(name: str, expected: Expected, got: Array, channel_axis: int, nonfin
     """
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
     level, judged, worst = _survey(blocks)
-    return Comparison(name, level, judged, worst, blocks, Place(got.shape, channel_axis), format_of(got.dtype))
+    return Comparison(name, level, judged, worst, blocks, ArrayPlace(got.shape, channel_axis), format_of(got.dtype))
 
 
 def judge(

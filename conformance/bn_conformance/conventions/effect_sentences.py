@@ -11,7 +11,7 @@ from bn_conformance.conventions.running_average import (
     STEPS,
     PlainConvention,
     RunningAverage,
-    default_eps,
+    eps_or_usual,
     float32,
     new_weight,
     number_within,
@@ -112,7 +112,7 @@ def _momentum(choice: ChangedChoice) -> Described:
 def _default_eps(choice: ChangedChoice) -> Described:
     if choice.other["default_eps"] is None or choice.baseline["default_eps"] is None:
         return "One of the two has no default: eps has to be given there.", ""
-    before, after = default_eps(choice.baseline), default_eps(choice.changed)
+    before, after = eps_or_usual(choice.baseline), eps_or_usual(choice.changed)
     factors = ((variance, sqrt((variance + before) / (variance + after))) for variance in (1.0, 0.01, 1e-4))
     changes = (f"{factor_in_words(factor)} at variance {number(variance)}" for variance, factor in factors)
     return f"By default outputs change: {', '.join(changes)}.", ""
@@ -131,7 +131,7 @@ def _moves(choice: ChangedChoice) -> Described:
 def _eps_inside(choice: ChangedChoice) -> Described:
     sign, word = ("+", "doubled") if choice.changed["eps_in_running_variance"] is True else ("-", "halved")
     return (
-        f"The running variance ends {sign}{number(default_eps(choice.baseline))} away; that of a channel whose "
+        f"The running variance ends {sign}{number(eps_or_usual(choice.baseline))} away; that of a channel whose "
         f"variance is eps is {word}.",
         VARIANCE,
     )
@@ -139,7 +139,7 @@ def _eps_inside(choice: ChangedChoice) -> Described:
 
 def _eps_inference(choice: ChangedChoice) -> Described:
     power = 0.5 if choice.changed["eps_in_inference"] is False else -0.5
-    at_one = factor_in_words((1.0 + default_eps(choice.baseline)) ** power)
+    at_one = factor_in_words((1.0 + eps_or_usual(choice.baseline)) ** power)
     return (
         f"Outputs at inference: {at_one} at variance 1, {2.0**power:.3g} times where the running variance is eps. With "
         "eps inside the running variance it cancels.",
@@ -157,7 +157,7 @@ def _debiasing(choice: ChangedChoice) -> Described:
 
 
 def _eps_dtype(choice: ChangedChoice) -> Described:
-    eps = default_eps(choice.other)
+    eps = eps_or_usual(choice.other)
     return _kept(choice, f"eps = {number(eps)}", "eps_dtype", lambda kept: _stored(eps, kept) / eps), ""
 
 

@@ -50,7 +50,7 @@ class RunningAverage:
         """The numbers of a convention; what it does not say, or says out of range, is as torch has it."""
         return cls(
             weight=new_weight(convention),
-            eps=default_eps(convention),
+            eps=eps_or_usual(convention),
             estimator=COUNT / (COUNT - 1.0) if convention.get("running_variance") == "unbiased" else 1.0,
             initial=number_within(convention.get("initial_running_variance"), 0.0, 1e6, 1.0),
             eps_inside=convention.get("eps_in_running_variance") is True,
@@ -84,7 +84,7 @@ def new_weight(convention: PlainConvention) -> float:
     return 1.0 - momentum if convention.get("momentum_weighs") == "old" else momentum
 
 
-def default_eps(convention: PlainConvention) -> float:
+def eps_or_usual(convention: PlainConvention) -> float:
     """eps by default; 1e-5 where there is no default."""
     return number_within(convention.get("default_eps"), 1e-300, 1.0, 1e-5)
 

@@ -16,7 +16,7 @@ from bn_conformance.adapter import Convention
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.tuning import TUNING
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis, Item
 from bn_conformance.text import counted
 from bn_reference.deviations import Deviation, catalogue
@@ -52,7 +52,7 @@ def diagnose(
     """
     predictions = predictions or Predictions(convention)
     items = list(items)
-    examined = [item for item in items if item.explained_by is not None and item.verdict == Verdict.FAIL.value]
+    examined = [item for item in items if item.explained_by is not None and item.verdict == ItemVerdict.FAIL.value]
     if not examined:
         return None
     explanations = [set(item.explained_by or ()) for item in examined]
@@ -116,15 +116,15 @@ def _usable(items: Iterable[Item]) -> list[Item]:
         for item in items
         if item.case in all_cases()
         and len(all_cases()[item.case].steps) <= TUNING.steps_per_case
-        and item.verdict in (Verdict.FAIL.value, Verdict.PASS.value)
+        and item.verdict in (ItemVerdict.FAIL.value, ItemVerdict.PASS.value)
     ]
 
 
 def _witnesses(items: Sequence[Item]) -> list[Item]:
     """Items that a candidate must agree with, failing ones and passing ones, spread over all cases."""
     usable = _usable(items)
-    failing = [item for item in usable if item.verdict == Verdict.FAIL.value]
-    passing = [item for item in usable if item.verdict == Verdict.PASS.value]
+    failing = [item for item in usable if item.verdict == ItemVerdict.FAIL.value]
+    passing = [item for item in usable if item.verdict == ItemVerdict.PASS.value]
     failing = failing[:: len(failing) // (TUNING.witnesses // 2) + 1]
     return failing + passing[:: len(passing) // (TUNING.witnesses - len(failing)) + 1]
 

@@ -15,7 +15,7 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Runs, judge_runs, observe_runs
 from bn_conformance.mutation.bench import lenient_policy
-from bn_conformance.mutation.catch import ROBUST, is_caught, ratio_of
+from bn_conformance.mutation.catch import ROBUST, is_caught, worst_wrong_ratio
 from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
 from bn_conformance.observing.observation import same
 from bn_conformance.results.records import Item
@@ -65,12 +65,12 @@ class Predictions:
         runs = self._observe(adapter, case)
         far = ROBUST * TUNING.bound_growth  # what is off by rounding may be off by more than its bound
         if self._changes_nothing(runs, case, work):
-            return fails and ratio_of(item) > far
+            return fails and worst_wrong_ratio(item) > far
         with np.errstate(all="ignore"):
             predicted = judge_runs(adapter.name, case, runs, self.convention, self._goldens, self._policy)
         if is_caught(predicted) == fails:
             return False
-        return ratio_of(item) > far if fails else ratio_of(predicted) > ROBUST
+        return worst_wrong_ratio(item) > far if fails else worst_wrong_ratio(predicted) > ROBUST
 
     def _changes_nothing(self, runs: Runs, case: Case, work: np.dtype[Any] | None) -> bool:
         """Whether a mutant gave what the reference layer gives, so that it need not be judged."""

@@ -21,7 +21,7 @@ VERIFIED, FAILED = 0, 1
 
 
 @dataclass(frozen=True)
-class Choice:
+class ConventionDifference:
     """A convention in which the sides differ: their values, and what each means."""
 
     field: str
@@ -57,7 +57,7 @@ class Diff:
 
     a: str
     b: str
-    choices: tuple[Choice, ...]
+    choices: tuple[ConventionDifference, ...]
     effects: tuple[Effect, ...]
     outputs: tuple[OutputDifference, ...]
     failures: tuple[str, ...]
@@ -116,7 +116,7 @@ def diff_sides(a: Side, b: Side, open_a: Callable[[], Host], open_b: Callable[[]
     side_a = a, Laboratory(open_a, a.capabilities, a.convention)
     side_b = b, Laboratory(open_b, b.capabilities, b.convention)
     choices = tuple(
-        Choice(name, plain(value_a), plain(value_b), _meaning(name, value_a), _meaning(name, value_b))
+        ConventionDifference(name, plain(value_a), plain(value_b), _meaning(name, value_a), _meaning(name, value_b))
         for name, (value_a, value_b) in a.convention.differences(b.convention).items()
     )
     outputs, failures = output_differences(side_a, side_b)

@@ -7,6 +7,6 @@ from bn_conformance.diff.difference import Diff
 from bn_conformance.report.html import page
 
 
-def render(diff: Diff) -> str:
+def diff_html(diff: Diff) -> str:
     """The comparison as one HTML document that needs no network and has no script."""
     return page("diff.html.j2", diff=diff, tables=tables)

@@ -22,7 +22,7 @@ _LONG = 1000
 """Characters after which a text is cut."""
 
 
-def render(diff: Diff) -> str:
+def diff_markdown(diff: Diff) -> str:
     """The comparison as Markdown."""
     return "\n\n".join(part for part in _parts(diff) if part) + "\n"
 

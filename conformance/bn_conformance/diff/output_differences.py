@@ -120,7 +120,7 @@ def _outputs(case: Case, side: Side, laboratory: Laboratory) -> list[_Output]:
     if observation.error is not None:
         raise observation.error
     rows = (_rows(step.forward.y if step.forward else None, own.config.channel_axis) for step in observation.steps)
-    predictions = predicted(own, data, side.convention)
+    predictions = predicted_outputs(own, data, side.convention)
     return [_Output(y, *prediction) for y, prediction in zip(rows, predictions, strict=True)]
 
 
@@ -130,7 +130,7 @@ def _rows(y: object, axis: int) -> Array:
     return channels_first(y, axis).astype(np.float64)
 
 
-def predicted(case: Case, data: CaseData, convention: Convention) -> Iterator[tuple[Quad, Quad, np.ndarray]]:
+def predicted_outputs(case: Case, data: CaseData, convention: Convention) -> Iterator[tuple[Quad, Quad, np.ndarray]]:
     """y of every step with data as rows, what it may be off, and the channels where that means anything."""
     state = Statistics.initial(case.config.num_channels, convention)
     batches = iter(zip(case.batches, data.batches, strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.implementations.implementation import Implementation
-from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_conformance.targets.naming import is_target
 from bn_conformance.user_error import UserError
 from bn_reference.definition.running import eps_of, weights_of
@@ -89,7 +89,7 @@ def convention_side(text: str) -> Side:
         convention = Convention(**values)
     except (TypeError, ValueError) as error:
         raise SideError(f"{text[:80]}: {error}") from None
-    return Side(f"convention {Path(text).name if text.endswith('.json') else text}", convention, EVERYTHING)
+    return Side(f"convention {Path(text).name if text.endswith('.json') else text}", convention, ALL_CAPABILITIES)
 
 
 def _from_file(path: Path) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_conformance.diff.difference import Choice, Diff, Direction
+from bn_conformance.diff.difference import ConventionDifference, Diff, Direction
 from bn_conformance.diff.output_differences import OutputDifference
 from bn_conformance.diff.verification import Check
 from bn_conformance.text import number
@@ -17,7 +17,7 @@ OUTPUTS_HEAD = ("case", "step", "difference", "over std of A", "predicted", "une
 CHECKS_HEAD = ("check", "largest difference", "allowed", "ratio", "holds")
 
 
-def choice_row(choice: Choice) -> tuple[str, str, str]:
+def choice_row(choice: ConventionDifference) -> tuple[str, str, str]:
     """A choice of convention: its name, and what it is and means on each side."""
     return choice.field.replace("_", " "), _value(choice.a, choice.meaning_a), _value(choice.b, choice.meaning_b)
 

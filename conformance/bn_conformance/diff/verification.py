@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.diff.conversion import converted_variance
 from bn_conformance.diff.sides import Side
 from bn_conformance.hosting.host import HostLost, LayerError
-from bn_conformance.probe.laboratory import CHANNELS, BadAnswer, Laboratory, Subject
+from bn_conformance.probe.laboratory import CHANNELS, BadAnswer, Laboratory, ProbedLayer
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
 from bn_reference.definition.state import Statistics
 from bn_reference.specification.grades import DEGRADED, STABLE
@@ -93,7 +93,7 @@ def verify(source: tuple[Side, Laboratory], target: tuple[Side, Laboratory]) -> 
 
 
 def _rows(name: str, place: int, offset: float = 0.0, scale: float = 1.0) -> Any:
-    recipe = Recipe(kind="normal", seed=seed_of(f"diff {name} {place}"), offset=offset, scale=scale)
+    recipe = DataRecipe(kind="normal", seed=seed_of(f"diff {name} {place}"), offset=offset, scale=scale)
     return recipe.rows(CHANNELS, COUNT)
 
 
@@ -113,7 +113,7 @@ def _verify(a: Side, lab_a: Laboratory, b: Side, lab_b: Laboratory) -> Verificat
     return Verification(a.name, b.name, (*checks, *later), gap=gap)
 
 
-def _rounded(layer_b: Subject, trained: Statistics, exact: Quad, a: Side, b: Side) -> Statistics:
+def _rounded(layer_b: ProbedLayer, trained: Statistics, exact: Quad, a: Side, b: Side) -> Statistics:
     """The converted state, with what rounding it to B's format may cost. B may keep eps in another format, too."""
     u = to_quad(2.0**-24)
     eps = np.abs(layer_b.golden(layer_b.shaped(_rows("eps", 0))).eps - to_quad(a.eps))
@@ -121,7 +121,7 @@ def _rounded(layer_b: Subject, trained: Statistics, exact: Quad, a: Side, b: Sid
     return Statistics(trained.mean, exact, u * np.abs(trained.mean), u * np.abs(exact) + used)
 
 
-def _held(layer_b: Subject, state: Statistics) -> list[Check]:
+def _held(layer_b: ProbedLayer, state: Statistics) -> list[Check]:
     mean, variance = (to_quad(part) for part in layer_b.statistics())
     everywhere = np.ones(mean.shape, np.bool_)
     return [
@@ -130,7 +130,7 @@ def _held(layer_b: Subject, state: Statistics) -> list[Check]:
     ]
 
 
-def _outputs(layer_a: Subject, layer_b: Subject, trained: Statistics, state: Statistics) -> Check:
+def _outputs(layer_a: ProbedLayer, layer_b: ProbedLayer, trained: Statistics, state: Statistics) -> Check:
     rows = _rows("evaluation", 0, 1.0, 2.0)
     x_a, x_b = layer_a.shaped(rows), layer_b.shaped(rows)
     y_a, y_b = layer_a.rows(layer_a.forward(x_a, False)), layer_b.rows(layer_b.forward(x_b, False))
@@ -142,7 +142,7 @@ def _outputs(layer_a: Subject, layer_b: Subject, trained: Statistics, state: Sta
 
 
 def _later(
-    layer_a: Subject, layer_b: Subject, trained: Statistics, state: Statistics, a: Side, b: Side
+    layer_a: ProbedLayer, layer_b: ProbedLayer, trained: Statistics, state: Statistics, a: Side, b: Side
 ) -> tuple[list[Check], float]:
     """Training goes on in both: the difference of the two beside that of their golden trajectories.
 

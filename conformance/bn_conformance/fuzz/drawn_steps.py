@@ -8,9 +8,9 @@ from math import prod
 from hypothesis import strategies as st
 
 from bn_conformance.adapter import Capabilities, LayerConfig
-from bn_conformance.cases.masks import Mask
+from bn_conformance.cases.masks import MaskRecipe
 from bn_conformance.cases.model import Batch, Freeze, Reload, Second, SetParameters, Step
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.views import VIEWS
 from bn_conformance.fuzz.drawn_data import drawn_data, drawn_statistics, drawn_vector
 from bn_conformance.fuzz.source import Draw, Source
@@ -37,11 +37,11 @@ class DrawnSteps:
 
     def edge(self) -> tuple[Step, ...]:
         """One value a channel, or none: a training step, or one of inference, as in the matrix."""
-        x = Recipe(seed=self.source.seed())
+        x = DataRecipe(seed=self.source.seed())
         if self.can.set_statistics and self.source.one_in(2):
             return drawn_statistics(self.source), Batch(training=False, shape=self.shape, x=x)
         has_values = prod(self.shape) > 0
-        dy = Recipe(seed=self.source.seed()) if has_values and "training" in self.can.gradients else None
+        dy = DataRecipe(seed=self.source.seed()) if has_values and "training" in self.can.gradients else None
         return (Batch(training=True, shape=self.shape, x=x, dy=dy),)
 
     def sequence(self) -> tuple[Step, ...]:
@@ -86,7 +86,7 @@ class DrawnSteps:
             view = source.pick(*(view for view in VIEWS if view != "contiguous"))
             return replace(batch, view=view)
         if rare == 10:
-            return replace(batch, interrupt=Recipe(seed=source.seed(), offset=3.0))
+            return replace(batch, interrupt=DataRecipe(seed=source.seed(), offset=3.0))
         if rare == 9 and self.can.masks and not is_special([batch]):  # nothing is specified of NaN in dy under a mask
             return replace(batch, mask=self._mask(batch.shape))
         if rare == 8 and batch.dy is not None and mode in self.can.second_order:
@@ -99,14 +99,14 @@ class DrawnSteps:
             return self.shape
         return (self.source.number(2, 5), *self.shape[1:])
 
-    def _mask(self, shape: tuple[int, ...]) -> Mask | None:
+    def _mask(self, shape: tuple[int, ...]) -> MaskRecipe | None:
         """A mask that counts two positions at least."""
         kind = self.source.pick("all", "random", "samples", "prefixes")
         hidden = self.source.pick(None, 1e4)
-        mask = Mask(kind=kind, seed=self.source.seed(), hidden=hidden)
+        mask = MaskRecipe(kind=kind, seed=self.source.seed(), hidden=hidden)
         return mask if mask.array(shape, self.config.channel_axis).sum() >= 2 else None
 
     def _second(self) -> Second:
         source = self.source
-        vectors = [None if source.one_in(3) else Recipe(kind="centred", seed=source.seed()) for _ in range(2)]
-        return Second(v_dx=Recipe(kind="centred", seed=source.seed()), v_dgamma=vectors[0], v_dbeta=vectors[1])
+        vectors = [None if source.one_in(3) else DataRecipe(kind="centred", seed=source.seed()) for _ in range(2)]
+        return Second(v_dx=DataRecipe(kind="centred", seed=source.seed()), v_dgamma=vectors[0], v_dbeta=vectors[1])

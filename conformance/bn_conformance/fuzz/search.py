@@ -15,7 +15,7 @@ from hypothesis.strategies import SearchStrategy
 
 from bn_conformance.cases.model import Case
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
 ROUND = 500
@@ -90,7 +90,7 @@ class _Search:
             raise _Over
         item = self._judge(case)
         self._count(item)
-        if item.verdict != Verdict.FAIL.value:
+        if item.verdict != ItemVerdict.FAIL.value:
             return
         kind = _kind_of(item)
         if self._kind is None:

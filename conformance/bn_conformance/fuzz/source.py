@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 Draw = Any
 """What Hypothesis hands to a composite strategy."""
 
-number = cache(st.integers)
+integers = cache(st.integers)
 """Integers from one number to another; strategies are kept, since making one takes longer than drawing from it."""
 
 
@@ -25,7 +25,7 @@ class Source:
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
-        self._seed: int = 64 * draw(number(0, 2**16))
+        self._seed: int = 64 * draw(integers(0, 2**16))
 
     def pick(self, *options: Any) -> Any:
         """One of some options; shrinks to the first."""
@@ -33,7 +33,7 @@ class Source:
 
     def number(self, low: int, high: int) -> int:
         """An integer; shrinks to the lowest."""
-        return int(self.draw(number(low, high)))
+        return int(self.draw(integers(low, high)))
 
     def one_in(self, count: int) -> bool:
         """True about once in so many draws; shrinks to False."""

@@ -13,13 +13,13 @@ from math import prod
 from hypothesis import strategies as st
 
 from bn_conformance.adapter import CUMULATIVE, Capabilities, LayerConfig
-from bn_conformance.cases.model import EVERYTHING, SECOND_ORDER, Case, Parameters, Step, batches_of
+from bn_conformance.cases.model import ALL_QUANTITIES, SECOND_ORDER, Case, ParameterRecipes, Step, batches_of
 from bn_conformance.cases.support import AFFINE
-from bn_conformance.catalogue.document import named
+from bn_conformance.catalogue.document import named_by_content
 from bn_conformance.fuzz.drawn_data import drawn_parameters
 from bn_conformance.fuzz.drawn_steps import DrawnSteps
 from bn_conformance.fuzz.source import Draw, Source
-from bn_conformance.fuzz.tagging import clauses_of, is_special
+from bn_conformance.fuzz.tagging import clauses_of_drawn, is_special
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 EPS = (2.0**-10, 1e-5, 1e-3, 0.25, 4.0, 1e-7, None)
@@ -112,14 +112,14 @@ def _cases(draw: Draw, can: Capabilities) -> Case:
 def finished(
     config: LayerConfig,
     steps: tuple[Step, ...],
-    parameters: Parameters | None,
+    parameters: ParameterRecipes | None,
     repeat: bool = False,
     overwrites: bool = False,
 ) -> Case:
     """The case with its clauses, expectations and id."""
     batches = batches_of(steps)
     fewest = min(prod(batch.shape) // max(config.num_channels, 1) for batch in batches)
-    clauses = clauses_of(config, steps, repeat, overwrites)
+    clauses = clauses_of_drawn(config, steps, repeat, overwrites)
     case = Case(
         id="",
         family=clauses[0].partition("-")[0],
@@ -128,14 +128,14 @@ def finished(
         config=config,
         steps=steps,
         parameters=parameters,
-        judges=EVERYTHING | SECOND_ORDER,
+        judges=ALL_QUANTITIES | SECOND_ORDER,
         expects="numbers-or-refusal" if fewest < 2 else "numbers",
         finite_statistics=fewest == 1,
         nonfinite_alike=is_special(steps),
         repeat=repeat,
         overwrites=overwrites,
     )
-    return named(case)
+    return named_by_content(case)
 
 
 def _shape(source: Source, rank: int, axis: int) -> tuple[int, ...]:

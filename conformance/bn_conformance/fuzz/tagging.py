@@ -7,16 +7,16 @@ from math import prod
 
 from bn_conformance.adapter import CUMULATIVE, LayerConfig
 from bn_conformance.cases.model import Batch, Freeze, Reload, SetParameters, Step, batches_of
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import has_step
 
-LARGE = 10.0
+FAR_OFFSET = 10.0
 """Mean over deviation from where data are called data of a large mean."""
 
 CONSTANT = frozenset({"constant", "fill", "signed-zeros"})
 
 
-def clauses_of(config: LayerConfig, steps: Sequence[Step], repeat: bool, overwrites: bool) -> tuple[str, ...]:
+def clauses_of_drawn(config: LayerConfig, steps: Sequence[Step], repeat: bool, overwrites: bool) -> tuple[str, ...]:
     """Ids of the clauses of a drawn case."""
     batches = batches_of(steps)
     found = [
@@ -36,7 +36,7 @@ def is_special(steps: Sequence[Step]) -> bool:
     return any(_kind(recipe) == "special" for batch in batches_of(steps) for recipe in (batch.x, batch.dy))
 
 
-def _kind(recipe: Recipe | None) -> str:
+def _kind(recipe: DataRecipe | None) -> str:
     return "" if recipe is None else recipe.kind
 
 
@@ -53,7 +53,7 @@ def _data(batches: Sequence[Batch]) -> Iterator[str]:
     for batch in batches:
         if batch.x.kind in CONSTANT:
             yield "NUM-3"
-        elif abs(batch.x.offset) >= LARGE * abs(batch.x.scale):
+        elif abs(batch.x.offset) >= FAR_OFFSET * abs(batch.x.scale):
             yield "NUM-1"
         elif batch.x.kind == "mixed-scales" or batch.x.scale != 1.0:
             yield "NUM-2"

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from bn_conformance.hosting.operations import Call
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 
 
 class LayerError(Exception):
@@ -45,7 +45,7 @@ class Host(Protocol):
     def reserve(self) -> int:
         """A number for a layer that is built later."""
 
-    def ask(self, call: Call[Result]) -> Result:
+    def ask(self, call: Call[ResultT]) -> ResultT:
         """Make one call.
 
         Raises:

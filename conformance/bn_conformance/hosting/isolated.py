@@ -9,7 +9,7 @@ import numpy as np
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.hosting.host import HostLost, LayerError
-from bn_conformance.hosting.messages import answer_to, request_of
+from bn_conformance.hosting.messages import answer_to, request_for
 from bn_conformance.hosting.operations import Call, LoadCall, SupportsCall
 from bn_conformance.hosting.process import START_LIMIT, Process
 from bn_conformance.hosting.wire import PROTOCOL, WireError
@@ -84,7 +84,7 @@ class IsolatedHost:
 
     def _append_results(self, results: list[Any], calls: Sequence[Call[Any]], limit: float) -> LayerError | None:
         """Send calls together, append their results, and give the first error; the calls after it are not run."""
-        requests = [request_of(call, chained=position > 0) for position, call in enumerate(calls)]
+        requests = [request_for(call, chained=position > 0) for position, call in enumerate(calls)]
         for call, answer in zip(calls, self._process.ask(requests, limit), strict=True):
             try:
                 read = answer_to(call, answer)

@@ -37,10 +37,10 @@ from bn_conformance.hosting.operations import (
     SupportsCall,
     UpdateStatisticsCall,
 )
-from bn_conformance.hosting.returned import as_data, content, copied, gradients_of, parts_of, reason, snapshot
+from bn_conformance.hosting.returned import as_data, content, copied, gradients_of, reason, result_parts, snapshot
 from bn_conformance.hosting.threads import together
 from bn_conformance.hosting.wire import WireError, is_numeric
-from bn_conformance.targets.errors import text_of
+from bn_conformance.targets.errors import error_text
 from bn_conformance.text import one_line
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ class LocalHost:
         given = self._timed("double_backward", lambda: layer.double_backward(*arguments))  # type: ignore[arg-type]
         changed = list(map(content, arguments)) != before
         expected = "SecondOrder(ds_dx, ds_dgamma, ds_ddy)"
-        gradients = self._timed("double_backward", lambda: parts_of("double_backward", given, 3, expected))
+        gradients = self._timed("double_backward", lambda: result_parts("double_backward", given, 3, expected))
         number = self._guards[call.layer].count("double_backward")
         _, ds_dgamma, _ = self._held_results(call, number, ("ds_dx", "ds_dgamma", "ds_ddy"), gradients)
         return SecondResult(self.received(gradients[0]), ds_dgamma, self.received(gradients[2]), changed)
@@ -148,7 +148,9 @@ class LocalHost:
         layer = self._layer(call)
         given = self._timed("running_statistics", layer.running_statistics)
         expected = "a mean and a variance"
-        mean, variance = self._timed("running_statistics", lambda: parts_of("running_statistics", given, 2, expected))
+        mean, variance = self._timed(
+            "running_statistics", lambda: result_parts("running_statistics", given, 2, expected)
+        )
         guard = self._guards[call.layer]
         number = guard.count("running_statistics")
         for part in (mean, variance):
@@ -234,7 +236,7 @@ class LocalHost:
         try:
             return function()
         except Exception as error:
-            raise LayerError(operation, one_line(type(error).__name__), text_of(error)) from error
+            raise LayerError(operation, one_line(type(error).__name__), error_text(error)) from error
         finally:
             self.seconds += perf_counter() - start
 

@@ -11,10 +11,10 @@ from bn_conformance.hosting.operations import OPERATIONS, Call
 from bn_conformance.hosting.typed import Reader, reader_of
 from bn_conformance.hosting.wire import NotAnArray, WireError
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 
 
-def request_of(call: Call[Any], chained: bool = False) -> dict[str, Any]:
+def request_for(call: Call[Any], chained: bool = False) -> dict[str, Any]:
     """The request of a call; a chained one is not run where the request before it failed."""
     request = {"op": call.name, **{name: _plain(value) for name, value in vars(call).items()}}
     return request | {"chained": True} if chained else request
@@ -53,15 +53,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Answer(Generic[Result]):
+class Answer(Generic[ResultT]):
     """An answer: a result or a failure, and the seconds spent in the implementation's own calls so far."""
 
-    result: Result | None
+    result: ResultT | None
     failure: Failure | None
     seconds: float
 
 
-def answer_to(call: Call[Result], message: dict[str, Any]) -> Answer[Result]:
+def answer_to(call: Call[ResultT], message: dict[str, Any]) -> Answer[ResultT]:
     """The answer to a call.
 
     Raises:

@@ -15,7 +15,7 @@ from bn_conformance.adapter import Array, LayerConfig
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.targets.description import Description
 
-Result = TypeVar("Result", covariant=True)
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 Returned = Array | NotAnArray
 """What an implementation gave: an array of numbers, or a description of what it gave instead."""
@@ -24,7 +24,7 @@ OPERATIONS: dict[str, type[Call[Any]]] = {}
 """Every operation by its name, in the order of this module."""
 
 
-class Call(Generic[Result]):
+class Call(Generic[ResultT_co]):
     """One operation with its arguments; a layer is named by the number that `Host.reserve` gave."""
 
     name: ClassVar[str]

@@ -18,7 +18,7 @@ from bn_conformance.hosting.channel import Channel, Closed, Late
 from bn_conformance.hosting.host import HostLost
 from bn_conformance.hosting.neutral import neutral_environment
 from bn_conformance.hosting.process_tree import MARK, end_tree, exit_of
-from bn_conformance.hosting.wire import WireError, encode, from_line
+from bn_conformance.hosting.wire import WireError, decode_line, encode
 from bn_conformance.results.outcomes import CRASHED, TIMED_OUT
 from bn_conformance.text import one_line
 
@@ -82,7 +82,7 @@ class Process:
         pieces = itertools.chain.from_iterable(itertools.chain(encode(request), (b"\n",)) for request in requests)
         answers: list[dict[str, Any]] = []
         try:
-            answers.extend(map(from_line, self._channel.exchange(pieces, len(requests), limit)))
+            answers.extend(map(decode_line, self._channel.exchange(pieces, len(requests), limit)))
         except Late:
             operation = requests[len(answers)]["op"]
             raise self._lost(

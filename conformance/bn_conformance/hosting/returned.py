@@ -40,10 +40,10 @@ def gradients_of(given: Any) -> Sequence[Any]:
     Raises:
         TypeError: it is something else.
     """
-    return parts_of("backward", given, 3, "Gradients(dx, dgamma, dbeta)")
+    return result_parts("backward", given, 3, "Gradients(dx, dgamma, dbeta)")
 
 
-def parts_of(operation: str, given: Any, count: int, expected: str) -> Sequence[Any]:
+def result_parts(operation: str, given: Any, count: int, expected: str) -> Sequence[Any]:
     """The parts of a result.
 
     Raises:

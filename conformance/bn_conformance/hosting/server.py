@@ -9,9 +9,9 @@ from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.messages import answer_of, call_of
 from bn_conformance.hosting.operations import Call, LoadCall, LoadResult
-from bn_conformance.hosting.wire import PROTOCOL, Line, WireError, from_line, to_line
-from bn_conformance.targets.description import describe
-from bn_conformance.targets.errors import text_of
+from bn_conformance.hosting.wire import PROTOCOL, Line, WireError, decode_line, encode_line
+from bn_conformance.targets.description import describe_adapter
+from bn_conformance.targets.errors import error_text
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.text import one_line
 
@@ -30,23 +30,23 @@ class Server:
         A chained request is not run where the request before it failed, and counts as failed then.
         """
         try:
-            request = from_line(line)
+            request = decode_line(line)
             if request.pop("chained", False) and self._failed:
                 return self._failure("NotRun", "the request before it failed")
             result = self._result(call_of(request))
-            answer = to_line({"ok": answer_of(result), "seconds": self._seconds()})
+            answer = encode_line({"ok": answer_of(result), "seconds": self._seconds()})
         except LayerError as error:
             return self._failure(error.kind, error.message)
         except WireError as error:
             return self._failure("ProtocolError", str(error))
         except Exception as error:
-            return self._failure(type(error).__name__, text_of(error))
+            return self._failure(type(error).__name__, error_text(error))
         self._failed = False
         return answer
 
     def _failure(self, kind: str, message: str) -> bytes:
         self._failed = True
-        return to_line({"error": {"type": one_line(kind), "message": message}, "seconds": self._seconds()})
+        return encode_line({"error": {"type": one_line(kind), "message": message}, "seconds": self._seconds()})
 
     def _seconds(self) -> float:
         return self._host.seconds if self._host else 0.0
@@ -64,4 +64,4 @@ class Server:
             adapter = load_adapter(call.target)(device=call.device)
             self._adapters[key] = adapter, LocalHost(adapter)
         adapter, self._host = self._adapters[key]
-        return LoadResult(PROTOCOL, describe(type(adapter)))
+        return LoadResult(PROTOCOL, describe_adapter(type(adapter)))

@@ -185,7 +185,7 @@ def _buffer(text: Any, cut: Sequence[bytearray]) -> bytearray:
     return cut[int(number)]
 
 
-def to_line(message: dict[str, Any]) -> bytes:
+def encode_line(message: dict[str, Any]) -> bytes:
     """A message as a line of bytes."""
     return b"".join(encode(message)) + b"\n"
 
@@ -263,7 +263,7 @@ def _cut_out(text: bytearray, cut: list[bytearray]) -> None:
         cut.append(bytearray(decoded))
 
 
-def from_line(line: bytes | Line) -> dict[str, Any]:
+def decode_line(line: bytes | Line) -> dict[str, Any]:
     """The message of a line.
 
     Raises:

@@ -88,10 +88,10 @@ def _satisfies(version: str | None, wanted: str) -> bool:
 def shipped() -> list[KnownFault]:
     """The known faults of the frameworks, as shipped with the suite."""
     text = files("bn_conformance.implementations").joinpath("known_faults.toml").read_text(encoding="utf-8")
-    return parse(text, "known_faults.toml")
+    return parse_known_faults(text, "known_faults.toml")
 
 
-def load(path: str | Path) -> list[KnownFault]:
+def load_known_faults(path: str | Path) -> list[KnownFault]:
     """The entries of a file of one's own.
 
     Raises:
@@ -101,10 +101,10 @@ def load(path: str | Path) -> list[KnownFault]:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise KnownFaultsError(f"{path}: cannot be read ({error}); name a TOML file of known faults") from None
-    return parse(text, str(path))
+    return parse_known_faults(text, str(path))
 
 
-def parse(text: str, file: str) -> list[KnownFault]:
+def parse_known_faults(text: str, file: str) -> list[KnownFault]:
     """The entries of a TOML text.
 
     Raises:
@@ -159,4 +159,4 @@ def shipped_and_own(paths: Iterable[str]) -> tuple[KnownFault, ...]:
     Raises:
         KnownFaultsError: a file cannot be read, or an entry is wrong.
     """
-    return (*shipped(), *(fault for path in paths for fault in load(path)))
+    return (*shipped(), *(fault for path in paths for fault in load_known_faults(path)))

@@ -24,7 +24,7 @@ from bn_conformance.implementations.implementation import (
     matches_pattern,
 )
 from bn_conformance.targets.declarations import check_capabilities
-from bn_conformance.targets.description import Description, capabilities_from_json, describe
+from bn_conformance.targets.description import Description, capabilities_from_json, describe_adapter
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
@@ -60,7 +60,7 @@ def _registered(name: str, target: str, device: str) -> Implementation:
 
 
 def _described_here(adapter: type[Adapter], target: str, device: str) -> Implementation:
-    implementation = _from_description(target, describe(adapter), device)
+    implementation = _from_description(target, describe_adapter(adapter), device)
     missing = [module for module in adapter.requires if not _importable(module)]
     if missing:
         message = f"{', '.join(missing)} not installed; run: {adapter.install}"
@@ -114,7 +114,7 @@ def from_adapter(adapter: type[Adapter], target: str, device: str = "cpu") -> Im
         TargetError: it declares something that is not declarable, or does not run on the device.
     """
     try:
-        implementation = _from_description(target, describe(adapter), device)
+        implementation = _from_description(target, describe_adapter(adapter), device)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise TargetError(f"{target} declares something that is not declarable: {described_error(error)}") from None
     devices = implementation.capabilities.devices

@@ -63,6 +63,6 @@ def clause_of_rest(frozen: bool, training: bool, empty: bool) -> str:
     return "EDGE-2" if empty else "MASK-5"
 
 
-def clauses_of(case: Case, *base: str) -> tuple[str, ...]:
+def judged_clauses(case: Case, *base: str) -> tuple[str, ...]:
     """The clauses behind a quantity, then those of the case."""
     return (*base, *(clause for clause in case.clauses if clause not in base))

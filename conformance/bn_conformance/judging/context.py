@@ -10,7 +10,7 @@ from bn_conformance.cases.model import Batch, Case
 from bn_conformance.cases.tensors import CaseData
 from bn_conformance.judging.goldens import StepGolden
 from bn_conformance.observing.observation import StepObservation
-from bn_reference.definition.state import Formats
+from bn_reference.definition.state import LayerFormats
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class JudgingContext:
     convention: Convention
 
     @cached_property
-    def formats(self) -> Formats:
+    def formats(self) -> LayerFormats:
         """Formats of the layer."""
-        return Formats.of(self.case.config, self.convention)
+        return LayerFormats.of(self.case.config, self.convention)
 
 
 @dataclass(frozen=True)

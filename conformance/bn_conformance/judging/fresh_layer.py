@@ -9,7 +9,7 @@ import numpy as np
 from bn_conformance.cases.recipes import dtype_of
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.judging.arrays import judge_statistic
-from bn_conformance.judging.clauses import INITIAL, clauses_of
+from bn_conformance.judging.clauses import INITIAL, judged_clauses
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.pairs import NAMES
 from bn_conformance.observing.observation import Observation
@@ -28,7 +28,7 @@ def judge_initial(context: JudgingContext, observation: Observation) -> Iterator
         return
     initial = Statistics.initial(case.config.num_channels, context.convention)
     nothing_allowed = Bound(initial.mean_error, np.ones(initial.mean.shape, np.bool_))
-    clauses = clauses_of(case, INITIAL)
+    clauses = judged_clauses(case, INITIAL)
     for name, values, given in zip(NAMES, (initial.mean, initial.variance), observation.initial, strict=True):
         got = _in_format(given, context.formats.statistics.name)
         if _is_exactly(got, values):

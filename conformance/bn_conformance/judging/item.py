@@ -19,7 +19,7 @@ from bn_conformance.judging.goldens import Goldens
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item, Quantity
 
 Examine = Callable[[Case, Observation, Observation | None], tuple[str, ...] | None]
@@ -78,7 +78,7 @@ def run_case(
                 implementation=implementation,
                 case=case.id,
                 outcome=outcomes.UNSUPPORTED,
-                verdict=Verdict.UNSUPPORTED.value,
+                verdict=ItemVerdict.UNSUPPORTED.value,
                 message=unsupported,
             )
         runs = observe_runs(case, convention, goldens, host)
@@ -88,7 +88,7 @@ def run_case(
         return lost_item(implementation, case, outcomes.ERRORED, str(error))
     in_calls = host.seconds - before
     item = judge_runs(implementation, case, runs, convention, goldens, policy)
-    fails = item.verdict == Verdict.FAIL.value
+    fails = item.verdict == ItemVerdict.FAIL.value
     return replace(
         item,
         explained_by=examine(case, *runs) if examine is not None and fails else None,
@@ -135,7 +135,7 @@ def lost_item(implementation: str, case: Case, outcome: str, message: str) -> It
         implementation=implementation,
         case=case.id,
         outcome=outcome,
-        verdict=Verdict.FAIL.value,
+        verdict=ItemVerdict.FAIL.value,
         message=message,
         reproduce=reproduce(implementation, case.id),
     )
@@ -190,9 +190,9 @@ def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
     return worst.outcome, worst.message
 
 
-def _verdict(outcome: str, requirement: str, threshold: Threshold) -> Verdict:
+def _verdict(outcome: str, requirement: str, threshold: Threshold) -> ItemVerdict:
     if outcome in (outcomes.REFUSED, outcomes.NOT_JUDGED):
-        return Verdict.PASS
+        return ItemVerdict.PASS
     if outcomes.is_level(outcome) and threshold.tolerates(outcome):
-        return Verdict.WARN if outcomes.level_rank(outcome) > SOUND else Verdict.PASS
-    return Verdict.FAIL if requirement == "MUST" else Verdict.WARN
+        return ItemVerdict.WARN if outcomes.level_rank(outcome) > SOUND else ItemVerdict.PASS
+    return ItemVerdict.FAIL if requirement == "MUST" else ItemVerdict.WARN

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.hosting.wire import describe_foreign
 from bn_conformance.judging.arrays import judge_output
-from bn_conformance.judging.clauses import clause_of, clauses_of
+from bn_conformance.judging.clauses import clause_of, judged_clauses
 from bn_conformance.judging.context import StepContext
 from bn_conformance.judging.sampling_band import judge_band
-from bn_conformance.judging.statistics import readable, unreadable
+from bn_conformance.judging.statistics import comparable_pair, unreadable
 from bn_conformance.results.records import Quantity
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
@@ -22,7 +22,7 @@ def judge_outputs(step: StepContext) -> Iterator[Quantity]:
     if step.training:
         expected: Mapping[str, Expected] = step.golden.training or {}
     else:
-        before = readable(context, step.observation.before)
+        before = comparable_pair(context, step.observation.before)
         if before is None:
             yield unreadable(step, step.observation.before)
             return
@@ -32,7 +32,7 @@ def judge_outputs(step: StepContext) -> Iterator[Quantity]:
         yield judge_band(step)
     for name, got in _given(step).items():
         if name in case.judges:
-            clauses = clauses_of(case, clause_of(name, step.training, step.step.mask is not None))
+            clauses = judged_clauses(case, clause_of(name, step.training, step.step.mask is not None))
             yield judge_output(step, step.name, name, expected[name], got, clauses)
 
 

@@ -38,7 +38,7 @@ def judge_band(step: StepContext) -> Quantity:
     allowed = f"mean within {mean_band[channel]:.3g} of 0, deviation within {deviation_band[channel]:.3g} of 1"
     return Quantity(
         name=name,
-        outcome=outcomes.STABLE if ratio <= 1.0 else outcomes.WRONG,
+        outcome=outcomes.STABLE_LEVEL if ratio <= 1.0 else outcomes.WRONG,
         clauses=case.clauses,
         ratio=ratio,
         index=(channel,),

@@ -11,7 +11,7 @@ from bn_conformance.cases.steps import type_of
 from bn_conformance.comparison.array import shape_and_dtype_fault
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.judging.arrays import fault, judge_statistic
-from bn_conformance.judging.clauses import TIMING, TYPE, clause_of, clause_of_rest, clauses_of
+from bn_conformance.judging.clauses import TIMING, TYPE, clause_of, clause_of_rest, judged_clauses
 from bn_conformance.judging.context import JudgingContext, StepContext
 from bn_conformance.judging.pairs import NAMES, difference, kept, same_pair
 from bn_conformance.judging.timing import judge_timing
@@ -26,30 +26,30 @@ def judge_statistics(step: StepContext) -> Iterator[Quantity]:
     """Judge the running statistics after a step, from those that were observed before it."""
     case, name, observation = step.case, f"{step.name}.statistics", step.observation
     begun, ended = span_of(step)
-    before, after = readable(step.context, begun), readable(step.context, ended)
+    before, after = comparable_pair(step.context, begun), comparable_pair(step.context, ended)
     if before is None or after is None:
         yield unreadable(step, ended if after is None else begun)
         return
     if ended is not observation.after and not same_pair(observation.resumed, observation.after):
-        yield fault(name, "running statistics moved in a backward and should not", clauses_of(case, TIMING))
+        yield fault(name, "running statistics moved in a backward and should not", judged_clauses(case, TIMING))
     if not step.moves:
         if not same_pair(before, after):
             clause = clause_of_rest(step.frozen, step.step.training, empty=step.step.shape[0] == 0)
             message = f"running statistics moved and should not: {difference(before, after)}"
-            yield fault(name, message, clauses_of(case, clause))
+            yield fault(name, message, judged_clauses(case, clause))
         return
-    yield from judge_timing(step, readable(step.context, observation.before) or before)
+    yield from judge_timing(step, comparable_pair(step.context, observation.before) or before)
     if case.finite_statistics:
         if not all(bool(np.all(np.isfinite(np.asarray(part, np.float64)))) for part in after):
-            yield fault(name, "running statistics are not finite", clauses_of(case))
+            yield fault(name, "running statistics are not finite", judged_clauses(case))
         return
     known = Statistics.known(*before, updates=step.updates)
     expected = step.golden.golden.updated(known)
     if same_pair(before, after) and not _may_stay(expected, known):
         message = "running statistics never move: they are what they were before the training step"
-        yield fault(name, message, clauses_of(case, TIMING))
+        yield fault(name, message, judged_clauses(case, TIMING))
     for key, got in with_kept(step, before, after, expected).items():
-        clauses = clauses_of(case, clause_of(key, step.training, step.step.mask is not None))
+        clauses = judged_clauses(case, clause_of(key, step.training, step.step.mask is not None))
         yield judge_statistic(step.context, f"{step.name}.{key}", expected[key], got, clauses)
 
 
@@ -76,7 +76,7 @@ def span_of(step: StepContext) -> tuple[Pair | None, Pair | None]:
     return observation.before, observation.after_update or observation.after_forward
 
 
-def readable(context: JudgingContext, pair: Pair | None) -> Pair | None:
+def comparable_pair(context: JudgingContext, pair: Pair | None) -> Pair | None:
     """The pair, where both are vectors of floating-point numbers, one a channel; else None."""
     return None if pair is None or any(_faults(context, pair)) else pair
 
@@ -84,7 +84,7 @@ def readable(context: JudgingContext, pair: Pair | None) -> Pair | None:
 def unreadable(step: StepContext, pair: Pair | None) -> Quantity:
     """The record of running statistics that are no vectors."""
     faults = filter(None, _faults(step.context, pair)) if pair else iter(["there are no running statistics"])
-    return fault(f"{step.name}.statistics", next(faults), clauses_of(step.case, TYPE))
+    return fault(f"{step.name}.statistics", next(faults), judged_clauses(step.case, TYPE))
 
 
 def _faults(context: JudgingContext, pair: Pair) -> Iterator[str]:

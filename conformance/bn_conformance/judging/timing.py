@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import Backward
+from bn_conformance.cases.model import EarlierBackward
 from bn_conformance.cases.steps import has_step, type_of
 from bn_conformance.judging.arrays import fault
-from bn_conformance.judging.clauses import TIMING, clauses_of
+from bn_conformance.judging.clauses import TIMING, judged_clauses
 from bn_conformance.judging.context import StepContext
 from bn_conformance.judging.pairs import same_pair
 from bn_conformance.observing.observation import Pair
@@ -38,7 +38,7 @@ def judge_timing(step: StepContext, before: Pair) -> Iterator[Quantity]:
             continue
         if moment not in allowed and not same_pair(last, pair):
             message = f"running statistics moved in {moment}; the convention says {move}"
-            yield fault(f"{step.name}.timing", message, clauses_of(step.case, TIMING))
+            yield fault(f"{step.name}.timing", message, judged_clauses(step.case, TIMING))
         last = pair
 
 
@@ -46,5 +46,5 @@ def _excused(step: StepContext, move: str) -> frozenset[str]:
     """Moments in which statistics may change although the convention names another moment."""
     between = step.step.between
     changed = any(type_of(change).replaces_statistics for change in between)
-    changed = changed or (move == "backward" and has_step(between, Backward))
+    changed = changed or (move == "backward" and has_step(between, EarlierBackward))
     return frozenset({"interrupt", "between"} if changed else {"interrupt"})

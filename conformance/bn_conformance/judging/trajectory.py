@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from bn_conformance.judging.arrays import judge_output, judge_statistic
-from bn_conformance.judging.clauses import TRAJECTORY, clauses_of
+from bn_conformance.judging.clauses import TRAJECTORY, judged_clauses
 from bn_conformance.judging.context import JudgingContext, StepContext
 from bn_conformance.judging.statistics import span_of, with_kept
 from bn_conformance.results.records import Quantity
@@ -43,7 +43,7 @@ def _is_judged(step: StepContext) -> bool:
 
 def _at_rest(step: StepContext, state: Statistics) -> Iterator[Quantity]:
     if _is_judged(step) and not step.training and "y" in step.case.judges:
-        place, clauses = f"trajectory{step.position}", clauses_of(step.case, TRAJECTORY)
+        place, clauses = f"trajectory{step.position}", judged_clauses(step.case, TRAJECTORY)
         expected, got = step.golden.golden.inference(state, None)["y"], step.observation.forward.y
         yield judge_output(step, place, "y", expected, got, clauses)
 
@@ -52,7 +52,7 @@ def _moved(step: StepContext, expected: Mapping[str, Expected]) -> Iterator[Quan
     after = span_of(step)[1]
     if not _is_judged(step) or after is None or "running_mean" not in step.case.judges or step.case.finite_statistics:
         return
-    clauses = clauses_of(step.case, TRAJECTORY)
+    clauses = judged_clauses(step.case, TRAJECTORY)
     for key, got in with_kept(step, step.observation.before, after, expected).items():
         yield judge_statistic(step.context, f"trajectory{step.position}.{key}", expected[key], got, clauses)
 

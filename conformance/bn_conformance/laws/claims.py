@@ -22,7 +22,7 @@ from bn_conformance.laws.trials import Trial
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import Quad, to_float64, to_quad
 from bn_reference.bounds.bound import Bound
-from bn_reference.definition.state import Formats, GammaBeta, Statistics
+from bn_reference.definition.state import GammaBeta, LayerFormats, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
 from bn_reference.specification.grades import STABLE, Grade
@@ -38,7 +38,7 @@ class NoNumbers(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
+class Equality:
     """`got` must equal `values` up to the allowed error; both are rows (C, n) or vectors (C,)."""
 
     name: str
@@ -47,13 +47,13 @@ class Claim:
     allowed: Allowed
 
 
-class Outcome:
+class TrialResult:
     """The results of a trial, as rows and vectors, with their bounds."""
 
     def __init__(self, trial: Trial, convention: Convention) -> None:
         self.trial, self.setup = trial, trial.setup
         self._convention = convention
-        self._formats = Formats.of(trial.setup.config, convention)
+        self._formats = LayerFormats.of(trial.setup.config, convention)
 
     def got(self, name: str) -> Array:
         """One of y, dx, dgamma, dbeta, running_mean and running_var, as rows or a vector.
@@ -126,12 +126,12 @@ Rearranged = Callable[[Any], Any]
 
 def agree(
     name: str,
-    first: Outcome,
-    second: Outcome,
+    first: TrialResult,
+    second: TrialResult,
     rearrange: Rearranged = lambda values: values,
     factor: float = 1.0,
     label: str = "",
-) -> Claim:
+) -> Equality:
     """Claim that a quantity of the first trial, rearranged and times a power of two, is that of the second trial."""
 
     def allowed(grade: Grade) -> Bound:
@@ -142,7 +142,7 @@ def agree(
             _of_channels(rearrange, bound_of_first.meaningful) & bound_of_second.meaningful,
         )
 
-    return Claim(label or name, rearrange(first.numbers(name)) * to_quad(factor), second.got(name), allowed)
+    return Equality(label or name, rearrange(first.numbers(name)) * to_quad(factor), second.got(name), allowed)
 
 
 def _of_channels(rearrange: Rearranged, meaningful: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -150,6 +150,6 @@ def _of_channels(rearrange: Rearranged, meaningful: NDArray[np.bool_]) -> NDArra
     return np.asarray(rearrange(meaningful[:, None])[:, 0])
 
 
-def vanishes(name: str, residual: Quad, allowed: Allowed) -> Claim:
+def vanishes(name: str, residual: Quad, allowed: Allowed) -> Equality:
     """Claim that a vector is zero but for what is allowed."""
-    return Claim(name, np.zeros_like(residual), to_float64(residual), allowed)
+    return Equality(name, np.zeros_like(residual), to_float64(residual), allowed)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.cases.recipes import uniform
-from bn_conformance.laws.claims import Claim, Outcome, vanishes
+from bn_conformance.laws.claims import Equality, TrialResult, vanishes
 from bn_conformance.laws.trials import Setup
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import to_quad
@@ -54,7 +54,7 @@ def _parameters(setup: Setup) -> list[str]:
     return [name for name in ("gamma", "beta") if getattr(setup, name) is not None]
 
 
-def differences(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def differences(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     """Claim that each gradient is the difference quotient of y."""
     base, *pairs = outcomes
     yield _along_x(base, pairs[0], pairs[1])
@@ -62,7 +62,7 @@ def differences(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
         yield _along_parameter(name, base, pairs[2 * place], pairs[2 * place + 1])
 
 
-def _along_x(base: Outcome, more: Outcome, less: Outcome) -> Claim:
+def _along_x(base: TrialResult, more: TrialResult, less: TrialResult) -> Equality:
     twice = to_quad(2.0 * step_of(base.setup.config.dtype))
     v = to_quad(_direction(base.setup))
     golden_quotient = sum_of(base.dy * (more.expected["y"].values - less.expected["y"].values)) / twice
@@ -78,7 +78,7 @@ def _along_x(base: Outcome, more: Outcome, less: Outcome) -> Claim:
     return vanishes("dx", quotient - sum_of(v * base.numbers("dx")), allowed)
 
 
-def _along_parameter(name: str, base: Outcome, more: Outcome, less: Outcome) -> Claim:
+def _along_parameter(name: str, base: TrialResult, more: TrialResult, less: TrialResult) -> Equality:
     twice, gradient = to_quad(2.0 * PARAMETER_STEP), f"d{name}"
 
     def allowed(grade: Grade) -> Bound:
@@ -89,7 +89,7 @@ def _along_parameter(name: str, base: Outcome, more: Outcome, less: Outcome) -> 
     return vanishes(gradient, quotient - base.numbers(gradient), allowed)
 
 
-def _of_quotient(base: Outcome, more: Outcome, less: Outcome, twice: Any, grade: Grade) -> Bound:
+def _of_quotient(base: TrialResult, more: TrialResult, less: TrialResult, twice: Any, grade: Grade) -> Bound:
     """The error of a difference quotient, from the errors of y."""
     above, below = more.bound("y", grade), less.bound("y", grade)
     size = sum_of(np.abs(base.dy) * (above.allowed + below.allowed)) / twice

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.laws.claims import ROWS, Claim, Outcome, agree, vanishes
+from bn_conformance.laws.claims import ROWS, Equality, TrialResult, agree, vanishes
 from bn_conformance.laws.differences import differences, steps
 from bn_conformance.laws.trials import Setup
 from bn_reference.arithmetic.quad import quietly
@@ -42,12 +42,12 @@ class Law:
     clause: str
     title: str
     setups: Callable[[Setup], Sequence[Setup]]
-    claims: Callable[[Sequence[Outcome]], Iterator[Claim]]
+    claims: Callable[[Sequence[TrialResult]], Iterator[Equality]]
     coarse: bool = False
     modes: tuple[str, ...] = ("training",)
 
 
-def _sum_of_dx(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _sum_of_dx(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     (first,) = outcomes
 
     def allowed(grade: Grade) -> Bound:
@@ -58,7 +58,7 @@ def _sum_of_dx(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
 
 
 @quietly
-def _orthogonal(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _orthogonal(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     """sum(dx * xhat) = eps (variance + eps)^(-3/2) dgamma, with gamma = 1 and beta = 0, so that y is xhat."""
     (first,) = outcomes
     golden = first.golden
@@ -81,7 +81,7 @@ def _shifted(base: Setup) -> Sequence[Setup]:
     return base, base.on(x=base.x.astype(np.float64) + shifts)
 
 
-def _all_agree(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _all_agree(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second = outcomes
     for name in (*first.has, "running_var"):
         yield agree(name, first, second)
@@ -93,7 +93,7 @@ def _scaled(base: Setup) -> Sequence[Setup]:
     return base, base.on(x=base.x.astype(np.float64) * FACTOR, config=config)
 
 
-def _scales(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _scales(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second = outcomes
     for name in first.has:
         yield agree(name, first, second, factor=1.0 / FACTOR if name == "dx" else 1.0)
@@ -114,7 +114,7 @@ def _permuted(base: Setup) -> Sequence[Setup]:
     return base, base.on(x=_columns_of(base.x), dy=_columns_of(base.dy))
 
 
-def _permutes(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _permutes(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second = outcomes
     order = shuffle(first.setup.x.shape[1])
 
@@ -135,7 +135,7 @@ def _channels_permuted(base: Setup) -> Sequence[Setup]:
     return base, base.on(x=base.x[order], dy=base.dy[order], gamma=gamma, beta=beta, statistics=statistics)
 
 
-def _channels_permute(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _channels_permute(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second = outcomes
     order = shuffle(first.setup.x.shape[0])
     for name in (*first.has, "running_mean", "running_var"):
@@ -150,14 +150,14 @@ def _another_channel(base: Setup) -> Sequence[Setup]:
     return base, base.on(x=x, dy=dy)
 
 
-def _others_agree(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _others_agree(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second = outcomes
     for name in (*first.has, "running_mean", "running_var"):
         claim = agree(name, first, second)
-        yield Claim(claim.name, claim.values[1:], claim.got[1:], _rest(claim))
+        yield Equality(claim.name, claim.values[1:], claim.got[1:], _rest(claim))
 
 
-def _rest(claim: Claim) -> Callable[[Grade], Bound]:
+def _rest(claim: Equality) -> Callable[[Grade], Bound]:
     return lambda grade: Bound(*(part[1:] for part in claim.allowed(grade)))
 
 
@@ -168,7 +168,7 @@ def _elsewhere(base: Setup) -> Sequence[Setup]:
     return base, base.on(config=replace(base.config, channel_axis=axis))
 
 
-def _layouts_agree(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _layouts_agree(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second = outcomes
     for name in (*first.has, "running_mean", "running_var"):
         yield agree(name, first, second)
@@ -180,7 +180,7 @@ def _halfway(base: Setup) -> Sequence[Setup]:
     return base.on(dy=None), base.on(x=second, dy=None), base.on(x=middle, dy=None)
 
 
-def _affine(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _affine(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second, middle = outcomes
     yield _combined("y", "", (first, second), middle, 0.5)
 
@@ -192,13 +192,15 @@ def _upstream(base: Setup) -> Sequence[Setup]:
     return base, base.on(dy=second), base.on(dy=both)
 
 
-def _additive(outcomes: Sequence[Outcome]) -> Iterator[Claim]:
+def _additive(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     first, second, both = outcomes
     for name in first.has[1:]:
         yield _combined(name, name, (first, second), both, 1.0)
 
 
-def _combined(name: str, label: str, parts: tuple[Outcome, Outcome], whole: Outcome, factor: float) -> Claim:
+def _combined(
+    name: str, label: str, parts: tuple[TrialResult, TrialResult], whole: TrialResult, factor: float
+) -> Equality:
     """Claim that a quantity of one run is the sum, times a factor, of that of two others."""
 
     def allowed(grade: Grade) -> Bound:
@@ -206,7 +208,7 @@ def _combined(name: str, label: str, parts: tuple[Outcome, Outcome], whole: Outc
         size = factor * (bounds[0].allowed + bounds[1].allowed) + bounds[2].allowed
         return Bound(size, bounds[0].meaningful & bounds[1].meaningful & bounds[2].meaningful)
 
-    return Claim(label, factor * (parts[0].numbers(name) + parts[1].numbers(name)), whole.got(name), allowed)
+    return Equality(label, factor * (parts[0].numbers(name) + parts[1].numbers(name)), whole.got(name), allowed)
 
 
 BOTH = ("training", "inference")

@@ -10,7 +10,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.tensors import CaseData
 from bn_conformance.comparison.array import judge
 from bn_conformance.hosting.host import Host
-from bn_conformance.laws.claims import NoNumbers, Outcome
+from bn_conformance.laws.claims import NoNumbers, TrialResult
 from bn_conformance.laws.statements import LAWS, Law
 from bn_conformance.laws.trials import Trial, base_of, run_trial
 from bn_conformance.results import outcomes
@@ -40,13 +40,15 @@ def judge_laws(case: Case, convention: Convention, trials: Mapping[str, tuple[Tr
         law = LAWS[name]
         clauses = (law.clause, *(clause for clause in case.clauses if clause != law.clause))
         try:
-            yield from _claims(law, [Outcome(trial, convention) for trial in trials_of_law], clauses, case)
+            yield from _claims(law, [TrialResult(trial, convention) for trial in trials_of_law], clauses, case)
         except NoNumbers as fault:
             message, clauses = str(fault), (*clauses, "DTYPE-1")
             yield Quantity(name=f"law.{name}", outcome=outcomes.WRONG, clauses=clauses, message=message)
 
 
-def _claims(law: Law, outcomes_of_trials: list[Outcome], clauses: tuple[str, ...], case: Case) -> Iterator[Quantity]:
+def _claims(
+    law: Law, outcomes_of_trials: list[TrialResult], clauses: tuple[str, ...], case: Case
+) -> Iterator[Quantity]:
     for claim in law.claims(outcomes_of_trials):
         name = f"law.{law.name}.{claim.name}" if claim.name else f"law.{law.name}"
         expected = Expected(claim.values, claim.allowed)

@@ -11,8 +11,8 @@ from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.implementations.registry import registered
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
-from bn_conformance.results.exit_codes import CONFORMS, FAILS, INTERRUPTED, NOT_JUDGED
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS, INTERRUPTED
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis, Item, StaleFault, split_id
 
 _NOT_A_JUDGEMENT = frozenset(
@@ -58,14 +58,14 @@ def conclude(
     if interrupted:
         return Conclusion(INTERRUPTED, "interrupted")
     if not judged and (here or not plan.options.shard):
-        return Conclusion(NOT_JUDGED, "nothing was judged")
+        return Conclusion(EXIT_NOT_JUDGED, "nothing was judged")
     if missing and not partial:
-        return Conclusion(NOT_JUDGED, f"{len(missing)} planned items never reported, the first: {missing[0]}")
+        return Conclusion(EXIT_NOT_JUDGED, f"{len(missing)} planned items never reported, the first: {missing[0]}")
     if unjudged and not partial:
-        return Conclusion(NOT_JUDGED, f"nothing was judged of {', '.join(unjudged)}")
+        return Conclusion(EXIT_NOT_JUDGED, f"nothing was judged of {', '.join(unjudged)}")
     if broken:
         return Conclusion(FAILS, f"cannot be used: {', '.join(broken)}")
-    if any(item.verdict == Verdict.FAIL.value for item in items):
+    if any(item.verdict == ItemVerdict.FAIL.value for item in items):
         return Conclusion(FAILS, "something does not conform")
     if stale and not plan.options.shard:  # another shard may hold the failure; a merge tells
         return Conclusion(FAILS, "the known faults hold entries that match no failure any more")
@@ -85,8 +85,8 @@ def _excuses_nothing(fault: KnownFault, plan: Plan, items: Collection[Item]) -> 
     known = plan.known_cases
     names = [entry.name for entry in plan.runnable if fault.applies_to(entry)]
     covered = [item for item in items if item.implementation in names and fault.covers(known[item.case])]
-    excused = any(item.verdict == Verdict.KNOWN.value and item.known_fault == fault.title for item in covered)
-    lost = any(item.verdict == Verdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
+    excused = any(item.verdict == ItemVerdict.KNOWN.value and item.known_fault == fault.title for item in covered)
+    lost = any(item.verdict == ItemVerdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
     return bool(covered) and not excused and not lost
 
 

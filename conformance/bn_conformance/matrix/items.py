@@ -10,7 +10,7 @@ from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.report.failure import explain
 from bn_conformance.results.json_line import to_line
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
 PROPERTY = "bnconform-item"
@@ -46,9 +46,9 @@ class Items:
         self._runner = self._runner or Runner(self._plan)
         implementation, case = self._items[item_id]
         record = self._record = self._runner.run(implementation, case)
-        if record.verdict == Verdict.KNOWN.value:
+        if record.verdict == ItemVerdict.KNOWN.value:
             pytest.xfail(f"known fault: {record.known_fault}")
-        if record.verdict == Verdict.FAIL.value:
+        if record.verdict == ItemVerdict.FAIL.value:
             text = record.message if self._brief else explain(record, case, self._plan.source(case))
             pytest.fail(text, pytrace=False)
 

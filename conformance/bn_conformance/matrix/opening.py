@@ -62,7 +62,7 @@ def _machine() -> dict[str, str]:
     }
 
 
-def environment(entry: Implementation) -> Environment:
+def environment_record(entry: Implementation) -> Environment:
     """What an implementation declares, and whether it can be judged."""
     ok = entry.status == OK
     return Environment(

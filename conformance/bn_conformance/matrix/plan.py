@@ -18,7 +18,7 @@ from bn_conformance.implementations.known_faults import KnownFault, shipped_and_
 from bn_conformance.implementations.registry import find
 from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 from bn_conformance.results.shard import Shard
 
 
@@ -98,7 +98,8 @@ class Plan:
             "cases": list(self.cases),
             "faults": [fault.to_json() for fault in self.faults],
             "regressions": [
-                {"path": regression.path, "case": document.to_json(regression.case)} for regression in self.regressions
+                {"path": regression.path, "case": document.case_to_json(regression.case)}
+                for regression in self.regressions
             ],
             "cache": self.cache,
             "units": self.units,
@@ -146,7 +147,7 @@ def make_plan(options: RunOptions) -> Plan:
 def _shard_of(plan: Plan) -> Plan:
     """The shard of a plan that its options ask for."""
     shard = Shard.parse(plan.options.shard)
-    earlier = read(plan.options.times).items if plan.options.times else ()
+    earlier = read_results(plan.options.times).items if plan.options.times else ()
     seconds = {item.id: item.seconds + item.harness_seconds for item in earlier if item.id in plan.items}
     judged = (
         (item_id, (implementation.name, case.signature)) for item_id, (implementation, case) in plan.items.items()

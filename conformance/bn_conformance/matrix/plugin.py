@@ -16,7 +16,7 @@ from bn_conformance.matrix.progress import Progress
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, item_id
 from bn_conformance.options import OPTIONS, RunOptions
-from bn_conformance.results.exit_codes import NOT_JUDGED
+from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
@@ -110,7 +110,7 @@ class Control:
         """End the run where judging processes end again and again before they have started."""
         self._failed_starts += error is not None
         if self._failed_starts > MOST_FAILED_STARTS:
-            pytest.exit(f"judging processes end while they start ({error})", returncode=NOT_JUDGED)
+            pytest.exit(f"judging processes end while they start ({error})", returncode=EXIT_NOT_JUDGED)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -135,7 +135,7 @@ class Control:
         try:
             new = self._recorder.add(record)
         except ResultsError as error:
-            pytest.exit(str(error), returncode=NOT_JUDGED)
+            pytest.exit(str(error), returncode=EXIT_NOT_JUDGED)
         if new and self._progress is not None:
             self._progress.advance(record)
 
@@ -157,7 +157,7 @@ class Control:
                 session.exitstatus = self._recorder.finish(int(session.exitstatus), partial)
             except ResultsError as error:
                 sys.stderr.write(f"Error: {error}\n")
-                session.exitstatus = NOT_JUDGED
+                session.exitstatus = EXIT_NOT_JUDGED
         self._cache.cleanup()
 
     def pytest_terminal_summary(self) -> None:

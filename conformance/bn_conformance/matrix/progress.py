@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
 
@@ -33,7 +33,7 @@ class Progress:
 
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
-        self._failed += item.verdict == Verdict.FAIL.value
+        self._failed += item.verdict == ItemVerdict.FAIL.value
         self._done += 1
         self._bar.update(self._task, advance=1, name=item.implementation, failed=self._failed)
         if not self._on_terminal and 100 * self._done >= self._next_percent * self._total:

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from bn_conformance.judging.item import lost_item, reproduce
 from bn_conformance.matrix.closing import conclude, diagnoses, stale_faults
-from bn_conformance.matrix.opening import environment, header
+from bn_conformance.matrix.opening import environment_record, header
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
-from bn_conformance.results.exit_codes import NOT_JUDGED
-from bn_conformance.results.file import read
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
+from bn_conformance.results.file import read_results
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import End, Item
 from bn_conformance.results.writer import Writer
 
@@ -42,13 +42,13 @@ class Recorder:
                 implementation=implementation.name,
                 case=case.id,
                 outcome=outcomes.UNSUPPORTED,
-                verdict=Verdict.UNSUPPORTED.value,
+                verdict=ItemVerdict.UNSUPPORTED.value,
                 message=reason,
             )
             for implementation, case, reason in plan.unsupported()
         ]
         self._writer.write(header(plan, [*planned, *(item.id for item in unsupported)]))
-        self._writer.write(*map(environment, plan.implementations), *unsupported)
+        self._writer.write(*map(environment_record, plan.implementations), *unsupported)
 
     def add(self, item: Item) -> bool:
         """Record an item; False where it was recorded before.
@@ -83,7 +83,7 @@ class Recorder:
         """
         if self._writer.failed:
             self._writer.close()
-            return NOT_JUDGED
+            return EXIT_NOT_JUDGED
         items = self._items.values()
         interrupted = pytest_status == _PYTEST_INTERRUPTED
         stale = [] if partial or interrupted else stale_faults(self._plan, items)
@@ -101,4 +101,4 @@ class Recorder:
 
         from bn_conformance.report.terminal import print_summary
 
-        print_summary(read(self.path), Console())
+        print_summary(read_results(self.path), Console())

@@ -18,7 +18,7 @@ from bn_conformance.judging.item import Examine, Policy, lost_item, reproduce, r
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.observing.observation import Observation
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
 from bn_conformance.targets.loading import load_adapter
 from bn_reference.specification.clauses import clauses
@@ -26,7 +26,7 @@ from bn_reference.specification.clauses import clauses
 if TYPE_CHECKING:
     from bn_conformance.diagnosis.search import DeviationSearch
 
-PATIENCE = 3
+MOST_LOSSES = 3
 """Losses in a row after which an implementation is given up: every case would crash or hang it again."""
 
 
@@ -59,16 +59,16 @@ class Runner:
         again, source = reproduce(implementation.address, case.id), self._plan.source(case)
         again += f" --regressions '{source}'" if source else ""
         item = replace(self._run(implementation, case), reproduce=again)
-        if item.verdict == Verdict.FAIL.value:
+        if item.verdict == ItemVerdict.FAIL.value:
             fault = self._known(implementation, case)
             if fault is not None:
-                return replace(item, verdict=Verdict.KNOWN.value, known_fault=fault.title)
+                return replace(item, verdict=ItemVerdict.KNOWN.value, known_fault=fault.title)
         return item
 
     def _run(self, implementation: Implementation, case: Case) -> Item:
         losses = self._losses.setdefault(implementation.name, [])
-        if len(losses) >= PATIENCE:
-            message = f"not tried: given up after {PATIENCE} losses in a row, the last: {losses[-1].message}"
+        if len(losses) >= MOST_LOSSES:
+            message = f"not tried: given up after {MOST_LOSSES} losses in a row, the last: {losses[-1].message}"
             return lost_item(implementation.name, case, losses[-1].outcome, message)
         try:
             host = self._host(implementation)

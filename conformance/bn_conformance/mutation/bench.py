@@ -11,11 +11,11 @@ from bn_conformance.cases.model import Case
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, Runs, judge_runs, observe_runs, run_case
-from bn_conformance.mutation.catch import Catch, is_caught, ratio_of
+from bn_conformance.mutation.catch import Catch, is_caught, worst_wrong_ratio
 from bn_conformance.mutation.equivalent import is_equivalent, recording_layer
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.observing.observation import same
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
 from bn_reference.deviations import Deviation
 from bn_reference.layer.layer import PlainLayer
@@ -88,7 +88,7 @@ class Bench:
                 continue  # equivalent here: its verdict would be the reference layer's
             item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
             if is_caught(item) or item.outcome == deviation.level:
-                yield Catch(deviation.name, case.id, ratio_of(item), item.verdict == Verdict.FAIL.value)
+                yield Catch(deviation.name, case.id, worst_wrong_ratio(item), item.verdict == ItemVerdict.FAIL.value)
 
     def _observe(self, deviations: Sequence[Deviation], case: Case, base: type[PlainLayer] = PlainLayer) -> Runs:
         host = LocalHost(PlainAdapter(deviations, self._convention, base=base))

@@ -34,7 +34,7 @@ layout, a long sequence. Any deviation that makes a result wrong there breaks th
 
 
 @dataclass(frozen=True)
-class Claim:
+class ClaimedClause:
     """A clause that a case claims to test.
 
     Attributes:
@@ -62,7 +62,7 @@ def is_circumstance(clause: str) -> bool:
     return clause in CIRCUMSTANCES or clause.partition("-")[0] in CIRCUMSTANCES
 
 
-def power_of(case: Case, thorough: bool = True) -> Iterator[Claim]:
+def power_of(case: Case, thorough: bool = True) -> Iterator[ClaimedClause]:
     """The claims of a case, in its order.
 
     Args:
@@ -77,7 +77,7 @@ def power_of(case: Case, thorough: bool = True) -> Iterator[Claim]:
         if not (caught and caught[-1].is_clear) and is_circumstance(clause):
             any_way = next(reversed(_caught(case, tuple(catalogue().values()), False, benches)), None)
         names = {catch.deviation for catch in caught}
-        yield Claim(clause, caught, tuple(entry.name for entry in own if entry.name not in names), any_way)
+        yield ClaimedClause(clause, caught, tuple(entry.name for entry in own if entry.name not in names), any_way)
 
 
 @cache

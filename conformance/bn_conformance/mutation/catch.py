@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 from bn_reference.deviations import Deviation
 from bn_reference.specification.clauses import clauses
@@ -42,13 +42,13 @@ class Catch:
 
 def is_caught(item: Item) -> bool:
     """Whether an item says that something is wrong: it fails, or breaks a SHOULD clause."""
-    if item.verdict == Verdict.FAIL.value:
+    if item.verdict == ItemVerdict.FAIL.value:
         return True
     wrong = outcomes.outcome_rank(item.outcome) >= outcomes.outcome_rank(outcomes.WRONG)
-    return item.verdict == Verdict.WARN.value and wrong
+    return item.verdict == ItemVerdict.WARN.value and wrong
 
 
-def ratio_of(item: Item) -> float:
+def worst_wrong_ratio(item: Item) -> float:
     """The largest ratio among the wrong quantities of an item; infinite where one of them is no number."""
     wrong = [quantity for quantity in item.quantities if quantity.outcome == item.outcome]
     if any(quantity.excess is None and quantity.ratio is None for quantity in wrong) or not wrong:

@@ -12,7 +12,7 @@ from bn_reference.specification.clauses import families
 FIRST = "first case that catches it (error / allowed)"
 
 
-def to_text(power: Power, seconds: float) -> str:
+def power_text(power: Power, seconds: float) -> str:
     """The matrix in aligned columns, and a summary."""
     rows = [_headings(), *_rows(power)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
@@ -29,7 +29,7 @@ def to_markdown(power: Power, seconds: float) -> str:
     return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", *_summary(power, seconds)])
 
 
-def to_json(power: Power, seconds: float) -> str:
+def power_json(power: Power, seconds: float) -> str:
     """The matrix, the surviving mutants and the score as a JSON document."""
     deviations = {
         name: {

@@ -15,7 +15,7 @@ from bn_conformance.cases.tensors import CaseData
 from bn_reference.deviations import Deviation, combined
 from bn_reference.layer.layer import PlainLayer
 
-EVERYTHING = Capabilities(
+ALL_CAPABILITIES = Capabilities(
     dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
     mixed=frozenset({("float16", "float32"), ("bfloat16", "float32"), ("float32", "float64")}),
     layouts=frozenset({"first", "last", "between"}),
@@ -46,7 +46,7 @@ class PlainAdapter(Adapter):
 
     name = "plain"
     convention = Convention()
-    capabilities = EVERYTHING
+    capabilities = ALL_CAPABILITIES
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.mutation.catch import Catch, family_of, is_grave
-from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_reference.deviations import Deviation
 
 
@@ -24,7 +24,7 @@ def judged_cases(patterns: Iterable[str] = ()) -> list[str]:
     selected = [case for case in select_cases((), tuple(patterns)) if case in known]
     if not selected:
         raise SelectionError("power is not measured on large cases; name others")
-    return [case for case in selected if not unsupported_reason(known[case], EVERYTHING)]
+    return [case for case in selected if not unsupported_reason(known[case], ALL_CAPABILITIES)]
 
 
 @dataclass(frozen=True)

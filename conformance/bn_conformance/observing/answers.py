@@ -10,10 +10,10 @@ import numpy as np
 from bn_conformance.adapter import Array
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.observing.observation import NO_STATISTICS, Observation, StepObservation
-from bn_conformance.observing.pipeline import Answer
+from bn_conformance.observing.pipeline import AnsweredCall
 
 
-def observation_of(answers: Iterable[Answer], changed_at_last: Sequence[str], **rest: Any) -> Observation:
+def observation_of(answers: Iterable[AnsweredCall], changed_at_last: Sequence[str], **rest: Any) -> Observation:
     """The observation of a case.
 
     Args:

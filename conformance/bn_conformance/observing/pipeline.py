@@ -17,7 +17,7 @@ from bn_conformance.observing.schedule import InFormatOfStatistics, Operation, S
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnsweredCall:
     """What an operation gave, and the arguments that it was sent with."""
 
     operation: Operation
@@ -43,7 +43,7 @@ class Pipeline:
         self._numbers: dict[int, int] = {}
         self._statistics: Pair = NO_STATISTICS
         self._state: dict[str, Array] = {}
-        self.answers: list[Answer] = []
+        self.answers: list[AnsweredCall] = []
         self.standing: list[int] = []
         self.failed_step = -1
 
@@ -102,7 +102,7 @@ class Pipeline:
             self.failed_step = -1
         elif self._copies and operation.into:
             result = replace(result, **{name: _copied(part) for name, part in vars(result).items()})
-        self.answers.append(Answer(operation, arguments, result))
+        self.answers.append(AnsweredCall(operation, arguments, result))
 
 
 def _arrays_of(state: Mapping[str, Returned]) -> dict[str, Array]:

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from bn_conformance.adapter import Array
-from bn_conformance.cases.model import Backward, Batch, Case, Freeze, Reload, SetParameters, SetStatistics
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetParameters, SetStatistics
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import BETWEEN, STANDING, handlers
 from bn_conformance.cases.tensors import BatchData, CaseData, SecondData, batch_data, upstream_data, vectors_of
 
@@ -25,7 +25,7 @@ NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 class InFormatOfStatistics:
     """A vector in the format of the running statistics that were read last, which is the layer's own choice."""
 
-    recipe: Recipe
+    recipe: DataRecipe
     channels: int
 
 
@@ -217,7 +217,7 @@ class _Planner:
         self.plan("drop", other, "changed", whose=" of another layer")
         self.layers.remove(other)
 
-    def earlier_backward(self, step: Backward) -> None:
+    def earlier_backward(self, step: EarlierBackward) -> None:
         """A backward before the step's own; its numbers are not judged."""
         self.backward(*upstream_data(self.case.config, self.forward, step), position=None)
 
@@ -234,9 +234,9 @@ class _Planner:
             self.overwrite(self.layer, waits=True)
 
 
-Plan = Callable[[_Planner, Any], None]
+StepPlanner = Callable[[_Planner, Any], None]
 
-_STANDING: Mapping[type[Any], Plan] = handlers(
+_STANDING: Mapping[type[Any], StepPlanner] = handlers(
     STANDING,
     {
         Batch: _Planner.batch,
@@ -246,13 +246,13 @@ _STANDING: Mapping[type[Any], Plan] = handlers(
         Freeze: _Planner.freeze,
     },
 )
-_BETWEEN: Mapping[type[Any], Plan] = handlers(
+_BETWEEN: Mapping[type[Any], StepPlanner] = handlers(
     BETWEEN,
     {
         SetStatistics: _Planner.set_statistics,
         SetParameters: _Planner.set_parameters,
         Reload: _Planner.reload_in_place,
         Freeze: _Planner.freeze,
-        Backward: _Planner.earlier_backward,
+        EarlierBackward: _Planner.earlier_backward,
     },
 )

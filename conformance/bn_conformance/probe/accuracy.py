@@ -10,7 +10,7 @@ from bn_conformance.adapter import Array
 from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.comparison.array import judge
 from bn_conformance.probe.finding import Finding
-from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject
+from bn_conformance.probe.laboratory import COUNT, Laboratory, ProbedLayer
 from bn_conformance.results.outcomes import WRONG
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.bounds.precision import Precision
@@ -61,7 +61,7 @@ def _name(level: str) -> str:
 
 
 def _errors(
-    subject: Subject, golden: Golden, before: Statistics, got: Array
+    subject: ProbedLayer, golden: Golden, before: Statistics, got: Array
 ) -> tuple[Quad, dict[str, tuple[Quad, np.ndarray]]]:
     """Relative errors of the batch variance, shape (C,); for each algorithm its bound, and where that is meaningful."""
     expected = golden.update(before, TIGHT)[1]["running_var"]

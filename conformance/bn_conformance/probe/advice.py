@@ -25,9 +25,9 @@ from bn_conformance.judging.item import Policy, run_case
 from bn_conformance.probe.experiments import probe
 from bn_conformance.probe.finding import Status
 from bn_conformance.probe.laboratory import Laboratory
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
-from bn_conformance.targets.choices import text_of
+from bn_conformance.targets.choices import value_text
 from bn_reference.specification.clauses import clauses
 
 MOST_FAILING, MOST_PASSING = 120, 60
@@ -51,7 +51,7 @@ class Advice:
     @property
     def spelled(self) -> list[str]:
         """The choices as `NAME=VALUE`."""
-        return [f"{name}={text_of(value)}" for name, value in self.choices.items()]
+        return [f"{name}={value_text(value)}" for name, value in self.choices.items()]
 
     def sentence(self) -> str:
         """The advice as a sentence, with the `--convention` options to use."""
@@ -82,8 +82,8 @@ class Advisor:
     def advise(self, items: Iterable[Item]) -> Advice | None:
         """The advice for the items of a run; None where no other choices make failing cases pass."""
         items = [item for item in items if item.case in all_cases()]
-        failing = _spread([item for item in items if item.verdict == Verdict.FAIL.value], MOST_FAILING)
-        passing = _spread([item for item in items if item.verdict == Verdict.PASS.value], MOST_PASSING)
+        failing = _spread([item for item in items if item.verdict == ItemVerdict.FAIL.value], MOST_FAILING)
+        passing = _spread([item for item in items if item.verdict == ItemVerdict.PASS.value], MOST_PASSING)
         choices = self._measured() if failing else {}
         if not choices:
             return None
@@ -129,13 +129,13 @@ class Advisor:
             convention = replace(self._implementation.convention, **choices)
         except ValueError:
             return set()
-        spelled = "".join(f"+{name}={text_of(value)}" for name, value in choices.items())
+        spelled = "".join(f"+{name}={value_text(value)}" for name, value in choices.items())
         target = _without(self._implementation.target, choices) + spelled
         process, passed = Process(self._implementation.variables()), set()
         try:
             host = self._host(process, target)
             for item in items:
-                if self._judged(all_cases()[item.case], host, convention) != Verdict.FAIL.value:
+                if self._judged(all_cases()[item.case], host, convention) != ItemVerdict.FAIL.value:
                     passed.add(item.case)
         except (LayerError, HostLost):
             return passed
@@ -146,7 +146,7 @@ class Advisor:
     def _judged(self, case: Case, host: IsolatedHost, convention: Convention) -> str:
         case = with_own_values(case, self._implementation.capabilities, convention)
         if unsupported_reason(case, self._implementation.capabilities):
-            return Verdict.UNSUPPORTED.value
+            return ItemVerdict.UNSUPPORTED.value
         return run_case(self._implementation.name, case, host, convention, self._goldens, self._policy).verdict
 
 

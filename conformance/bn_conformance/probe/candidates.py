@@ -44,13 +44,15 @@ class Fits(Generic[K]):
     @property
     def numbers(self) -> str:
         """Every candidate with its error over what is allowed."""
-        return "error / allowed: " + ", ".join(f"{named(key)} {value:.2g}" for key, value in self.misfits.items())
+        return "error / allowed: " + ", ".join(
+            f"{candidate_text(key)} {value:.2g}" for key, value in self.misfits.items()
+        )
 
 
-def named(candidate: Any) -> str:
+def candidate_text(candidate: Any) -> str:
     """A candidate as text."""
     if isinstance(candidate, tuple):
-        return " ".join(map(named, candidate))
+        return " ".join(map(candidate_text, candidate))
     return f"{candidate:.17g}" if isinstance(candidate, float) else str(candidate)
 
 
@@ -69,6 +71,6 @@ def fit(predictions: Mapping[K, Sequence[tuple[Expected, Array]]], channel_axis:
     )
 
 
-def values_of(fitting: Sequence[tuple[Any, ...]], place: int) -> list[Any]:
+def distinct_values(fitting: Sequence[tuple[Any, ...]], place: int) -> list[Any]:
     """The distinct values that fitting candidates have for one of their fields."""
     return list(dict.fromkeys(candidate[place] for candidate in fitting))

@@ -12,7 +12,7 @@ from bn_reference.specification.convention import CHOICES
 NOTHING_FITS = "nothing declarable"
 
 
-def in_words(value: Any) -> str:
+def value_in_words(value: Any) -> str:
     """A value of a convention as a person would write it."""
     if value is None:
         return "none"
@@ -46,7 +46,7 @@ def against_declaration(
     """
     declared = getattr(laboratory.declared, field)
     if not fitting:
-        return Finding.fault(field, NOTHING_FITS, clause, detail, case, in_words(declared))
+        return Finding.fault(field, NOTHING_FITS, clause, detail, case, value_in_words(declared))
     if len(fitting) == 1:
         status = Status.AGREES if fitting[0] == declared else Status.CONTRADICTS
     else:
@@ -60,8 +60,8 @@ def against_declaration(
         detail = f"{words} ({detail})" if detail else words
     return Finding(
         property=field,
-        measured=" or ".join(map(in_words, fitting)),
-        declared=in_words(declared),
+        measured=" or ".join(map(value_in_words, fitting)),
+        declared=value_in_words(declared),
         status=status,
         detail=detail,
         clause=clause if status is Status.CONTRADICTS else "",

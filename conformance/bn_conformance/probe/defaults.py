@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.operations import SupportsCall
-from bn_conformance.probe.declaration import against_declaration, in_words
+from bn_conformance.probe.declaration import against_declaration, value_in_words
 from bn_conformance.probe.finding import Finding, Status
-from bn_conformance.probe.laboratory import CHANNELS, COUNT, Laboratory, Subject
+from bn_conformance.probe.laboratory import CHANNELS, COUNT, Laboratory, ProbedLayer
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.grades import STABLE
@@ -31,7 +31,7 @@ def shortest(estimate: float, is_right: Callable[[float], bool]) -> float | None
     return next((candidate for candidate in candidates if is_right(candidate)), None)
 
 
-def _without(laboratory: Laboratory, **left_out: None) -> Subject | str:
+def _without(laboratory: Laboratory, **left_out: None) -> ProbedLayer | str:
     """A layer that was built without an argument and trained for one step; else the reason why there is none."""
     config = laboratory.config(laboratory.widest(), **left_out)
     reason = laboratory.host.ask(SupportsCall(config))
@@ -47,14 +47,14 @@ def _without(laboratory: Laboratory, **left_out: None) -> Subject | str:
     return subject
 
 
-def default_eps(laboratory: Laboratory) -> Iterator[Finding]:
+def eps_finding(laboratory: Laboratory) -> Iterator[Finding]:
     """The eps of a layer built without one."""
     field, declared = "default_eps", laboratory.declared.default_eps
     subject = _without(laboratory, eps=None)
     if isinstance(subject, str):
         yield against_declaration(laboratory, field, [None], subject, "FWD-5")
         return
-    rows = Recipe(kind="centred", seed=seed_of("default eps")).rows(CHANNELS, COUNT) * SCALES[:, None]
+    rows = DataRecipe(kind="centred", seed=seed_of("default eps")).rows(CHANNELS, COUNT) * SCALES[:, None]
     x = subject.shaped(rows)
     y = subject.forward(x, True)
     estimate, allowed = _solved_eps(subject, subject.rows(x), subject.rows(y), x)
@@ -68,12 +68,12 @@ def default_eps(laboratory: Laboratory) -> Iterator[Finding]:
     detail = f"solved from y: {float(estimate):.12g} within {float(allowed):.2g}"
     eps = declared if is_right(declared) else shortest(float(estimate), is_right)
     if eps is None:
-        yield Finding.fault(field, f"{float(estimate):.3g}", "FWD-5", detail, declared=in_words(declared))
+        yield Finding.fault(field, f"{float(estimate):.3g}", "FWD-5", detail, declared=value_in_words(declared))
     else:
         yield against_declaration(laboratory, field, [eps], detail, "FWD-5", "fwd/nchw/float32/eps-default")
 
 
-def _solved_eps(subject: Subject, rows: Quad, y: Quad, x: Any) -> tuple[Any, Any]:
+def _solved_eps(subject: ProbedLayer, rows: Quad, y: Quad, x: Any) -> tuple[Any, Any]:
     """eps = ((x - mean) / y)^2 - variance, from the element that gives it best, and how far it may be off."""
     centred = rows - rows.mean(axis=1)[:, None]
     variance = (centred * centred).mean(axis=1)
@@ -119,7 +119,7 @@ def default_momentum(laboratory: Laboratory) -> Iterator[Finding]:
     detail = f"the new statistic weighs {float(new):.12g} within {float(allowed):.2g} in the second step"
     if "momentum_weighs" not in laboratory.measured:
         if directions:
-            explained = f"with the default {in_words(number)}, {detail}"
+            explained = f"with the default {value_in_words(number)}, {detail}"
             yield against_declaration(laboratory, "momentum_weighs", directions, explained, "STAT-6")
         else:
             yield _unknown_direction(laboratory, detail)
@@ -144,7 +144,7 @@ def _share(laboratory: Laboratory, new: Any) -> Any:
     return 2 - 1 / new if laboratory.convention.debiasing == "zero-debias" and new else new
 
 
-def _solved_weight(laboratory: Laboratory, subject: Subject) -> tuple[Any, Any]:
+def _solved_weight(laboratory: Laboratory, subject: ProbedLayer) -> tuple[Any, Any]:
     """The weight of the new statistic in the second step, and how far it may be off."""
     subject.train(subject.data("first", offset=1.0))
     before = subject.known()

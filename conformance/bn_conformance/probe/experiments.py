@@ -16,20 +16,20 @@ from bn_conformance.probe.laboratory import BadAnswer, Laboratory, Unmeasurable
 Experiment = Callable[[Laboratory], Iterator[Finding]]
 
 EXPERIMENTS: dict[str, Experiment] = {
-    "initial running statistics": running_statistics.initial,
+    "initial running statistics": running_statistics.initial_findings,
     "statistics_move": running_statistics.moves,
     "running averages": running_statistics.averages,
     "eps in training": formulas.training_eps,
     "eps_in_inference": formulas.inference_eps,
     "formats": kept_formats.formats,
     "eps_dtype, momentum_dtype": kept_formats.hyper_parameters,
-    "default_eps": defaults.default_eps,
+    "default_eps": defaults.eps_finding,
     "default_momentum": defaults.default_momentum,
     "form of inference": formulas.inference_form,
     "gradient in inference": formulas.gradient,
     "frozen layer": formulas.freezing,
     "one value per channel": small_batches.one_value,
-    "empty batch": small_batches.empty_batch,
+    "empty batch": small_batches.empty_batch_finding,
     "variance algorithm": accuracy.variance_algorithm,
 }
 """Experiments by what they measure. The order matters: later ones use what earlier ones measured."""

@@ -79,7 +79,7 @@ def summary(findings: Sequence[Finding]) -> str:
     return ", ".join(parts) or "nothing was measured"
 
 
-def to_json(implementation: Implementation, findings: Sequence[Finding], seconds: float) -> str:
+def findings_json(implementation: Implementation, findings: Sequence[Finding], seconds: float) -> str:
     """The findings as a JSON document."""
     document = {
         "kind": "probe",

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.cases.recipes import Recipe, seed_of
+from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.comparison.array import judge
 from bn_conformance.probe.candidates import fit
 from bn_conformance.probe.declaration import against_declaration
 from bn_conformance.probe.finding import Finding, Status
-from bn_conformance.probe.laboratory import COUNT, Laboratory, Subject, Unmeasurable
+from bn_conformance.probe.laboratory import COUNT, Laboratory, ProbedLayer, Unmeasurable
 from bn_conformance.results.outcomes import EXACT
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.state import Statistics
@@ -87,7 +87,7 @@ def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
     yield against_declaration(laboratory, "eps_in_inference", values, detail, clause, "eval/nc/float32/random")
 
 
-def _inferred(subject: Subject, x: Array, statistics: Statistics, eps: Any) -> Expected:
+def _inferred(subject: ProbedLayer, x: Array, statistics: Statistics, eps: Any) -> Expected:
     """y of inference where exactly this eps, a number or a vector, is added."""
     golden = subject.golden(x)
     known = Statistics.known(statistics.mean, statistics.variance + eps)
@@ -100,8 +100,8 @@ def inference_form(laboratory: Laboratory) -> Iterator[Finding]:
     if not laboratory.can.set_statistics:
         raise Unmeasurable("it needs running statistics that can be set, which is not declared")
     subject = laboratory.subject(laboratory.config())
-    statistics = subject.set_statistics(Recipe(kind="centred", seed=seed_of("far"), offset=FAR, scale=64.0))
-    rows = Recipe(kind="centred", seed=seed_of("far x")).rows(6, COUNT)
+    statistics = subject.set_statistics(DataRecipe(kind="centred", seed=seed_of("far"), offset=FAR, scale=64.0))
+    rows = DataRecipe(kind="centred", seed=seed_of("far x")).rows(6, COUNT)
     x = subject.shaped(rows + np.asarray(statistics.mean, np.float64)[:, None])
     y = subject.forward(x, False)
     golden = subject.golden(x).inference(statistics, None)["y"]

@@ -10,8 +10,8 @@ from bn_conformance.probe.candidates import fit
 from bn_conformance.probe.declaration import against_declaration
 from bn_conformance.probe.finding import Finding
 from bn_conformance.probe.laboratory import Laboratory, Unmeasurable
-from bn_conformance.probe.running_statistics import predicted, training_steps
-from bn_reference.definition.state import Formats
+from bn_conformance.probe.running_statistics import predicted_statistics, training_steps
+from bn_reference.definition.state import LayerFormats
 from bn_reference.specification.convention import CHOICES
 
 AWKWARD = 0.1
@@ -56,7 +56,7 @@ def formats(laboratory: Laboratory) -> Iterator[Finding]:
 
 def _kept(laboratory: Laboratory, pair: tuple[str, str], value: object) -> str:
     convention = replace(laboratory.convention, statistics_dtype=value)  # type: ignore[arg-type]
-    return Formats.of(laboratory.config(pair), convention).statistics.name
+    return LayerFormats.of(laboratory.config(pair), convention).statistics.name
 
 
 def hyper_parameters(laboratory: Laboratory) -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def _momentum(laboratory: Laboratory) -> Iterator[Finding]:
     convention, steps = laboratory.convention, list(training_steps(subject, "awkward"))
     fits = fit(
         {
-            kept: predicted(subject, steps, replace(convention, momentum_dtype=kept))["running_mean"]
+            kept: predicted_statistics(subject, steps, replace(convention, momentum_dtype=kept))["running_mean"]
             for kept in CHOICES["momentum_dtype"]
         }
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, Capabilities, Convention, LayerConfig
-from bn_conformance.cases.recipes import Recipe, dtype_of, seed_of
+from bn_conformance.cases.recipes import DataRecipe, dtype_of, seed_of
 from bn_conformance.hosting.host import Host, HostLost
 from bn_conformance.hosting.operations import (
     BackwardCall,
@@ -34,13 +34,13 @@ from bn_reference.golden.golden import Golden
 
 CHANNELS, COUNT = 6, 8
 EPS, MOMENTUM = 0.25, 0.25
-PATIENCE = 3
+MOST_FAILURES = 3
 """Losses of the implementation's process after which nothing more is tried."""
 
-GAMMA = Recipe(kind="positive", seed=seed_of("probe gamma"))
-BETA = Recipe(kind="centred", seed=seed_of("probe beta"), offset=3.0)
-MEAN = Recipe(kind="centred", seed=seed_of("probe mean"), offset=-1.0)
-VARIANCE = Recipe(kind="positive", seed=seed_of("probe variance"), scale=0.5)
+GAMMA = DataRecipe(kind="positive", seed=seed_of("probe gamma"))
+BETA = DataRecipe(kind="centred", seed=seed_of("probe beta"), offset=3.0)
+MEAN = DataRecipe(kind="centred", seed=seed_of("probe mean"), offset=-1.0)
+VARIANCE = DataRecipe(kind="positive", seed=seed_of("probe variance"), scale=0.5)
 
 
 class Unmeasurable(Exception):
@@ -88,8 +88,10 @@ class Laboratory:
         Raises:
             HostLost: it was lost too often, or cannot be opened.
         """
-        if len(self._losses) >= PATIENCE:
-            raise HostLost(self._losses[-1].outcome, f"given up after {PATIENCE} losses: {self._losses[-1].message}")
+        if len(self._losses) >= MOST_FAILURES:
+            raise HostLost(
+                self._losses[-1].outcome, f"given up after {MOST_FAILURES} losses: {self._losses[-1].message}"
+            )
         if self._host is None:
             self._host = self._open()
         return self._host
@@ -150,14 +152,14 @@ class Laboratory:
         }
         return LayerConfig(**(settings | changes))
 
-    def subject(self, config: LayerConfig, parameters: bool = True) -> Subject:
+    def subject(self, config: LayerConfig, parameters: bool = True) -> ProbedLayer:
         """A fresh layer; its gamma and beta are set if `parameters`, else they stay at their defaults."""
-        subject = Subject(self, config, parameters)
+        subject = ProbedLayer(self, config, parameters)
         self.built = True
         return subject
 
 
-class Subject:
+class ProbedLayer:
     """One layer under experiment. Whatever it answers is an array of the right shape, or `BadAnswer` is raised."""
 
     def __init__(self, laboratory: Laboratory, config: LayerConfig, parameters: bool) -> None:
@@ -175,7 +177,7 @@ class Subject:
 
     def data(self, name: str, count: int = COUNT, offset: float = 0.0, scale: float = 1.0) -> Array:
         """An x (or dy) of the layer's shape and format, bell-shaped around an offset."""
-        recipe = Recipe(kind="centred", seed=seed_of(f"probe {name}"), offset=offset, scale=scale)
+        recipe = DataRecipe(kind="centred", seed=seed_of(f"probe {name}"), offset=offset, scale=scale)
         return self.shaped(recipe.rows(CHANNELS, count))
 
     def shaped(self, rows: Array) -> Array:
@@ -226,7 +228,7 @@ class Subject:
             for name, part in (("running_mean", mean), ("running_var", variance))
         )  # type: ignore[return-value]
 
-    def set_statistics(self, mean: Recipe = MEAN, variance: Recipe = VARIANCE) -> Statistics:
+    def set_statistics(self, mean: DataRecipe = MEAN, variance: DataRecipe = VARIANCE) -> Statistics:
         """Set the running statistics, or train where they cannot be set; returns what the layer then holds."""
         if self.laboratory.can.set_statistics:
             dtype = self.statistics()[1].dtype.name

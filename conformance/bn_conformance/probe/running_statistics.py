@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array, Convention
-from bn_conformance.probe.candidates import fit, named, values_of
+from bn_conformance.probe.candidates import candidate_text, distinct_values, fit
 from bn_conformance.probe.declaration import against_declaration
 from bn_conformance.probe.finding import Finding
-from bn_conformance.probe.laboratory import MOMENTUM, BadAnswer, Laboratory, Subject
+from bn_conformance.probe.laboratory import MOMENTUM, BadAnswer, Laboratory, ProbedLayer
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.convention import CHOICES
@@ -26,7 +26,7 @@ FIRST_STEP = "stat/nc/float32/first-step"
 """The case of the matrix that judges the same."""
 
 
-def initial(laboratory: Laboratory) -> Iterator[Finding]:
+def initial_findings(laboratory: Laboratory) -> Iterator[Finding]:
     """The statistics of a fresh layer."""
     mean, variance = laboratory.subject(laboratory.config()).statistics()
     if np.any(np.asarray(mean, np.float64) != 0.0):
@@ -96,7 +96,7 @@ class TrainingStep:
     after: tuple[Array, Array]
 
 
-def training_steps(subject: Subject, name: str) -> Iterator[TrainingStep]:
+def training_steps(subject: ProbedLayer, name: str) -> Iterator[TrainingStep]:
     """Train on three batches, one after the other; `name` seeds their data."""
     for place, (offset, scale) in enumerate(BATCHES):
         x, before = subject.data(f"{name} {place}", offset=offset, scale=scale), subject.known()
@@ -104,8 +104,8 @@ def training_steps(subject: Subject, name: str) -> Iterator[TrainingStep]:
         yield TrainingStep(x, before, subject.statistics())
 
 
-def predicted(
-    subject: Subject, steps: Sequence[TrainingStep], convention: Convention, **changes: Any
+def predicted_statistics(
+    subject: ProbedLayer, steps: Sequence[TrainingStep], convention: Convention, **changes: Any
 ) -> dict[str, list[tuple[Expected, Array]]]:
     """What a convention predicts for the running statistics after each step, beside what they were.
 
@@ -137,14 +137,14 @@ def averages(laboratory: Laboratory) -> Iterator[Finding]:
     convention = laboratory.convention
     weights = fit(
         {
-            (new, debiasing): predicted(subject, steps, replace(convention, debiasing=debiasing), momentum=new)[
-                "running_mean"
-            ]
+            (new, debiasing): predicted_statistics(
+                subject, steps, replace(convention, debiasing=debiasing), momentum=new
+            )["running_mean"]
             for new in (MOMENTUM, 1.0 - MOMENTUM)
             for debiasing in CHOICES["debiasing"]
         }
     )
-    debiasings, configured = values_of(weights.fitting, 1), values_of(weights.fitting, 0)
+    debiasings, configured = distinct_values(weights.fitting, 1), distinct_values(weights.fitting, 0)
     yield against_declaration(laboratory, "debiasing", debiasings, weights.numbers, "STAT-1", FIRST_STEP)
     if configured == [1.0 - MOMENTUM]:
         opposite = "old" if laboratory.declared.momentum_weighs == "new" else "new"
@@ -154,7 +154,7 @@ def averages(laboratory: Laboratory) -> Iterator[Finding]:
 
 
 def _variances(
-    laboratory: Laboratory, subject: Subject, steps: Sequence[TrainingStep], momentum: float
+    laboratory: Laboratory, subject: ProbedLayer, steps: Sequence[TrainingStep], momentum: float
 ) -> Iterator[Finding]:
     """Which variance the running variance takes in, and whether it holds eps."""
 
@@ -165,7 +165,7 @@ def _variances(
             running_variance=estimator,
             eps_in_running_variance=inside,
         )
-        return predicted(subject, steps, convention, momentum=momentum)["running_var"]
+        return predicted_statistics(subject, steps, convention, momentum=momentum)["running_var"]
 
     variances = fit(
         {
@@ -175,9 +175,10 @@ def _variances(
         }
     )
     numbers = [
-        f"{named(estimator)}{' + eps' * inside} {value:.2g}" for (estimator, inside), value in variances.misfits.items()
+        f"{candidate_text(estimator)}{' + eps' * inside} {value:.2g}"
+        for (estimator, inside), value in variances.misfits.items()
     ]
     detail = f"error / allowed: {', '.join(numbers)}"
     for place, field in enumerate(("running_variance", "eps_in_running_variance")):
-        values = values_of(variances.fitting, place)
+        values = distinct_values(variances.fitting, place)
         yield against_declaration(laboratory, field, values, detail, "STAT-2", FIRST_STEP)

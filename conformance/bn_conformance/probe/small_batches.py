@@ -10,7 +10,7 @@ from bn_conformance.adapter import Array
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.probe.candidates import misfit
 from bn_conformance.probe.finding import Finding
-from bn_conformance.probe.laboratory import Laboratory, Subject
+from bn_conformance.probe.laboratory import Laboratory, ProbedLayer
 
 
 def _wide(values: Array) -> Array:
@@ -46,11 +46,11 @@ def _described(y: Array, x: Array, finite: bool) -> str:
     return "y = beta" if np.all(np.isfinite(numbers)) and not finite else "y is another number"
 
 
-def _finite(subject: Subject) -> bool:
+def _finite(subject: ProbedLayer) -> bool:
     return all(bool(np.all(np.isfinite(_wide(part)))) for part in subject.statistics())
 
 
-def empty_batch(laboratory: Laboratory) -> Iterator[Finding]:
+def empty_batch_finding(laboratory: Laboratory) -> Iterator[Finding]:
     """Training on an empty batch; permitted is to raise, or to leave the statistics as they are."""
     subject = laboratory.subject(laboratory.config())
     subject.train(subject.data("before an empty batch", offset=1.0))

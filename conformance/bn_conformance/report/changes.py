@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import MISSING, Verdict, outcome_rank
+from bn_conformance.results.outcomes import MISSING, ItemVerdict, outcome_rank
 from bn_conformance.results.records import Environment, Item, StaleFault, split_id
 
-_GOOD = (Verdict.PASS, Verdict.WARN)
+_GOOD = (ItemVerdict.PASS, ItemVerdict.WARN)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ItemChange:
     old: Item | None
     new: Item | None
 
-    def went(self, before: Sequence[Verdict], after: Sequence[Verdict]) -> bool:
+    def went(self, before: Sequence[ItemVerdict], after: Sequence[ItemVerdict]) -> bool:
         """Whether its verdict was one of `before` and is one of `after`."""
         return _is(self.old, before) and _is(self.new, after)
 
@@ -39,8 +39,8 @@ class ItemChange:
     def newly_bad(self) -> bool:
         """Whether it is bad now and was not. What failed to report before and is wrong now is news too."""
         was_missing = self.old is not None and self.old.outcome == MISSING
-        return _is(self.new, (Verdict.FAIL,)) and (
-            not _is(self.old, (Verdict.FAIL,)) or (was_missing and self.new != self.old)
+        return _is(self.new, (ItemVerdict.FAIL,)) and (
+            not _is(self.old, (ItemVerdict.FAIL,)) or (was_missing and self.new != self.old)
         )
 
     @property
@@ -127,17 +127,17 @@ def changes_between(old: Results, new: Results) -> Changes:
     lost = [name for name in old_ok if name not in new_ok]
     old_cases, new_cases = ({case.id: None for case in results.header.cases} for results in (old, new))
     known_stale = {(stale.file, stale.entry) for stale in old.stale_faults}
-    not_known = [verdict for verdict in Verdict if verdict is not Verdict.KNOWN]
+    not_known = [verdict for verdict in ItemVerdict if verdict is not ItemVerdict.KNOWN]
 
-    def which(before: Sequence[Verdict], after: Sequence[Verdict]) -> tuple[ItemChange, ...]:
+    def which(before: Sequence[ItemVerdict], after: Sequence[ItemVerdict]) -> tuple[ItemChange, ...]:
         return tuple(change for change in both if change.went(before, after))
 
     return Changes(
         new_failures=tuple(change for change in changes if change.newly_bad),
-        fixed=which((Verdict.FAIL, Verdict.KNOWN), _GOOD),
-        warned=which((Verdict.PASS,), (Verdict.WARN,)),
-        newly_excused=which(not_known, (Verdict.KNOWN,)),
-        dropped=which(_GOOD, (Verdict.UNSUPPORTED,)),
+        fixed=which((ItemVerdict.FAIL, ItemVerdict.KNOWN), _GOOD),
+        warned=which((ItemVerdict.PASS,), (ItemVerdict.WARN,)),
+        newly_excused=which(not_known, (ItemVerdict.KNOWN,)),
+        dropped=which(_GOOD, (ItemVerdict.UNSUPPORTED,)),
         changed_level=tuple(change for change in both if change.changed_level),
         conventions=tuple(_convention_changes(old_ok, new_ok)),
         versions=tuple(_versions(old_ok, new_ok)),
@@ -157,7 +157,7 @@ def _items(results: Results) -> dict[str, Item]:
     items = {item.id: item for item in results.items}
     for planned in results.missing():
         implementation, case = split_id(planned)
-        items[planned] = Item(implementation=implementation, case=case, outcome=MISSING, verdict=Verdict.FAIL)
+        items[planned] = Item(implementation=implementation, case=case, outcome=MISSING, verdict=ItemVerdict.FAIL)
     return items
 
 

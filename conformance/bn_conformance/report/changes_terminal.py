@@ -9,7 +9,7 @@ from rich.console import Console
 from bn_conformance.report.changes import Changes, ConventionChange, ItemChange
 from bn_conformance.report.legend import explained, readable
 from bn_conformance.report.lines import Lines
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item, split_id
 from bn_conformance.text import counted
 
@@ -77,7 +77,7 @@ def _outcome(item: Item | None) -> str:
     if item is None:
         return "not there"
     shown = readable(item.outcome)
-    return shown if item.verdict in (Verdict.PASS, item.outcome) else f"{shown} ({item.verdict})"
+    return shown if item.verdict in (ItemVerdict.PASS, item.outcome) else f"{shown} ({item.verdict})"
 
 
 def _with_reason(change: ItemChange) -> str:

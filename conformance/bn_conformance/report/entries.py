@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf, isnan
 
 from bn_conformance.report.legend import OUTCOME_KINDS, Mark, OutcomeKind, gravity, mark, outcome_kind
-from bn_conformance.results.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, Verdict, outcome_rank
+from bn_conformance.results.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, ItemVerdict, outcome_rank
 from bn_conformance.results.records import CaseInfo, Item, Quantity
 
 
@@ -44,7 +44,7 @@ class Entry:
 
         Where a wrong result is no failure, it is the clause of the case that says so (SHOULD).
         """
-        if self.item.verdict == Verdict.WARN.value and self.item.outcome == WRONG:
+        if self.item.verdict == ItemVerdict.WARN.value and self.item.outcome == WRONG:
             return self.case.clauses[0] if self.case.clauses else ""
         clauses = (self.worst.clauses if self.worst else ()) or self.case.clauses
         return clauses[0] if clauses else ""
@@ -81,7 +81,7 @@ class Tally:
         """The tally of entries."""
         items = [entry.item for entry in entries]
         pairs = ((item.outcome, item.verdict) for item in items)
-        outcome, verdict = max(pairs, key=lambda pair: gravity(*pair), default=(UNSUPPORTED, Verdict.UNSUPPORTED))
+        outcome, verdict = max(pairs, key=lambda pair: gravity(*pair), default=(UNSUPPORTED, ItemVerdict.UNSUPPORTED))
         kinds = Counter(outcome_kind(item.outcome).name for item in items)
         return cls(Counter(item.verdict for item in items), kinds, outcome, verdict)
 
@@ -93,7 +93,7 @@ class Tally:
     @property
     def run(self) -> int:
         """Number of entries that were run: all but the unsupported."""
-        return self.total - self.verdicts[Verdict.UNSUPPORTED]
+        return self.total - self.verdicts[ItemVerdict.UNSUPPORTED]
 
     @property
     def kind(self) -> OutcomeKind:
@@ -108,7 +108,7 @@ class Tally:
     @property
     def at_worst(self) -> int | None:
         """How many entries have the gravest verdict; None where all pass or none was run."""
-        return None if self.verdict in (Verdict.PASS, Verdict.UNSUPPORTED) else self.verdicts[self.verdict]
+        return None if self.verdict in (ItemVerdict.PASS, ItemVerdict.UNSUPPORTED) else self.verdicts[self.verdict]
 
     @property
     def counts(self) -> list[tuple[OutcomeKind, int]]:

@@ -43,7 +43,7 @@ def _quantity(quantity: Quantity) -> list[str]:
     return lines + [f"    {text}" for text in (error_and_allowed(quantity), ulp, not_judged(quantity)) if text]
 
 
-def one_line(item: Item) -> str:
+def item_line(item: Item) -> str:
     """The item in a line: implementation, case, outcome and its worst quantity or its message."""
     worst = next((quantity for quantity in item.quantities if quantity.outcome == item.outcome), None)
     said = f": {place(worst.name)}, ratio {worst.ratio:.3g}" if worst and worst.ratio is not None else ""

@@ -22,7 +22,7 @@ from bn_conformance.conventions.effects import METHOD
 from bn_conformance.report import legend, quantity_text
 from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.offset_plot import offset_plot
-from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, ratio_of, strip
+from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, strip, worst_ratio
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
 
@@ -105,7 +105,7 @@ def _asset(name: str) -> Markup:
     return Markup(files("bn_conformance.report").joinpath("templates", name).read_text(encoding="utf-8"))
 
 
-def render(results: Results, baseline: str | None = None) -> str:
+def render_html(results: Results, baseline: str | None = None) -> str:
     """The report as an HTML document.
 
     Args:
@@ -118,7 +118,7 @@ def render(results: Results, baseline: str | None = None) -> str:
     summary = summarise(results)
     script = _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    ratios = (ratio_of(entry) for entries in summary.cases.values() for entry in entries.values())
+    ratios = (worst_ratio(entry) for entries in summary.cases.values() for entry in entries.values())
     return (
         _environment()
         .get_template("report.html.j2")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bn_conformance.results.outcomes import NOT_JUDGED, Verdict, outcome_rank
+from bn_conformance.results.outcomes import NOT_JUDGED, ItemVerdict, outcome_rank
 from bn_reference.specification.clauses import families
 
 
@@ -54,20 +54,20 @@ ALGORITHMS = {
 """The unstable algorithms that `degraded(ALGORITHM)` names."""
 
 VERDICT_MEANINGS = {
-    Verdict.PASS: "conforms",
-    Verdict.WARN: "does not fail the run: an unstable algorithm, or a clause that says SHOULD",
-    Verdict.FAIL: "does not conform",
-    Verdict.KNOWN: "fails, but is on the list of known faults, with a reason; does not fail the run",
-    Verdict.UNSUPPORTED: "not run: the implementation does not declare what the case needs",
+    ItemVerdict.PASS: "conforms",
+    ItemVerdict.WARN: "does not fail the run: an unstable algorithm, or a clause that says SHOULD",
+    ItemVerdict.FAIL: "does not conform",
+    ItemVerdict.KNOWN: "fails, but is on the list of known faults, with a reason; does not fail the run",
+    ItemVerdict.UNSUPPORTED: "not run: the implementation does not declare what the case needs",
 }
 """What each verdict means for the run."""
 
 VERDICT_COUNTS = {
-    Verdict.PASS: "pass",
-    Verdict.WARN: "warn",
-    Verdict.FAIL: "fail",
-    Verdict.KNOWN: "known faults",
-    Verdict.UNSUPPORTED: "not supported and not run",
+    ItemVerdict.PASS: "pass",
+    ItemVerdict.WARN: "warn",
+    ItemVerdict.FAIL: "fail",
+    ItemVerdict.KNOWN: "known faults",
+    ItemVerdict.UNSUPPORTED: "not supported and not run",
 }
 """What stands behind the count of each verdict."""
 
@@ -118,19 +118,19 @@ class Mark:
     letter: str
 
 
-_MARKS = {Verdict.FAIL: ("fail", "✕"), Verdict.KNOWN: ("known", "◆"), Verdict.WARN: ("warn", "▲")}
+_MARKS = {ItemVerdict.FAIL: ("fail", "✕"), ItemVerdict.KNOWN: ("known", "◆"), ItemVerdict.WARN: ("warn", "▲")}
 
 
 def mark(outcome: str, verdict: str) -> Mark:
     """The mark of an outcome under a verdict."""
     kind = outcome_kind(outcome)
     if verdict in _MARKS:
-        style, symbol = _MARKS[Verdict(verdict)]
-        return Mark(style, symbol, kind.letter.lower() if verdict == Verdict.WARN else kind.letter)
+        style, symbol = _MARKS[ItemVerdict(verdict)]
+        return Mark(style, symbol, kind.letter.lower() if verdict == ItemVerdict.WARN else kind.letter)
     return Mark("stable", "✓", kind.letter) if kind.symbol in "▲✕" else Mark(kind.name, kind.symbol, kind.letter)
 
 
-_GRAVITY = (Verdict.UNSUPPORTED, Verdict.PASS, Verdict.WARN, Verdict.KNOWN, Verdict.FAIL)
+_GRAVITY = (ItemVerdict.UNSUPPORTED, ItemVerdict.PASS, ItemVerdict.WARN, ItemVerdict.KNOWN, ItemVerdict.FAIL)
 
 
 def gravity(outcome: str, verdict: str) -> tuple[int, int]:
@@ -138,4 +138,4 @@ def gravity(outcome: str, verdict: str) -> tuple[int, int]:
 
     What was not judged says nothing, so it is better than anything that was.
     """
-    return _GRAVITY.index(Verdict(verdict)), -1 if outcome == NOT_JUDGED else outcome_rank(outcome)
+    return _GRAVITY.index(ItemVerdict(verdict)), -1 if outcome == NOT_JUDGED else outcome_rank(outcome)

@@ -8,18 +8,18 @@ from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.entries import Tally
 from bn_conformance.report.legend import RATIO_MEANING, VERDICT_COUNTS, explained, family_title
 from bn_conformance.report.markdown_text import block, bullets, escape, table
-from bn_conformance.report.problems import Problem
+from bn_conformance.report.problems import SharedProblem
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.text import counted, number
 
 MOST_ROWS = 50
 """Rows of failures that are listed; GitHub refuses a summary of more than a mebibyte."""
 
 
-def render(results: Results, baseline: str | None = None) -> str:
-    """The report as Markdown, of the same results and beside the same baseline as `report.html.render`.
+def render_markdown(results: Results, baseline: str | None = None) -> str:
+    """The report as Markdown, of the same results and beside the same baseline as `report.html.render_html`.
 
     Raises:
         ResultsError: the results hold no convention of `baseline`.
@@ -36,10 +36,10 @@ def render(results: Results, baseline: str | None = None) -> str:
         _numbers(summary),
         _matrix(summary),
         *block("What the words mean", bullets(_legend(summary)), folded=True),
-        *_problems(summary, Verdict.FAIL, "Failures"),
+        *_problems(summary, ItemVerdict.FAIL, "Failures"),
         *block("Diagnosis", bullets(diagnoses)),
-        *_problems(summary, Verdict.KNOWN, "Known faults"),
-        *_problems(summary, Verdict.WARN, "Warnings"),
+        *_problems(summary, ItemVerdict.KNOWN, "Known faults"),
+        *_problems(summary, ItemVerdict.WARN, "Warnings"),
         *block(
             "Not installed, or broken",
             bullets(f"{escape(one.name)}: {escape(one.environment.message, 300)}" for one in absent),
@@ -52,7 +52,7 @@ def render(results: Results, baseline: str | None = None) -> str:
 
 def _numbers(summary: Summary) -> str:
     header, verdicts = summary.results.header, summary.tally.verdicts
-    counts = ", ".join(f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in Verdict)
+    counts = ", ".join(f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in ItemVerdict)
     return (
         f"bnconform {escape(header.suite)}, {escape(header.created)}: {counted(len(summary.cases), 'case')}, "
         f"{counted(summary.tally.total, 'item')} (one implementation on one case each): {counts}."
@@ -87,7 +87,7 @@ def _legend(summary: Summary) -> Iterator[str]:
     yield from (f"**{escape(family)}**: {escape(title)}" for family, title in titles if title)
 
 
-def _row(problem: Problem) -> list[str]:
+def _row(problem: SharedProblem) -> list[str]:
     example, worst = problem.example, problem.example.worst
     reason = example.item.known_fault
     return [
@@ -100,7 +100,7 @@ def _row(problem: Problem) -> list[str]:
     ]
 
 
-def _problems(summary: Summary, verdict: Verdict, title: str) -> Iterator[str]:
+def _problems(summary: Summary, verdict: ItemVerdict, title: str) -> Iterator[str]:
     problems = summary.problems(verdict)
     if not problems:
         return
@@ -108,7 +108,7 @@ def _problems(summary: Summary, verdict: Verdict, title: str) -> Iterator[str]:
     body = table(head, map(_row, problems[:MOST_ROWS]), align="....r.")
     if len(problems) > MOST_ROWS:
         body += f"\n\nand {len(problems) - MOST_ROWS} more, in the HTML report"
-    yield from block(f"{title} ({summary.tally.verdicts[verdict]:,})", body, folded=verdict is not Verdict.FAIL)
+    yield from block(f"{title} ({summary.tally.verdicts[verdict]:,})", body, folded=verdict is not ItemVerdict.FAIL)
 
 
 def _conventions(summary: Summary, baseline: str | None) -> Iterator[str]:

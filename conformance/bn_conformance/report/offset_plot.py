@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log10
 
-from bn_conformance.report.strip_plot import DTYPES, axis_of, decade_label, ratio_of
+from bn_conformance.report.strip_plot import DTYPES, axis_of, decade_label, worst_ratio
 from bn_conformance.report.summary import Summary
 from bn_conformance.results.outcomes import NOT_JUDGED
 
@@ -96,7 +96,7 @@ def _worst_ratios(summary: Summary, family: str) -> dict[str, dict[str, dict[flo
     worst: dict[str, dict[str, dict[float, float]]] = {}
     for implementation in summary.implementations:
         for entry in implementation.by_family.get(family, ()):
-            offset, ratio, dtype = _relative_offset(entry.case.axes), ratio_of(entry), entry.case.axes.get("dtype")
+            offset, ratio, dtype = _relative_offset(entry.case.axes), worst_ratio(entry), entry.case.axes.get("dtype")
             judged = all(quantity.outcome != NOT_JUDGED for quantity in entry.item.quantities)
             if offset is not None and ratio is not None and isinstance(dtype, str) and judged:
                 of_dtype = worst.setdefault(implementation.name, {}).setdefault(dtype, {})

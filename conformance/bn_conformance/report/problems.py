@@ -93,7 +93,7 @@ class ImplementationProblem(_Alike):
 
 
 @dataclass(frozen=True)
-class Problem(_Alike):
+class SharedProblem(_Alike):
     """The same problem of several implementations, and all its entries, the worst first."""
 
     verdict: str
@@ -122,13 +122,13 @@ def implementation_problems(implementation: str, verdict: str, entries: Iterable
     )
 
 
-def problems(verdict: str, parts: Iterable[ImplementationProblem]) -> list[Problem]:
+def problems(verdict: str, parts: Iterable[ImplementationProblem]) -> list[SharedProblem]:
     """Problems put together over implementations, the gravest first, then the most frequent."""
     members: dict[Key, list[ImplementationProblem]] = {}
     for part in parts:
         members.setdefault(part.key, []).append(part)
     together = (
-        Problem(verdict, tuple(alike), _worst_first(entry for part in alike for entry in part.entries))
+        SharedProblem(verdict, tuple(alike), _worst_first(entry for part in alike for entry in part.entries))
         for alike in members.values()
     )
     return sorted(together, key=_gravest_first)

@@ -77,7 +77,7 @@ class Strip:
     """Style and SVG path of each kind of dots."""
 
 
-def ratio_of(entry: Entry) -> float | None:
+def worst_ratio(entry: Entry) -> float | None:
     """The worst ratio of an entry, of all its quantities that were judged."""
     judged = (quantity for quantity in entry.item.quantities if quantity.outcome != NOT_JUDGED)
     ratios = [quantity.ratio for quantity in judged if quantity.ratio is not None]
@@ -88,7 +88,7 @@ def strip(entries: Iterable[Entry], axis: Axis) -> Strip:
     """The strip of entries; those without a ratio are left out."""
     by_style: dict[str, list[float]] = {}
     for entry in entries:
-        ratio = ratio_of(entry)
+        ratio = worst_ratio(entry)
         if ratio is not None:
             by_style.setdefault(entry.mark.style, []).append(ratio)
     ratios = [ratio for members in by_style.values() for ratio in members]
@@ -117,6 +117,6 @@ def by_dtype(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     members: dict[str, list[Entry]] = {dtype: [] for dtype in DTYPES}
     for entry in entries:
         dtype = entry.case.axes.get("dtype")
-        if isinstance(dtype, str) and ratio_of(entry) is not None:
+        if isinstance(dtype, str) and worst_ratio(entry) is not None:
             members.setdefault(dtype, []).append(entry)
     return {dtype: alike for dtype, alike in members.items() if alike}

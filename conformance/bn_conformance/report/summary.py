@@ -12,16 +12,16 @@ from functools import cached_property
 from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
-from bn_conformance.report.problems import ImplementationProblem, Problem, implementation_problems, problems
+from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, Verdict
+from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, ItemVerdict
 from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item, split_id
 from bn_conformance.text import counted, one_line
 
 
 def _but(verdicts: Counter[str]) -> str:
     """Known faults and warnings, counted: what has to be said beside `conforms`."""
-    known, warned = verdicts[Verdict.KNOWN], verdicts[Verdict.WARN]
+    known, warned = verdicts[ItemVerdict.KNOWN], verdicts[ItemVerdict.WARN]
     but = [counted(known, "known fault")] * bool(known) + [counted(warned, "warning")] * bool(warned)
     return " and ".join(but)
 
@@ -43,11 +43,11 @@ class ImplementationSummary:
     def state(self) -> str:
         """`ok`, `warn`, `known`, `fail` or `absent`."""
         verdicts = self.tally.verdicts
-        if verdicts[Verdict.FAIL] or self.environment.status == "broken":
+        if verdicts[ItemVerdict.FAIL] or self.environment.status == "broken":
             return "fail"
         if not self.tally.run:
             return "absent"
-        return "known" if verdicts[Verdict.KNOWN] else "warn" if verdicts[Verdict.WARN] else "ok"
+        return "known" if verdicts[ItemVerdict.KNOWN] else "warn" if verdicts[ItemVerdict.WARN] else "ok"
 
     @property
     def symbol(self) -> str:
@@ -60,9 +60,9 @@ class ImplementationSummary:
         verdicts, status = self.tally.verdicts, self.environment.status
         if status != "ok" and not verdicts.total():
             return "broken" if status == "broken" else "not installed"
-        if verdicts[Verdict.FAIL]:
+        if verdicts[ItemVerdict.FAIL]:
             cases = f"{counted(self.tally.run, 'case')} {'fails' if self.tally.run == 1 else 'fail'}"
-            return f"does not conform: {verdicts[Verdict.FAIL]:,} of {cases}"
+            return f"does not conform: {verdicts[ItemVerdict.FAIL]:,} of {cases}"
         if self.state in ("absent", "fail"):
             return "broken" if status == "broken" else "nothing was judged"
         but = _but(verdicts)
@@ -72,13 +72,13 @@ class ImplementationSummary:
     def worst_passing(self) -> list[Entry]:
         """The five passing entries with the largest ratios."""
         judged = (entry for entry in self.entries if entry.worst and entry.worst.ratio)
-        passing = (entry for entry in judged if entry.item.verdict == Verdict.PASS)
+        passing = (entry for entry in judged if entry.item.verdict == ItemVerdict.PASS)
         return nlargest(5, passing, key=lambda entry: entry.badness)
 
     @property
     def unsupported(self) -> list[tuple[str, int]]:
         """Reasons why cases are not supported, with their counts, the most frequent first."""
-        return Counter(one.why for one in self.entries if one.item.verdict == Verdict.UNSUPPORTED).most_common()
+        return Counter(one.why for one in self.entries if one.item.verdict == ItemVerdict.UNSUPPORTED).most_common()
 
     def problems(self, verdict: str) -> list[ImplementationProblem]:
         """Its entries with a verdict, those that go wrong in the same way together."""
@@ -126,7 +126,7 @@ class Summary:
         """Implementations that do not support a case, by the reason."""
         found: dict[str, list[str]] = {}
         for name, entry in self.cases[case].items():
-            if entry.item.verdict == Verdict.UNSUPPORTED:
+            if entry.item.verdict == ItemVerdict.UNSUPPORTED:
                 found.setdefault(entry.why, []).append(name)
         return found
 
@@ -177,7 +177,7 @@ class Summary:
         who = next(one.name for one in self.implementations if one.state != "absent") if len(states) == 1 else count
         return f"✓ {who} conform{'s' if len(states) == 1 else ''}{f', with {but}' if but else ''}"
 
-    def problems(self, verdict: str) -> list[Problem]:
+    def problems(self, verdict: str) -> list[SharedProblem]:
         """Entries with a verdict, those that go wrong in the same way together, over all implementations."""
         return problems(verdict, (part for one in self.implementations for part in one.problems(verdict)))
 
@@ -193,7 +193,7 @@ def summarise(results: Results) -> Summary:
         implementation, case = split_id(planned)
         message = "planned, but never reported"
         items[implementation, case] = Item(
-            implementation=implementation, case=case, outcome=MISSING, verdict=Verdict.FAIL, message=message
+            implementation=implementation, case=case, outcome=MISSING, verdict=ItemVerdict.FAIL, message=message
         )
     by_implementation: dict[str, list[Entry]] = {name: [] for name in results.header.implementations}
     by_case: dict[str, dict[str, Entry]] = {case: {} for case in infos}

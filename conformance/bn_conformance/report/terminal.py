@@ -17,11 +17,11 @@ from bn_conformance.report.legend import (
     family_title,
 )
 from bn_conformance.report.lines import Lines
-from bn_conformance.report.problems import Problem
+from bn_conformance.report.problems import SharedProblem
 from bn_conformance.report.quantity_text import error_and_allowed, expected_and_got, place
 from bn_conformance.report.summary import ImplementationSummary, Summary, summarise
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import MISSING, Verdict
+from bn_conformance.results.outcomes import MISSING, ItemVerdict
 from bn_conformance.text import counted, number, one_line, plain
 
 MOST_PROBLEMS = 20
@@ -51,10 +51,10 @@ class _Printer(Lines):
     def print(self) -> None:
         summary = self.summary
         self._matrix()
-        self._problems(Verdict.FAIL, "Failures")
+        self._problems(ItemVerdict.FAIL, "Failures")
         self.section("Diagnosis", (f"{one.implementation}: {one.message}" for one in summary.results.diagnoses))
-        self._problems(Verdict.KNOWN, "Known faults: understood, and no reason to fail the run")
-        self._problems(Verdict.WARN, "Warnings: no reason to fail the run")
+        self._problems(ItemVerdict.KNOWN, "Known faults: understood, and no reason to fail the run")
+        self._problems(ItemVerdict.WARN, "Warnings: no reason to fail the run")
         self._conventions()
         absent = [one for one in summary.implementations if one.environment.message]
         self.section("Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent))
@@ -116,7 +116,7 @@ class _Printer(Lines):
         if tally is None:
             return ""
         mark, count = tally.mark, str(tally.at_worst or "")
-        known = "◆" if tally.verdict == Verdict.KNOWN else ""
+        known = "◆" if tally.verdict == ItemVerdict.KNOWN else ""
         if not words:
             return f"{known}{mark.letter}{count}"
         return f"{mark.symbol if count else ''}{_SHORT.get(tally.kind.name, tally.kind.name)} {count}".strip()
@@ -133,7 +133,7 @@ class _Printer(Lines):
                 self.line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
         self._counting(words=True)
 
-    def _problems(self, verdict: Verdict, title: str) -> None:
+    def _problems(self, verdict: ItemVerdict, title: str) -> None:
         """What has a verdict, the gravest first; what is missing has a part of its own."""
         problems = [problem for problem in self.summary.problems(verdict) if problem.outcome != MISSING]
         if problems:
@@ -143,27 +143,27 @@ class _Printer(Lines):
         told: set[str] = set()
         for problem in problems[:MOST_PROBLEMS]:
             self._problem(problem)
-            if verdict is Verdict.FAIL:
+            if verdict is ItemVerdict.FAIL:
                 self._numbers(problem)
-            if verdict in (Verdict.FAIL, Verdict.WARN):
+            if verdict in (ItemVerdict.FAIL, ItemVerdict.WARN):
                 self._clause(problem, told)
-            if verdict is Verdict.FAIL and problem.example.item.reproduce:
+            if verdict is ItemVerdict.FAIL and problem.example.item.reproduce:
                 self.line("run it again:", "dim", indent=6)
                 self.command(problem.example.item.reproduce, indent=6)
         if len(problems) > MOST_PROBLEMS:
             self.line(f"and {len(problems) - MOST_PROBLEMS} more; bnconform report shows all", "dim", indent=2)
 
-    def _problem(self, problem: Problem) -> None:
+    def _problem(self, problem: SharedProblem) -> None:
         """What is wrong and where, in a sentence."""
         example = problem.example
         where = ", ".join(f"{part.implementation} ({counted(len(part.entries), 'case')})" for part in problem.parts)
         ratio = example.worst.ratio if example.worst else None
-        up_to = "" if ratio is None or problem.verdict == Verdict.FAIL else f", ratio up to {number(ratio)}"
+        up_to = "" if ratio is None or problem.verdict == ItemVerdict.FAIL else f", ratio up to {number(ratio)}"
         said = example.item.known_fault or f"{problem.sentence}{up_to}"
         style = _SYMBOL_STYLES[example.mark.symbol]
         self.line(f"{example.mark.symbol} {said}: {where}", style, indent=2, hang=2)
 
-    def _numbers(self, problem: Problem) -> None:
+    def _numbers(self, problem: SharedProblem) -> None:
         """The worst number of a failure, and the case that gave it."""
         entry, worst = problem.example, problem.example.worst
         if worst and expected_and_got(worst):
@@ -174,7 +174,7 @@ class _Printer(Lines):
         which = ", the worst case" if len(problem.entries) > 1 else ""
         self.line(f"{'at' if worst else 'in'} {at}{entry.item.case}{which}", indent=6)
 
-    def _clause(self, problem: Problem, told: set[str]) -> None:
+    def _clause(self, problem: SharedProblem, told: set[str]) -> None:
         """The text of the clause that decides, the first time it is met."""
         clause = self.summary.clauses.get(problem.example.clause)
         if clause and clause.id not in told:
@@ -209,18 +209,18 @@ class _Printer(Lines):
         """The outcomes in the matrix and among the problems, a line each."""
         told = {
             problem.outcome
-            for verdict in (Verdict.FAIL, Verdict.KNOWN, Verdict.WARN)
+            for verdict in (ItemVerdict.FAIL, ItemVerdict.KNOWN, ItemVerdict.WARN)
             for problem in self.summary.problems(verdict)[:MOST_PROBLEMS]
         }
         cells = {tally.worst for one in self.summary.implementations for tally in one.families.values()}
         rows = explained(told | cells)
-        if any(problem.example.worst for problem in self.summary.problems(Verdict.WARN)):
+        if any(problem.example.worst for problem in self.summary.problems(ItemVerdict.WARN)):
             rows.append(("ratio", RATIO_MEANING))
         self.glossary("What the words mean", rows)
 
     def _next(self) -> None:
         """Commands that help with what fails."""
-        failing = [problem for problem in self.summary.problems(Verdict.FAIL) if problem.outcome != MISSING]
+        failing = [problem for problem in self.summary.problems(ItemVerdict.FAIL) if problem.outcome != MISSING]
         if not failing:
             return
         self.title("What to do next")
@@ -235,7 +235,7 @@ class _Printer(Lines):
         for note in summary.notes:
             self.line(f"Note: {note}", "yellow")
         counts = ", ".join(
-            f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in Verdict if verdicts[verdict]
+            f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in ItemVerdict if verdicts[verdict]
         )
         self.line(f"{items(summary)}{': ' * bool(counts)}{counts}")
         self.line(summary.headline, "bold")

@@ -11,7 +11,7 @@ FAILS = 1
 USAGE = 2
 """The command line asks for something that does not exist or makes no sense; nothing was judged."""
 
-NOT_JUDGED = 3
+EXIT_NOT_JUDGED = 3
 """Nothing, or less than was planned, was judged."""
 
 INTERRUPTED = 130

@@ -128,7 +128,7 @@ def _records(path: Path) -> Iterator[Record]:
         yield record
 
 
-def read(path: str | Path) -> Results:
+def read_results(path: str | Path) -> Results:
     """Read a results file; one that was cut off in the middle is read up to its last whole line.
 
     Raises:

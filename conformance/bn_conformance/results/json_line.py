@@ -14,7 +14,7 @@ from math import isfinite, isnan
 from types import NoneType
 from typing import Any, TypeVar, cast
 
-from bn_conformance.results.outcomes import Verdict, outcome_rank
+from bn_conformance.results.outcomes import ItemVerdict, outcome_rank
 from bn_conformance.results.records import (
     CaseInfo,
     ClauseInfo,
@@ -29,7 +29,7 @@ from bn_conformance.results.records import (
 )
 from bn_conformance.user_error import UserError
 
-FORMAT = 1
+RESULTS_FORMAT = 1
 """Version of the results format; a reader refuses any other."""
 
 STATUSES = ("ok", "not-installed", "broken")
@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 def to_line(record: Record) -> str:
     """The record as one line of JSON, without the newline."""
-    start = {"type": _NAMES[type(record)]} | ({"format": FORMAT} if isinstance(record, Header) else {})
+    start = {"type": _NAMES[type(record)]} | ({"format": RESULTS_FORMAT} if isinstance(record, Header) else {})
     return json.dumps(start | _plain(record), separators=(",", ":"), allow_nan=False)
 
 
@@ -136,7 +136,7 @@ def _quantity(data: dict[str, Any]) -> Quantity:
 
 
 def _header(data: dict[str, Any]) -> Header:
-    if data.pop("format") != FORMAT:
+    if data.pop("format") != RESULTS_FORMAT:
         raise ResultsError("it was written by another version of bnconform; run the matrix again")
     lists = {
         "implementations": tuple(data["implementations"]),
@@ -158,7 +158,7 @@ def _item(data: dict[str, Any]) -> Item:
     if "explained_by" in data:
         data["explained_by"] = tuple(data["explained_by"])
     _check_outcome(data["outcome"])
-    Verdict(data["verdict"])
+    ItemVerdict(data["verdict"])
     return _build(Item, data)
 
 

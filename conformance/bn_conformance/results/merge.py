@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bn_conformance.results.exit_codes import CONFORMS, FAILS, NOT_JUDGED
+from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS
 from bn_conformance.results.file import Results
 from bn_conformance.results.json_line import ResultsError
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import (
     CaseInfo,
     ClauseInfo,
@@ -176,7 +176,7 @@ def _stale_faults(files: Sequence[Results], items: Sequence[Item]) -> list[Stale
 
 def _diagnoses(files: Sequence[Results], items: Sequence[Item]) -> list[Diagnosis]:
     """Of each implementation that still fails, the diagnosis that examined most items; of equals the latest."""
-    failing = {item.implementation for item in items if item.verdict == Verdict.FAIL}
+    failing = {item.implementation for item in items if item.verdict == ItemVerdict.FAIL}
     widest: dict[str, Diagnosis] = {}
     for diagnosis in (diagnosis for results in files for diagnosis in results.diagnoses):
         known = widest.get(diagnosis.implementation)
@@ -197,11 +197,11 @@ def _end(
     strict = header.options.get("profile") == "standard"
     nonstandard = strict and any(environment.nonstandard for environment in environments)
     reported = {item.id for item in items}
-    failed = any(item.verdict == Verdict.FAIL for item in items) or not reported.issuperset(header.planned)
-    judged = any(item.verdict != Verdict.UNSUPPORTED for item in items)
+    failed = any(item.verdict == ItemVerdict.FAIL for item in items) or not reported.issuperset(header.planned)
+    judged = any(item.verdict != ItemVerdict.UNSUPPORTED for item in items)
     names = ", ".join(f"{results.path}{' (cut off)' if results.end is None else ''}" for results in files)
     return End(
-        exit_code=FAILS if failed or stale or broken or nonstandard else CONFORMS if judged else NOT_JUDGED,
+        exit_code=FAILS if failed or stale or broken or nonstandard else CONFORMS if judged else EXIT_NOT_JUDGED,
         seconds=sum(results.end.seconds for results in files if results.end),
         message=f"Merged from {names}.",
     )

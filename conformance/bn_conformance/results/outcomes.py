@@ -10,8 +10,8 @@ import re
 from enum import StrEnum
 
 EXACT = "exact"
-TIGHT = "tight"
-STABLE = "stable"
+TIGHT_LEVEL = "tight"
+STABLE_LEVEL = "stable"
 WRONG = "wrong"
 NOT_JUDGED = "not-judged"
 UNSUPPORTED = "unsupported"
@@ -29,7 +29,7 @@ def degraded(name: str) -> str:
     return f"degraded({name})"
 
 
-_ORDER = {EXACT: 0, TIGHT: 1, STABLE: 2, WRONG: 4}
+_ORDER = {EXACT: 0, TIGHT_LEVEL: 1, STABLE_LEVEL: 2, WRONG: 4}
 
 
 def is_level(outcome: str) -> bool:
@@ -60,7 +60,7 @@ class Threshold(StrEnum):
         return level_rank(level) <= {"tight": 1, "stable": 2, "degraded": 3}[self.value]
 
 
-class Verdict(StrEnum):
+class ItemVerdict(StrEnum):
     """What an item means for the run; only `FAIL` and `STALE` make `bnconform run` exit with 1."""
 
     PASS = "pass"
@@ -74,8 +74,8 @@ _OUTCOME_ORDER = (
     UNSUPPORTED,
     EXACT,
     REFUSED,
-    TIGHT,
-    STABLE,
+    TIGHT_LEVEL,
+    STABLE_LEVEL,
     NOT_JUDGED,
     "degraded",
     WRONG,

@@ -1,6 +1,7 @@
 """The published JSON Schema of the results file, and whether a file keeps to it.
 
-A reader of results files (`bn_conformance.results.file.read`) is lenient about what it can do without; this is not.
+A reader of results files (`bn_conformance.results.file.read_results`) does without what it does not need. The schema
+allows no such gap.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bn_conformance.results.json_line import ResultsError
 
 
 @cache
-def load() -> dict[str, Any]:
+def load_schema() -> dict[str, Any]:
     """The schema of one record, that is, of one line of a results file."""
     text = files("bn_conformance").joinpath("results", "schemas", "results.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
@@ -28,16 +29,16 @@ def _validator(kind: str) -> Any:
     """The validator of one kind of record: its errors say more than "is valid under none of five"."""
     from jsonschema import Draft202012Validator
 
-    definitions = load()["$defs"]
+    definitions = load_schema()["$defs"]
     return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": definitions})
 
 
 def kinds() -> tuple[str, ...]:
     """The kinds of records, each the value of `type` and a definition of the schema."""
-    return tuple(entry["$ref"].removeprefix("#/$defs/") for entry in load()["oneOf"])
+    return tuple(entry["$ref"].removeprefix("#/$defs/") for entry in load_schema()["oneOf"])
 
 
-def violation(record: Any) -> str | None:
+def record_violation(record: Any) -> str | None:
     """The first way in which a parsed record breaks the schema, with the path to it; None where it keeps to it."""
     kind = record.get("type") if isinstance(record, dict) else None
     if not isinstance(kind, str) or kind not in kinds():
@@ -59,7 +60,7 @@ def validate_file(path: str | Path) -> None:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise ResultsError(f"{path}, line {number}: is not JSON ({_short(str(error))})") from None
-        found = violation(record)
+        found = record_violation(record)
         if found is None and ((number == 1) != (record["type"] == "header") or previous == "end"):
             found = f"a record of type {record['type']} has no place here; the header is first and the end last"
         if found is not None:

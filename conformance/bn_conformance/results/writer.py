@@ -94,7 +94,7 @@ def _replaced(path: Path) -> BinaryIO:
     return stream
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write_results(path: str | Path, records: Iterable[Record]) -> None:
     """Write all records of a results file.
 
     Raises:

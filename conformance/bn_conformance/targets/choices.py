@@ -11,7 +11,7 @@ from bn_conformance.targets.naming import TargetError
 from bn_reference.specification.convention import CHOICES
 
 
-def values_of(choices: Iterable[str]) -> dict[str, Any]:
+def fields_of(choices: Iterable[str]) -> dict[str, Any]:
     """The fields of the convention that choices `NAME=VALUE` name, with their values.
 
     Raises:
@@ -43,7 +43,7 @@ def with_values(convention: Convention, values: Mapping[str, Any]) -> Convention
         raise TargetError(str(error)) from None
 
 
-def text_of(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value as it is written after `NAME=`."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
@@ -60,7 +60,7 @@ def _value(name: str, text: str) -> Any:
         for allowed in CHOICES[name]:
             if text.lower() in _spellings(allowed):
                 return allowed
-        declarable = ", ".join(text_of(allowed) for allowed in CHOICES[name])
+        declarable = ", ".join(value_text(allowed) for allowed in CHOICES[name])
         raise TargetError(f"{name} is {text!r}; declarable are {declarable}")
     if text.lower() == "none":
         return None

@@ -25,7 +25,7 @@ class Description:
     notes: Sequence[str]
 
 
-def describe(adapter: type[Adapter]) -> Description:
+def describe_adapter(adapter: type[Adapter]) -> Description:
     """What an adapter class declares, as plain data."""
     return Description(
         name=adapter.name,

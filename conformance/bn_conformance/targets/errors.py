@@ -8,7 +8,7 @@ TEXT_LIMIT = 2000
 """Characters of an exception's text that are kept."""
 
 
-def text_of(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The text of an exception on one line that can be shown anywhere, whatever its own `__str__` does."""
     try:
         return one_line(str(error), TEXT_LIMIT)
@@ -18,5 +18,5 @@ def text_of(error: BaseException) -> str:
 
 def described_error(error: BaseException) -> str:
     """The type and the text of an exception on one line."""
-    name, text = one_line(type(error).__name__), text_of(error)
+    name, text = one_line(type(error).__name__), error_text(error)
     return f"{name}: {text}" if text else name

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from bn_conformance.adapter import Adapter
-from bn_conformance.targets.choices import values_of, with_values
+from bn_conformance.targets.choices import fields_of, with_values
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, code_and_choices, wrapper_and_code
 
@@ -105,7 +105,7 @@ def wrapped_target(wrapper: str, code: str, choices: Iterable[str] = ()) -> str:
         raise TargetError(f"{code} names its kind already; leave out --as")
     _check_registered(wrapper)
     chosen = list(choices)
-    values_of(chosen)
+    fields_of(chosen)
     return "+".join([f"{wrapper}={code}", *chosen])
 
 
@@ -135,7 +135,7 @@ def wrapped_adapter(target: str) -> type[Adapter]:
         raise TargetError(
             f"{target} names no code; give {parts[0]}=path/to/file.py:NAME, where NAME is {wrapper.expects}"
         )
-    values = values_of(choices)
+    values = fields_of(choices)
     adapter = wrapper.adapter(code)
     return type(adapter.__name__, (adapter,), {"convention": with_values(adapter.convention, values)})
 

@@ -12,15 +12,15 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, run_case
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import Threshold, Verdict
+from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item, Quantity
 from bn_conformance.vectors.named_conventions import DEFAULT, UnknownConvention, convention_named
 from bn_conformance.vectors.replay import ReplayAdapter, shape_of
 from bn_conformance.vectors.selection import lacking, owed
-from bn_conformance.vectors.submissions import Problem, Record, RecordError, read
+from bn_conformance.vectors.submissions import RecordError, SubmittedRecord, UnusableLine, read_submission
 from bn_reference.specification.clauses import clauses
 
-Group = dict[tuple[int, str], Record]
+Group = dict[tuple[int, str], SubmittedRecord]
 """Records of one case under one convention, by step and quantity."""
 
 
@@ -54,35 +54,35 @@ class CheckedFile:
     """
 
     checked: tuple[Checked, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[UnusableLine, ...]
 
     @property
     def exit_code(self) -> int:
         """2: something in the file cannot be used; 1: something is wrong; 3: too little was judged; 0: all conform."""
         if self.problems:
             return 2
-        if any(entry.item.verdict == Verdict.FAIL.value for entry in self.checked):
+        if any(entry.item.verdict == ItemVerdict.FAIL.value for entry in self.checked):
             return 1
         whole = all(entry.judged and not entry.missing for entry in self.checked)
         return 0 if self.checked and whole else 3
 
 
-def check(path: str, threshold: Threshold = Threshold.DEGRADED) -> CheckedFile:
+def check_submission(path: str, threshold: Threshold = Threshold.DEGRADED) -> CheckedFile:
     """Judge a file of results.
 
     Raises:
         RecordError: the file cannot be read.
     """
-    problems, checked = list[Problem](), list[Checked]()
+    problems, checked = list[UnusableLine](), list[Checked]()
     groups: dict[tuple[str, str], Group] = {}
-    for entry in read(path):
+    for entry in read_submission(path):
         try:
-            if isinstance(entry, Record):
+            if isinstance(entry, SubmittedRecord):
                 _place(entry, groups)
             else:
                 problems.append(entry)
         except RecordError as error:
-            problems.append(Problem(entry.line, str(error)))
+            problems.append(UnusableLine(entry.line, str(error)))
     goldens = Goldens()
     policy = Policy(threshold, {clause.id: clause.requirement for clause in clauses().values()})
     for (case_id, convention), group in groups.items():
@@ -93,7 +93,7 @@ def check(path: str, threshold: Threshold = Threshold.DEGRADED) -> CheckedFile:
     return CheckedFile(tuple(checked), tuple(problems))
 
 
-def _place(record: Record, groups: dict[tuple[str, str], Group]) -> None:
+def _place(record: SubmittedRecord, groups: dict[tuple[str, str], Group]) -> None:
     """Put a record into its group.
 
     Raises:
@@ -169,10 +169,10 @@ def _reduced(item: Item, policy: Policy, case: Case) -> Item:
     judged = [quantity for quantity in item.quantities if quantity.outcome != outcomes.NOT_JUDGED]
     if not judged:
         message = "nothing that the file gives can be judged"
-        return replace(item, outcome=outcomes.MISSING, verdict=Verdict.PASS.value, message=message)
+        return replace(item, outcome=outcomes.MISSING, verdict=ItemVerdict.PASS.value, message=message)
     worst = max(judged, key=lambda quantity: outcomes.outcome_rank(quantity.outcome))
     if policy.threshold.tolerates(worst.outcome):
-        verdict = Verdict.WARN if worst.outcome.startswith("degraded") else Verdict.PASS
+        verdict = ItemVerdict.WARN if worst.outcome.startswith("degraded") else ItemVerdict.PASS
     else:
-        verdict = Verdict.FAIL if policy.requirement(case) == "MUST" else Verdict.WARN
+        verdict = ItemVerdict.FAIL if policy.requirement(case) == "MUST" else ItemVerdict.WARN
     return replace(item, outcome=worst.outcome, verdict=verdict.value, message=worst.message)

@@ -19,7 +19,7 @@ FOLDER = "vectors"
 
 
 @cache
-def schema() -> dict[str, Any]:
+def vector_schema() -> dict[str, Any]:
     """The published JSON Schema of a document."""
     text = files("bn_reference").joinpath(FOLDER, "vectors.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
@@ -37,7 +37,7 @@ def file_name(case_id: str, convention: str) -> str:
     return f"{case_id.replace('/', '.')}{suffix}.json"
 
 
-def to_text(value: Document) -> str:
+def document_text(value: Document) -> str:
     """A document as text: an entry a line, but a list of numbers on one line however long."""
     return _text(value, "") + "\n"
 
@@ -52,7 +52,7 @@ def _text(value: Any, indent: str) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def write(pairs: Iterable[tuple[Case, str]], folder: Path, goldens: Goldens | None = None) -> list[Path]:
+def write_vectors(pairs: Iterable[tuple[Case, str]], folder: Path, goldens: Goldens | None = None) -> list[Path]:
     """Write the documents of cases under conventions; the paths, in order.
 
     Raises:
@@ -62,6 +62,6 @@ def write(pairs: Iterable[tuple[Case, str]], folder: Path, goldens: Goldens | No
     goldens, written = goldens or Goldens(), []
     for case, convention in pairs:
         path = folder / file_name(case.id, convention)
-        path.write_text(to_text(document(case, convention, goldens)), encoding="utf-8", newline="\n")
+        path.write_text(document_text(document(case, convention, goldens)), encoding="utf-8", newline="\n")
         written.append(path)
     return written

@@ -18,12 +18,12 @@ from bn_conformance.vectors.trajectory import TrajectoryStep, walk
 from bn_reference.arithmetic.channels import channels_back
 from bn_reference.arithmetic.quad import Quad, round_to
 from bn_reference.definition.running import eps_of
-from bn_reference.definition.state import Formats, Statistics
+from bn_reference.definition.state import LayerFormats, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.clauses import clauses
 from bn_reference.specification.grades import STABLE, TIGHT, Grade
 
-FORMAT = 1
+VECTOR_FORMAT = 1
 """Version of the documents' format."""
 
 Document = dict[str, Any]
@@ -43,7 +43,7 @@ def document(case: Case, convention_name: str, goldens: Goldens) -> Document:
     convention = convention_named(convention_name)
     with np.errstate(all="ignore"):  # NaN and infinities are data here
         return {
-            "format": FORMAT,
+            "format": VECTOR_FORMAT,
             "case": case.id,
             "title": case.title,
             "clauses": [
@@ -72,7 +72,7 @@ def _plain(fields: Mapping[str, Any]) -> Document:
 def _layer(case: Case, convention: Convention) -> Document:
     """The configuration as it was asked for, and eps and the formats that came of it under the convention."""
     eps = float(round_to(np.asarray(eps_of(case.config, convention)).reshape(1), np.float64)[0])
-    formats = Formats.of(case.config, convention)
+    formats = LayerFormats.of(case.config, convention)
     return _plain(case.config.to_json()) | {"eps_used": to_hex(eps), "statistics_dtype": formats.statistics.name}
 
 
@@ -120,7 +120,7 @@ def _batch(case: Case, convention: Convention, walked: TrajectoryStep, position:
     step, data, config = walked.step, walked.data, case.config
     assert has_data(step)
     assert data is not None
-    known = Formats.of(config, convention).statistics.name
+    known = LayerFormats.of(config, convention).statistics.name
     expected, wanted = {}, owed(case, step)
     for name, golden in (walked.expected or {}).items():
         if name in wanted:

@@ -54,7 +54,7 @@ def bound_texts(values: NDArray[np.float64]) -> list[str | None]:
     return [None if math.isnan(value) else to_hex(value) for value in values.ravel().tolist()]
 
 
-def parse(entry: Any) -> float:
+def parse_number(entry: Any) -> float:
     """A number from JSON: a JSON number, or a string with a decimal or hexadecimal float, `nan` or `inf`.
 
     Raises:

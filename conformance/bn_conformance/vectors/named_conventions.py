@@ -48,7 +48,7 @@ def convention_named(name: str) -> Convention:
     return _changed(NAMED[base] if base in NAMED else _declared(base), changes)
 
 
-def name_of(base: str, settings: Iterable[str]) -> str:
+def convention_name(base: str, settings: Iterable[str]) -> str:
     """The name of a base with settings, each `NAME=VALUE` or another base alone.
 
     Raises:

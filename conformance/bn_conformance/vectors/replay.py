@@ -18,11 +18,11 @@ from bn_conformance.adapter import (
 )
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.recipes import dtype_of
-from bn_conformance.vectors.submissions import Record
+from bn_conformance.vectors.submissions import SubmittedRecord
 from bn_reference.arithmetic.quad import round_to, to_quad
-from bn_reference.definition.state import Formats, Statistics
+from bn_reference.definition.state import LayerFormats, Statistics
 
-Given = Mapping[tuple[int, str], Record]
+Given = Mapping[tuple[int, str], SubmittedRecord]
 """Records of one case under one convention, by step and quantity."""
 
 
@@ -49,7 +49,7 @@ class ReplayAdapter(Adapter):
     def __init__(self, case: Case, convention: Convention, given: Given, owed: tuple[tuple[str, ...], ...]) -> None:
         super().__init__()
         self.case, self.under, self.given, self.owed = case, convention, given, owed
-        formats = Formats.of(case.config, convention)
+        formats = LayerFormats.of(case.config, convention)
         self.kept = dtype_of(formats.statistics.name)
         initial = Statistics.initial(case.config.num_channels, convention)
         self.statistics: tuple[Any, Any] = round_to(initial.mean, self.kept), round_to(initial.variance, self.kept)
@@ -81,7 +81,7 @@ class ReplayAdapter(Adapter):
             self.statistics = recorded[0], recorded[1]
 
 
-def shape_of(case: Case, step: int, record: Record) -> tuple[int, ...]:
+def shape_of(case: Case, step: int, record: SubmittedRecord) -> tuple[int, ...]:
     """The shape that a record's numbers should have; flat for a case that must be refused, which has no right shape."""
     if case.expects == "refusal":
         return (len(record.values),)

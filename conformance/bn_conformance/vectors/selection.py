@@ -10,11 +10,11 @@ from typing import Any
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.cases.model import (
-    EVERYTHING,
+    ALL_QUANTITIES,
     Batch,
     Case,
     Freeze,
-    Parameters,
+    ParameterRecipes,
     Reload,
     SetParameters,
     SetStatistics,
@@ -41,7 +41,7 @@ _FIELDS: dict[type[Any], str] = {
     Batch: "training shape x dy view dy_view judge dtype dy_shape",
     SetStatistics: "mean variance view",
     SetParameters: "gamma beta view",
-    Parameters: "gamma beta view",
+    ParameterRecipes: "gamma beta view",
     Reload: "",
     Freeze: "",
 }
@@ -58,7 +58,7 @@ def lacking(case: Case) -> str:
         for field in fields(part):
             if field.name not in _FIELDS[type(part)].split() and getattr(part, field.name) != _default(field):
                 return f"{type(part).__name__}.{field.name}"
-    unknown = case.judges - EVERYTHING
+    unknown = case.judges - ALL_QUANTITIES
     return f"the quantity {min(unknown)}" if unknown else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bn_conformance.cases.model import STATISTICS
 from bn_conformance.user_error import UserError
-from bn_conformance.vectors.hexfloat import parse
+from bn_conformance.vectors.hexfloat import parse_number
 from bn_conformance.vectors.named_conventions import DEFAULT
 
 QUANTITIES = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
@@ -22,7 +22,7 @@ class RecordError(UserError):
 
 
 @dataclass(frozen=True)
-class Record:
+class SubmittedRecord:
     """One record: numbers of a quantity of a step of a case, or, with `refused`, that a step raised an error.
 
     Attributes:
@@ -52,14 +52,14 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Problem:
+class UnusableLine:
     """Something in the file that cannot be used, by the line it is on; other records are judged nevertheless."""
 
     line: int
     message: str
 
 
-def read(path: str) -> list[Record | Problem]:
+def read_submission(path: str) -> list[SubmittedRecord | UnusableLine]:
     """Every record of a file, and a problem in the place of each that cannot be used.
 
     Raises:
@@ -72,10 +72,10 @@ def read(path: str) -> list[Record | Problem]:
     except UnicodeDecodeError:
         raise RecordError(f"{path}: is not UTF-8 text; write JSON lines") from None
     values = _listed(text) if text.lstrip().startswith("[") else _lined(text)
-    return [value if isinstance(value, Problem) else _record(*value) for value in values]
+    return [value if isinstance(value, UnusableLine) else _record(*value) for value in values]
 
 
-def _lined(text: str) -> Iterator[tuple[int, Any] | Problem]:
+def _lined(text: str) -> Iterator[tuple[int, Any] | UnusableLine]:
     """The value of each line that is not blank."""
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
@@ -85,10 +85,10 @@ def _lined(text: str) -> Iterator[tuple[int, Any] | Problem]:
             yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
             cut = "; the file may be cut off" if number == len(lines) else ""
-            yield Problem(number, f"is not JSON ({_reason(error)}){cut}")
+            yield UnusableLine(number, f"is not JSON ({_reason(error)}){cut}")
 
 
-def _listed(text: str) -> Iterator[tuple[int, Any] | Problem]:
+def _listed(text: str) -> Iterator[tuple[int, Any] | UnusableLine]:
     """The values of a JSON list, one by one, so that those before a mistake are kept."""
     decoder, position, counted, line = json.JSONDecoder(), text.index("[") + 1, 0, 1
     separators = " \t\r\n"
@@ -98,12 +98,14 @@ def _listed(text: str) -> Iterator[tuple[int, Any] | Problem]:
         line, counted = line + text.count("\n", counted, position), position
         if text[position : position + 1] == "]":
             if text[position + 1 :].strip():
-                yield Problem(line, "there is text after the end of the list")
+                yield UnusableLine(line, "there is text after the end of the list")
             return
         try:
             value, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            yield Problem(line, f"is not JSON ({_reason(error)}); the file may be cut off, and nothing after is read")
+            yield UnusableLine(
+                line, f"is not JSON ({_reason(error)}); the file may be cut off, and nothing after is read"
+            )
             return
         yield line, value
         separators = " \t\r\n,"
@@ -115,14 +117,14 @@ def _reason(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else "an integer has too many digits"
 
 
-def _record(line: int, data: Any) -> Record | Problem:
+def _record(line: int, data: Any) -> SubmittedRecord | UnusableLine:
     try:
         return _checked(line, data)
     except RecordError as error:
-        return Problem(line, str(error))
+        return UnusableLine(line, str(error))
 
 
-def _checked(line: int, data: Any) -> Record:
+def _checked(line: int, data: Any) -> SubmittedRecord:
     if not isinstance(data, dict):
         raise RecordError("is no record; a record is an object with case, step, quantity and values")
     unknown = sorted(data.keys() - KEYS)
@@ -136,12 +138,12 @@ def _checked(line: int, data: Any) -> Record:
     if "refused" in data:
         if not isinstance(data["refused"], str) or data.keys() & {"quantity", "values", "shape"}:
             raise RecordError("refused must be the text of the error, in a record without quantity, values and shape")
-        return Record(line, case, convention, step, refused=data["refused"])
+        return SubmittedRecord(line, case, convention, step, refused=data["refused"])
     quantity = data.get("quantity")
     if quantity not in QUANTITIES:
         raise RecordError(f"quantity is {str(quantity)[:40]!r}; allowed are {', '.join(QUANTITIES)}")
     values = _values(data.get("values"))
-    return Record(line, case, convention, step, quantity, values, _shape(data.get("shape"), len(values)))
+    return SubmittedRecord(line, case, convention, step, quantity, values, _shape(data.get("shape"), len(values)))
 
 
 def _values(values: Any) -> tuple[float, ...]:
@@ -150,7 +152,7 @@ def _values(values: Any) -> tuple[float, ...]:
     numbers = []
     for index, value in enumerate(values):
         try:
-            numbers.append(parse(value))
+            numbers.append(parse_number(value))
         except ValueError as error:
             raise RecordError(f"values[{index}]: {error}") from None
     return tuple(numbers)

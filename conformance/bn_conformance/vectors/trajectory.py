@@ -12,7 +12,7 @@ from bn_conformance.cases.steps import is_frozen_after, type_of
 from bn_conformance.cases.tensors import BatchData, vectors_of
 from bn_conformance.judging.goldens import Goldens, StepGolden
 from bn_reference.definition.running import Weights, weights_of
-from bn_reference.definition.state import Formats, Statistics
+from bn_reference.definition.state import LayerFormats, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import STABLE
 
@@ -54,7 +54,7 @@ def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[Traje
             walked = _batch(case, convention, step, data.batches[position], steps[position], state, frozen)
             position += 1
         else:
-            vectors = _vectors_set(step, config, Formats.of(config, convention))
+            vectors = _vectors_set(step, config, LayerFormats.of(config, convention))
             frozen = is_frozen_after([step], frozen)
             after = state
             if "running_mean" in vectors:
@@ -64,7 +64,7 @@ def walk(case: Case, convention: Convention, goldens: Goldens) -> Iterator[Traje
         yield walked
 
 
-def _vectors_set(step: Step, config: LayerConfig, formats: Formats) -> dict[str, Array]:
+def _vectors_set(step: Step, config: LayerConfig, formats: LayerFormats) -> dict[str, Array]:
     """The vectors that a step sets, by name; of gamma and beta those that the layer has."""
     statistics, parameters = type_of(step).statistics(step), type_of(step).parameters(step)
     vectors: dict[str, Array | None] = {}

@@ -26,7 +26,7 @@ from bn_reference.definition.graph import (
     RowGradients,
     Vector,
     column,
-    counted,
+    counted_rows,
     mean_of,
     where_counted,
 )
@@ -104,7 +104,7 @@ class BatchBounds:
     @cached_property
     def _magnitude(self) -> Vector:
         """Mean of |x|."""
-        return mean_of(np.abs(counted(self.x, self.mask))) if self.whole is None else self.whole.magnitude
+        return mean_of(np.abs(counted_rows(self.x, self.mask))) if self.whole is None else self.whole.magnitude
 
     @property
     def work(self) -> np.dtype[Any]:

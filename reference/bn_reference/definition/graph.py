@@ -63,7 +63,7 @@ def mean_of(rows: Rows) -> Vector:
     return np.asarray(sum_of(rows) / np.float64(rows.shape[1]).astype(rows.dtype))
 
 
-def counted(rows: Rows, mask: Mask | None) -> Rows:
+def counted_rows(rows: Rows, mask: Mask | None) -> Rows:
     """The columns of the positions that count."""
     return rows if mask is None else rows[:, mask]
 
@@ -88,9 +88,9 @@ def scale_and_shift(normalised: Rows, gamma: Vector | None, beta: Vector | None)
 @quietly
 def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any, mask: Mask | None = None) -> Forward:
     """Training forward: normalise each row by its own mean and (biased) variance."""
-    mean = mean_of(counted(x, mask))
+    mean = mean_of(counted_rows(x, mask))
     centred = x - column(mean)
-    square = counted(centred, mask) * counted(centred, mask)
+    square = counted_rows(centred, mask) * counted_rows(centred, mask)
     variance = mean_of(square)
     standard_deviation = np.sqrt(variance + eps)
     inverse_deviation = 1 / standard_deviation

@@ -51,7 +51,7 @@ class GammaBeta:
 
 
 @dataclass(frozen=True)
-class Formats:
+class LayerFormats:
     """Formats of one layer: of x and y, of parameters, of running statistics, and of sound arithmetic."""
 
     storage: Format
@@ -60,7 +60,7 @@ class Formats:
     compute: Format
 
     @classmethod
-    def of(cls, config: LayerConfig, convention: Convention) -> Formats:
+    def of(cls, config: LayerConfig, convention: Convention) -> LayerFormats:
         """The formats of a layer under a convention."""
         storage, parameters = format_of(config.dtype), format_of(config.parameter_dtype)
         kept = compute_format(parameters) if convention.statistics_dtype == "float32" else parameters

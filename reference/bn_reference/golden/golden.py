@@ -22,7 +22,7 @@ from bn_reference.definition import graph
 from bn_reference.definition.graph import Mask
 from bn_reference.definition.running import batch_variance, bessel, eps_of, update, weights_of
 from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
-from bn_reference.definition.state import Formats, GammaBeta, Statistics
+from bn_reference.definition.state import GammaBeta, LayerFormats, Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.nothing_counted import empty_batch, unchanged_statistics
 from bn_reference.specification.config import LayerConfig
@@ -61,7 +61,7 @@ class Golden:
         self.config, self.convention, self.x, self.parameters = config, convention, x, parameters
         self.exact_statistics, self.mask = exact_statistics, mask
         self.eps = eps_of(config, convention)
-        self.formats = Formats.of(config, convention)
+        self.formats = LayerFormats.of(config, convention)
         self._training: tuple[graph.Forward, BatchBounds] | None = None
 
     def _batch(self) -> tuple[graph.Forward, BatchBounds]:
@@ -115,7 +115,7 @@ class Golden:
     def under(self, convention: Convention) -> Golden:
         """The same batch under another convention with the same eps; both share what was computed of the batch."""
         golden = copy(self)
-        golden.convention, golden.formats = convention, Formats.of(self.config, convention)
+        golden.convention, golden.formats = convention, LayerFormats.of(self.config, convention)
         return golden
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:

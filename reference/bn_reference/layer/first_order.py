@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bn_reference.arithmetic.channels import channels_back, channels_first
 from bn_reference.arithmetic.quad import QUAD, round_to, to_float64, to_quad
 from bn_reference.definition.running import Weights, eps_of, weights_of
-from bn_reference.definition.state import Formats
+from bn_reference.definition.state import LayerFormats
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
 
@@ -66,7 +66,7 @@ class FirstOrder:
     ) -> None:
         self.config, self.convention = config, convention
         self.work = np.dtype(np.float64) if work is None else work
-        formats = Formats.of(config, convention)
+        formats = LayerFormats.of(config, convention)
         self.storage, self.parameters = dtype_of(formats.storage.name), dtype_of(formats.parameters.name)
         self.kept = dtype_of(formats.statistics.name)
         channels = config.num_channels

@@ -9,11 +9,11 @@ import pytest
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.cases.course import course_of
 from bn_conformance.cases.model import Batch, Case, Freeze, Reload, SetParameters, SetStatistics, Step
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 
-X = Recipe(seed=1)
+X = DataRecipe(seed=1)
 TRAIN = Batch(training=True, shape=(4, 2), x=X, dy=X)
-SET = SetStatistics(X, Recipe(kind="positive"))
+SET = SetStatistics(X, DataRecipe(kind="positive"))
 
 
 def turns(*steps: Step) -> list[str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from bn_conformance.cases.model import Backward, Batch, Freeze, Reload, SetParameters, SetStatistics
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import Batch, EarlierBackward, Freeze, Reload, SetParameters, SetStatistics
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import (
     BETWEEN,
     STANDING,
@@ -20,9 +20,9 @@ from bn_conformance.cases.steps import (
 )
 from bn_conformance.catalogue import all_cases
 
-X = Recipe(seed=1)
+X = DataRecipe(seed=1)
 BATCH = Batch(training=True, shape=(4, 2), x=X)
-STATISTICS = SetStatistics(X, Recipe(kind="positive"), view="strided")
+STATISTICS = SetStatistics(X, DataRecipe(kind="positive"), view="strided")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def test_a_table_that_lacks_a_new_type_of_step_names_it() -> None:
 
 
 def test_a_table_with_something_that_is_no_step_there_names_it() -> None:
-    with pytest.raises(TypeError, match="a handler for Backward"):
+    with pytest.raises(TypeError, match="a handler for EarlierBackward"):
         handlers(STANDING, STEP_TYPES)
 
 
@@ -53,10 +53,10 @@ def test_names_in_documents_differ() -> None:
     [
         (BATCH, "train x (4, 2) (normal)"),
         (STATISTICS, "set running mean (normal) and running variance (positive), memory strided"),
-        (SetParameters(gamma=X, beta=Recipe(offset=2.0)), "set gamma (normal) and beta (normal offset 2)"),
+        (SetParameters(gamma=X, beta=DataRecipe(offset=2.0)), "set gamma (normal) and beta (normal offset 2)"),
         (Reload(also=BATCH), "save, build another layer, load; whichever is not in use trains on (normal)"),
         (Freeze(), "freeze"),
-        (Backward(dy=X), "another backward with dy (normal)"),
+        (EarlierBackward(dy=X), "another backward with dy (normal)"),
     ],
 )
 def test_a_step_in_words(step: object, words: str) -> None:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, regressions
-from bn_conformance.catalogue.document import from_json, named, to_json
-from bn_conformance.catalogue.regressions import RegressionError, read, read_all, write
+from bn_conformance.catalogue.document import case_to_json, from_json, named_by_content
+from bn_conformance.catalogue.regressions import RegressionError, read_all, read_regression, write_regression
 from bn_conformance.fuzz.strategies import cases
-from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 
 CASE = all_cases()["edge/nc/float32/nan-in-training"]
 
@@ -27,9 +27,9 @@ def same(one: Case, other: Case) -> bool:
 
 
 @settings(max_examples=60, deadline=None, database=None)
-@given(cases(EVERYTHING))
+@given(cases(ALL_CAPABILITIES))
 def test_a_drawn_case_survives_the_way_there_and_back(case: Case) -> None:
-    again = from_json(json.loads(json.dumps(to_json(case), allow_nan=False)))
+    again = from_json(json.loads(json.dumps(case_to_json(case), allow_nan=False)))
     assert same(case, again)
     assert again.id == case.id
 
@@ -39,31 +39,31 @@ def test_every_case_of_the_matrix_can_be_spelled_out() -> None:
     refused = {"ERR"}  # bad input is no regression: its shapes do not fit its layer
     for case in all_cases().values():
         if case.family not in refused and "no-channels" not in case.id and len(case.steps) <= 200:
-            assert same(case, from_json(json.loads(json.dumps(to_json(case), allow_nan=False)))), case.id
+            assert same(case, from_json(json.loads(json.dumps(case_to_json(case), allow_nan=False)))), case.id
 
 
 def test_the_id_follows_from_the_content_and_not_from_the_title() -> None:
-    one = named(CASE)
+    one = named_by_content(CASE)
     assert one.id.startswith("regression/nc-8x5/float32/")
-    assert named(replace(one, title="another")).id == one.id
-    assert named(replace(one, repeat=True)).id != one.id
+    assert named_by_content(replace(one, title="another")).id == one.id
+    assert named_by_content(replace(one, repeat=True)).id != one.id
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "one.json"
-    write(path, CASE, {"implementation": "x"})
-    assert same(read(path), CASE)
+    write_regression(path, CASE, {"implementation": "x"})
+    assert same(read_regression(path), CASE)
     assert [one.path for one in read_all([str(tmp_path / "deep")])] == [str(path)]
 
 
 def test_a_case_that_two_files_hold_is_one(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
-        write(tmp_path / name, CASE, {})
+        write_regression(tmp_path / name, CASE, {})
     assert len(read_all([str(tmp_path), str(tmp_path / "a.json")])) == 1
 
 
 def broken(change: Any) -> str:
-    written = {"format": 1, "case": to_json(CASE)}
+    written = {"format": 1, "case": case_to_json(CASE)}
     change(written)
     return json.dumps(written)
 
@@ -112,7 +112,7 @@ def test_a_bad_file_is_refused_in_one_line(text: str, says: str, tmp_path: Path)
     path = tmp_path / "bad.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RegressionError) as refused:
-        read(path)
+        read_regression(path)
     message = str(refused.value)
     assert str(path) in message
     assert says in message
@@ -133,7 +133,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "one.json", CASE, {})
+    write_regression(tmp_path / "one.json", CASE, {})
     monkeypatch.setattr(regressions, "LARGEST_FILE", 100)
     with pytest.raises(RegressionError, match="larger than 100 bytes"):
-        read(tmp_path / "one.json")
+        read_regression(tmp_path / "one.json")

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.support.good_numpy import EVERYTHING
 from tests.support.large_cost import measured
 
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
@@ -60,7 +60,7 @@ def test_implementations_that_compile_get_large_cases_too() -> None:
 def test_data_that_are_made_in_parts_are_the_same(
     kind: str, shape: tuple[int, ...], axis: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = Recipe(kind=kind, seed=3, offset=2.0, scale=1.5)
+    recipe = DataRecipe(kind=kind, seed=3, offset=2.0, scale=1.5)
     whole = recipe.tensor(shape, axis, "float32")
     monkeypatch.setattr("bn_conformance.cases.recipes.AT_A_TIME", 64)
     np.testing.assert_array_equal(recipe.tensor(shape, axis, "float32"), whole)

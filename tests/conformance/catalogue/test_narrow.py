@@ -12,7 +12,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, narrow
 from bn_conformance.catalogue.build import positive, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16, F16, NC, Formats
+from bn_conformance.catalogue.places import BF16, F16, NC, FormatPair
 from bn_conformance.mutation.bench import Bench
 from bn_conformance.mutation.catch import ROBUST, is_caught
 from bn_reference.deviations import catalogue
@@ -81,7 +81,7 @@ def test_sums_that_stop_growing_are_caught_clearly(name: str, variant: str, form
     ],
 )
 def test_sums_in_storage_have_a_name_where_they_are_short(
-    formats: Formats, name: str, count: int, outcome: str
+    formats: FormatPair, name: str, count: int, outcome: str
 ) -> None:
     place = NC.resized(count, 3).of(formats)
     case = Family().case(place, "sums", "sums", "DTYPE-2", train(place, positive(44), positive(45)))

@@ -13,7 +13,7 @@ from tests.support.sequences import sequence
 
 from bn_conformance.adapter import Array, SecondOrder
 from bn_conformance.cases.model import Freeze, Reload
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.build import evaluate, normal, train
@@ -22,7 +22,7 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.observing.observe import observe
 
 SMALL = Place("nc", (2, 3), 1, F16)
-HUGE = train(SMALL, Recipe(kind="mixed-scales", seed=3))
+HUGE = train(SMALL, DataRecipe(kind="mixed-scales", seed=3))
 
 
 OVERFLOW = sequence(SMALL, HUGE, train(SMALL, normal("x")), evaluate(SMALL), config={"momentum": 1.0})

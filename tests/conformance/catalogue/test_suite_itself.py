@@ -11,7 +11,7 @@ import pytest
 from tests.support.good_numpy import EVERYTHING
 from tests.support.judge_layers import supported
 
-from bn_conformance.cases.recipes import KINDS, Recipe
+from bn_conformance.cases.recipes import DATA_KINDS, DataRecipe
 from bn_conformance.catalogue import all_cases
 from bn_reference.specification.clauses import clauses, families, specification
 from bn_reference.specification.convention import CHOICES, Convention, Standing
@@ -88,18 +88,18 @@ PINNED = {
 
 
 def digest(kind: str, dtype: str) -> str:
-    recipe = Recipe(kind=kind, seed=5, offset=0.75, scale=1.5)
+    recipe = DataRecipe(kind=kind, seed=5, offset=0.75, scale=1.5)
     data = recipe.tensor((4, 3, 5), 1, dtype)
     return hashlib.sha256(data.tobytes()).hexdigest()[:16]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DATA_KINDS)
 def test_recipes_are_the_same_bits_everywhere(kind: str) -> None:
     assert (digest(kind, "float32"), digest(kind, "bfloat16")) == PINNED[kind]
 
 
 def test_a_recipe_gives_every_layout_the_same_rows() -> None:
-    recipe = Recipe(kind="normal", seed=1)
+    recipe = DataRecipe(kind="normal", seed=1)
     first, last = recipe.tensor((4, 3, 5), 1, "float32"), recipe.tensor((4, 5, 3), 2, "float32")
     assert first.transpose(0, 2, 1).tobytes() == last.tobytes()
 

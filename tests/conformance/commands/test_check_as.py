@@ -10,8 +10,8 @@ from tests.support.command_line import assert_usage, bnconform
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.registry import find, from_target
 from bn_conformance.probe.advice import Advisor
-from bn_conformance.results.file import read
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.file import read_results
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 from bn_conformance.targets.naming import TargetError, is_target, wrapper_and_code
 from bn_conformance.targets.wrappers import wrapped_target
@@ -102,8 +102,8 @@ def test_right_functions_conform(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("right.batchnorm_forward:\n  batchnorm_forward(x, gamma, beta, bn_param)")
     assert "matches" not in done.stdout
-    items = read(folder / "o.jsonl").items
-    assert sum(item.verdict == Verdict.PASS.value for item in items) > 20
+    items = read_results(folder / "o.jsonl").items
+    assert sum(item.verdict == ItemVerdict.PASS.value for item in items) > 20
     assert any(item.reproduce.startswith("bnconform run -i 'numpy-functions=right.py' --case") for item in items)
 
 
@@ -120,7 +120,7 @@ def test_two_differences_are_advised_together_and_declaring_them_conforms(folder
 
 
 def failing(case: str) -> Item:
-    return Item(implementation="wrong", case=case, outcome="wrong", verdict=Verdict.FAIL.value)
+    return Item(implementation="wrong", case=case, outcome="wrong", verdict=ItemVerdict.FAIL.value)
 
 
 def test_a_fault_is_nothing_that_could_be_declared(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.command_line import CRASHING, GOOD, HEAD, WRONG, assert_usage, bnconform, run, write
 
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 
 
 def test_a_conforming_adapter_gives_0(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_shards_merge_to_what_one_run_gives(tmp_path: Path) -> None:
         done = bnconform(tmp_path, "run", "-n", "0", *asked, *shard)
         assert done.returncode in (0, 1), done.stderr
     assert bnconform(tmp_path, "merge", "1.jsonl", "2.jsonl", "-o", "merged.jsonl").returncode == 0
-    together = read(tmp_path / "merged.jsonl")
+    together = read_results(tmp_path / "merged.jsonl")
     outcomes = {item.id: (item.outcome, item.verdict, item.quantities) for item in whole.items}
     assert {item.id: (item.outcome, item.verdict, item.quantities) for item in together.items} == outcomes
     assert together.end is not None

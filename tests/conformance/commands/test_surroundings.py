@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.command_line import GOOD, ROOT, WRONG, bnconform, write
 
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def verdicts(folder: Path) -> dict[str, set[str]]:
-    results = read(folder / "out.jsonl")
+    results = read_results(folder / "out.jsonl")
     assert results.end is not None
     assert results.missing() == ()
     assert {item.outcome for item in results.items} <= {"tight", "exact", "wrong"}
@@ -76,7 +76,7 @@ def test_modules_beside_an_adapter_and_in_the_current_folder_are_found(folder: P
     for target in ("named.py", "named:Good"):
         done = bnconform(folder, "run", "-n", "0", "--results", "out.jsonl", "-i", target, *CASES)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert read(folder / "out.jsonl").header.implementations == ("found",)
+        assert read_results(folder / "out.jsonl").header.implementations == ("found",)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from bn_conformance.adapter import Convention
 from bn_conformance.commands.diff import command
 from bn_conformance.diff import conversion, verification
 from bn_conformance.diff.difference import Diff, diff_sides
-from bn_conformance.diff.html import render
-from bn_conformance.diff.markdown import render as markdown
+from bn_conformance.diff.html import diff_html
+from bn_conformance.diff.markdown import diff_markdown as markdown
 from bn_conformance.diff.sides import Side, SideError, convention_side
 from bn_conformance.diff.terminal import print_diff
 from bn_conformance.hosting.local import LocalHost
-from bn_conformance.mutation.mutant import EVERYTHING, PlainAdapter
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES, PlainAdapter
 from bn_reference.arithmetic.quad import to_float64, to_quad
 from bn_reference.deviations import catalogue
 
@@ -55,7 +55,7 @@ PAIRS = list(itertools.combinations(CONVENTIONS, 2))
 
 
 def side(name: str) -> Side:
-    return Side(name, CONVENTIONS[name], EVERYTHING)
+    return Side(name, CONVENTIONS[name], ALL_CAPABILITIES)
 
 
 def compared(a: Side, b: Side, deviation: str = "") -> Diff:
@@ -152,7 +152,7 @@ def test_a_side_that_raises_is_reported() -> None:
 def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
     out = StringIO()
     print_diff(textbook_and_torch, Console(file=out, width=60))
-    for text in (markdown(textbook_and_torch), render(textbook_and_torch), out.getvalue()):
+    for text in (markdown(textbook_and_torch), diff_html(textbook_and_torch), out.getvalue()):
         assert "running_var - EPS" in text
         assert "unexplained" in text
         assert "outputs after conversion" in text
@@ -162,10 +162,10 @@ def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
 
 
 def test_names_are_escaped() -> None:
-    hostile = Side("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), EVERYTHING)
+    hostile = Side("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), ALL_CAPABILITIES)
     found = compared(hostile, side("torch"))
-    assert "<script" not in render(found) + markdown(found).split("```")[0]
-    assert "\x1b" not in render(found) + markdown(found)
+    assert "<script" not in diff_html(found) + markdown(found).split("```")[0]
+    assert "\x1b" not in diff_html(found) + markdown(found)
     compile(conversion.snippet(hostile, side("torch")), "snippet", "exec")
 
 

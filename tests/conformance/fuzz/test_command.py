@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.regressions import read, write
+from bn_conformance.catalogue.regressions import read_regression, write_regression
 from bn_conformance.cli import main
-from bn_conformance.results.file import read as read_results
+from bn_conformance.results.file import read_results
 
 TEXTBOOK = ("textbook.numpy", "--without", "EDGE-2")
 
@@ -63,7 +63,7 @@ def test_a_wrong_one_exits_with_1_and_leaves_a_regression(folder: Path) -> None:
     done = called("fuzz", "wrong.py", "--configs", "200")
     assert done.exit_code == 1, done.output
     (path,) = (folder / "regressions").glob("wrong-*.json")
-    case = read(path)
+    case = read_regression(path)
     told = done.stdout
     repeated = f"--case '{case.id}' --regressions"
     for part in ("step0.y", "expected", "FWD-1 (MUST)", repeated, "read('regressions/wrong-", "np.sqrt", "beta-rolled"):
@@ -89,7 +89,7 @@ def test_a_wrong_one_exits_with_1_and_leaves_a_regression(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_regression_is_an_extra_item(folder: Path) -> None:
-    write(folder / "one.json", all_cases()["grad/nc/float32/random"], {})
+    write_regression(folder / "one.json", all_cases()["grad/nc/float32/random"], {})
     options = ("--case", "fwd/nc/float32/random", "--case", "regression/*", "--results", "r.jsonl")
     assert called("run", "-i", "textbook.numpy", "--regressions", "one.json", "-n", "2", *options).exit_code == 0
     assert len(read_results("r.jsonl").items) == 2
@@ -99,7 +99,7 @@ def test_a_regression_is_an_extra_item(folder: Path) -> None:
 def test_a_known_fault_covers_a_regression(folder: Path) -> None:
     done = called("fuzz", "wrong.py", "--configs", "200", "--out", "found.json")
     assert done.exit_code == 1
-    case = read(folder / "found.json")
+    case = read_regression(folder / "found.json")
     fault = f'[[fault]]\nimplementation = "wrong"\ncase = "{case.id}"\nreason = "it is made so"\n'
     (folder / "known.toml").write_text(fault, encoding="utf-8")
     options = ("--regressions", "found.json", "--case", "regression/*", "-n", "0", "--known-faults", "known.toml")

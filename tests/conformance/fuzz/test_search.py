@@ -17,7 +17,7 @@ from bn_conformance.fuzz.search import SearchResult, search
 from bn_conformance.fuzz.strategies import cases
 from bn_conformance.judging.item import lost_item
 from bn_conformance.mutation.bench import Bench
-from bn_conformance.mutation.mutant import EVERYTHING
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_conformance.results.outcomes import CRASHED
 from bn_conformance.results.records import Item
 from bn_reference.deviations import catalogue
@@ -35,11 +35,11 @@ LITTLE = Capabilities(
 
 def searched(*deviations: str, configurations: int = 400, seed: int = 7) -> SearchResult:
     bench, wrong = Bench(), [catalogue()[name] for name in deviations]
-    return search(lambda case: bench.judge(wrong, case), cases(EVERYTHING), 120.0, configurations, seed)
+    return search(lambda case: bench.judge(wrong, case), cases(ALL_CAPABILITIES), 120.0, configurations, seed)
 
 
 @settings(max_examples=150, deadline=None, database=None)
-@given(cases(EVERYTHING))
+@given(cases(ALL_CAPABILITIES))
 def test_a_drawn_case_has_clauses_and_small_data(case: Case) -> None:
     assert set(case.clauses) <= clauses().keys()
     assert case.family == case.clauses[0].partition("-")[0]
@@ -61,7 +61,7 @@ def test_what_compiles_gets_few_shapes(case: Case) -> None:
 
 
 @settings(max_examples=100, deadline=None, database=None)
-@given(cases(EVERYTHING, frozenset({"EDGE-4", "NUM-3"})))
+@given(cases(ALL_CAPABILITIES, frozenset({"EDGE-4", "NUM-3"})))
 def test_clauses_can_be_left_out(case: Case) -> None:
     assert {"EDGE-4", "NUM-3"}.isdisjoint(case.clauses)
 
@@ -123,7 +123,7 @@ def test_a_smaller_case_fails_in_the_same_way() -> None:
             return item
         return bench.judge([catalogue()["dgamma-is-a-mean"]] if failed[0] else [], case)
 
-    result = search(judge, cases(EVERYTHING), 60.0, 1000, 3)
+    result = search(judge, cases(ALL_CAPABILITIES), 60.0, 1000, 3)
     assert result.item is not None
     wrong = {entry.name.rpartition(".")[2] for entry in result.item.quantities if entry.outcome == "wrong"}
     assert wrong == {"dx"}
@@ -137,14 +137,14 @@ def test_a_crash_is_not_made_smaller() -> None:
         judged.append(case.id)
         return lost_item("x", case, CRASHED, "it is gone")
 
-    result = search(judge, cases(EVERYTHING), 60.0, 100, 1)
+    result = search(judge, cases(ALL_CAPABILITIES), 60.0, 100, 1)
     assert result.case is not None
     assert len(judged) == 1
 
 
 def test_time_ends_a_search() -> None:
     bench = Bench()
-    result = search(lambda case: bench.judge([], case), cases(EVERYTHING), 0.5, 0, 1)
+    result = search(lambda case: bench.judge([], case), cases(ALL_CAPABILITIES), 0.5, 0, 1)
     assert result.case is None
     assert 0.5 <= result.seconds < 3.0
 
@@ -156,7 +156,7 @@ def test_a_layer_that_fails_now_and_then_is_told_so() -> None:
         calls[0] += 1
         return bench.judge([catalogue()["all-ones"]] if calls[0] == 5 else [], case)
 
-    result = search(judge, cases(EVERYTHING), 60.0, 200, 1)
+    result = search(judge, cases(ALL_CAPABILITIES), 60.0, 200, 1)
     assert result.case is not None
     assert result.flaky
 

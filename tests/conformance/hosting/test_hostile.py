@@ -11,7 +11,7 @@ from tests.support.good_numpy import EVERYTHING
 from bn_conformance.catalogue import all_cases
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
-from bn_conformance.matrix.runner import PATIENCE, Runner
+from bn_conformance.matrix.runner import MOST_LOSSES, Runner
 from bn_conformance.options import RunOptions
 from bn_conformance.results.records import Item
 
@@ -157,8 +157,8 @@ def test_a_class_that_is_not_there_is_an_error_and_harms_nobody_else(runner: Run
 def test_a_hang_is_ended_and_given_up_after_some_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     runner = runner_with(0.4)
-    items = [run(runner, "Hangs") for _ in range(PATIENCE + 1)]
+    items = [run(runner, "Hangs") for _ in range(MOST_LOSSES + 1)]
     assert {item.outcome for item in items} == {"timed-out"}
     assert "forward did not answer within 0.4 s" in items[0].message
-    assert f"not tried: given up after {PATIENCE} losses in a row" in items[-1].message
+    assert f"not tried: given up after {MOST_LOSSES} losses in a row" in items[-1].message
     runner.close()

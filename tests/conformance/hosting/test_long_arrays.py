@@ -20,11 +20,11 @@ def test_a_long_array_crosses_in_pieces(piece: int, monkeypatch: pytest.MonkeyPa
         "none": {"y": np.zeros((0, 3)), "text": '"data":"', 'a"data': "AAAA" * 200},
         "last": np.arange(333, dtype=np.uint8),
     }
-    text = wire.to_line(message)
+    text = wire.encode_line(message)
     line = wire.read_line(io.BytesIO(text + b"another\n"))
     assert (len(line.cut) > 0) == (piece < 3000)
     assert piece == 3000 or len(line.text) < 0.5 * len(text)
-    found = wire.from_line(line)
+    found = wire.decode_line(line)
     assert found["none"] | {"y": 0} == message["none"] | {"y": 0}
     for one, other in zip([*found["x"], found["last"]], [*message["x"], message["last"]], strict=True):
         np.testing.assert_array_equal(one, other)
@@ -35,8 +35,8 @@ def test_a_long_array_crosses_in_pieces(piece: int, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("spoil", [b"!", b"=", b"#0#", b"#9#AAAA", b"\xff"])
 def test_a_long_array_that_is_malformed_is_named(spoil: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "PIECE", 90)
-    text = wire.to_line({"x": np.arange(400, dtype=np.float32)})
+    text = wire.encode_line({"x": np.arange(400, dtype=np.float32)})
     for place in (text.index(b'"data":"') + 8, len(text) // 2, len(text) - 8):
         line = wire.read_line(io.BytesIO(text[:place] + spoil + text[place + 1 :]))
         with pytest.raises(wire.WireError):
-            wire.from_line(line)
+            wire.decode_line(line)

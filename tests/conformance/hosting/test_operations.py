@@ -10,7 +10,7 @@ from tests.support.protocol_page import PAGE, with_table
 
 from bn_conformance.adapter import LayerConfig
 from bn_conformance.hosting.local import LocalHost
-from bn_conformance.hosting.messages import answer_to, call_of, request_of
+from bn_conformance.hosting.messages import answer_to, call_of, request_for
 from bn_conformance.hosting.operations import (
     OPERATIONS,
     BuildCall,
@@ -19,7 +19,7 @@ from bn_conformance.hosting.operations import (
     RunningStatisticsCall,
     SupportsCall,
 )
-from bn_conformance.hosting.wire import WireError, from_line, to_line
+from bn_conformance.hosting.wire import WireError, decode_line, encode_line
 
 X = np.ones((2, 3), np.float32)
 CONFIG = LayerConfig(num_channels=3, rank=2)
@@ -36,7 +36,7 @@ def test_a_local_host_has_a_method_for_each_operation_on_an_adapter() -> None:
 
 @pytest.mark.parametrize("call", [BuildCall(CONFIG, 4), ForwardCall(1, X, "contiguous", True), SupportsCall(CONFIG)])
 def test_a_call_crosses_the_wire(call: Any) -> None:
-    received = call_of(from_line(to_line(request_of(call))))
+    received = call_of(decode_line(encode_line(request_for(call))))
     assert type(received) is type(call)
     for name, value in vars(call).items():
         np.testing.assert_array_equal(getattr(received, name), value)

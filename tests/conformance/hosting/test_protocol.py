@@ -26,7 +26,7 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import BackwardCall, BuildCall, ForwardCall, RunningStatisticsCall
 from bn_conformance.hosting.process import Process
 from bn_conformance.hosting.server import Server
-from bn_conformance.hosting.wire import NotAnArray, WireError, from_line, is_numeric, to_line
+from bn_conformance.hosting.wire import NotAnArray, WireError, decode_line, encode_line, is_numeric
 from bn_conformance.implementations.registry import registered
 from bn_conformance.judging.item import Policy, run_case
 from bn_conformance.results.outcomes import Threshold
@@ -56,26 +56,26 @@ def arrays(draw: st.DrawFn) -> Array:
 @given(arrays())
 @settings(max_examples=200, deadline=None)
 def test_an_array_crosses_bit_for_bit(array: Array) -> None:
-    back = from_line(to_line({"x": array}))["x"]
+    back = decode_line(encode_line({"x": array}))["x"]
     assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
     assert back.flags.writeable
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda some: st.lists(some), max_leaves=8))
 def test_plain_values_cross(value: Any) -> None:
-    assert from_line(to_line({"value": value})) == {"value": value}
+    assert decode_line(encode_line({"value": value})) == {"value": value}
 
 
 def test_memory_and_byte_order_do_not_cross() -> None:
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     for sent in (x.T, x[::-1], x[..., ::2], x.astype(">f4")):
-        np.testing.assert_array_equal(from_line(to_line({"x": sent}))["x"], sent)
+        np.testing.assert_array_equal(decode_line(encode_line({"x": sent}))["x"], sent)
 
 
 def test_what_is_no_array_of_numbers_is_described() -> None:
     assert not is_numeric(np.array([object()]))
-    assert from_line(to_line({"y": np.array(["a"])}))["y"] == NotAnArray("an array of dtype <U1")
-    assert from_line(to_line({"y": object()}))["y"] == NotAnArray("an object of type object")
+    assert decode_line(encode_line({"y": np.array(["a"])}))["y"] == NotAnArray("an array of dtype <U1")
+    assert decode_line(encode_line({"y": object()}))["y"] == NotAnArray("an object of type object")
 
 
 def message(**array: Any) -> bytes:
@@ -99,7 +99,7 @@ MALFORMED_ARRAYS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("line", MALFORMED_LINES + [message(**array) for array in MALFORMED_ARRAYS])
 def test_a_malformed_message_is_named_and_never_evaluated(line: bytes) -> None:
     with pytest.raises(WireError):
-        from_line(line)
+        decode_line(line)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_malformed_message_is_named_and_never_evaluated(line: bytes) -> None:
     [b"{}", b"nonsense", b'{"op": "forward"}', b'{"op": "__init__"}', b'{"op": "load"}', b'{"op": ["load"]}'],
 )
 def test_a_server_answers_any_request(request_: bytes) -> None:
-    answer = from_line(Server().answer(request_))
+    answer = decode_line(Server().answer(request_))
     assert answer["error"]["type"] == "ProtocolError"
 
 
@@ -115,7 +115,7 @@ def test_what_is_chained_to_a_failure_is_not_run_and_what_is_not_is() -> None:
     server = Server()
 
     def kind(request: dict[str, Any]) -> str | None:
-        error = from_line(server.answer(to_line(request))).get("error")
+        error = decode_line(server.answer(encode_line(request))).get("error")
         return None if error is None else str(error["type"])
 
     read = {"op": "running_statistics", "layer": 1}
@@ -136,7 +136,7 @@ class SentInGroups:
 
     def ask(self, requests: list[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
         self.sizes.append(len(requests))
-        return [from_line(self.server.answer(to_line(request))) for request in requests]
+        return [decode_line(self.server.answer(encode_line(request))) for request in requests]
 
 
 @pytest.mark.parametrize(("values", "sizes"), [(8, [3]), (1 << 17, [2, 1])])

@@ -83,7 +83,7 @@ def test_a_judge_by_blocks_says_what_the_judge_says(case_id: str, monkeypatch: p
     tried = [(name, work, convention) for name in CHANGES for work in (None, np.float32) for convention in CONVENTIONS]
     tried = [entry for entry in tried if not entry[0] or catalogue()[entry[0]].under(entry[2]) is not None]
     expected = [judged(case, name, work, convention, at_once) for name, work, convention in tried]
-    monkeypatch.setattr("bn_conformance.cases.model.LARGE", 1)
+    monkeypatch.setattr("bn_conformance.cases.model.LARGE_SIZE", 1)
     monkeypatch.setattr(Tensor, "blocks", lambda self: _few(self))
     assert any(by_blocks(case, batch) for batch in case.batches)
     for entry, one in zip(tried, expected, strict=True):

@@ -12,7 +12,7 @@ from tests.support.sequences import sequence
 
 from bn_conformance.adapter import Array, Convention, Gradients
 from bn_conformance.cases.model import Case
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.build import evaluate, normal, train
@@ -92,7 +92,7 @@ class ZeroesOnMomentumZero(GoodLayer):
 
 
 def nan_case(momentum: float) -> Case:
-    nan = Recipe(kind="special", seed=3)
+    nan = DataRecipe(kind="special", seed=3)
     steps = (train(NC, normal("first")), train(NC, nan), evaluate(NC))
     return replace(sequence(NC, *steps, config={"momentum": momentum}), id=f"nan-{momentum}", nonfinite_alike=True)
 

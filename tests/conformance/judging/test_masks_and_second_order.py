@@ -10,9 +10,9 @@ from tests.support.good_numpy import EVERYTHING, GoodLayer
 from tests.support.judge_layers import adapter_of, judge_all
 
 from bn_conformance.adapter import Array, Capabilities, Gradients, Layer, LayerConfig, SecondOrder
-from bn_conformance.cases.masks import KINDS, Mask
+from bn_conformance.cases.masks import MASK_KINDS, MaskRecipe
 from bn_conformance.cases.model import SECOND_ORDER, Second
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
@@ -21,19 +21,19 @@ from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import BF16, Place
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
-from bn_conformance.hosting.messages import request_of
+from bn_conformance.hosting.messages import request_for
 from bn_conformance.hosting.operations import BuildCall, DoubleBackwardCall, ForwardCall, LoadCall
 from bn_conformance.hosting.server import Server
-from bn_conformance.hosting.wire import from_line, to_line
+from bn_conformance.hosting.wire import decode_line, encode_line
 
 MASKED, TWICE = "mask/nchw/float32/random", "second/nchw/float32/random"
 CONFIG = LayerConfig(num_channels=2, rank=3)
 SHAPE = (4, 2, 6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MASK_KINDS)
 def test_a_mask_has_the_shape_of_x_without_channels(kind: str) -> None:
-    mask = Mask(kind=kind).array(SHAPE, 1)
+    mask = MaskRecipe(kind=kind).array(SHAPE, 1)
     assert (mask.shape, mask.dtype.name) == ((4, 1, 6), "bool")
     counts = {"all": 24, "none": 0, "one": 1, "two": 2, "samples": 12, "prefixes": 1 + 2 + 3 + 4}
     assert mask.sum() == counts.get(kind, mask.sum())
@@ -42,7 +42,7 @@ def test_a_mask_has_the_shape_of_x_without_channels(kind: str) -> None:
 
 def test_an_unknown_kind_of_mask_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="kind is 'odd'; allowed are random, all"):
-        Mask(kind="odd").array(SHAPE, 1)
+        MaskRecipe(kind="odd").array(SHAPE, 1)
 
 
 def test_hidden_values_lie_where_nothing_counts_and_nowhere_else() -> None:
@@ -120,16 +120,18 @@ def test_something_else_than_three_gradients_is_an_error_of_the_layer() -> None:
 
 def test_the_worker_answers_both_operations_as_a_local_host_does() -> None:
     server = Server()
-    assert "ok" in from_line(server.answer(to_line(request_of(LoadCall("tests.support.good_numpy:GoodNumpy", "cpu")))))
+    assert "ok" in decode_line(
+        server.answer(encode_line(request_for(LoadCall("tests.support.good_numpy:GoodNumpy", "cpu"))))
+    )
 
     def ask(**request: object) -> Any:
-        answer = from_line(server.answer(to_line(request)))
+        answer = decode_line(server.answer(encode_line(request)))
         assert "error" not in answer, answer
         return answer["ok"]
 
     generator = np.random.default_rng(5)
     x, dy, v_dx = (generator.normal(size=SHAPE).astype(np.float32) for _ in range(3))
-    vector, mask = np.ones(2, np.float32), Mask().array(SHAPE, 1)
+    vector, mask = np.ones(2, np.float32), MaskRecipe().array(SHAPE, 1)
     layer = 1
     ask(op="build", config=CONFIG.to_json(), layer=layer)
     far = ask(op="forward", layer=layer, x=x, view="contiguous", training=True, mask=mask)
@@ -144,8 +146,8 @@ def test_the_worker_answers_both_operations_as_a_local_host_does() -> None:
 
 def test_long_sums_of_one_sign_are_judged_in_sixteen_bits_too() -> None:
     long = Place("nc", (4096, 3), 1, BF16)
-    positive = Recipe(kind="positive", seed=1)
-    step = evaluate(long, normal("x"), positive, second=Second(v_dx=Recipe(kind="positive", seed=2)))
+    positive = DataRecipe(kind="positive", seed=1)
+    step = evaluate(long, normal("x"), positive, second=Second(v_dx=DataRecipe(kind="positive", seed=2)))
     case = Family().case(long, "long", "long sums", "SECOND-4", step, judges=SECOND_ORDER)
     (item,) = judge_all(adapter_of(GoodLayer), [case])
     (sums,) = (one for one in item.quantities if one.name.endswith("ds_dgamma"))

@@ -19,8 +19,8 @@ from bn_conformance.implementations.known_faults import (
     KnownFaultsError,
     applying,
     covering,
-    load,
-    parse,
+    load_known_faults,
+    parse_known_faults,
     shipped,
 )
 from bn_conformance.matrix.blocks import SEPARATOR, blocks
@@ -115,19 +115,21 @@ ENTRY = '\n\n[[fault]]\nimplementation = "a"\nreason = "r"\n'
 )
 def test_a_wrong_entry_is_named_with_its_line(text: str, words: str) -> None:
     with pytest.raises(KnownFaultsError) as caught:
-        parse(text, "faults.toml")
+        parse_known_faults(text, "faults.toml")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_an_entry_may_carry_a_comment() -> None:
-    (fault,) = parse('# mine\n [[ fault ]]  # one\nimplementation = "a"\nreason = "r"\nclause = "EDGE-4"\n', "f")
+    (fault,) = parse_known_faults(
+        '# mine\n [[ fault ]]  # one\nimplementation = "a"\nreason = "r"\nclause = "EDGE-4"\n', "f"
+    )
     assert fault.line == 2
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(KnownFaultsError, match=r"none\.toml: cannot be read"):
-        load(tmp_path / "none.toml")
+        load_known_faults(tmp_path / "none.toml")
 
 
 def test_the_shipped_entries_speak_of_cases_that_exist() -> None:

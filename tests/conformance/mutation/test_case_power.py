@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.commands.show import describe
+from bn_conformance.commands.show import describe_case
 from bn_conformance.mutation.case_power import CIRCUMSTANCES, is_circumstance, power_of
 from bn_conformance.mutation.catch import ROBUST
 from bn_conformance.mutation.power import judged_cases
@@ -61,7 +61,7 @@ def test_circumstances_exist() -> None:
 
 
 def test_show_prints_it() -> None:
-    shown = describe(all_cases()["fwd/nc/float32/random"])
+    shown = describe_case(all_cases()["fwd/nc/float32/random"])
     assert "Power" in shown
     assert "FWD-1 " in shown.partition("Power")[2]
     assert " caught, from " in shown

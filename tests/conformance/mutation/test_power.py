@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
 from bn_conformance.mutation.bench import Bench
-from bn_conformance.mutation.catch import Catch, is_caught, ratio_of
-from bn_conformance.mutation.kill_matrix import to_text
+from bn_conformance.mutation.catch import Catch, is_caught, worst_wrong_ratio
+from bn_conformance.mutation.kill_matrix import power_text
 from bn_conformance.mutation.measuring import measure
 from bn_conformance.mutation.power import Power, judged_cases
-from bn_conformance.results.outcomes import Verdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_reference.deviations import catalogue
 from bn_reference.layer.layer import PlainLayer
 
@@ -37,7 +37,7 @@ def test_a_deviation_is_caught_with_its_ratio() -> None:
 def test_what_is_no_number_has_an_infinite_ratio() -> None:
     item = Bench().judge([catalogue()["never-moves"]], all_cases()["stat/nc/float32/moves-once"])
     assert is_caught(item)
-    assert ratio_of(item) == float("inf")
+    assert worst_wrong_ratio(item) == float("inf")
 
 
 def test_a_grade_that_means_nothing_somewhere_explains_nothing_there() -> None:
@@ -78,7 +78,7 @@ def test_the_command_exits_with_1_where_something_survives() -> None:
 def test_the_text_ends_with_the_mutation_score_and_the_surviving_mutants() -> None:
     deviations = {name: catalogue()[name] for name in ("eps-outside-root", "running-var-biased")}
     caught = (Catch("eps-outside-root", CASE, 9.0, fails=True),)
-    text = to_text(Power(deviations, {"eps-outside-root": caught, "running-var-biased": ()}, 1), 2.0)
+    text = power_text(Power(deviations, {"eps-outside-root": caught, "running-var-biased": ()}, 1), 2.0)
     assert text.endswith("mutation score: 1 of 2 caught (50.0%)\nsurviving mutants: 1: running-var-biased")
     assert [line.rpartition("  ")[2] for line in text.splitlines()[1:3]] == [f"{CASE} (9)", "SURVIVES"]
 
@@ -94,7 +94,7 @@ def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words:
 
 def test_the_reference_layer_is_not_caught() -> None:
     for case in judged_cases(["fwd/*", "stat/nc*"]):
-        assert Bench().judge([], all_cases()[case]).verdict == Verdict.PASS.value, case
+        assert Bench().judge([], all_cases()[case]).verdict == ItemVerdict.PASS.value, case
 
 
 def test_a_family_is_left_once_one_of_its_cases_catches_clearly() -> None:

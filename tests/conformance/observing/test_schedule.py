@@ -11,8 +11,8 @@ import pytest
 from tests.support.good_numpy import GoodLayer, GoodNumpy
 
 from bn_conformance.adapter import Array, Layer, LayerConfig
-from bn_conformance.cases.model import Backward, Batch, Case, Freeze, Reload, SetParameters, SetStatistics, Step
-from bn_conformance.cases.recipes import Recipe
+from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetParameters, SetStatistics, Step
+from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
@@ -21,8 +21,8 @@ from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
 from bn_conformance.observing.schedule import InFormatOfStatistics, Operation, SavedState, schedule_of
 
-X, POSITIVE = Recipe(seed=1), Recipe(kind="positive", seed=2)
-TRAIN = Batch(training=True, shape=(4, 2), x=X, dy=Recipe(seed=3))
+X, POSITIVE = DataRecipe(seed=1), DataRecipe(kind="positive", seed=2)
+TRAIN = Batch(training=True, shape=(4, 2), x=X, dy=DataRecipe(seed=3))
 EVALUATE = Batch(training=False, shape=(4, 2), x=X)
 SET_STATISTICS = SetStatistics(X, POSITIVE)
 
@@ -74,7 +74,7 @@ def observed(*steps: Step, host: LocalHost, **properties: Any) -> Observation:
         ((EVALUATE, SetParameters(gamma=X, beta=X)), "build read forward read set_parameters drop"),
         ((Reload(), EVALUATE), "build read state build load_state read forward read drop drop"),
         (
-            (replace(TRAIN, between=(Backward(dy=X), Reload())),),
+            (replace(TRAIN, between=(EarlierBackward(dy=X), Reload())),),
             "build read forward read backward state load_state read backward read drop",
         ),
         (

@@ -24,7 +24,7 @@ from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.probe.experiments import probe, with_known
 from bn_conformance.probe.finding import AGREED, FAILED, FAILING, NOTHING, Finding, Status, exit_code
-from bn_conformance.probe.findings_output import print_findings, to_json
+from bn_conformance.probe.findings_output import findings_json, print_findings
 from bn_conformance.probe.laboratory import Laboratory
 from bn_reference.deviations import catalogue
 from bn_reference.layer.layer import PlainLayer
@@ -203,7 +203,7 @@ def test_the_table_never_cuts_a_name_short_and_takes_no_text_for_markup() -> Non
 
 def test_json_holds_every_finding() -> None:
     findings = measured(PlainAdapter())
-    document = json.loads(to_json(Implementation(name="plain", target="x"), findings, 0.1))
+    document = json.loads(findings_json(Implementation(name="plain", target="x"), findings, 0.1))
     assert [entry["property"] for entry in document["findings"]] == [finding.property for finding in findings]
     assert document["exit_code"] == AGREED
 

@@ -6,7 +6,7 @@ import pytest
 from tests.support.sample_results import item, off_by_three_percent, quantity
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.report.failure import explain, one_line
+from bn_conformance.report.failure import explain, item_line
 from bn_conformance.report.quantity_text import place
 
 CASE = "stat/nc/float32/first-step"
@@ -58,4 +58,4 @@ def test_every_name_of_a_quantity_has_words(name: str, index: tuple[int, ...] | 
 
 def test_an_item_fits_a_line() -> None:
     failing = item("mine", CASE, "wrong", "fail", quantities=(off_by_three_percent(),))
-    assert one_line(failing) == f"mine {CASE} is wrong: running_var in step 0, ratio 5e+04"
+    assert item_line(failing) == f"mine {CASE} is wrong: running_var in step 0, ratio 5e+04"

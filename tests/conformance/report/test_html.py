@@ -12,14 +12,14 @@ from tests.support.sample_declarations import TEXTBOOK, TORCH
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import case, item, off_by_three_percent, quantity, results
 
-from bn_conformance.report.html import render
+from bn_conformance.report.html import render_html
 from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.records import Diagnosis, End, Environment, StaleFault
 
 
 @cache
 def text() -> str:
-    return render(realistic(count=120))
+    return render_html(realistic(count=120))
 
 
 @cache
@@ -41,7 +41,7 @@ def test_the_verdict_and_the_counts_of_each_implementation_are_at_the_top() -> N
     absent = Environment(implementation="gone", status="not-installed", message="pip install gone")
     known = item("known", "a", "wrong", "known-fault", known_fault="upstream")
     environments = [Environment(implementation=name, status="ok") for name in ("good", "bad", "known")]
-    found = Page(render(results([*items, known], environments=[*environments, absent])))
+    found = Page(render_html(results([*items, known], environments=[*environments, absent])))
     assert "✕ 1 of 3 implementations does not conform" in found.find("header")[0].text
     assert rows(found.section("verdicts").find("table")[0]) == [
         ["good", "✓ conforms", "1", "0", "0", "0", "0"],
@@ -57,21 +57,21 @@ def test_a_cell_of_the_matrix_shows_the_gravest_verdict_before_the_gravest_level
         item("i", "b", "degraded(raw-moments)", "fail", quantities=(quantity(outcome="degraded(raw-moments)"),)),
         item("i", "c"),
     ]
-    cell = Page(render(results(items))).section("matrix").find("td")[0]
+    cell = Page(render_html(results(items))).section("matrix").find("td")[0]
     assert "k-fail" in cell.classes()
     assert " ".join(cell.text.split()) == "✕ degraded 1 1W 1D 1T: 1 wrong, 1 degraded, 1 tight"
 
 
 def test_a_cell_of_known_faults_alone_is_no_failure() -> None:
     known = item("i", "a", "wrong", "known-fault", known_fault="upstream")
-    cell = Page(render(results([known, item("i", "b")]))).section("matrix").find("td")[0]
+    cell = Page(render_html(results([known, item("i", "b")]))).section("matrix").find("td")[0]
     assert "k-known" in cell.classes()
     assert "(known-fault)" in cell.text
 
 
 def test_what_was_not_judged_does_not_hide_what_was() -> None:
     items = [item("i", "a", "not-judged"), item("i", "b", "exact")]
-    assert "exact" in Page(render(results(items))).section("matrix").find("td")[0].text
+    assert "exact" in Page(render_html(results(items))).section("matrix").find("td")[0].text
 
 
 def test_a_failure_is_told_with_all_that_a_person_needs() -> None:
@@ -84,7 +84,7 @@ def test_a_failure_is_told_with_all_that_a_person_needs() -> None:
         confident=True,
         examined=1,
     )
-    found = Page(render(results([failing], diagnoses=[diagnosis])))
+    found = Page(render_html(results([failing], diagnoses=[diagnosis])))
     assert "the numbers match" in found.section("failures").text
     told = found.section("implementations").text
     for words in ("step0.running_var", "[2]", "1.03", "0.03", "1e-7", "5e4", "bnconform run -i i"):
@@ -101,13 +101,13 @@ def test_a_failure_is_told_with_all_that_a_person_needs() -> None:
 
 def test_the_same_failure_of_several_implementations_is_one_row() -> None:
     items = [item(name, f"c{n}", "wrong", "fail") for name in ("i", "j") for n in range(3)]
-    (row,) = rows(Page(render(results(items))).section("failures").find("table")[0])
+    (row,) = rows(Page(render_html(results(items))).section("failures").find("table")[0])
     assert "i (3), j (3)" in row[3].replace("\xa0", " ")
 
 
 def test_numbers_that_are_not_finite_are_shown_as_such() -> None:
     worst = quantity(outcome="wrong", ratio=float("inf"), error=float("nan"), got=float("nan"), expected=float("-inf"))
-    shown = Page(render(results([item("i", "a", "wrong", "fail", quantities=(worst,))]))).section("cases").text
+    shown = Page(render_html(results([item("i", "a", "wrong", "fail", quantities=(worst,))]))).section("cases").text
     assert {"NaN", "inf", "-inf"} <= set(shown.split()) | set(re.findall(r"-inf|NaN|inf", shown))
 
 
@@ -117,7 +117,7 @@ def test_each_case_is_shown_across_implementations() -> None:
         item("j", "a", "wrong", "fail"),
         item("k", "a", "unsupported", "unsupported", message="rank 5"),
     ]
-    cases = Page(render(results(items))).section("cases")
+    cases = Page(render_html(results(items))).section("cases")
     shown = rows(cases.find("table")[0])
     assert [row[:3] for row in shown] == [["i", "✓ tight", "pass"], ["j", "✕ wrong", "fail"]]
     assert "Not supported by k: rank 5" in cases.text
@@ -125,7 +125,7 @@ def test_each_case_is_shown_across_implementations() -> None:
 
 def test_letters_say_fail_warn_and_pass_apart() -> None:
     items = [item("i", "a", "wrong", "fail"), item("j", "a", "wrong", "warn"), item("k", "a")]
-    letters = [one.text for one in Page(render(results(items))).section("cases").find("i")]
+    letters = [one.text for one in Page(render_html(results(items))).section("cases").find("i")]
     assert letters == ["W", "w", "T"]
 
 
@@ -137,12 +137,12 @@ def test_conventions_are_set_beside_the_baseline_and_nonstandard_ones_are_marked
         ),
     ]
     written = results([item("torch", "a"), item("book", "a")], environments=environments)
-    (torch, book) = rows(Page(render(written)).section("conventions").find("table")[0])
+    (torch, book) = rows(Page(render_html(written)).section("conventions").find("table")[0])
     assert torch[0] == "torch (baseline)"
     assert not any("differs" in cell for cell in torch)
     assert "≠ differs: biased" in book
     assert "≠ differs: no† (nonstandard)" in book
-    section = Page(render(written, baseline="book")).section("conventions")
+    section = Page(render_html(written, baseline="book")).section("conventions")
     assert rows(section.find("table")[0])[1][0] == "book (baseline)"
     assert "eps is inside" in section.text
     assert "+3.2 %" in section.text
@@ -150,7 +150,7 @@ def test_conventions_are_set_beside_the_baseline_and_nonstandard_ones_are_marked
 
 def test_a_baseline_that_is_not_there_is_an_error_that_names_the_others() -> None:
     with pytest.raises(ResultsError, match=r"baseline is 'x'; the results have conventions of: i$"):
-        render(results([item("i", "a")]), baseline="x")
+        render_html(results([item("i", "a")]), baseline="x")
 
 
 def test_a_file_that_was_cut_off_missing_items_and_stale_entries_are_told_first() -> None:
@@ -163,13 +163,13 @@ def test_a_file_that_was_cut_off_missing_items_and_stale_entries_are_told_first(
 
 def test_a_stale_entry_is_shown_with_the_line_to_delete() -> None:
     stale = StaleFault(entry="i *", file="known.toml", line=7, message="delete lines 7 to 9")
-    section = Page(render(results([item("i", "a")], stale_faults=[stale]))).section("verdicts")
+    section = Page(render_html(results([item("i", "a")], stale_faults=[stale]))).section("verdicts")
     assert "known.toml:7" in section.text
     assert "delete lines 7 to 9" in section.text
 
 
 def test_results_without_anything_make_a_report_that_says_so() -> None:
-    found = Page(render(results([], end=End(exit_code=3, seconds=0.1, message="nothing was judged"))))
+    found = Page(render_html(results([], end=End(exit_code=3, seconds=0.1, message="nothing was judged"))))
     assert "Nothing was judged" in found.find("header")[0].text
     assert "No case fails." in found.root.text
     assert "No implementation declares a convention." in found.root.text
@@ -177,7 +177,7 @@ def test_results_without_anything_make_a_report_that_says_so() -> None:
 
 def test_an_implementation_that_never_said_where_it_runs_is_broken() -> None:
     written = replace(results([item("i", "a")]), environments=(), items=())
-    assert "it never said where it runs" in Page(render(written)).section("implementations").text
+    assert "it never said where it runs" in Page(render_html(written)).section("implementations").text
 
 
 def test_the_offset_plot_has_its_numbers_in_a_table_too() -> None:
@@ -185,14 +185,14 @@ def test_the_offset_plot_has_its_numbers_in_a_table_too() -> None:
         item("i", f"{offset:g}", quantities=(quantity(ratio=ratio),)) for offset, ratio in ((0.0, 0.5), (100.0, 70.0))
     ]
     cases = [case(f"{offset:g}", "NUM-1", dtype="float32", offset=offset, scale=1.0) for offset in (0.0, 100.0)]
-    plots = Page(render(results(items, cases=cases))).section("plots")
+    plots = Page(render_html(results(items, cases=cases))).section("plots")
     assert rows(plots.find("table")[0]) == [["i", "float32", "0.5", "70"]]
     assert "0.5 at offset 0 to 70 at 100" in plots.find("desc")[0].text
 
 
 def test_without_offsets_there_is_no_plot_of_them() -> None:
-    assert "No cases with two offsets" in Page(render(results([item("i", "a")]))).section("plots").text
+    assert "No cases with two offsets" in Page(render_html(results([item("i", "a")]))).section("plots").text
 
 
 def test_a_matrix_of_fifteen_implementations_and_four_hundred_cases_stays_small() -> None:
-    assert len(render(realistic(count=400)).encode()) < 3_000_000
+    assert len(render_html(realistic(count=400)).encode()) < 3_000_000

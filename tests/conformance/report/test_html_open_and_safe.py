@@ -14,12 +14,12 @@ from tests.support.html_page import Page
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import HOSTILE, HOSTILE_NAME, item, results
 
-from bn_conformance.report.html import render
+from bn_conformance.report.html import render_html
 
 
 @cache
 def text() -> str:
-    return render(realistic(count=120))
+    return render_html(realistic(count=120))
 
 
 @cache
@@ -55,7 +55,7 @@ def test_control_characters_surrogates_and_direction_overrides_are_made_visible(
 
 
 def test_control_characters_in_names_and_ids_are_made_visible_too() -> None:
-    written = render(results([item("i\x1b[2J", "c\x00/d\u202e")]))
+    written = render_html(results([item("i\x1b[2J", "c\x00/d\u202e")]))
     assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e]", written)
     assert "\\x1b" in written
 
@@ -84,7 +84,7 @@ def test_every_link_has_its_target_and_every_anchor_is_there_once() -> None:
 
 def test_names_that_differ_in_signs_alone_have_anchors_of_their_own() -> None:
     names = ["a.b", "a-b", "A B", "...", "", "<>"]
-    found = Page(render(results(item(name, name) for name in names)))
+    found = Page(render_html(results(item(name, name) for name in names)))
     anchors = Counter(one.attributes["id"] for one in found.elements if "id" in one.attributes)
     assert max(anchors.values()) == 1
     assert len([anchor for anchor in anchors if re.fullmatch(r"i-[^.]*", anchor)]) == len(names)

@@ -10,9 +10,9 @@ from tests.support.sample_matrix import realistic
 from tests.support.sample_results import case, item, quantity, results
 
 from bn_conformance.report.legend import OUTCOME_KINDS, mark, outcome_kind
-from bn_conformance.report.strip_plot import ratio_of
+from bn_conformance.report.strip_plot import worst_ratio
 from bn_conformance.report.summary import summarise
-from bn_conformance.results.outcomes import Verdict, outcome_rank
+from bn_conformance.results.outcomes import ItemVerdict, outcome_rank
 
 
 def test_every_outcome_has_a_kind_and_every_kind_a_letter_of_its_own() -> None:
@@ -50,9 +50,9 @@ def test_totals_add_up() -> None:
     assert sum(summary.case_tally(name).total for name in summary.cases) == summary.tally.total
     for one in summary.implementations:
         assert sum(tally.total for tally in one.families.values()) == len(one.entries)
-        for verdict in (Verdict.FAIL, Verdict.WARN, Verdict.KNOWN):
+        for verdict in (ItemVerdict.FAIL, ItemVerdict.WARN, ItemVerdict.KNOWN):
             assert sum(len(group.entries) for group in one.problems(verdict)) == one.tally.verdicts[verdict]
-    for verdict in (Verdict.FAIL, Verdict.WARN, Verdict.KNOWN):
+    for verdict in (ItemVerdict.FAIL, ItemVerdict.WARN, ItemVerdict.KNOWN):
         assert sum(len(fault.entries) for fault in summary.problems(verdict)) == summary.tally.verdicts[verdict]
 
 
@@ -71,7 +71,7 @@ def test_the_worst_quantity_is_one_that_was_judged() -> None:
     judged, other = quantity("a", ratio=0.1), quantity("b", "not-judged", ratio=nan)
     entry = summarise(results([item("i", "a", quantities=(other, judged))])).cases["a"]["i"]
     assert entry.worst is judged
-    assert ratio_of(entry) == 0.1
+    assert worst_ratio(entry) == 0.1
 
 
 @pytest.mark.parametrize(("ratios", "worst"), [((0.5, 2.0), 1), ((inf, 2.0), 0), ((2.0, nan), 1), ((None, 0.1), 1)])
@@ -88,7 +88,7 @@ def test_faults_of_other_outcomes_or_clauses_stay_apart() -> None:
         item("i", "d", "wrong", "fail", quantities=(quantity(outcome="wrong", clauses=("GRAD-1",)),)),
         item("i", "e", "wrong", "fail", quantities=(quantity("step9.dx", outcome="wrong"),)),
     ]
-    faults = summarise(results(items)).problems(Verdict.FAIL)
+    faults = summarise(results(items)).problems(ItemVerdict.FAIL)
     assert [fault.outcome for fault in faults] == ["errored", "wrong", "wrong"]
     assert faults[1].what == "y, dx"
     assert len(faults[1].entries) == 2
@@ -99,7 +99,7 @@ def test_a_known_fault_is_one_fault_whatever_it_breaks() -> None:
         item("i", "a", "wrong", "known-fault", known_fault="float64 is float32"),
         item("j", "b", "errored", "known-fault", known_fault="float64 is float32"),
     ]
-    (fault,) = summarise(results(items)).problems(Verdict.KNOWN)
+    (fault,) = summarise(results(items)).problems(ItemVerdict.KNOWN)
     assert [group.implementation for group in fault.parts] == ["i", "j"]
 
 
@@ -111,10 +111,10 @@ def test_the_share_that_was_not_judged_is_counted_in_elements() -> None:
 def test_a_wrong_result_that_only_warns_is_reported_under_the_clause_that_lets_it() -> None:
     wrong = quantity(outcome="wrong", clauses=("FWD-1", "NUM-4"))
     items = [item("i", "a", "wrong", "warn", quantities=(wrong,))]
-    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).problems(Verdict.WARN)
+    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).problems(ItemVerdict.WARN)
     assert fault.clauses == ["NUM-4"]
     items = [item("i", "a", "wrong", "fail", quantities=(wrong,))]
-    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).problems(Verdict.FAIL)
+    (fault,) = summarise(results(items, cases=[case("a", "NUM-4")])).problems(ItemVerdict.FAIL)
     assert fault.clauses == ["FWD-1"]
 
 

@@ -11,11 +11,11 @@ from tests.support.sample_declarations import TORCH
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import case, item, records, results
 
-from bn_conformance.results.file import Results, read
+from bn_conformance.results.file import Results, read_results
 from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.merge import merge
 from bn_conformance.results.records import End, Environment, Item, StaleFault
-from bn_conformance.results.writer import write
+from bn_conformance.results.writer import write_results
 from bn_conformance.user_error import UserError
 
 
@@ -58,8 +58,8 @@ def test_a_merged_file_is_a_results_file(tmp_path: Path) -> None:
     parts = realistic(count=40), results([item("torch.nn", "extra")])
     environments = tuple(one for one in parts[0].environments if one.implementation == "torch.nn")
     path = tmp_path / "merged.jsonl"
-    write(path, merge([parts[0], replace(parts[1], environments=environments)]))
-    assert len(read(path).items) == len(parts[0].items) + 1
+    write_results(path, merge([parts[0], replace(parts[1], environments=environments)]))
+    assert len(read_results(path).items) == len(parts[0].items) + 1
 
 
 def test_one_file_merges_to_itself() -> None:

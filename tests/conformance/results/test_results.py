@@ -13,23 +13,23 @@ from tests.support.sample_matrix import realistic
 from tests.support.sample_results import HOSTILE_TEXT, item, quantity, records, results
 
 from bn_conformance.results import file as results_module
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 from bn_conformance.results.json_line import ResultsError, from_line, to_line
 from bn_conformance.results.records import CaseInfo, End, Environment, Item
-from bn_conformance.results.writer import Writer, write
+from bn_conformance.results.writer import Writer, write_results
 
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """A small whole file: header, one environment, two items, end."""
     path = tmp_path / "results.jsonl"
-    write(path, records(results([item("torch.nn", "a"), item("torch.nn", "b", "wrong", "fail")])))
+    write_results(path, records(results([item("torch.nn", "a"), item("torch.nn", "b", "wrong", "fail")])))
     return path
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(ResultsError) as caught:
-        read(path)
+        read_results(path)
     message = str(caught.value)
     assert "\n" not in message
     return message.removeprefix(str(path))
@@ -52,8 +52,8 @@ def test_every_record_of_a_matrix_is_read_as_it_was_written() -> None:
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = realistic(count=80)
     path = tmp_path / "deep" / "results.jsonl"
-    write(path, records(written))
-    found = read(path)
+    write_results(path, records(written))
+    found = read_results(path)
     assert repr(found.items) == repr(written.items)
     assert found.header == written.header
     assert found.environments == written.environments
@@ -110,7 +110,7 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("removed", [1, 20, 40])
 def test_a_file_cut_off_in_the_middle_is_read_to_its_last_whole_line(sample: Path, removed: int) -> None:
     sample.write_bytes(sample.read_bytes()[:-removed])
-    found = read(sample)
+    found = read_results(sample)
     assert [one.case for one in found.items] == ["a", "b"]
     assert found.end is None
 
@@ -118,7 +118,7 @@ def test_a_file_cut_off_in_the_middle_is_read_to_its_last_whole_line(sample: Pat
 def test_a_file_cut_off_in_an_item_loses_that_item_alone(sample: Path) -> None:
     text = sample.read_text(encoding="utf-8")
     sample.write_text(text[: text.index('"case":"b"') + 5], encoding="utf-8")
-    assert [one.case for one in read(sample).items] == ["a"]
+    assert [one.case for one in read_results(sample).items] == ["a"]
 
 
 def test_a_file_of_another_version_is_refused(sample: Path) -> None:
@@ -189,8 +189,8 @@ def test_a_second_record_of_an_item_is_refused(sample: Path, change: tuple[str, 
 
 def test_lone_surrogates_and_control_characters_survive(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    write(path, records(results([item("i", "a", message=HOSTILE_TEXT)])))
-    assert read(path).items[0].message == HOSTILE_TEXT
+    write_results(path, records(results([item("i", "a", message=HOSTILE_TEXT)])))
+    assert read_results(path).items[0].message == HOSTILE_TEXT
     assert len(path.read_text(encoding="utf-8").splitlines()) == 4
 
 

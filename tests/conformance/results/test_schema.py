@@ -15,7 +15,7 @@ from bn_conformance.results import records as record_types
 from bn_conformance.results import schema
 from bn_conformance.results.json_line import ResultsError, to_line
 from bn_conformance.results.records import End, Record
-from bn_conformance.results.writer import write
+from bn_conformance.results.writer import write_results
 
 
 def whole(count: int = 80) -> list[Record]:
@@ -25,7 +25,7 @@ def whole(count: int = 80) -> list[Record]:
 def test_the_schema_is_a_schema() -> None:
     from jsonschema import Draft202012Validator
 
-    Draft202012Validator.check_schema(schema.load())
+    Draft202012Validator.check_schema(schema.load_schema())
 
 
 def test_every_line_of_a_matrix_keeps_to_the_schema() -> None:
@@ -33,14 +33,14 @@ def test_every_line_of_a_matrix_keeps_to_the_schema() -> None:
     for record in whole():
         line = json.loads(to_line(record))
         kinds.add(line["type"])
-        assert schema.violation(line) is None, line
+        assert schema.record_violation(line) is None, line
     assert kinds == set(schema.kinds())
 
 
 def test_the_schema_as_a_whole_takes_a_record_of_each_kind() -> None:
     from jsonschema import Draft202012Validator
 
-    validator = Draft202012Validator(schema.load())
+    validator = Draft202012Validator(schema.load_schema())
     for record in records(realistic(count=20)):
         assert validator.is_valid(json.loads(to_line(record)))
     assert not validator.is_valid({"type": "end"})
@@ -61,9 +61,9 @@ def test_the_schema_as_a_whole_takes_a_record_of_each_kind() -> None:
     ],
 )
 def test_the_schema_has_just_the_fields_of_the_records(kind: str, cls: type[Any]) -> None:
-    properties = set(schema.load()["$defs"][kind]["properties"])
+    properties = set(schema.load_schema()["$defs"][kind]["properties"])
     assert properties - {"type", "format"} == {field.name for field in fields(cls)}
-    assert schema.load()["$defs"][kind]["additionalProperties"] is False
+    assert schema.load_schema()["$defs"][kind]["additionalProperties"] is False
 
 
 def line_of(kind: str) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def line_of(kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["header", "environment", "item", "stale-fault", "diagnosis", "end"])
 def test_a_field_that_is_not_in_the_schema_is_a_violation(kind: str) -> None:
     line = line_of(kind)
-    assert schema.violation(line) is None
-    assert "extra" in str(schema.violation(line | {"extra": 1}))
+    assert schema.record_violation(line) is None
+    assert "extra" in str(schema.record_violation(line | {"extra": 1}))
 
 
 @pytest.mark.parametrize(
@@ -103,23 +103,23 @@ def test_a_field_that_is_not_in_the_schema_is_a_violation(kind: str) -> None:
     ],
 )
 def test_a_violation_says_where_it_is(kind: str, change: dict[str, Any], where: str) -> None:
-    assert str(schema.violation(line_of(kind) | change)).startswith(f"{where}:")
+    assert str(schema.record_violation(line_of(kind) | change)).startswith(f"{where}:")
 
 
 def test_a_known_fault_needs_its_reason() -> None:
     line = json.loads(to_line(item("i", "a", "wrong", "known-fault", known_fault="upstream")))
-    assert schema.violation(line) is None
+    assert schema.record_violation(line) is None
     del line["known_fault"]
-    assert "known_fault" in str(schema.violation(line))
+    assert "known_fault" in str(schema.record_violation(line))
 
 
 @pytest.mark.parametrize("line", [[], 3, None, {}, {"type": "other"}, {"type": ["end"]}])
 def test_what_is_no_record_at_all_is_a_violation(line: Any) -> None:
-    assert "it is no record" in str(schema.violation(line))
+    assert "it is no record" in str(schema.record_violation(line))
 
 
 def test_a_whole_file_is_valid(tmp_path: Path) -> None:
-    write(tmp_path / "results.jsonl", whole(20))
+    write_results(tmp_path / "results.jsonl", whole(20))
     schema.validate_file(tmp_path / "results.jsonl")
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.command_line import GOOD, ROOT, assert_usage, bnconform, write
 from tests.support.sample_results import item, records, results
 
-from bn_conformance.results.file import read
+from bn_conformance.results.file import read_results
 from bn_conformance.results.json_line import ResultsError
 from bn_conformance.results.writer import Writer
 
@@ -25,7 +25,7 @@ def test_a_file_that_another_run_writes_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"cannot be written \(another run writes it\); name another"):
         Writer(path)
     first.close()
-    assert len(read(path).items) == 1
+    assert len(read_results(path).items) == 1
     Writer(path).close()
     assert path.read_bytes() == b""
 
@@ -63,7 +63,7 @@ def test_a_disk_that_is_full_in_the_middle_keeps_what_was_judged(tmp_path: Path)
     assert done.returncode == 3, done.stdout + done.stderr
     assert (done.stdout + done.stderr).count("out.jsonl: cannot be written (File too large)") == 1
     assert "Traceback" not in done.stdout + done.stderr
-    kept = read(tmp_path / "out.jsonl")
+    kept = read_results(tmp_path / "out.jsonl")
     assert kept.items
     assert kept.end is None
     assert kept.missing()

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from tests.support.submissions import change, results, write
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.commands.vectors import check
-from bn_conformance.vectors.check import check as judged
+from bn_conformance.commands.vectors import check_command
+from bn_conformance.vectors.check import check_submission as judged
 from bn_conformance.vectors.selection import core
 
 ALL = "layout/nc/float32/all"
@@ -20,7 +20,7 @@ PAIRS = [(case.id, name) for case, name in core(all_cases().values()) if case.ex
 
 
 def run(folder: Path, records: list[Any]) -> tuple[int, str, str]:
-    done = CliRunner().invoke(check, [write(folder, records)])
+    done = CliRunner().invoke(check_command, [write(folder, records)])
     return done.exit_code, done.stdout, done.stderr
 
 

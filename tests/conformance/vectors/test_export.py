@@ -16,10 +16,10 @@ from bn_conformance.cases.model import Batch, Freeze
 from bn_conformance.catalogue import all_cases
 from bn_conformance.commands.vectors import export
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.vectors.files import core_folder, file_name, schema, to_text, write
+from bn_conformance.vectors.files import core_folder, document_text, file_name, vector_schema, write_vectors
 from bn_conformance.vectors.golden_document import document
 from bn_conformance.vectors.hexfloat import parts, rounded_down, to_hex
-from bn_conformance.vectors.named_conventions import NAMED, UnknownConvention, convention_named, name_of
+from bn_conformance.vectors.named_conventions import NAMED, UnknownConvention, convention_name, convention_named
 from bn_conformance.vectors.selection import CORE_VALUES, core, lacking, size_of
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.specification.clauses import clauses, families
@@ -34,7 +34,7 @@ def core_documents() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_the_committed_core_set_is_what_the_code_makes(tmp_path: Path) -> None:
-    made = {path.name: path.read_bytes() for path in write(core(all_cases().values()), tmp_path)}
+    made = {path.name: path.read_bytes() for path in write_vectors(core(all_cases().values()), tmp_path)}
     committed = {path.name: path.read_bytes() for path in core_folder().iterdir()}
     assert made.keys() == committed.keys(), (
         "run: bnconform vectors export --core -o reference/bn_reference/vectors/core"
@@ -55,7 +55,7 @@ def test_the_core_set_covers_families_formats_and_conventions_and_stays_readable
 
 @pytest.mark.slow
 def test_every_core_vector_keeps_to_the_schema_and_is_named_after_its_case() -> None:
-    validator = jsonschema.Draft202012Validator(schema())
+    validator = jsonschema.Draft202012Validator(vector_schema())
     for name, vector in core_documents():
         assert next(validator.iter_errors(vector), None) is None, name
         assert file_name(vector["case"], vector["convention"]["name"]) == name
@@ -67,7 +67,7 @@ def test_every_core_vector_keeps_to_the_schema_and_is_named_after_its_case() -> 
 def test_the_schema_refuses_other_numbers(broken: object) -> None:
     vector = document(all_cases()[RANDOM], "torch", Goldens())
     vector["steps"][0]["x"]["values"][0] = broken
-    assert next(jsonschema.Draft202012Validator(schema()).iter_errors(vector), None) is not None
+    assert next(jsonschema.Draft202012Validator(vector_schema()).iter_errors(vector), None) is not None
 
 
 def test_inputs_are_the_bits_of_the_case_and_goldens_carry_more_than_binary64() -> None:
@@ -129,7 +129,7 @@ def test_conventions_move_the_running_variance_and_nothing_else() -> None:
 def test_a_convention_by_name_changes_or_implementation() -> None:
     assert convention_named("torch+running_variance=biased") == NAMED["biased"]
     assert convention_named("textbook.numpy") == NAMED["textbook"]
-    assert name_of("", ["biased", "default_eps=0.001"]) == "biased+default_eps=0.001"
+    assert convention_name("", ["biased", "default_eps=0.001"]) == "biased+default_eps=0.001"
     assert (
         convention_named("torch+eps_in_running_variance=True+initial_running_variance=0").initial_running_variance == 0
     )
@@ -175,4 +175,4 @@ def test_a_new_field_of_a_step_is_left_out_too() -> None:
 
 
 def test_text_keeps_a_list_of_numbers_on_one_line() -> None:
-    assert to_text({"a": [1, 2], "b": [{"c": []}]}) == '{\n "a": [1, 2],\n "b": [\n  {\n   "c": []\n  }\n ]\n}\n'
+    assert document_text({"a": [1, 2], "b": [{"c": []}]}) == '{\n "a": [1, 2],\n "b": [\n  {\n   "c": []\n  }\n ]\n}\n'

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.support.samples.sample import FORMAT_NAMES
 
-from bn_conformance.cases.recipes import Recipe, dtype_of
+from bn_conformance.cases.recipes import DataRecipe, dtype_of
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import QUAD, Quad, to_float64, to_quad
 from bn_reference.definition.state import GammaBeta, Statistics
@@ -28,9 +28,9 @@ WIDER = 2.0**-45
 
 
 def tensors(dtype: str, offset: float) -> tuple[Any, Any, GammaBeta]:
-    x = Recipe(kind="normal", seed=1, offset=offset).tensor(SHAPE, 1, dtype)
-    dy = Recipe(kind="beside", seed=1, offset=0.5).tensor(SHAPE, 1, dtype)
-    gamma, beta = (Recipe(kind="centred", seed=seed).vector(3, dtype) for seed in (3, 4))
+    x = DataRecipe(kind="normal", seed=1, offset=offset).tensor(SHAPE, 1, dtype)
+    dy = DataRecipe(kind="beside", seed=1, offset=0.5).tensor(SHAPE, 1, dtype)
+    gamma, beta = (DataRecipe(kind="centred", seed=seed).vector(3, dtype) for seed in (3, 4))
     return x, dy, GammaBeta(to_quad(gamma), to_quad(beta))
 
 
@@ -82,8 +82,8 @@ def test_bounds_are_in_float64_where_its_range_is_enough(dtype: str, work: Any) 
 
 @pytest.mark.parametrize("scale", [2.0**-60, 2.0**60, 2.0**125])
 def test_bounds_in_float64_neither_overflow_nor_underflow(scale: float) -> None:
-    x = Recipe(kind="normal", seed=1, scale=scale).tensor(SHAPE, 1, "float32")
-    dy = Recipe(kind="normal", seed=2, scale=min(scale, 2.0**100)).tensor(SHAPE, 1, "float32")
+    x = DataRecipe(kind="normal", seed=1, scale=scale).tensor(SHAPE, 1, "float32")
+    dy = DataRecipe(kind="normal", seed=2, scale=min(scale, 2.0**100)).tensor(SHAPE, 1, "float32")
     config, nothing = replace(CONFIG, eps=2.0**-120), GammaBeta(None, None)
     golden = Golden(config, Convention(), to_quad(channels_first(x, 1)), nothing)
     at_once = golden.training(to_quad(channels_first(dy, 1)))

@@ -14,7 +14,7 @@ import numpy as np
 from tests.support.samples.random_samples import random_sample
 from tests.support.samples.sample import Sample
 
-from bn_conformance.cases.recipes import Rows, dtype_of
+from bn_conformance.cases.recipes import RowsOfData, dtype_of
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.golden.expected import Expected
 
@@ -27,9 +27,9 @@ class SecondSample:
     """A batch, and what weighs its first-order gradients: v_dx rows, v_dgamma and v_dbeta vectors, all float64."""
 
     base: Sample
-    v_dx: Rows
-    v_dgamma: Rows
-    v_dbeta: Rows
+    v_dx: RowsOfData
+    v_dgamma: RowsOfData
+    v_dbeta: RowsOfData
 
     def expected(self, inference: bool = False) -> dict[str, Expected]:
         dy, v_dx, v_dgamma, v_dbeta = map(to_quad, (self.base.dy, self.v_dx, self.v_dgamma, self.v_dbeta))
@@ -41,7 +41,7 @@ def with_upstream(base: Sample, seed: int) -> SecondSample:
     """Upstream values at random, in the formats of what they multiply."""
     random = np.random.default_rng([13, seed])
 
-    def drawn(shape: tuple[int, ...], dtype: str) -> Rows:
+    def drawn(shape: tuple[int, ...], dtype: str) -> RowsOfData:
         scale = random.choice([0.0, 1.0, 1.0, 8.0]) if len(shape) == 1 else random.choice([1.0, 2.0**-5, 2.0**5])
         values = scale * (random.normal(size=shape) + random.choice([0.0, 1.0]))
         return np.asarray(values.astype(dtype_of(dtype)).astype(np.float64))
@@ -60,15 +60,15 @@ def second_sample(seed: int, dtype: str = "float32", **choices: Any) -> SecondSa
 
 @dataclass(frozen=True)
 class _Arrays:
-    x: Rows
-    dy: Rows
-    gamma: Rows
-    v_dx: Rows
-    v_dgamma: Rows
-    v_dbeta: Rows
+    x: RowsOfData
+    dy: RowsOfData
+    gamma: RowsOfData
+    v_dx: RowsOfData
+    v_dgamma: RowsOfData
+    v_dbeta: RowsOfData
     eps: Any
-    mean: Rows | None
-    variance: Rows | None
+    mean: RowsOfData | None
+    variance: RowsOfData | None
 
 
 def _arrays(sample: SecondSample, dtype: Any, inference: bool) -> _Arrays:
@@ -82,7 +82,7 @@ def _arrays(sample: SecondSample, dtype: Any, inference: bool) -> _Arrays:
     )
 
 
-def _mean(rows: Rows) -> Rows:
+def _mean(rows: RowsOfData) -> RowsOfData:
     return np.asarray(rows.mean(axis=1, keepdims=True, dtype=rows.dtype))
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from tests.support.samples.sample import Sample
 
-from bn_conformance.cases.recipes import Rows, dtype_of
+from bn_conformance.cases.recipes import RowsOfData, dtype_of
 from bn_reference.arithmetic.formats import FORMATS
 
 KINDS = ("normal", "uniform", "lognormal", "outlier", "two-valued", "nearly-constant", "constant", "trend")
 
 
-def rows_of(random: Any, kind: str, channels: int, count: int) -> Rows:
+def rows_of(random: Any, kind: str, channels: int, count: int) -> RowsOfData:
     """Rows of scale 1 (with ties, tails, outliers, trends); channels differ."""
     shape = channels, count
     z = random.normal(size=shape)
@@ -65,7 +65,7 @@ def random_sample(
         eps = float(random.choice([2.0**-10, 1e-5, 1e-3, scale * scale * 2.0**-8]))
         eps = eps if dtype != "float16" else max(eps, 2.0**-10)
 
-    def kept(values: Rows, name: str) -> Rows:
+    def kept(values: RowsOfData, name: str) -> RowsOfData:
         return values.astype(dtype_of(name)).astype(np.float64)
 
     x = kept(scale * (offset + rows_of(random, kind, channels, count)), dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bn_conformance.cases.recipes import Rows
+from bn_conformance.cases.recipes import RowsOfData
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
@@ -22,12 +22,12 @@ class Sample:
     dtype: str
     parameter_dtype: str
     eps: float
-    x: Rows
-    dy: Rows
-    gamma: Rows
-    beta: Rows
-    running_mean: Rows
-    running_variance: Rows
+    x: RowsOfData
+    dy: RowsOfData
+    gamma: RowsOfData
+    beta: RowsOfData
+    running_mean: RowsOfData
+    running_variance: RowsOfData
     exact_statistics: bool = False
 
     @property
