@@ -69,6 +69,10 @@ class Capabilities:
         mixed: pairs (format of x, format of the parameters) with wider parameters.
         ranks: ranks of x.
         layouts: where the channels may be, see `LayerConfig.layout`.
+        modes: modes in which `forward` is batch normalisation. A layer that normalises by its batch in inference too
+            has training alone, a layer that is made for inference has inference alone.
+        statistics: whether there are running statistics. Where there are none, those that `Layer.running_statistics`
+            gives mean nothing.
         gradients: modes in which `backward` works.
         affine: which of gamma and beta a layer may have.
         literals: of eps and momentum, those that are literals in the code, so that a layer cannot be built with others.
@@ -90,6 +94,8 @@ class Capabilities:
     mixed: frozenset[tuple[str, str]] = frozenset()
     ranks: frozenset[int] = frozenset({2, 3, 4, 5})
     layouts: frozenset[Literal["first", "last", "between"]] = frozenset({"first"})
+    modes: frozenset[Literal["training", "inference"]] = frozenset({"training", "inference"})
+    statistics: bool = True
     gradients: frozenset[Literal["training", "inference"]] = frozenset({"training", "inference"})
     affine: frozenset[Literal["both", "none", "gamma", "beta"]] = frozenset({"both", "none"})
     literals: frozenset[Literal["eps", "momentum"]] = frozenset()

@@ -1,17 +1,18 @@
 """How much of the suite was asked of an implementation, how much was judged, and why not more.
 
 A clause family is *claimed* where what the implementation declares covers at least one of its selected cases. Every
-implementation claims what makes a layer batch normalisation (`CORE`). Of a claimed family something must be judged: a
-number that got a level, or a refusal where one is allowed. Otherwise too little was judged, and the implementation does
-not conform.
+implementation claims what makes a layer of its modes batch normalisation (`core_of`). Of a claimed family something
+must be judged: a number that got a level, or a refusal where one is allowed. Otherwise too little was judged, and the
+implementation does not conform.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bn_conformance.adapter import Capabilities
 from bn_conformance.cases.model import Case
 from bn_conformance.report.legend import family_title
 from bn_conformance.results import outcomes
@@ -20,7 +21,7 @@ from bn_conformance.results.records import Item
 from bn_conformance.text import counted, one_line
 
 CORE = ("FWD", "STAT", "EVAL", "NUM")
-"""Families that every implementation claims: training forward, running statistics, inference, numerics."""
+"""Families that a whole layer claims: training forward, running statistics, inference, numerics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +120,16 @@ class Coverage:
         return f"{self.asked:,} of {counted(self.exist, 'case')} asked: {', '.join(counts)}"
 
 
+def core_of(can: Capabilities) -> tuple[str, ...]:
+    """The families that every implementation of these modes claims, whatever else it declares."""
+    without = {"STAT"} if not can.statistics or "training" not in can.modes else set()
+    without |= {"EVAL"} if "inference" not in can.modes else set()
+    without |= {"FWD", "NUM"} if "training" not in can.modes else set()
+    return tuple(name for name in CORE if name not in without)
+
+
 def coverage_of(
-    known: Mapping[str, Case], selected: Iterable[str], planned: set[str], items: Iterable[Item]
+    known: Mapping[str, Case], selected: Iterable[str], planned: set[str], items: Iterable[Item], core: Sequence[str]
 ) -> Coverage:
     """The coverage that items amount to.
 
@@ -129,16 +138,19 @@ def coverage_of(
         selected: ids of those that were selected.
         planned: ids of those that the declaration covers.
         items: of one implementation, those that are not supported too.
+        core: families that are claimed in any case.
     """
     chosen, by_case = set(selected), {item.case: item for item in items}
     families: dict[str, list[Case]] = {}
     for case in known.values():
         families.setdefault(case.family, []).append(case)
-    return Coverage(tuple(_family(name, cases, chosen, planned, by_case) for name, cases in families.items()))
+    return Coverage(
+        tuple(_family(name, cases, chosen, planned, by_case, name in core) for name, cases in families.items())
+    )
 
 
 def _family(
-    name: str, cases: list[Case], selected: set[str], planned: set[str], items: Mapping[str, Item]
+    name: str, cases: list[Case], selected: set[str], planned: set[str], items: Mapping[str, Item], core: bool
 ) -> FamilyCoverage:
     own = [items[case.id] for case in cases if case.id in items]
     levels = sum(is_level(item.outcome) for item in own)
@@ -156,7 +168,7 @@ def _family(
         not_judged=count[outcomes.NOT_JUDGED],
         failed=asked - levels - count[outcomes.REFUSED] - count[outcomes.NOT_JUDGED],
         unsupported=count[outcomes.UNSUPPORTED],
-        claimed=any(case.id in planned for case in cases) or (name in CORE and selection > 0),
+        claimed=any(case.id in planned for case in cases) or (core and selection > 0),
         reason=_reason(own),
     )
 

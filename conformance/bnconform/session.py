@@ -23,7 +23,7 @@ from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bn_conformance.results.records import End, Item, Record
 from bn_conformance.targets.naming import TargetError
-from bnconform.coverage import coverage_of
+from bnconform.coverage import core_of, coverage_of
 from bnconform.host import GuardedHost
 from bnconform.keywords import Request
 from bnconform.process_state import Interrupts, environment, restored
@@ -99,7 +99,8 @@ class Session:
         conclusion = conclude(plan, list(plan.items), items, stale, partial=False, interrupted=False)
         end = End(exit_code=conclusion.exit_code, seconds=round(seconds, 3), message=conclusion.message)
         records: list[Record] = [environment_record(self.implementation), *undeclared, *items, *stale, *diagnosed, end]
-        covered = coverage_of(all_cases(), plan.cases, set(self.items()), [*items, *undeclared])
+        core = core_of(self.implementation.capabilities)
+        covered = coverage_of(all_cases(), plan.cases, set(self.items()), [*items, *undeclared], core)
         known = plan.known_cases
         cases = {case_id: known[case_id] for case_id in plan.cases}
         return Verdict(Results.of("", [header(plan, planned), *records]), covered, self._subject.notes, cases)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
-from bn_conformance.cases.literals import needed_values, with_own_values
-from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetStatistics
+from bn_conformance.cases.as_declared import as_declared
+from bn_conformance.cases.literals import needed_values
+from bn_conformance.cases.model import STATISTICS, Batch, Case, EarlierBackward, Freeze, Reload, SetStatistics
 
 AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
 """How a capability names whether a layer has gamma and beta."""
@@ -92,6 +93,17 @@ def _mode(batch: Batch) -> str:
     return "training" if batch.training else "inference"
 
 
+def _modes_of_forwards(case: Case) -> set[str]:
+    """The modes in which a case calls the forward."""
+    return {_mode(batch) for batch in case.batches}
+
+
+def _asks_statistics(case: Case) -> bool:
+    """Whether a case is about the running statistics: it judges nothing else, or has a law, which all speak of them."""
+    only = bool(case.judges) and case.judges <= STATISTICS
+    return only or bool(case.laws) or case.finite_statistics or case.band
+
+
 def _modes(case: Case) -> set[str]:
     """The modes in which a case takes gradients."""
     return {_mode(batch) for batch in case.batches if batch.dy is not None}
@@ -124,6 +136,8 @@ NEEDS: tuple[Need, ...] = (
     Need(("layouts",), _layout, _declares_layout, "channels {}"),
     Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {}"),
     Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
+    Need(("modes",), _modes_of_forwards, lambda can, mode: mode in can.modes, "{}"),
+    _flag("statistics", _asks_statistics, "running statistics"),
     Need(
         ("literals",),
         needed_values,
@@ -166,7 +180,7 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         can: the declared capabilities.
         convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
     """
-    case = with_own_values(case, can, convention or Convention())
+    case = as_declared(case, can, convention or Convention())
     if convention and (lack := missing_default(case.config, convention)):
         return lack
     for need in NEEDS:

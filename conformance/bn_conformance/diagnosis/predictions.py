@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Capabilities, Convention
-from bn_conformance.cases.literals import with_own_values
+from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
@@ -45,7 +45,7 @@ class Predictions:
         that implementations use: rounding may decide, for example, whether memory that is overwritten holds other
         bytes.
         """
-        case = with_own_values(case, self._capabilities, self.convention)
+        case = as_declared(case, self._capabilities, self.convention)
         if not self._differs(deviations, item, case):
             return False
         return self._differs(deviations, item, case, usual_precision(case.config.dtype), after_a_call=True)

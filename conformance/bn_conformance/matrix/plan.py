@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from bn_conformance.cases.literals import with_own_values
+from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, document, large_cases
@@ -57,7 +57,7 @@ class Plan:
             cases = [case for case in self._selected(implementation) if not _reason(implementation, case)]
             order = _first_use(case.signature for case in cases)
             for case in sorted(cases, key=lambda case: order[case.signature]):
-                own = with_own_values(case, implementation.capabilities, implementation.convention)
+                own = as_declared(case, implementation.capabilities, implementation.convention)
                 items[f"{implementation.name}::{case.id}"] = implementation, own
         return items
 

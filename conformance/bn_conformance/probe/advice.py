@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.literals import with_own_values
+from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
@@ -144,7 +144,7 @@ class Advisor:
         return passed
 
     def _judged(self, case: Case, host: IsolatedHost, convention: Convention) -> str:
-        case = with_own_values(case, self._implementation.capabilities, convention)
+        case = as_declared(case, self._implementation.capabilities, convention)
         if unsupported_reason(case, self._implementation.capabilities):
             return ItemVerdict.UNSUPPORTED.value
         return run_case(self._implementation.name, case, host, convention, self._goldens, self._policy).verdict

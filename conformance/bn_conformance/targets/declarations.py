@@ -20,6 +20,7 @@ _ALLOWED: Mapping[str, Collection[Any]] = {
     "mixed": tuple((narrow, wide) for narrow in FORMATS for wide in FORMATS),
     "ranks": (2, 3, 4, 5),
     "layouts": ("first", "last", "between"),
+    "modes": _MODES,
     "gradients": _MODES,
     "affine": ("both", "none", "gamma", "beta"),
     "second_order": _MODES,

@@ -1,0 +1,72 @@
+"""Cases of a layer that lacks gradients, statistics or a mode: what still makes sense of them is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+from tests.support.good_numpy import GoodLayer, GoodNumpy
+from tests.support.judge_layers import failing, judge_all, lines
+
+from bn_conformance.adapter import Array, Capabilities, Convention, Gradients, LayerConfig, RunningStatistics
+from bn_conformance.cases.as_declared import as_declared
+from bn_conformance.cases.model import STATISTICS, Case
+from bn_conformance.cases.support import unsupported_reason
+from bn_conformance.catalogue import all_cases
+
+FORWARD_ONLY = Capabilities(gradients=frozenset())
+TRAINING_ONLY = Capabilities(modes=frozenset({"training"}), statistics=False, set_statistics=False)
+
+
+class WithoutBackward(GoodLayer):
+    def backward(self, dy: Array) -> Gradients:
+        raise NotImplementedError
+
+
+class WithoutStatistics(GoodLayer):
+    def running_statistics(self) -> RunningStatistics:
+        nothing = np.full(self.config.num_channels, np.nan, np.float32)
+        return RunningStatistics(nothing, nothing)
+
+
+class Lacking(GoodNumpy):
+    layer: type[GoodLayer] = WithoutBackward
+
+    def build(self, config: LayerConfig) -> GoodLayer:
+        return self.layer(config)
+
+
+def asked(can: Capabilities, *families: str) -> list[Case]:
+    return [
+        as_declared(case, can, Convention())
+        for case in all_cases().values()
+        if case.family in families and not case.sweep and unsupported_reason(case, can) is None
+    ]
+
+
+def test_the_forward_of_a_case_is_judged_where_there_is_no_gradient() -> None:
+    cases = asked(FORWARD_ONLY, "FWD", "EVAL", "EDGE", "STATE", "STAT", "PURE")
+    assert not any(batch.dy is not None for case in cases for batch in case.batches)
+    items = judge_all(Lacking(), cases)
+    assert not failing(items), lines(failing(items))
+    assert sum(item.outcome in ("exact", "tight") for item in items) > 100
+
+
+def test_a_case_about_the_gradient_is_left_out() -> None:
+    assert not asked(FORWARD_ONLY, "GRAD")
+    assert unsupported_reason(all_cases()["grad/nc/float32/random"], FORWARD_ONLY) == (
+        "gradient in training is not declared"
+    )
+
+
+def test_statistics_that_do_not_exist_are_not_judged() -> None:
+    adapter = Lacking()
+    adapter.layer = WithoutStatistics
+    cases = asked(TRAINING_ONLY, "FWD", "GRAD", "EDGE", "PURE", "STATE")
+    assert not any(case.judges & STATISTICS for case in cases)
+    items = judge_all(adapter, cases)
+    assert not failing(items), lines(failing(items))
+    assert {item.case.partition("/")[0] for item in items} >= {"fwd", "grad", "edge", "pure"}
+
+
+def test_a_layer_that_has_everything_is_asked_the_case_itself() -> None:
+    for case in all_cases().values():
+        assert as_declared(case, Capabilities(), Convention()) is case
