@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,8 +22,13 @@ _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
 _NO_LIMIT = "1000000"
 """Restarts of xdist's processes: the matrix has limits of its own."""
 
-_PLUGINS = ("-p", "bnconform", "-p", "no:cacheprovider", "--noconftest")
+_PLUGINS = ("-p", "bnconform", "--noconftest")
 _QUIET = ("-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
+_SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)")
+"""Arguments that ask pytest itself to say something."""
+
+_REMEMBERING = re.compile(r"--(lf|ff|nf|sw|last-failed|failed-first|new-first|stepwise|cache)")
+"""Arguments that need what pytest remembers of the run before."""
 
 
 @click.command(cls=SuiteCommand, epilog=f"{EXIT_CODES} Arguments after -- go to pytest.")
@@ -57,11 +64,20 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     check_seconds("--timeout", options.timeout)
     matrix = files("bn_conformance").joinpath("matrix")
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]
-    arguments += [*_PLUGINS, *_QUIET]
+    arguments += [*_PLUGINS, *_front(pytest_arguments)]
     arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
     with _environment():
         code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
+
+
+def _front(pytest_arguments: tuple[str, ...]) -> list[str]:
+    """How pytest is to speak and remember: not at all, unless its own arguments ask for it."""
+    asked = [argument for argument in pytest_arguments if argument.startswith("-")]
+    speaking = any(_SPEAKING.match(argument) for argument in asked)
+    remembering = any(_REMEMBERING.match(argument) for argument in asked)
+    cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if remembering else ["-p", "no:cacheprovider"]
+    return [*cache, *(("--no-header",) if speaking else _QUIET)]
 
 
 @contextmanager

@@ -8,13 +8,14 @@ import pytest
 
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
+from bn_conformance.report.entries import badness
 from bn_conformance.report.failure import explain
 from bn_conformance.results.json_line import to_line
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
-PROPERTY = "bnconform-item"
-"""The user property of a pytest report that holds the record of its item, as a line of JSON."""
+RECORD = "bnconform_item"
+"""The attribute of a pytest report that holds the record of its item, as a line of JSON."""
 
 
 class Items:
@@ -22,11 +23,10 @@ class Items:
 
     Args:
         plan: of the run.
-        brief: whether a failure is said in a line, because a summary follows.
     """
 
-    def __init__(self, plan: Plan, brief: bool) -> None:
-        self._plan, self._brief = plan, brief
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
         self._items = plan.items
         self._runner: Runner | None = None
         self._record: Item | None = None
@@ -49,21 +49,37 @@ class Items:
         if record.verdict == ItemVerdict.KNOWN.value:
             pytest.xfail(f"known fault: {record.known_fault}")
         if record.verdict == ItemVerdict.FAIL.value:
-            text = record.message if self._brief else explain(record, case, self._plan.source(case))
-            pytest.fail(text, pytrace=False)
+            pytest.fail(explain(record, case, self._plan.source(case)), pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Attach the record to the report, which carries it to the controlling process."""
-        self._record = None
-        try:
-            return (yield)
-        finally:
-            if self._record is not None:
-                item.user_properties.append((PROPERTY, to_line(self._record)))
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the record to the report, which carries it to the controlling process, and what JUnit files show."""
+        record = self._record if call.when == "call" else None
+        if record is not None:
+            self._record = None
+            item.user_properties += properties(record)
+        report = yield
+        if record is not None:
+            setattr(report, RECORD, to_line(record))
+        return report
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """End the process in which layers run."""
         if self._runner is not None:
             self._runner.close()
+
+
+def properties(record: Item) -> list[tuple[str, object]]:
+    """What a JUnit file says of an item beside its failure: names and values."""
+    worst = max(record.quantities, key=badness, default=None)
+    found: dict[str, object] = {"implementation": record.implementation, "case": record.case, "level": record.outcome}
+    found["verdict"] = record.verdict
+    if worst is not None:
+        found |= {"quantity": worst.name, "clauses": ", ".join(worst.clauses)}
+        found |= {} if worst.ratio is None else {"ratio": f"{worst.ratio:.3g}"}
+    if record.known_fault:
+        found["known-fault"] = record.known_fault
+    return [*found.items(), ("reproduce", record.reproduce)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from bn_conformance.matrix.blocks import blocks
-from bn_conformance.matrix.items import PROPERTY, Items
+from bn_conformance.matrix.items import RECORD, Items
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.progress import Progress
 from bn_conformance.matrix.recorder import Recorder
@@ -37,13 +38,13 @@ def register(config: pytest.Config) -> None:
     front = bool(config.getoption("bn_front"))
     sent = getattr(config, "workerinput", {}).get(PLAN_KEY)
     if sent is not None:
-        config.pluginmanager.register(Items(Plan.from_json(sent), brief=front), "bnconform-items")
+        config.pluginmanager.register(Items(Plan.from_json(sent)), "bnconform-items")
         return
     try:
         control = Control(config, make_plan(options_of(config)), front)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Items(control.plan, brief=front), "bnconform-items")
+    config.pluginmanager.register(Items(control.plan), "bnconform-items")
     config.pluginmanager.register(control, "bnconform-control")
 
 
@@ -69,9 +70,7 @@ class Control:
         self._progress: Progress | None = None
         self._failed_starts = 0
         if not config.option.collectonly:
-            planned = tuple(self.plan.items)
-            self._recorder = Recorder(self.plan, planned)
-            self._progress = Progress(len(planned)) if front else None
+            self._recorder = Recorder(self.plan)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -101,9 +100,25 @@ class Control:
         )
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self) -> None:
-        """Note that a judging process has started."""
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Note that a judging process has started, and what it collected: every process collects the same."""
         self._failed_starts = 0
+        self._begin(ids)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what was collected where this process judges as well."""
+        self._begin([item.nodeid for item in session.items])
+
+    def _begin(self, nodes: Sequence[str]) -> None:
+        """Plan what pytest collected and did not deselect."""
+        if self._recorder is not None and not self._recorder.begun:
+            planned = [item for item in map(item_id, nodes) if item in self.plan.items]
+            try:
+                self._recorder.begin(planned)
+            except ResultsError as error:
+                self._recorder = None
+                raise pytest.UsageError(str(error)) from None
+            self._progress = Progress(len(planned)) if self._front else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:
@@ -117,7 +132,7 @@ class Control:
         """Record an item."""
         if self._recorder is None:
             return
-        line = dict(report.user_properties).get(PROPERTY)
+        line = getattr(report, RECORD, None)
         if report.when == "call" and isinstance(line, str):
             record = from_line(line)
             assert isinstance(record, Item)
@@ -152,9 +167,10 @@ class Control:
         if self._progress is not None:
             self._progress.close()
         if self._recorder is not None:
-            partial = bool(self._config.option.keyword or self._config.option.markexpr)
+            option = self._config.option
+            stops = bool(option.maxfail or getattr(option, "stepwise", False))
             try:
-                session.exitstatus = self._recorder.finish(int(session.exitstatus), partial)
+                session.exitstatus = self._recorder.finish(int(session.exitstatus), stops)
             except ResultsError as error:
                 sys.stderr.write(f"Error: {error}\n")
                 session.exitstatus = EXIT_NOT_JUDGED

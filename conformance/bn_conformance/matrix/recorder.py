@@ -25,19 +25,44 @@ class Recorder:
 
     Args:
         plan: of the run.
-        planned: ids of the items that are to be judged.
 
     Raises:
         ResultsError: the results file cannot be written.
     """
 
-    def __init__(self, plan: Plan, planned: Sequence[str]) -> None:
-        self._plan, self._planned = plan, planned
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._planned: Sequence[str] = tuple(plan.items)
         self._start = time.perf_counter()
         self._items: dict[str, Item] = {}
         self._writer = Writer(plan.options.results)
         self.path = self._writer.path
-        unsupported = [
+        self.begun = False
+
+    @property
+    def _partial(self) -> bool:
+        """Whether pytest's options (`-k`, `-m`, `--lf`) left items out on purpose."""
+        return len(self._planned) < len(self._plan.items)
+
+    def begin(self, planned: Sequence[str]) -> None:
+        """Write the header.
+
+        What pytest deselected is not planned. Then nothing is said either of the cases that an implementation does not
+        support: pytest has no item of them that could be selected.
+
+        Args:
+            planned: ids of the items that are to be judged.
+
+        Raises:
+            ResultsError: it cannot be written.
+        """
+        self.begun, self._planned = True, planned
+        unsupported = [] if self._partial else self._unsupported()
+        self._writer.write(header(self._plan, [*planned, *(item.id for item in unsupported)]))
+        self._writer.write(*map(environment_record, self._plan.implementations), *unsupported)
+
+    def _unsupported(self) -> list[Item]:
+        return [
             Item(
                 implementation=implementation.name,
                 case=case.id,
@@ -45,10 +70,8 @@ class Recorder:
                 verdict=ItemVerdict.UNSUPPORTED.value,
                 message=reason,
             )
-            for implementation, case, reason in plan.unsupported()
+            for implementation, case, reason in self._plan.unsupported()
         ]
-        self._writer.write(header(plan, [*planned, *(item.id for item in unsupported)]))
-        self._writer.write(*map(environment_record, plan.implementations), *unsupported)
 
     def add(self, item: Item) -> bool:
         """Record an item; False where it was recorded before.
@@ -68,12 +91,12 @@ class Recorder:
         item = lost_item(implementation.name, case, outcomes.CRASHED, message.strip()[-500:])
         return replace(item, reproduce=reproduce(implementation.address, case.id))
 
-    def finish(self, pytest_status: int, partial: bool) -> int:
+    def finish(self, pytest_status: int, stops: bool) -> int:
         """Write what only the end shows, and say how the run went.
 
         Args:
             pytest_status: pytest's own exit status.
-            partial: a pytest selection (`-k`, `-m`) left items out on purpose.
+            stops: a failure stops the run (`-x`, `--maxfail`, `--stepwise`).
 
         Returns:
             The exit code.
@@ -84,14 +107,20 @@ class Recorder:
         if self._writer.failed:
             self._writer.close()
             return EXIT_NOT_JUDGED
+        if not self.begun:
+            self.begin(self._planned)
         items = self._items.values()
-        interrupted = pytest_status == _PYTEST_INTERRUPTED
-        stale = [] if partial or interrupted else stale_faults(self._plan, items)
+        stopped = stops and any(item.verdict == ItemVerdict.FAIL.value for item in items)
+        interrupted = pytest_status == _PYTEST_INTERRUPTED and not stopped
+        stale = [] if self._partial or stopped or interrupted else stale_faults(self._plan, items)
         self._writer.write(*stale)
         self._writer.write(*([] if interrupted else diagnoses(self._plan, items)))
+        partial = self._partial or stopped
         conclusion = conclude(self._plan, self._planned, items, stale, partial=partial, interrupted=interrupted)
         seconds = round(time.perf_counter() - self._start, 3)
-        self._writer.write(End(exit_code=conclusion.exit_code, seconds=seconds, message=conclusion.message))
+        self._writer.write(
+            End(exit_code=conclusion.exit_code, seconds=seconds, message=conclusion.message, stopped=stopped)
+        )
         self._writer.close()
         return conclusion.exit_code
 

@@ -145,6 +145,8 @@ class Summary:
             notes.append(
                 f"{counted(missing, 'planned item')} never reported: a process may have crashed. Run these again."
             )
+        if results.stopped and (left := len(results.not_reported())):
+            notes.append(f"{counted(left, 'planned item')} not run: the run stopped at a failure, as it was asked to.")
         if results.stale_faults:
             stale = counted(len(results.stale_faults), "known-fault entry", "known-fault entries")
             notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")

@@ -48,7 +48,16 @@ class Results:
         )
 
     def missing(self) -> tuple[str, ...]:
-        """Planned ids that never reported."""
+        """Planned ids that never reported, though the run did not stop on purpose."""
+        return () if self.stopped else self.not_reported()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run stopped at a failure, as it was asked to."""
+        return self.end is not None and self.end.stopped
+
+    def not_reported(self) -> tuple[str, ...]:
+        """Planned ids that have no record."""
         reported = {item.id for item in self.items}
         return tuple(planned for planned in self.header.planned if planned not in reported)
 

@@ -144,11 +144,19 @@ class Diagnosis:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """Last record; a file without one was cut off."""
+    """Last record; a file without one was cut off.
+
+    Attributes:
+        exit_code: of the run.
+        seconds: of wall time.
+        message: the exit code's reason.
+        stopped: the run stopped at a failure, as it was asked to, so that planned items were not run.
+    """
 
     exit_code: int
     seconds: float
     message: str = ""
+    stopped: bool = False
 
 
 Record = Header | Environment | Item | StaleFault | Diagnosis | End
