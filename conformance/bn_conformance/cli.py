@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run the matrix and write a results file.",
     "report": "Make a report of a results file.",
     "compare": "Compare two results files: new failures, fixed, changed.",
+    "known-faults": "Draft entries of known faults from a results file.",
     "merge": "Merge results files into one.",
     "list": "List implementations, cases or clauses.",
     "show": "Show a case: what it tests, its data, and code to reproduce it.",
@@ -46,7 +47,7 @@ class CommandTable(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"bn_conformance.commands.{cmd_name}").command
+        command: click.Command = import_module(f"bn_conformance.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +28,9 @@ from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import Implementation, matches_pattern
 from bn_conformance.user_error import UserError
 from bn_reference.specification.clauses import clauses
+
+DRAFT = "TODO:"
+"""How the reason of an entry begins that nobody has completed yet."""
 
 _HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")
 
@@ -135,6 +138,8 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
     if wrong:
         raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")
+    if fault.reason.lstrip().startswith(DRAFT):
+        raise KnownFaultsError(f"{file}, line {line}: the reason is a draft; say why it is a fault and what it does")
     if bool(fault.case) == bool(fault.clause):
         raise KnownFaultsError(f"{file}, line {line}: give either case or clause")
     if fault.clause and fault.clause not in clauses():
@@ -151,6 +156,18 @@ def applying(faults: Iterable[KnownFault], implementation: Implementation) -> li
 def covering(faults: Iterable[KnownFault], case: Case) -> KnownFault | None:
     """The first of some entries that speaks of a case."""
     return next((fault for fault in faults if fault.covers(case)), None)
+
+
+def require_cases(faults: Iterable[KnownFault], cases: Collection[str]) -> None:
+    """Refuse an entry that speaks of no case that exists: it would excuse nothing, and never be called stale.
+
+    Raises:
+        KnownFaultsError: an entry's pattern matches none of the ids `cases`.
+    """
+    for fault in faults:
+        if fault.case and not any(matches_pattern(case, fault.case) for case in cases):
+            hint = "bnconform list --cases shows them"
+            raise KnownFaultsError(f"{fault.file}, line {fault.line}: no case matches {fault.case!r}; {hint}")
 
 
 def shipped_and_own(paths: Iterable[str]) -> tuple[KnownFault, ...]:

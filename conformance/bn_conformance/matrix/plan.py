@@ -14,7 +14,7 @@ from bn_conformance.catalogue import all_cases, document, large_cases
 from bn_conformance.catalogue.regressions import Regression, read_all
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.implementations.implementation import OK, Implementation
-from bn_conformance.implementations.known_faults import KnownFault, shipped_and_own
+from bn_conformance.implementations.known_faults import KnownFault, require_cases, shipped_and_own
 from bn_conformance.implementations.registry import find
 from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
@@ -141,6 +141,7 @@ def make_plan(options: RunOptions) -> Plan:
     cases = select_cases(options.clauses, options.cases, [regression.case for regression in regressions])
     implementations = find(options.implementations, options.device)
     plan = Plan(options, tuple(implementations), tuple(cases), faults, regressions)
+    require_cases(faults, plan.known_cases)
     return _shard_of(plan) if options.shard else plan
 
 

@@ -173,6 +173,8 @@ class Summary:
             return f"✕ {failing} of {count} {'does' if failing == 1 else 'do'} not conform"
         if not states:
             return "– Nothing was judged"
+        if stale := len(self.results.stale_faults):
+            return f"✕ Nothing new fails, but {counted(stale, 'known-fault entry is', 'known-fault entries are')} stale"
         but = _but(self.tally.verdicts)
         if known:
             return f"◆ Nothing new fails in {count}: {but}"
