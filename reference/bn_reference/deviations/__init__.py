@@ -91,7 +91,7 @@ class Deviation:
     numeric: bool = True
 
     def under(self, convention: Convention) -> Convention | None:
-        """The convention of the changed layer; None where the deviation changes nothing under this convention."""
+        """Give the convention of the changed layer, or None where the deviation changes nothing under this one."""
         if any(getattr(convention, name) != value for name, value in self.requires.items()):
             return None
         if not self.convention:
@@ -114,7 +114,7 @@ def deviation(
     level: str = "",
     numeric: bool = True,
 ) -> Callable[[type[PlainLayer]], type[PlainLayer]]:
-    """Enter a subclass of `PlainLayer` into the catalogue; the first line of its docstring is the sentence.
+    """Register a subclass of `PlainLayer` in the catalogue; the first line of its docstring is the sentence.
 
     Raises:
         ValueError: the name is taken, there is no sentence, or neither a clause nor a convention is named.
@@ -146,13 +146,13 @@ def deviation(
 
 @cache
 def catalogue() -> Mapping[str, Deviation]:
-    """Every deviation by name, module by module."""
+    """Give every deviation by name, in the order of the modules."""
     for module in MODULES:
         import_module(f"{__name__}.{module}")
     return dict(sorted(_REGISTERED.items(), key=lambda entry: MODULES.index(entry[1].group)))
 
 
 def combined(deviations: Iterable[Deviation], base: type[PlainLayer] = PlainLayer) -> type[PlainLayer]:
-    """A new class of layer with several deviations at once, the first outermost."""
+    """Make a class of layer with several deviations at once, the first outermost."""
     changes = dict.fromkeys(entry.layer for entry in deviations if entry.layer is not PlainLayer)
     return type("Deviant", (*changes, base), {})

@@ -23,11 +23,11 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _one_pass(name: str, sentence: str, effect: str, clamped: bool, clause: str = "NUM-1", link: str = "") -> None:
-    """Enter a layer that takes the mean of the squares less the square of the mean."""
+    """Register a layer that takes the mean of the squares less the square of the mean."""
 
     class OnePass(PlainLayer):
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """E[x^2] - E[x]^2, each step rounded."""
+            """Compute E[x^2] - E[x]^2 and round each step."""
             dtype, counts = compute_dtype(self), self.count(counted)
             squares = through(self, np.where(counted, rows * rows, self.constant(0.0)), dtype)
             mean = through(self, mean, dtype)
@@ -60,7 +60,7 @@ class RawSums(PlainLayer):
     """The variance is (n * sum(x^2) - sum(x)^2) / n^2 in the arithmetic of the format."""
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """From the two sums."""
+        """Compute the variance from the two sums."""
         dtype, counts = compute_dtype(self), self.count(counted)
         kept = np.where(counted, rows, self.constant(0.0))
         total = through(self, self.total(kept, "mean"), dtype)
@@ -85,11 +85,11 @@ def _summed(
     link: str = "",
     level: str = "",
 ) -> None:
-    """Enter a layer that adds up otherwise: total(layer, rows)."""
+    """Register a layer that adds up in another way: total(layer, rows)."""
 
     class Summed(PlainLayer):
         def total(self, rows: Array, purpose: str) -> Array:
-            """The other sum."""
+            """Give the changed sum for the given purposes, and the right one for all others."""
             if purpose not in purposes or (narrow_only and self.storage.itemsize != 2):
                 return super().total(rows, purpose)
             return total(self, rows)
@@ -202,7 +202,7 @@ class SquaresInStorage(PlainLayer):
     """The squares of the deviations are rounded to the format of x before they are added up."""
 
     def total(self, rows: Array, purpose: str) -> Array:
-        """Of rounded squares."""
+        """Add up squares that are rounded."""
         return super().total(through(self, rows, self.storage) if purpose == "variance" else rows, purpose)
 
 
@@ -213,11 +213,11 @@ class GradientProductsInStorage(PlainLayer):
     """dy times the normalised value is rounded to the format of x before it is added up."""
 
     def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """Of rounded products."""
+        """Add up products that are rounded."""
         return self.total(through(self, dy * normalised, self.storage), "dgamma")
 
     def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Of rounded products."""
+        """Multiply by a dgamma of rounded products."""
         return np.asarray(normalised * (self.dgamma(dy, normalised) / self.count(saved.counted)))
 
 
@@ -228,7 +228,7 @@ class DxMultipliedOutInStorage(PlainLayer):
     """dx is gamma / (n sigma) * (n dy - dbeta - xhat dgamma), the bracket's terms rounded to the format of x."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Multiplied out in training."""
+        """Compute dx from the three rounded terms, in training without a mask."""
         if saved.mode == "inference" or not saved.counted.all():
             return super().dx(dy, normalised, saved)
         count = self.count(saved.counted)

@@ -14,11 +14,11 @@ Change = Callable[[PlainLayer, Array, Array], tuple[Array, Array]]
 
 
 def _changed(name: str, sentence: str, effect: str, change: Change, clause: str = "FWD-3", link: str = "") -> None:
-    """Enter a layer that scales and shifts with wrong parameters in forward, and with its own in backward."""
+    """Register a layer whose forward uses wrong parameters, and whose backward uses the right ones."""
 
     class Changed(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """With the changed parameters."""
+            """Scale and shift with the changed parameters."""
             kept = self.gamma, self.beta
             self.gamma, self.beta = change(self, self.gamma, self.beta)
             try:
@@ -213,7 +213,7 @@ _changed(
 def _in_mode(name: str, mode_without: Mode, effect: str) -> None:
     class InOneMode(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Nothing in that mode."""
+            """Give the normalised value itself in that mode."""
             return normalised if mode == mode_without else super().scale_and_shift(normalised, mode)
 
     InOneMode.__doc__ = f"gamma and beta are not used in {mode_without}."
@@ -234,7 +234,7 @@ class DefaultParametersShortcut(PlainLayer):
     """Where gamma is one and beta zero, a fast path leaves eps out."""
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """Without eps where the parameters are the defaults."""
+        """Leave eps out where gamma and beta have their default values."""
         if np.all(self.gamma == 1) and np.all(self.beta == 0):
             return np.asarray(1 / self.root(variance))
         return super().normaliser(variance, mode)
@@ -249,11 +249,11 @@ class GammaBeforeStatistics(PlainLayer):
     """gamma multiplies x before its statistics are taken, and beta is added after."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """Prepare the variance that goes under the root."""
+        """Note that gamma comes first."""
         self.scale_first = True
         return super().normalisers(x, mask, training)
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """The normaliser of gamma * x."""
+        """Take the normaliser of gamma * x."""
         gamma = self.column(self.gamma)
         return super().normaliser(gamma * gamma * variance, mode)

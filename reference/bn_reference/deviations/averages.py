@@ -25,11 +25,11 @@ def _weighing(
     clause: str = "STAT-1",
     link: str = "",
 ) -> None:
-    """Enter a layer with other weights: change(layer, old weight, new weight)."""
+    """Register a layer with other weights: change(layer, old weight, new weight)."""
 
     class Weighing(PlainLayer):
         def weights(self) -> Weights:
-            """The changed ones."""
+            """Change the right weights."""
             exact = super().weights()
             return Weights(*change(self, exact.old, exact.new))
 
@@ -38,14 +38,14 @@ def _weighing(
 
 
 def _default(layer: PlainLayer) -> tuple[Any, Any]:
-    """The weights of the default momentum, or of 0.1."""
+    """Give the weights of the default momentum, or of 0.1 where there is no default."""
     own, weighs = layer.convention.default_momentum, layer.convention.momentum_weighs
     new = layer.constant(0.1 if own is None else own if weighs == "new" else 1.0 - own)
     return layer.constant(1.0) - new, new
 
 
 def _cumulative(name: str, sentence: str, effect: str, new: Callable[[int], float], link: str = "") -> None:
-    """Enter a layer whose cumulative average weighs the batch after t others by new(t)."""
+    """Register a layer whose cumulative average gives a batch the weight new(t), where t batches came before."""
     _weighing(
         name,
         sentence,
@@ -173,11 +173,11 @@ _cumulative(
 
 
 def _one_of_two(name: str, kept: str, sentence: str, effect: str, clause: str, whole: bool) -> None:
-    """Enter a layer that treats one of its two statistics wrongly: the batch's replaces it, or it never moves."""
+    """Register a layer with one wrong statistic: each batch replaces it, or it never moves."""
 
     class OneOfTwo(PlainLayer):
         def move(self, mean: Array, variance: Array, count: int) -> None:
-            """Put one of them right, or rather wrong."""
+            """Move both statistics, then overwrite one of them."""
             before, new = getattr(self, kept), mean if kept == "running_mean" else self.estimate(variance, count)
             super().move(mean, variance, count)
             setattr(self, kept, self.store(new, self.kept) if whole else before)
@@ -211,11 +211,11 @@ _one_of_two(
 
 
 def _debiased(name: str, sentence: str, effect: str, power: bool) -> None:
-    """Enter a layer that divides by 1 - keep ** t, or by 1 - keep, after each step."""
+    """Register a layer that divides by 1 - keep ** t, or by 1 - keep, after each step."""
 
     class Debiased(PlainLayer):
         def move(self, mean: Array, variance: Array, count: int) -> None:
-            """And divide."""
+            """Move the statistics, then divide them."""
             keep = self.weights().old
             super().move(mean, variance, count)
             rest = self.constant(1.0) - (keep**self.updates if power else keep)

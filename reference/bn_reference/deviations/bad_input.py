@@ -25,7 +25,7 @@ class OneChannelBroadcast(PlainLayer):
     """An x of one channel is repeated for every channel of the layer."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Repeat, where there is one."""
+        """Repeat an x of one channel."""
         axis = self.config.channel_axis
         if x.ndim == self.config.rank and x.shape[axis] == 1:
             x = np.repeat(x, self.config.num_channels, axis)
@@ -36,10 +36,10 @@ class OneChannelBroadcast(PlainLayer):
     "more-channels-cut", clause="ERR-1", effect="a wrong model runs, and loses channels without a word", numeric=False
 )
 class MoreChannelsCut(PlainLayer):
-    """Of an x of more channels than the layer has the first are taken."""
+    """Where x has more channels than the layer, the first ones are used."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """The first."""
+        """Take as many channels as the layer has."""
         axis, channels = self.config.channel_axis, self.config.num_channels
         if x.ndim == self.config.rank and x.shape[axis] > channels:
             x = np.take(x, range(channels), axis)
@@ -50,10 +50,10 @@ class MoreChannelsCut(PlainLayer):
     "channels-by-size", clause="ERR-1", effect="a wrong model runs on channels that mix those of x", numeric=False
 )
 class ChannelsBySize(PlainLayer):
-    """An x of other channels is read as one of the layer's, where its size in all can be divided by them."""
+    """An x with a wrong number of channels is read in a shape with the right number, where its size allows it."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """In another shape."""
+        """Read x in a shape that has the layer's channels."""
         axis, channels = self.config.channel_axis, self.config.num_channels
         if x.ndim != self.config.rank or x.shape[axis] == channels or not x.size or x.size % channels:
             return super().forward_masked(x, mask, training)
@@ -63,11 +63,11 @@ class ChannelsBySize(PlainLayer):
 
 
 def _fitted(name: str, sentence: str, effect: str, fit: Callable[[Array, Shape], Array]) -> None:
-    """Enter a layer that makes dy fit y: fit(dy, shape of y)."""
+    """Register a layer that makes dy fit y: fit(dy, shape of y)."""
 
     class Fitted(PlainLayer):
         def backward(self, dy: Array) -> RowGradients:
-            """Made to fit."""
+            """Make dy fit before the backward."""
             return super().backward(dy if self.saved is None else fit(dy, self.saved.shape))
 
     Fitted.__doc__ = sentence
@@ -75,7 +75,7 @@ def _fitted(name: str, sentence: str, effect: str, fit: Callable[[Array, Shape],
 
 
 def _broadcast(dy: Array, shape: Shape) -> Array:
-    """As NumPy broadcasts, where it can."""
+    """Broadcast dy as NumPy does, where it can."""
     try:
         return np.broadcast_to(dy, shape)
     except ValueError:
@@ -83,12 +83,12 @@ def _broadcast(dy: Array, shape: Shape) -> Array:
 
 
 def _reshaped(dy: Array, shape: Shape) -> Array:
-    """Read in the shape, where the size fits."""
+    """Read dy in the shape of y, where both have the same size."""
     return dy.reshape(shape) if dy.size == np.prod(shape) else dy
 
 
 def _cut(dy: Array, shape: Shape) -> Array:
-    """The first entries of the batch, where there are more."""
+    """Take the first entries of dy, where it has more than y."""
     return dy[: shape[0]] if dy.shape[1:] == shape[1:] else dy
 
 
@@ -108,10 +108,10 @@ _fitted("dy-cut", "Entries of dy behind the last of the batch are ignored.", "a 
     "dy-by-rows", clause="ERR-4", effect="a model whose last axes were flattened trains all the same", numeric=False
 )
 class DyByRows(PlainLayer):
-    """A dy with as many values a channel as y is taken, whatever its shape, and gives dx its own."""
+    """A dy with as many values a channel as y is accepted, whatever its shape, and dx gets that shape."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """By its rows."""
+        """Take dy for a gradient of the shape that it has."""
         saved, axis = self.saved, self.config.channel_axis
         if saved is not None and dy.ndim == self.config.rank and dy.shape[axis] == saved.shape[axis]:
             same = dy.size == np.prod(saved.shape)

@@ -40,7 +40,7 @@ class SecondOrderByGammaOfNow(PlainLayer):
 
 @deviation("inference-gradient-by-mean-of-now", clause="STATE-6", effect=_LATE)
 class InferenceGradientByMeanOfNow(PlainLayer):
-    """dgamma of inference is by the running mean as it is at the backward."""
+    """dgamma of inference uses the running mean as it is at the backward, not at the forward."""
 
     def backward(self, dy: Array) -> RowGradients:
         """The gradients with the current running mean."""
@@ -52,7 +52,7 @@ class InferenceGradientByMeanOfNow(PlainLayer):
 
 @deviation("inference-gradient-by-variance-of-now", clause="STATE-6", effect=_LATE)
 class InferenceGradientByVarianceOfNow(PlainLayer):
-    """Gradients of inference are by the running variance as it is at the backward."""
+    """Gradients of inference use the running variance as it is at the backward, not at the forward."""
 
     def backward(self, dy: Array) -> RowGradients:
         """The gradients with the current running variance."""
@@ -86,7 +86,7 @@ class LoadSpoilsSavedDeviation(PlainLayer):
 
 @deviation("freeze-reaches-saved-forward", clause="GRAD-1", effect="the last gradient before freezing is off")
 class FreezeReachesSavedForward(PlainLayer):
-    """Freezing makes the backward of a training forward that came before one of inference."""
+    """Freezing turns the backward of an earlier training forward into one of inference."""
 
     def freeze(self) -> None:
         """Freeze the layer, also for the backward to come."""
@@ -118,7 +118,7 @@ class SecondBackwardMoves(PlainLayer):
 
 
 def _spoiling(name: str, sentence: str, clause: str, in_double_backward: bool) -> None:
-    """Enter a layer that spoils what its forward saved, in double_backward or else in backward."""
+    """Register a layer that spoils what its forward saved, in double_backward or else in backward."""
 
     class Spoiling(PlainLayer):
         def spoil(self) -> None:
@@ -164,11 +164,11 @@ _spoiling(
 
 
 def _kept(name: str, sentence: str, key: Callable[[tuple[Array, ...]], Any]) -> None:
-    """Enter a layer that keeps its folded inference under key((gamma, beta, mean, variance))."""
+    """Register a layer that keeps its folded inference under key((gamma, beta, mean, variance))."""
 
     class Kept(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """y by the scale and shift in the cache, in inference."""
+            """Give y by the scale and shift in the cache, in inference."""
             y, saved = super().scale_and_shift(normalised, mode), self.saved
             if mode == "training" or saved is None or not self.config.num_channels:
                 return y

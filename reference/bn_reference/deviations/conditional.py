@@ -30,7 +30,7 @@ def changed_where(
     level: str = "",
     numeric: bool = True,
 ) -> None:
-    """Enter a layer of which one method is changed where a condition holds.
+    """Register a layer that has one method changed wherever a condition holds.
 
     Args:
         module: name of the module that enters it, which is its group.
@@ -60,32 +60,32 @@ def changed_where(
 
 
 def of_rank(rank: int) -> Condition:
-    """Whether x has this rank."""
+    """Hold where x has this rank."""
     return lambda layer: layer.config.rank == rank
 
 
 def of_16_bits(layer: PlainLayer) -> bool:
-    """Whether x has 16 bits."""
+    """Hold where x has 16 bits."""
     return layer.storage.itemsize == 2
 
 
 def of_float64(layer: PlainLayer) -> bool:
-    """Whether x is float64."""
+    """Hold where x is float64."""
     return layer.storage == FLOAT64
 
 
 def without_parameters(layer: PlainLayer) -> bool:
-    """Whether the layer has neither gamma nor beta."""
+    """Hold where the layer has neither gamma nor beta."""
     return not layer.config.gamma and not layer.config.beta
 
 
 def of_cumulative_average(layer: PlainLayer) -> bool:
-    """Whether the running statistics are plain averages."""
+    """Hold where the running statistics are plain averages."""
     return layer.config.momentum == CUMULATIVE
 
 
 def default_momentum_of_a_hundredth(layer: PlainLayer, original: Change) -> Weights:
-    """A hundredth of the new statistic, where the layer was built without momentum."""
+    """Give the new statistic a weight of 0.01 where the layer was built without momentum."""
     if layer.config.momentum is not None:
         weights: Weights = original()
         return weights

@@ -9,7 +9,7 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _choice(name: str, sentence: str, effect: str, link: str = "", **convention: Any) -> None:
-    """Enter a choice of a convention: the layer is the right one under it."""
+    """Register a choice of a convention: the layer is the right one under it."""
     layer = type("Choice", (PlainLayer,), {"__doc__": sentence, "__module__": __name__})
     deviation(name, convention=convention, effect=effect, link=link)(layer)
 

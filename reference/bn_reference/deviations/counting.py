@@ -22,11 +22,11 @@ from bn_reference.layer.layer import PlainLayer
 def _counted(
     name: str, sentence: str, effect: str, change: Callable[..., Any], clause: str = "LAYOUT-4", link: str = ""
 ) -> None:
-    """Enter a layer that counts otherwise: change(layer, count)."""
+    """Register a layer that counts in another way: change(layer, count)."""
 
     class Counted(PlainLayer):
         def count(self, counted: Array) -> Any:
-            """The other count."""
+            """Change the right count."""
             return change(self, super().count(counted))
 
     Counted.__doc__ = sentence
@@ -114,28 +114,28 @@ BLOCK = 32
 
 
 def _blocks(name: str, sentence: str, effect: str, mean: bool, variance: bool, equal: bool, link: str = "") -> None:
-    """Enter a layer that puts statistics together from blocks: means without weights, variances without the rest."""
+    """Register a layer that combines statistics of blocks: without their counts, or about the mean of each block."""
 
     class Blocks(PlainLayer):
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Of the means of the blocks."""
+            """Average the means of the blocks."""
             if not mean or not rows.size or not counted.all():
                 return super().mean_of(rows, counted)
             return self.average([part.mean(axis=1, keepdims=True) for part in self.parts(rows)])
 
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Of the variances of the blocks."""
+            """Average the variances of the blocks."""
             if not variance or not rows.size or not counted.all():
                 return super().variance_of(rows, mean, counted)
             centred = [part - (part.mean(axis=1, keepdims=True) if not equal else mean) for part in self.parts(rows)]
             return self.average([(part * part).mean(axis=1, keepdims=True) for part in centred])
 
         def parts(self, rows: Array) -> list[Array]:
-            """The blocks of each row."""
+            """Cut each row into blocks."""
             return [rows[:, start : start + BLOCK] for start in range(0, rows.shape[1], BLOCK)]
 
         def average(self, values: list[Array]) -> Array:
-            """The plain average of the blocks' columns."""
+            """Give the plain average of the blocks' columns."""
             total = values[0]
             for value in values[1:]:
                 total = total + value

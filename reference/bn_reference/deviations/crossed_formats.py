@@ -28,7 +28,7 @@ _DOUBLE = "what was moved to float64 in order to be sure is not"
 
 
 def _permuted(layer: PlainLayer, original: Change, x: Array) -> Array:
-    """x as a kernel sees it that takes any dense memory for one in C order."""
+    """Read x as a kernel does that takes any dense memory for C order."""
     order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
     dense = x.transpose(order)
     if x.size and dense.flags.c_contiguous and not x.flags.c_contiguous:
@@ -37,7 +37,7 @@ def _permuted(layer: PlainLayer, original: Change, x: Array) -> Array:
 
 
 def _given_back(layer: PlainLayer, original: Change, x: Array, mask: Array | None, training: bool) -> Array:
-    """x itself, where a channel has one value."""
+    """Give x back where a channel has one value."""
     if not training or x.size != layer.config.num_channels:
         return np.asarray(original(x, mask, training))
     original(x, mask, False)
@@ -175,7 +175,7 @@ _changed_where(
 
 
 def _with_mask(layer: PlainLayer, original: Change, counted: Array) -> Any:
-    """One more than there are, where a mask leaves some out."""
+    """Count one more where a mask leaves some positions out."""
     return original(counted) + layer.constant(0.0 if counted.all() else 1.0)
 
 

@@ -26,7 +26,7 @@ _changed_where = partial(changed_where, __name__)
 
 
 def _raw_variance(layer: PlainLayer, original: Change, rows: Array, mean: Array, counted: Array) -> Array:
-    """E[x^2] - E[x]^2, both rounded to float32."""
+    """Compute E[x^2] - E[x]^2, with both terms rounded to float32."""
     squares = layer.wide(np.square(layer.store(rows, FLOAT32)))
     difference = through(layer, layer.mean_of(squares, counted), FLOAT32) - through(layer, mean * mean, FLOAT32)
     return np.asarray(np.abs(difference))

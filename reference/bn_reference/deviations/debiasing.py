@@ -23,11 +23,11 @@ class _Weighing(PlainLayer):
     """The plain weights, and others made of them."""
 
     def plain_weights(self) -> Weights:
-        """Of an average that is not debiased."""
+        """Give the weights of an average that is not debiased."""
         return weights_of(self.config, replace(self.convention, debiasing="none"), self.updates)
 
     def changed(self, change: Change) -> Weights:
-        """The weights that a change makes, in the working dtype."""
+        """Give the weights that a change makes, in the working dtype."""
         plain, exact = self.plain_weights(), weights_of(self.config, self.convention, self.updates)
         if self.config.momentum == CUMULATIVE or plain.new == 0:
             return Weights(self.constant(exact.old), self.constant(exact.new))
@@ -36,11 +36,11 @@ class _Weighing(PlainLayer):
 
 
 def _weights(name: str, sentence: str, change: Change) -> None:
-    """Enter a layer with other weights."""
+    """Register a layer with other weights."""
 
     class Changed(_Weighing):
         def weights(self) -> Weights:
-            """The other ones."""
+            """Give the changed weights."""
             return self.changed(change)
 
     Changed.__doc__ = sentence
@@ -48,7 +48,7 @@ def _weights(name: str, sentence: str, change: Change) -> None:
 
 
 def _behind(keep: Any, new: Any, before: int, exact: Weights) -> Weights:
-    """hidden / (1 - keep ** (t + 1))."""
+    """Divide by 1 - keep ** (t + 1) instead of 1 - keep ** t."""
     after = 1 - keep ** (before + 2)
     return Weights(keep * (1 - keep ** (before + 1)) / after if before else keep * 0, new / after)
 
@@ -83,7 +83,7 @@ class DebiasMeanAlone(_Weighing):
     """The running variance is not debiased: its initial value keeps its weight."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """The variance as without debiasing."""
+        """Move the variance as without debiasing."""
         before, plain = self.running_var, self.plain_weights()
         super().move(mean, variance, count)
         if self.config.momentum != CUMULATIVE:
@@ -101,7 +101,7 @@ class DebiasCountLost(PlainLayer):
     """The number of steps is not saved: a loaded layer starts to count at 0."""
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """And forgets."""
+        """Load the state, then set the number of steps to 0."""
         super().load_state(state)
         self.updates = 0
 
@@ -116,7 +116,7 @@ class DebiasCountNotLoaded(PlainLayer):
     """A layer that loads keeps its own number of steps."""
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """But for the number."""
+        """Load all but the number of steps."""
         own = self.updates
         super().load_state(state)
         self.updates = own
@@ -132,7 +132,7 @@ class DebiasCountsInference(PlainLayer):
     """Inference counts as a step."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """And counts."""
+        """Count a step in inference too."""
         y = super().forward_masked(x, mask, training)
         self.updates += not self.uses_batch(training)
         return y
@@ -142,10 +142,10 @@ class DebiasCountsInference(PlainLayer):
     "debias-cumulative-too", clause="STAT-9", effect="cumulative averages grow with every step", requires=_ZERO_DEBIAS
 )
 class DebiasCumulativeToo(PlainLayer):
-    """A cumulative average, which its initial values have no weight in, is divided by 1 - (1 - 1 / t) ** t as well."""
+    """A cumulative average is divided by 1 - (1 - 1 / t) ** t, although its initial values have no weight."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """And divided."""
+        """Move the statistics, then divide a cumulative average."""
         super().move(mean, variance, count)
         if self.config.momentum == CUMULATIVE and self.updates > 1:
             share = 1.0 - (1.0 - 1.0 / self.updates) ** self.updates

@@ -18,11 +18,11 @@ from bn_reference.layer.layer import PlainLayer
 def _one_value(
     name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], link: str = ""
 ) -> None:
-    """Enter a layer that does something else than refuse one value a channel: change(layer, x)."""
+    """Register a layer that accepts one value a channel in training: change(layer, x)."""
 
     class OneValue(PlainLayer):
         def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Without refusing."""
+            """Accept one value a channel."""
             self.check(x)
             self.shape = x.shape
             if training and not self.frozen and self.batch_values() == 1:
@@ -30,7 +30,7 @@ def _one_value(
             return super().forward_masked(x, mask, training)
 
         def backward(self, dy: Array) -> RowGradients:
-            """Zeros, if there was no real forward."""
+            """Give zeros where no forward saved anything."""
             if self.saved is None:
                 return RowGradients(np.zeros_like(dy), np.zeros_like(self.gamma), np.zeros_like(self.beta))
             return super().backward(dy)
@@ -75,11 +75,11 @@ _one_value(
 
 
 def _empty(name: str, sentence: str, effect: str, change: Callable[[PlainLayer], None], link: str = "") -> None:
-    """Enter a layer that accepts an empty batch in training and does something to its statistics."""
+    """Register a layer that accepts an empty batch in training, and changes its statistics then."""
 
     class Empty(PlainLayer):
         def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Without refusing."""
+            """Accept an empty batch."""
             if training and not self.frozen and not x.size and self.config.num_channels:
                 change(self)
                 return x.copy()
@@ -118,7 +118,7 @@ class NoChannelsUnclear(PlainLayer):
     """A layer without channels raises an error without a message."""
 
     def check(self, x: Array) -> None:
-        """Divide by nothing."""
+        """Raise an error without a message for a layer without channels."""
         super().check(x)
         if not self.config.num_channels:
             raise ZeroDivisionError
@@ -137,7 +137,7 @@ class NanHidden(PlainLayer):
     """NaN in y and dx becomes zero, and infinities become large numbers."""
 
     def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
-        """Made finite."""
+        """Replace NaN and infinities by finite numbers."""
         return np.nan_to_num(super().output(rows, shape, name)).astype(self.storage)
 
 
@@ -146,7 +146,7 @@ class NanSpreads(PlainLayer):
     """NaN in one channel turns every channel to NaN."""
 
     def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-        """Add zero times the sum of all."""
+        """Add zero times the sum over all channels."""
         y = super().scale_and_shift(normalised, mode)
         return y + self.constant(0.0) * normalised.sum() if y.size else y
 
@@ -156,7 +156,7 @@ class InfinitiesClipped(PlainLayer):
     """Infinities in x are taken for the largest finite number of float16."""
 
     def rows_of(self, x: Array) -> Array:
-        """Clipped."""
+        """Clip infinities."""
         rows = super().rows_of(x)
         limit = self.constant(65504.0)
         return np.where(np.isinf(rows), np.where(rows > 0, limit, -limit), rows)
@@ -167,7 +167,7 @@ class NanLeftOut(PlainLayer):
     """NaN in x is left out of the statistics."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Any:
-        """Of zeros instead."""
+        """Take zero for NaN in the statistics."""
         return super().normalisers(np.where(np.isnan(x), np.zeros_like(x), x), mask, training)
 
 
@@ -176,7 +176,7 @@ class NanStopsStatistics(PlainLayer):
     """Running statistics do not move in a batch that has a NaN anywhere."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """Unless something is NaN."""
+        """Move the statistics only where the batch has no NaN."""
         if not np.isnan(mean).any():
             super().move(mean, variance, count)
 
@@ -186,7 +186,7 @@ class NanStatisticsSpread(PlainLayer):
     """A NaN in one running statistic spreads to all."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """Spread."""
+        """Set every running mean to NaN where one is NaN."""
         super().move(mean, variance, count)
         if np.isnan(self.running_mean).any():
             self.running_mean = np.full_like(self.running_mean, np.nan)
@@ -197,10 +197,10 @@ class NanStatisticsSpread(PlainLayer):
 
 @deviation("any-channels-accepted", clause="ERR-1", effect="a wrong model runs and gives zeros", numeric=False)
 class AnyChannelsAccepted(PlainLayer):
-    """An x of other channels gives zeros."""
+    """An x with a wrong number of channels gives zeros."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Zeros, where the channels differ."""
+        """Give zeros where the channels differ."""
         axis = self.config.channel_axis
         if x.ndim == self.config.rank and x.shape[axis] != self.config.num_channels:
             return np.zeros_like(x)
@@ -212,7 +212,7 @@ class AnyRankAccepted(PlainLayer):
     """An x of another rank gives zeros."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Zeros, where the rank differs."""
+        """Give zeros where the rank differs."""
         return np.zeros_like(x) if x.ndim != self.config.rank else super().forward_masked(x, mask, training)
 
 
@@ -221,7 +221,7 @@ class IntegersAccepted(PlainLayer):
     """An x of integers gives integers."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Through the format of the layer and back."""
+        """Compute in the format of the layer, and convert y to integers."""
         if x.dtype.kind not in "iu":
             return super().forward_masked(x, mask, training)
         return super().forward_masked(x.astype(self.storage), mask, training).astype(x.dtype)
@@ -232,7 +232,7 @@ class AnyDyAccepted(PlainLayer):
     """A dy of another shape gives itself as dx."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """Itself, where the shape differs."""
+        """Give dy back where the shape differs."""
         if self.saved is not None and dy.shape != self.saved.shape:
             return RowGradients(dy.copy(), self.gamma.copy(), self.beta.copy())
         return super().backward(dy)
@@ -245,7 +245,7 @@ class ErrorsSwallowed(PlainLayer):
     """Whatever goes wrong, x is given back."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Or x."""
+        """Give x back after an error."""
         try:
             return super().forward_masked(x, mask, training)
         except (ValueError, TypeError):
@@ -257,7 +257,7 @@ class ErrorsWithoutMessage(PlainLayer):
     """Bad input raises an error without a message."""
 
     def check(self, x: Array) -> None:
-        """Say nothing."""
+        """Raise the error without its message."""
         try:
             super().check(x)
         except (ValueError, TypeError) as error:

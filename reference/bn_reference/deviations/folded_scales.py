@@ -16,40 +16,40 @@ _FOLDED = ("gamma", "beta", "running_mean", "running_var")
 
 
 def _stale(name: str, sentence: str, effect: str, renewed_by: frozenset[str], clause: str, link: str = "") -> None:
-    """Enter a layer that folds its scale and shift at its first inference, and again only after some calls."""
+    """Register a layer that folds its scale and shift at its first inference, and again only after some calls."""
 
     class Stale(PlainLayer):
         folded: Mapping[str, Array] | None = None
 
         def renewed(self, call: str) -> None:
-            """Forget the fold, where the call is one that does."""
+            """Forget the folded values after a call that renews them."""
             if call in renewed_by:
                 self.folded = None
 
         def move(self, mean: Array, variance: Array, count: int) -> None:
-            """A training step."""
+            """Tell of a training step."""
             super().move(mean, variance, count)
             self.renewed("training")
 
         def set_running_statistics(self, mean: Array, variance: Array) -> None:
-            """Statistics."""
+            """Tell of new statistics."""
             super().set_running_statistics(mean, variance)
             self.renewed("statistics")
 
         def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-            """Parameters."""
+            """Tell of new parameters."""
             super().set_parameters(gamma, beta)
             self.renewed("parameters")
 
         def load_state(self, state: Mapping[str, Array]) -> None:
-            """A state, whatever the calls within do."""
+            """Tell of a loaded state alone, and not of the calls that loading makes."""
             kept = self.folded
             super().load_state(state)
             self.folded = kept
             self.renewed("load")
 
         def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Inference by what was folded."""
+            """Use the folded values in inference."""
             if self.uses_batch(training):
                 return super().forward_masked(x, mask, training)
             current = {part: getattr(self, part) for part in _FOLDED}
@@ -115,12 +115,12 @@ class FoldedStatisticsOfFreshLayer(PlainLayer):
     """Inference uses the statistics that were set last, and not what training made of them."""
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """Keep them."""
+        """Keep a copy of the statistics that are set."""
         super().set_running_statistics(mean, variance)
         self.set_last = self.running_mean, self.running_var
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """By what was kept."""
+        """Normalise by the copy in inference."""
         saved = super().normalisers(x, mask, training)
         kept: Any = getattr(self, "set_last", None)
         if saved.mode == "training" or kept is None:

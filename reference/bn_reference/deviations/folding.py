@@ -22,11 +22,11 @@ def _same(layer: PlainLayer, values: Array) -> Array:
 def _folded(
     name: str, sentence: str, effect: str, clause: str, scale: Change, shift: Change = _same, level: str = ""
 ) -> None:
-    """Enter a layer that folds in inference, with a scale and a shift that are changed on the way."""
+    """Register a layer that folds in inference, and changes scale and shift on the way."""
 
     class Folded(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """a x + b in inference."""
+            """Compute a x + b in inference."""
             saved = self.saved
             if mode == "training" or saved is None:
                 return super().scale_and_shift(normalised, mode)

@@ -15,11 +15,11 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _result(name: str, which: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array]) -> None:
-    """Enter a layer that gives "y" or "dx" in another format."""
+    """Register a layer that gives "y" or "dx" in another format."""
 
     class Result(PlainLayer):
         def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
-            """The other format."""
+            """Change the format of one result."""
             result = super().output(rows, shape, name)
             return change(self, result) if name == which else result
 
@@ -57,7 +57,7 @@ class ParameterGradientsInDouble(PlainLayer):
     """dgamma and dbeta are float64."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """In float64."""
+        """Convert both to float64."""
         dx, dgamma, dbeta = super().backward(dy)
         parts = (None if part is None else part.astype(FLOAT64) for part in (dgamma, dbeta))
         return RowGradients(dx, *parts)
@@ -70,7 +70,7 @@ class ParameterGradientsInStorage(PlainLayer):
     """dgamma and dbeta have the format of x, although gamma and beta are wider."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """In the format of x."""
+        """Convert both to the format of x."""
         dx, dgamma, dbeta = super().backward(dy)
         parts = (None if part is None else part.astype(self.storage) for part in (dgamma, dbeta))
         return RowGradients(dx, *parts)
@@ -81,7 +81,7 @@ class ParameterGradientsAsColumns(PlainLayer):
     """dgamma and dbeta have shape (C, 1)."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """As columns."""
+        """Give both as columns."""
         dx, dgamma, dbeta = super().backward(dy)
         parts = (None if part is None else part[:, None] for part in (dgamma, dbeta))
         return RowGradients(dx, *parts)
@@ -92,7 +92,7 @@ class StatisticsAsRows(PlainLayer):
     """Running statistics have shape (1, C)."""
 
     def running_statistics(self) -> tuple[Array, Array]:
-        """As rows."""
+        """Give both as rows."""
         mean, variance = super().running_statistics()
         return mean[None, :], variance[None, :]
 
@@ -117,11 +117,11 @@ class StatisticsInStorage(PlainLayer):
 
 
 def _kept(name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], clause: str) -> None:
-    """Enter a layer that rounds each running statistic when it moves, in an array of the right format."""
+    """Register a layer that rounds each running statistic when it moves, in an array of the right format."""
 
     class Kept(PlainLayer):
         def blend(self, old: Array, new: Array, weights: Any) -> Array:
-            """Rounded."""
+            """Round the new value."""
             blended = super().blend(old, new, weights)
             return self.store(change(self, self.wide(blended)), self.kept)
 
@@ -157,7 +157,7 @@ class SetStatisticsRounded(PlainLayer):
     """Running statistics that are set are rounded to the format of x."""
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """Rounded."""
+        """Round both to the format of x."""
         super().set_running_statistics(mean.astype(self.storage), variance.astype(self.storage))
 
 
@@ -166,7 +166,7 @@ class InferenceRoundsStatistics(PlainLayer):
     """Inference rounds the running statistics to the format of x before it uses them."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """By rounded statistics."""
+        """Normalise by rounded statistics in inference."""
         kept = self.running_mean, self.running_var
         if not self.uses_batch(training):
             self.running_mean, self.running_var = (part.astype(self.storage).astype(part.dtype) for part in kept)
@@ -186,7 +186,7 @@ class ParametersRounded(PlainLayer):
     """gamma and beta are rounded to the format of x before they are used."""
 
     def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-        """By rounded parameters."""
+        """Scale and shift with rounded parameters."""
         kept = self.gamma, self.beta
         self.gamma, self.beta = (part.astype(self.storage).astype(part.dtype) for part in kept)
         try:

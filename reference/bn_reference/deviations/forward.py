@@ -18,7 +18,7 @@ class VarianceUncentred(PlainLayer):
     """The mean of the squares takes the place of the variance."""
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """About zero."""
+        """Take the variance about zero."""
         return super().variance_of(rows, mean * self.constant(0.0), counted)
 
 
@@ -31,7 +31,7 @@ class MeanNotSubtracted(PlainLayer):
     """The batch is divided by its deviation and not centred."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """A mean of zero."""
+        """Normalise by a mean of zero in training."""
         saved = super().normalisers(x, mask, training)
         return replace(saved, mean=saved.mean * self.constant(0.0)) if saved.mode == "training" else saved
 
@@ -45,7 +45,7 @@ class VarianceAboutRunningMean(PlainLayer):
     """The variance of the batch is taken about the running mean."""
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """About the running mean."""
+        """Take the variance about the running mean."""
         return super().variance_of(rows, self.column(self.running_mean), counted)
 
 
@@ -58,7 +58,7 @@ class TrainingUsesMovedStatistics(PlainLayer):
     """Training normalises by the running statistics that it has just moved."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """The running ones in place of the batch's."""
+        """Normalise by the running statistics in training."""
         saved = super().normalisers(x, mask, training)
         if saved.mode == "inference":
             return saved
@@ -67,11 +67,11 @@ class TrainingUsesMovedStatistics(PlainLayer):
 
 
 def all_the_same(name: str, sentence: str, effect: str, value: float) -> None:
-    """Enter a layer whose every output is one number."""
+    """Register a layer whose every output is one number."""
 
     class Same(PlainLayer):
         def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
-            """The number."""
+            """Give that number everywhere."""
             return super().output(rows * self.constant(0.0) + self.constant(value), shape, name)
 
     Same.__doc__ = sentence
@@ -87,6 +87,6 @@ class GivesItsInput(PlainLayer):
     """y is x."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Everything but the result."""
+        """Run the forward, and give x."""
         super().forward_masked(x, mask, training)
         return x.copy()

@@ -24,7 +24,7 @@ class InferenceGradientThroughBatch(PlainLayer):
     """dx in inference is that of training, through statistics that are constants."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in training."""
+        """Compute dx as in training."""
         return super().dx(dy, normalised, replace(saved, mode="training"))
 
 
@@ -33,7 +33,7 @@ class InferenceGradientCentred(PlainLayer):
     """dx in inference lacks its mean."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Without its mean."""
+        """Subtract the mean of dx in inference."""
         dx = super().dx(dy, normalised, saved)
         return dx - self.total(dx, "dbeta") / self.count(saved.counted) if saved.mode == "inference" else dx
 
@@ -47,7 +47,7 @@ class FrozenGradientThroughBatch(PlainLayer):
     """dx of a frozen layer flows through the statistics as if they were the batch's."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in training."""
+        """Compute dx of a frozen layer as in training."""
         return super().dx(dy, normalised, replace(saved, mode="training") if self.frozen else saved)
 
 
@@ -58,11 +58,11 @@ class FrozenParametersWithoutGradient(PlainLayer):
     """dgamma and dbeta of a frozen layer are zero."""
 
     def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """Zero if frozen."""
+        """Give zero where the layer is frozen."""
         return np.asarray(super().dgamma(dy, normalised) * self.constant(0.0 if self.frozen else 1.0))
 
     def dbeta(self, dy: Array) -> Array:
-        """Zero if frozen."""
+        """Give zero where the layer is frozen."""
         return np.asarray(super().dbeta(dy) * self.constant(0.0 if self.frozen else 1.0))
 
 
@@ -76,7 +76,7 @@ class InferenceBackwardByBatch(PlainLayer):
     """Backward of an inference uses the mean and deviation of the batch."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """By the batch's."""
+        """Use the statistics of the batch in a backward of inference."""
         saved = self.saved
         if saved is not None and saved.mode == "inference" and saved.rows.size:
             mean = self.mean_of(saved.rows, saved.counted)
@@ -90,7 +90,7 @@ class TrainingDgammaByRunningStatistics(PlainLayer):
     """dgamma in training is summed over x normalised by the running statistics."""
 
     def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """By the running statistics."""
+        """Normalise x by the running statistics."""
         assert self.saved is not None
         inverse = self.normaliser(self.column(self.running_var), self.saved.mode)
         return super().dgamma(dy, (self.saved.rows - self.column(self.running_mean)) * inverse)
@@ -101,6 +101,6 @@ class DyScaledToLargest(PlainLayer):
     """dy is divided by its largest magnitude and the gradients multiplied by it, also where it is zero."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Scaled there and back."""
+        """Divide dy by its largest magnitude, and multiply dx by it."""
         largest = np.abs(dy).max() if dy.size else self.constant(1.0)
         return np.asarray(super().dx(dy / largest, normalised, saved) * largest)

@@ -16,16 +16,16 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _factor(name: str, term: str, sentence: str, effect: str, factor: Callable[..., Any], link: str = "") -> None:
-    """Enter a layer with one term of dx, "mean_term" or "variance_term", times factor(layer, saved)."""
+    """Register a layer that multiplies one term of dx, "mean_term" or "variance_term", by factor(layer, saved)."""
 
     class Scaled(PlainLayer):
         def mean_term(self, dy: Array, saved: Saved) -> Array:
-            """Times the factor, if it is this one."""
+            """Multiply this term by the factor, where it is the one."""
             value = super().mean_term(dy, saved)
             return value * factor(self, saved) if term == "mean_term" else value
 
         def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Times the factor, if it is this one."""
+            """Multiply this term by the factor, where it is the one."""
             value = super().variance_term(dy, normalised, saved)
             return value * factor(self, saved) if term == "variance_term" else value
 
@@ -38,7 +38,7 @@ def _times(value: float) -> Callable[..., Any]:
 
 
 def _counting(wrong_count: Callable[[float, float], float]) -> Callable[..., Any]:
-    """The factor n / wrong_count(n, entries of the batch)."""
+    """Make the factor n / wrong_count(n, entries of the batch)."""
 
     def factor(layer: PlainLayer, saved: Saved) -> Any:
         count = float(saved.counted.sum())
@@ -105,14 +105,14 @@ for _term in ("mean", "variance"):
 
 
 def _variance_from(name: str, sentence: str, change: Callable[..., Array], inside: bool) -> None:
-    """Enter a layer whose variance term has another value in the place of the normalised one.
+    """Register a layer whose variance term has another value in the place of the normalised one.
 
     `inside` says whether the sum in the term has it too.
     """
 
     class VarianceFrom(PlainLayer):
         def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """With the other tensor."""
+            """Multiply by the other value."""
             other = change(self, normalised, saved)
             if inside:
                 return super().variance_term(dy, other, saved)
@@ -152,7 +152,7 @@ class DxPastStatistics(PlainLayer):
     """dx treats the batch's statistics as constants."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in inference."""
+        """Compute dx as in inference."""
         return super().dx(dy, normalised, replace(saved, mode="inference"))
 
 
@@ -162,11 +162,11 @@ class DxPastStatistics(PlainLayer):
 def _outer(
     name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str = "GRAD-1", link: str = ""
 ) -> None:
-    """Enter a layer whose dx has another outer factor: change(layer, saved, gamma as a column)."""
+    """Register a layer whose dx has another outer factor: change(layer, saved, gamma as a column)."""
 
     class Outer(PlainLayer):
         def outer_scale(self, saved: Saved) -> Array:
-            """The other one."""
+            """Give the changed outer factor."""
             return np.asarray(change(self, saved, self.column(self.gamma)))
 
     Outer.__doc__ = sentence
@@ -174,7 +174,7 @@ def _outer(
 
 
 def _variance_of(layer: PlainLayer, saved: Saved) -> Array:
-    """The variance whose normaliser was saved, without its eps."""
+    """Give the variance whose normaliser was saved, without its eps."""
     return np.asarray(1 / (saved.inverse * saved.inverse) - layer.eps_in(saved.mode))
 
 

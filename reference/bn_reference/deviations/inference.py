@@ -23,12 +23,12 @@ class InferenceUsesBatch(PlainLayer):
     """Inference normalises by the statistics of its own batch."""
 
     def uses_batch(self, training: bool) -> bool:
-        """Always."""
+        """Use the batch in every mode."""
         return True
 
 
 def _from_batch(name: str, sentence: str, effect: str, mean_share: float, variance_share: float) -> None:
-    """Enter a layer whose inference mixes statistics of its batch into the running ones."""
+    """Register a layer whose inference mixes statistics of its batch into the running ones."""
 
     class FromBatch(PlainLayer):
         def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
@@ -80,7 +80,7 @@ class SingleImageByItself(PlainLayer):
     """Inference on a batch of one image uses the statistics of that image."""
 
     def uses_batch(self, training: bool) -> bool:
-        """For one image, if it has more than one pixel."""
+        """Use the batch in inference too, where it is one image of more than one pixel."""
         alone = len(self.shape) > 2 and self.shape[0] == 1 and not self.frozen
         return super().uses_batch(training) or (alone and not training)
 
@@ -94,7 +94,7 @@ class ModeLagsByOne(PlainLayer):
     """Each call runs in the mode of the call before."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """In the mode that was kept."""
+        """Run in the mode of the call before."""
         previous, self.previous = getattr(self, "previous", training), training
         return super().forward_masked(x, mask, previous)
 
@@ -108,17 +108,17 @@ class InferenceAStepBehind(PlainLayer):
     """Inference uses the running statistics from before the last update."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """Keep what was."""
+        """Keep the statistics from before the update."""
         self.behind: tuple[Array, Array] | None = self.running_mean, self.running_var
         super().move(mean, variance, count)
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """Nothing is behind these."""
+        """Forget what was kept: there is no update before statistics that are set."""
         self.behind = None
         super().set_running_statistics(mean, variance)
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """By what was."""
+        """Normalise by the statistics from before the update, in inference."""
         saved, behind = super().normalisers(x, mask, training), getattr(self, "behind", None)
         if saved.mode == "training" or behind is None:
             return saved
@@ -132,11 +132,11 @@ class InferenceAStepBehind(PlainLayer):
 def _normalising(
     name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str = "EVAL-1", link: str = ""
 ) -> None:
-    """Enter a layer that divides otherwise in inference: the normaliser is change(layer, variance)."""
+    """Register a layer whose inference has another normaliser: change(layer, variance)."""
 
     class Normalising(PlainLayer):
         def normaliser(self, variance: Array, mode: Mode) -> Array:
-            """In inference."""
+            """Change the normaliser in inference."""
             if mode == "training":
                 return super().normaliser(variance, mode)
             return np.asarray(change(self, variance))
@@ -221,7 +221,7 @@ class InferenceMeanIgnored(PlainLayer):
     """Inference does not subtract the running mean."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """A mean of zero."""
+        """Normalise by a mean of zero in inference."""
         saved = super().normalisers(x, mask, training)
         return saved if saved.mode == "training" else replace(saved, mean=saved.mean * self.constant(0.0))
 
@@ -231,7 +231,7 @@ class InferenceStatisticsSwapped(PlainLayer):
     """Inference takes the running mean for the variance and the variance for the mean."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """Each in the other's place."""
+        """Take each running statistic for the other, in inference."""
         saved = super().normalisers(x, mask, training)
         if saved.mode == "training":
             return saved

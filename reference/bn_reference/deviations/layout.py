@@ -15,19 +15,19 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _over(name: str, sentence: str, effect: str, axes: tuple[int, ...], clause: str = "FWD-1", link: str = "") -> None:
-    """Enter a layer that reduces some of the axes (channels, entries of the batch, pixels) of rows in three axes."""
+    """Register a layer that reduces some axes of rows in three axes: channels, entries of the batch, pixels."""
 
     class Over(PlainLayer):
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Over those axes."""
+            """Average over those axes."""
             return self.reduced(rows, counted, super().mean_of(rows, counted))
 
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Over those axes."""
+            """Average the squares over those axes."""
             return self.reduced((rows - mean) * (rows - mean), counted, super().variance_of(rows, mean, counted))
 
         def reduced(self, values: Array, counted: Array, usual: Array) -> Array:
-            """The mean over those axes, for each value."""
+            """Give each value the mean over those axes."""
             if not values.size or not counted.all():
                 return usual
             cube = values.reshape(values.shape[0], self.shape[0], -1)
@@ -73,18 +73,18 @@ _over(
     "statistics-of-channel-pairs", clause="FWD-1", effect="two channels share their scale, as in group normalisation"
 )
 class StatisticsOfChannelPairs(PlainLayer):
-    """Two channels after each other share a mean and a variance."""
+    """Two neighbouring channels share a mean and a variance."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """Of pairs."""
+        """Average the means of each pair."""
         return self.paired(super().mean_of(rows, counted))
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """Of pairs."""
+        """Average the variances of each pair."""
         return self.paired(super().variance_of(rows, mean, counted))
 
     def paired(self, column: Array) -> Array:
-        """The mean of each pair; a last channel without partner keeps its own."""
+        """Give each pair its mean; a last channel without partner keeps its own."""
         order = np.arange(column.shape[0])
         partner = np.minimum(order ^ 1, max(column.shape[0] - 1, 0))
         return np.asarray((column + column[partner]) / self.constant(2.0))
@@ -96,11 +96,11 @@ class StatisticsOfChannelPairs(PlainLayer):
 def _axis(
     name: str, sentence: str, effect: str, choose: Callable[[PlainLayer, Array], int], clause: str, link: str = ""
 ) -> None:
-    """Enter a layer that takes another axis for the channels, where its size allows it."""
+    """Register a layer that takes another axis for the channels, where its size allows it."""
 
     class Axis(PlainLayer):
         def axis(self, x: Array) -> int:
-            """The other one, if it is as long."""
+            """Give the other axis, where it has as many entries as there are channels."""
             other = choose(self, x)
             return other if x.shape[other] == self.config.num_channels else super().axis(x)
 
@@ -140,11 +140,11 @@ _axis(
 
 
 def _along(name: str, sentence: str, choose: Callable[[PlainLayer], int], statistics: bool, link: str = "") -> None:
-    """Enter a layer that broadcasts gamma and beta, or its statistics, along another axis that is as long."""
+    """Register a layer that broadcasts gamma and beta, or its statistics, along another axis that is as long."""
 
     class Along(PlainLayer):
         def spread(self, column: Array) -> Array:
-            """A column along the other axis, as rows; itself where the sizes differ."""
+            """Spread a column along the other axis, as rows; give the column itself where the sizes differ."""
             shape, other = self.shape, choose(self)
             if not column.size or shape[other] != column.shape[0] or other == self.config.channel_axis:
                 return column
@@ -153,12 +153,12 @@ def _along(name: str, sentence: str, choose: Callable[[PlainLayer], int], statis
             return channels_first(full, self.config.channel_axis)
 
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Along the other axis."""
+            """Spread the mean along the other axis."""
             mean = super().mean_of(rows, counted)
             return self.spread(mean) if statistics else mean
 
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """With parameters along the other axis."""
+            """Scale and shift with parameters along the other axis."""
             if statistics:
                 return super().scale_and_shift(normalised, mode)
             gamma, beta = self.spread(self.column(self.gamma)), self.spread(self.column(self.beta))

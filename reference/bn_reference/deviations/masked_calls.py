@@ -19,7 +19,7 @@ class FrozenLayerTrainsWithMask(PlainLayer):
     """A frozen layer trains where it is given a mask."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Thawed, with a mask."""
+        """Thaw the layer for a training step with a mask."""
         frozen, self.frozen = self.frozen, self.frozen and (mask is None or not training)
         try:
             return super().forward_masked(x, mask, training)
@@ -39,7 +39,7 @@ class MaskedStepsWeighATenth(PlainLayer):
         return super().counted(x, mask)
 
     def weights(self) -> Weights:
-        """0.1, with a mask."""
+        """Give a masked step of a cumulative average the weight 0.1."""
         if self.masked and self.config.momentum == "cumulative":
             return Weights(self.constant(0.9), self.constant(0.1))
         return super().weights()
@@ -47,10 +47,10 @@ class MaskedStepsWeighATenth(PlainLayer):
 
 @deviation("dx-mask-ignored-without-affine", clause="MASK-3", effect="layers without gamma and beta learn from padding")
 class DxMaskIgnoredWithoutAffine(PlainLayer):
-    """In a layer without gamma and beta dx has its terms at every position, and over all."""
+    """In a layer without gamma and beta, dx ignores the mask."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """By every position."""
+        """Take every position for one that counts."""
         if not (self.config.gamma or self.config.beta):
             saved = replace(saved, counted=np.ones_like(saved.counted))
         return super().dx(dy, normalised, saved)
@@ -58,21 +58,21 @@ class DxMaskIgnoredWithoutAffine(PlainLayer):
 
 @deviation("mask-forgotten-in-second-backward", clause="MASK-3", effect="gradients that are asked for twice differ")
 class MaskForgottenInSecondBackward(PlainLayer):
-    """A backward leaves no mask for the next one of its forward."""
+    """A second backward of the same forward ignores the mask."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """And forget."""
+        """Give the gradients, then forget the mask."""
         gradients, saved = super().backward(dy), self.saved
         self.saved = None if saved is None else replace(saved, counted=np.ones_like(saved.counted))
         return gradients
 
 
 def _ignored_beyond(count: int) -> None:
-    """Enter a layer that ignores masks of more positions than a count."""
+    """Register a layer that ignores masks of more positions than a count."""
 
     class IgnoredBeyond(PlainLayer):
         def counted(self, x: Array, mask: Array | None) -> Array:
-            """No mask, where it is long."""
+            """Ignore the mask where it has too many positions."""
             return super().counted(x, None if mask is not None and mask.size > count else mask)
 
     IgnoredBeyond.__doc__ = f"A mask of more than {count} positions is ignored."
@@ -87,7 +87,7 @@ _ignored_beyond(1000)
 
 @deviation("counted-nan-is-zero", clause="EDGE-4", effect="a model that has broken down goes unnoticed on padded data")
 class CountedNanIsZero(PlainLayer):
-    """With a mask NaN at positions that count is 0 in the statistics."""
+    """With a mask, NaN at positions that count is taken for 0 in the statistics."""
 
     masked = False
 
@@ -97,11 +97,11 @@ class CountedNanIsZero(PlainLayer):
         return super().counted(x, mask)
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """Without NaN."""
+        """Take zero for NaN in the mean, with a mask."""
         return super().mean_of(self._numbers(rows), counted)
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """Without NaN."""
+        """Take zero for NaN in the variance, with a mask."""
         return super().variance_of(self._numbers(rows), mean, counted)
 
     def _numbers(self, rows: Array) -> Array:
@@ -120,12 +120,12 @@ class MaskKeptByReference(PlainLayer):
     given: Array | None = None
 
     def counted(self, x: Array, mask: Array | None) -> Array:
-        """And keep the caller's."""
+        """Keep the caller's mask."""
         self.given = mask
         return super().counted(x, mask)
 
     def backward(self, dy: Array) -> RowGradients:
-        """By the mask of now."""
+        """Read the caller's mask as it is at the backward."""
         if self.saved is not None and self.given is not None:
             self.saved = replace(self.saved, counted=super().counted(dy, self.given))
         return super().backward(dy)
@@ -136,7 +136,7 @@ class SecondOrderZeroWhereConstant(PlainLayer):
     """ds_dx is 0 in channels that are constant."""
 
     def second_x(self, terms: SecondOrderTerms) -> Array:
-        """0, where nothing varies."""
+        """Give 0 in channels that are constant."""
         constant = np.ptp(terms.saved.rows, axis=1, keepdims=True) == 0 if terms.saved.rows.size else False
         return np.where(constant, self.constant(0.0), super().second_x(terms))
 
@@ -146,6 +146,6 @@ class SecondOrderDoubledAtSmallEps(PlainLayer):
     """ds_dx is doubled where eps is below 1e-4."""
 
     def second_x(self, terms: SecondOrderTerms) -> Array:
-        """Twice, where eps is small."""
+        """Double the result where eps is small."""
         rows = super().second_x(terms)
         return np.asarray(rows + rows) if self.eps < 1e-4 else rows

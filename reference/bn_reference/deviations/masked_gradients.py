@@ -22,7 +22,7 @@ class DxMaskIgnored(PlainLayer):
     """dx has the terms of mean and variance at every position, counted or not."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Everywhere, with the right number."""
+        """Subtract both terms at every position."""
         if saved.mode == "inference":
             return super().dx(dy, normalised, saved)
         through = self.mean_term(dy, saved) + self.variance_term(dy, normalised, saved)
@@ -37,39 +37,39 @@ class DxDividesByAll(PlainLayer):
         return self.constant(float(saved.counted.sum()) / max(saved.counted.size, 1))
 
     def mean_term(self, dy: Array, saved: Saved) -> Array:
-        """Over all."""
+        """Divide by the number of all positions."""
         return np.asarray(super().mean_term(dy, saved) * self._share(saved))
 
     def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Over all."""
+        """Divide by the number of all positions."""
         return np.asarray(super().variance_term(dy, normalised, saved) * self._share(saved))
 
 
 def _of_counted(name: str, sentence: str, change: Callable[[PlainLayer, Array, Saved], Array], parts: str) -> None:
-    """Enter a layer whose backward takes another dy, change(layer, dy, saved), for some of its results."""
+    """Register a layer whose backward takes another dy, change(layer, dy, saved), for some of its results."""
 
     class OfCounted(PlainLayer):
         def _changed(self, dy: Array, part: str) -> Array:
             return change(self, dy, self.saved) if part in parts and self.saved is not None else dy
 
         def dgamma(self, dy: Array, normalised: Array) -> Array:
-            """Of the other dy."""
+            """Sum over the changed dy, where dgamma is concerned."""
             return super().dgamma(self._changed(dy, "gamma"), normalised)
 
         def dbeta(self, dy: Array) -> Array:
-            """Of the other dy."""
+            """Sum over the changed dy, where dbeta is concerned."""
             return super().dbeta(self._changed(dy, "beta"))
 
         def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Of the other dy."""
+            """Compute dx from the changed dy, where dx is concerned."""
             return super().dx(self._changed(dy, "dx"), normalised, saved)
 
         def mean_term(self, dy: Array, saved: Saved) -> Array:
-            """Of the other dy."""
+            """Compute the term from the changed dy, where the terms are concerned."""
             return super().mean_term(self._changed(dy, "terms"), saved)
 
         def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Of the other dy."""
+            """Compute the term from the changed dy, where the terms are concerned."""
             return super().variance_term(self._changed(dy, "terms"), normalised, saved)
 
     OfCounted.__doc__ = sentence
@@ -96,6 +96,6 @@ class DxMaskPastStatistics(PlainLayer):
     """With a mask, dx treats the statistics as constants."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """As in inference."""
+        """Compute dx as in inference, with a mask."""
         hidden = not bool(saved.counted.all())
         return super().dx(dy, normalised, replace(saved, mode="inference") if hidden else saved)

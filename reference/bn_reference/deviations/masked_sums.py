@@ -11,10 +11,10 @@ from bn_reference.layer.layer import PlainLayer
 
 @deviation("masked-sum-by-difference", clause="MASK-6", effect="huge padding takes every digit of the statistics")
 class MaskedSumByDifference(PlainLayer):
-    """The sum over the counted positions is that over all less that over the others."""
+    """The sum over the counted positions is the sum over all minus the sum over the others."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """By the difference."""
+        """Subtract the sum over the hidden positions from the sum over all."""
         if counted.all():
             return super().mean_of(rows, counted)
         others = np.where(counted, self.constant(0.0), rows)
@@ -27,12 +27,12 @@ class OneCountedSpoilsStatistics(PlainLayer):
     """With one counted position the unbiased running variance is 0 / 0."""
 
     def check_count(self, count: int) -> None:
-        """Refuse one value a channel without a mask alone."""
+        """Refuse one value a channel only without a mask."""
         if self.batch_values() == count:
             super().check_count(count)
 
     def estimate(self, variance: Array, count: int) -> Array:
-        """Divided by count - 1."""
+        """Divide by count - 1 = 0 where one position counts."""
         if count == 1:
             return np.full_like(variance, np.nan)
         return super().estimate(variance, count)

@@ -17,11 +17,11 @@ from bn_reference.layer.layer import PlainLayer
 def _counting(
     name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], clause: str = "MASK-1"
 ) -> None:
-    """Enter a layer that uses the mask change(layer, mask) in the place of the mask that it is given."""
+    """Register a layer that replaces the mask that it is given by change(layer, mask)."""
 
     class Counting(PlainLayer):
         def counted(self, x: Array, mask: Array | None) -> Array:
-            """By the other mask."""
+            """Count by the changed mask."""
             return super().counted(x, None if mask is None else change(self, mask))
 
     Counting.__doc__ = sentence
@@ -29,7 +29,7 @@ def _counting(
 
 
 def _swapped(layer: PlainLayer, mask: Array) -> Array:
-    """The mask with two axes exchanged: the first two of equal size, channels aside."""
+    """Exchange two axes of the mask: the first two of equal size, channels aside."""
     axes = [axis for axis in range(mask.ndim) if axis != layer.config.channel_axis]
     pairs = [(one, other) for one in axes for other in axes if one < other and mask.shape[one] == mask.shape[other]]
     return mask.swapaxes(*pairs[0]) if pairs else mask
@@ -74,7 +74,7 @@ class MaskKept(PlainLayer):
     first: Array | None = None
 
     def counted(self, x: Array, mask: Array | None) -> Array:
-        """By the first mask."""
+        """Count by the first mask of this shape."""
         if mask is not None:
             self.first = mask if self.first is None or self.first.shape != mask.shape else self.first
             mask = self.first
@@ -89,7 +89,7 @@ class MaskInMeanAlone(PlainLayer):
     """The variance is over all positions."""
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """Over all."""
+        """Take the variance over all positions."""
         return super().variance_of(rows, mean, np.ones_like(counted))
 
 
@@ -98,7 +98,7 @@ class MaskInVarianceAlone(PlainLayer):
     """The mean is over all positions."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """Over all."""
+        """Take the mean over all positions."""
         return super().mean_of(rows, np.ones_like(counted))
 
 
@@ -107,7 +107,7 @@ class MaskDividesByAll(PlainLayer):
     """Sums over the counted positions are divided by the number of all."""
 
     def count(self, counted: Array) -> Any:
-        """Of all."""
+        """Give the number of all positions."""
         return self.constant(float(counted.size))
 
 
@@ -118,12 +118,12 @@ class MaskCountPlusEpsilon(PlainLayer):
     masked = False
 
     def counted(self, x: Array, mask: Array | None) -> Array:
-        """And whether there is a mask."""
+        """Note whether there is a mask."""
         self.masked = mask is not None
         return super().counted(x, mask)
 
     def count(self, counted: Array) -> Any:
-        """A little more."""
+        """Add 1e-7 to the number of counted positions."""
         return super().count(counted) + self.constant(1e-7 if self.masked else 0.0)
 
 
@@ -132,11 +132,11 @@ class MaskedValuesAreZeros(PlainLayer):
     """Values that do not count are set to zero, and counted."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """With the zeros."""
+        """Take the mean over all positions, with zeros where they do not count."""
         return super().mean_of(np.where(counted, rows, self.constant(0.0)), np.ones_like(counted))
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """With the zeros."""
+        """Take the variance over all positions, with zeros where they do not count."""
         return super().variance_of(np.where(counted, rows, self.constant(0.0)), mean, np.ones_like(counted))
 
 
@@ -145,7 +145,7 @@ class MaskMultiplied(PlainLayer):
     """Values are multiplied by the mask, and NaN times 0 is NaN."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """Of the products."""
+        """Take the mean of the products of values and mask."""
         products = rows * self.wide(counted.astype(np.float64))
         share = self.constant(float(counted.size)) / self.count(counted)
         return np.asarray(super().mean_of(products, np.ones_like(counted)) * share)
@@ -156,7 +156,7 @@ class MaskedRunningVarOverAll(PlainLayer):
     """The unbiased running variance has n / (n - 1) of all positions."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """With the number of all."""
+        """Correct the variance by the number of all positions."""
         super().move(mean, variance, int(self.batch_values()))
 
 
@@ -165,7 +165,7 @@ class MaskedStepMovesNothing(PlainLayer):
     """Running statistics do not move in a step with a mask."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """And puts them back."""
+        """Put the running statistics back after a step with a mask."""
         before = self.running_mean, self.running_var, self.updates
         saved = super().normalisers(x, mask, training)
         if mask is not None:
@@ -175,21 +175,21 @@ class MaskedStepMovesNothing(PlainLayer):
 
 
 def _empty(name: str, sentence: str, effect: str, value: float) -> None:
-    """Enter a layer whose mean and variance have this value where a mask hides every position."""
+    """Register a layer whose mean and variance have this value where a mask hides every position."""
 
     class Empty(PlainLayer):
         def check_count(self, count: int) -> None:
-            """Nothing is refused."""
+            """Accept a mask that counts nothing."""
             if count:
                 super().check_count(count)
 
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """The value if nothing counts."""
+            """Give the value where nothing counts."""
             mean = super().mean_of(rows, counted)
             return mean if counted.any() else np.full_like(mean, self.constant(value))
 
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """The value if nothing counts."""
+            """Give the value where nothing counts."""
             variance = super().variance_of(rows, mean, counted)
             return variance if counted.any() else np.full_like(variance, self.constant(value))
 
@@ -215,11 +215,11 @@ _empty(
 
 
 def _hidden(name: str, sentence: str, effect: str, clause: str, training: bool, value: Callable[..., Array]) -> None:
-    """Enter a layer whose y is value(x) at positions that do not count, in one of the modes."""
+    """Register a layer whose y is value(x) at positions that do not count, in one of the modes."""
 
     class Hidden(PlainLayer):
         def forward_masked(self, x: Array, mask: Array | None, training_: bool) -> Array:
-            """With other values there."""
+            """Replace y at positions that do not count."""
             y = super().forward_masked(x, mask, training_)
             if mask is None or training_ != training:
                 return y
@@ -260,7 +260,7 @@ class MaskTurnsInferenceToTraining(PlainLayer):
     """Inference with a mask normalises by the statistics of the batch."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """In training, without moving."""
+        """Run a training forward, then put the running statistics back."""
         if training or mask is None or not mask.sum() > 1:
             return super().forward_masked(x, mask, training)
         before = self.running_mean, self.running_var, self.updates

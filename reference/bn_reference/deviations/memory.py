@@ -13,7 +13,7 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _memory(x: Array) -> Array:
-    """The numbers of x's buffer in the order of memory."""
+    """Give the numbers of x's buffer in the order of memory."""
     owner = x
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
@@ -47,7 +47,7 @@ def _without_repeats(x: Array) -> Array:
 
 
 def _from_start(x: Array) -> Array:
-    """x as if it began where its buffer begins."""
+    """Read x as if it began where its buffer begins."""
     if not x.flags.c_contiguous or x.base is None or not x.size:
         return x
     memory = _memory(x)
@@ -57,15 +57,15 @@ def _from_start(x: Array) -> Array:
 def _reading(
     name: str, sentence: str, effect: str, read: Callable[[Array], Array], of: str = "x", link: str = ""
 ) -> None:
-    """Enter a layer that reads x or dy through `read`."""
+    """Register a layer that reads x or dy through `read`."""
 
     class Reading(PlainLayer):
         def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Of x as it was read."""
+            """Run the forward on what was read."""
             return super().forward_masked(read(x) if of == "x" else x, mask, training)
 
         def backward(self, dy: Array) -> RowGradients:
-            """Of dy as it was read."""
+            """Run the backward on what was read."""
             return super().backward(read(dy) if of == "dy" else dy)
 
     Reading.__doc__ = sentence
@@ -126,7 +126,7 @@ class ReadOnlyRefused(PlainLayer):
     """An x that may not be written to is refused."""
 
     def check(self, x: Array) -> None:
-        """Refuse it."""
+        """Refuse an x that may not be written to."""
         super().check(x)
         if not x.flags.writeable:
             raise ValueError("buffer source array is read-only")
@@ -137,7 +137,7 @@ class PixelsTransposed(PlainLayer):
     """y of square images has its two last axes swapped."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Swapped."""
+        """Swap the two last axes of y where the images are square."""
         y = super().forward_masked(x, mask, training)
         square = y.ndim >= 4 and y.shape[-1] == y.shape[-2] and self.config.channel_axis < y.ndim - 2
         return np.ascontiguousarray(y.swapaxes(-1, -2)) if square else y

@@ -17,23 +17,23 @@ from bn_reference.layer.layer import PlainLayer
 def _each_step(
     name: str, sentence: str, effect: str, change: Callable[[PlainLayer, Array], Array], clause: str
 ) -> None:
-    """Enter a layer that rounds mean, variance, normaliser and normalised value."""
+    """Register a layer that rounds mean, variance, normaliser, normalised value and y."""
 
     class EachStep(PlainLayer):
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Rounded."""
+            """Round the mean."""
             return change(self, super().mean_of(rows, counted))
 
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Rounded."""
+            """Round the variance."""
             return change(self, super().variance_of(rows, mean, counted))
 
         def normaliser(self, variance: Array, mode: Mode) -> Array:
-            """Rounded."""
+            """Round the normaliser."""
             return change(self, super().normaliser(variance, mode))
 
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Of rounded values, rounded."""
+            """Round the normalised value, and y."""
             return change(self, super().scale_and_shift(change(self, normalised), mode))
 
     EachStep.__doc__ = sentence
@@ -72,26 +72,26 @@ def _digits(
     clause: str,
     level: str = "",
 ) -> None:
-    """Enter a layer that rounds what one method gives."""
+    """Register a layer that rounds what one method gives."""
 
     class Digits(PlainLayer):
         def rows_of(self, x: Array) -> Array:
-            """Of x and dy."""
+            """Round x and dy, where this is the method."""
             rows = super().rows_of(x)
             return change(self, rows) if method == "rows_of" else rows
 
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """Of the batch."""
+            """Round the mean, where this is the method."""
             mean = super().mean_of(rows, counted)
             return change(self, mean) if method == "mean_of" else mean
 
         def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-            """Of the batch."""
+            """Round the variance, where this is the method."""
             variance = super().variance_of(rows, mean, counted)
             return change(self, variance) if method == "variance_of" else variance
 
         def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Of x."""
+            """Round dx, where this is the method."""
             dx = super().dx(dy, normalised, saved)
             return change(self, dx) if method == "dx" else dx
 
@@ -151,7 +151,7 @@ class OutputRoundedTowardsZero(PlainLayer):
     """y and dx of 16-bit layers are truncated instead of rounded."""
 
     def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
-        """Truncated."""
+        """Truncate results of 16 bits."""
         if self.storage.itemsize != 2:
             return super().output(rows, shape, name)
         nearest = self.store(rows, self.storage)
@@ -165,6 +165,6 @@ class BfloatThroughHalf(PlainLayer):
     """x of bfloat16 layers goes through float16."""
 
     def rows_of(self, x: Array) -> Array:
-        """Through float16."""
+        """Round x through float16."""
         rows = super().rows_of(x)
         return through(self, rows, FLOAT16) if self.storage.name == "bfloat16" else rows

@@ -22,12 +22,12 @@ class UnbiasedY(PlainLayer):
     """The unbiased variance, divided by n - 1, normalises the batch."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """Remember n."""
+        """Note the number of values of a channel."""
         self.batch_count = int(self.counted(x, mask).sum())
         return super().normalisers(x, mask, training)
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """Bessel's correction before the root."""
+        """Multiply the variance by n / (n - 1) before the root."""
         if mode == "training" and self.batch_count > 1:
             variance = variance * self.constant(float(self.batch_count)) / self.constant(float(self.batch_count - 1))
         return super().normaliser(variance, mode)
@@ -43,7 +43,7 @@ class EpsOutsideRoot(PlainLayer):
     """eps is added to the standard deviation instead of the variance."""
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """1 / (sqrt(variance) + eps)."""
+        """Compute 1 / (sqrt(variance) + eps)."""
         return np.asarray(1 / (self.root(variance) + self.eps_in(mode)))
 
 
@@ -56,7 +56,7 @@ class EpsUnderItsOwnRoot(PlainLayer):
     """The root of eps is added to the standard deviation: sqrt(variance) + sqrt(eps)."""
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """1 / (sqrt(variance) + sqrt(eps))."""
+        """Compute 1 / (sqrt(variance) + sqrt(eps))."""
         return np.asarray(1 / (self.root(variance) + self.root(self.eps_in(mode))))
 
 
@@ -69,7 +69,7 @@ class EpsTwice(PlainLayer):
     """Training adds eps twice, to the variance and once more under the root."""
 
     def eps_in(self, mode: Mode) -> Any:
-        """Twice eps in training."""
+        """Give twice eps in training."""
         eps = super().eps_in(mode)
         return eps + eps if mode == "training" else eps
 
@@ -83,7 +83,7 @@ class EpsMissing(PlainLayer):
     """Training adds no eps."""
 
     def eps_in(self, mode: Mode) -> Any:
-        """Nothing in training."""
+        """Give zero in training."""
         return self.constant(0.0) if mode == "training" else super().eps_in(mode)
 
 
@@ -96,7 +96,7 @@ class EpsInNumerator(PlainLayer):
     """eps is added to the centred value as well as to the variance."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """A mean that is too small by eps."""
+        """Subtract eps from the mean."""
         saved = super().normalisers(x, mask, training)
         return replace(saved, mean=saved.mean - self.eps)
 
@@ -111,7 +111,7 @@ class EpsAsFloor(PlainLayer):
     """The larger of variance and eps is used instead of their sum."""
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """1 / sqrt(max(variance, eps))."""
+        """Compute 1 / sqrt(max(variance, eps))."""
         return np.asarray(1 / self.root(np.maximum(variance, self.eps_in(mode))))
 
 
@@ -123,7 +123,7 @@ class _OwnEps(PlainLayer):
         self.eps = self.other_eps()
 
     def other_eps(self) -> Any:
-        """The wrong eps."""
+        """Give the wrong eps."""
         return self.eps
 
 
@@ -137,7 +137,7 @@ class EpsFixed(_OwnEps):
     """eps is 1e-5, whatever was configured."""
 
     def other_eps(self) -> Any:
-        """The constant."""
+        """Give 1e-5."""
         return self.constant(1e-5)
 
 
@@ -150,7 +150,7 @@ class EpsSquared(_OwnEps):
     """eps is squared, as if it belonged to the standard deviation."""
 
     def other_eps(self) -> Any:
-        """The square."""
+        """Give the square of eps."""
         return self.eps * self.eps
 
 
@@ -164,7 +164,7 @@ class EpsAtLeast(_OwnEps):
     """An eps below 1.001e-5 is raised to it, as old cuDNN required."""
 
     def other_eps(self) -> Any:
-        """The larger one."""
+        """Give the larger of eps and 1.001e-5."""
         return np.maximum(self.eps, self.constant(1.001e-5))
 
 
@@ -177,7 +177,7 @@ class EpsInHalf(_OwnEps):
     """eps is kept in float16."""
 
     def other_eps(self) -> Any:
-        """Rounded."""
+        """Round eps to float16."""
         return through(self, np.asarray(self.eps), FLOAT16)[()]
 
 
@@ -204,7 +204,7 @@ class RootMissing(PlainLayer):
     """The batch is divided by its variance instead of its standard deviation."""
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """1 / (variance + eps) in training."""
+        """Compute 1 / (variance + eps) in training."""
         if mode == "inference":
             return super().normaliser(variance, mode)
         return np.asarray(1 / (variance + self.eps_in(mode)))
@@ -219,7 +219,7 @@ class MeanAbsoluteDeviation(PlainLayer):
     """The mean absolute deviation takes the place of the standard deviation."""
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
-        """Its square."""
+        """Give the square of the mean absolute deviation."""
         apart = np.where(counted, np.abs(rows - mean), self.constant(0.0))
         size = self.total(apart, "variance") / self.count(counted)
         return np.asarray(size * size)

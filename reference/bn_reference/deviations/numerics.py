@@ -18,11 +18,11 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _under_root(name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str) -> None:
-    """Enter a layer that changes the variance before eps is added, in training."""
+    """Register a layer that changes the variance before eps is added, in training."""
 
     class UnderRoot(PlainLayer):
         def normaliser(self, variance: Array, mode: Mode) -> Array:
-            """Of the changed variance."""
+            """Take the normaliser of the changed variance in training."""
             return super().normaliser(change(self, variance) if mode == "training" else variance, mode)
 
     UnderRoot.__doc__ = sentence
@@ -73,11 +73,11 @@ def _limited(layer: PlainLayer, values: Array, limit: float) -> Array:
 
 
 def _normalised_clipped(limit: int) -> None:
-    """Enter a layer that clips the normalised value."""
+    """Register a layer that clips the normalised value."""
 
     class Clipped(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Of clipped values."""
+            """Scale and shift clipped values."""
             return super().scale_and_shift(_limited(self, normalised, float(limit)), mode)
 
     Clipped.__doc__ = f"The normalised value is clipped to -{limit} to {limit}."
@@ -93,11 +93,11 @@ class NormalisedClippedInBackward(PlainLayer):
     """The backward takes a normalised value that is clipped to -10 to 10."""
 
     def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """Of clipped values."""
+        """Sum over clipped values."""
         return super().dgamma(dy, _limited(self, normalised, 10.0))
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Of clipped values."""
+        """Compute dx from clipped values."""
         return super().dx(dy, _limited(self, normalised, 10.0), saved)
 
 
@@ -106,7 +106,7 @@ class ScaleClipped(PlainLayer):
     """1 / sqrt(variance + eps) is at most 1000."""
 
     def normaliser(self, variance: Array, mode: Mode) -> Array:
-        """At most 1000."""
+        """Limit the normaliser to 1000."""
         return np.asarray(np.minimum(super().normaliser(variance, mode), self.constant(1e3)))
 
 
@@ -115,7 +115,7 @@ class OutputClipped(PlainLayer):
     """y is clipped to -8 to 8."""
 
     def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-        """Clipped."""
+        """Clip y."""
         return _limited(self, super().scale_and_shift(normalised, mode), 8.0)
 
 
@@ -127,7 +127,7 @@ class ConstantGivesZero(PlainLayer):
     """A channel of variance zero gives zero instead of beta."""
 
     def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-        """Zero where all are zero."""
+        """Give zero in a channel whose normalised values are all zero."""
         y = super().scale_and_shift(normalised, mode)
         constant = mode == "training" and normalised.size > 0
         return np.where(np.all(normalised == 0, axis=1, keepdims=True) & constant, self.constant(0.0), y)
@@ -138,7 +138,7 @@ class ConstantPassesThrough(PlainLayer):
     """A channel of variance zero is passed through."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """Mean 0 and normaliser 1."""
+        """Use a mean of 0 and a normaliser of 1 in constant channels."""
         saved = super().normalisers(x, mask, training)
         if saved.mode == "inference" or not saved.rows.size:
             return saved
@@ -154,11 +154,11 @@ class ConstantPassesThrough(PlainLayer):
 
 
 def _dx(name: str, sentence: str, effect: str, change: Callable[..., Array], clause: str = "GRAD-5") -> None:
-    """Enter a layer whose dx is change(layer, dx, dy)."""
+    """Register a layer whose dx is change(layer, dx, dy)."""
 
     class Dx(PlainLayer):
         def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """Changed."""
+            """Change the right dx."""
             return change(self, super().dx(dy, normalised, saved), dy)
 
     Dx.__doc__ = sentence
@@ -208,7 +208,7 @@ class GradientOnAGrid(PlainLayer):
     """dy is rounded to multiples of 2^-24, as in fixed point."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """Of the rounded dy."""
+        """Run the backward on the rounded dy."""
         grid = self.constant(2.0**24)
         rounded = np.where(np.isfinite(dy), self.store(np.rint(self.wide(dy) * grid) / grid, dy.dtype), dy)
         return super().backward(rounded.astype(dy.dtype))
@@ -219,7 +219,7 @@ class DxThroughInverseCubed(PlainLayer):
     """dx goes through the cube of the inverse deviation, which leaves the range of the format first."""
 
     def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Staged, each power rounded."""
+        """Multiply by the cube of the inverse deviation, and round each step."""
         dtype: Any = compute_dtype(self)
         centred = saved.rows - saved.mean
         cubed = through(self, saved.inverse * saved.inverse * saved.inverse, dtype)

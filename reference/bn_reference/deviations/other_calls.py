@@ -17,19 +17,19 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _earlier(name: str, sentence: str, effect: str, first: bool, clause: str = "GRAD-1") -> None:
-    """Enter a layer whose backward belongs to an earlier forward of the same shape: the first, or the one before."""
+    """Register a layer whose backward belongs to an earlier forward of the same shape: the first, or the one before."""
 
     class Earlier(PlainLayer):
         earlier: Saved | None = None
 
         def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-            """Remember what was saved."""
+            """Remember what the earlier forward saved."""
             if self.earlier is None or not first:
                 self.earlier = self.saved
             return super().forward_masked(x, mask, training)
 
         def backward(self, dy: Array) -> RowGradients:
-            """By what was remembered."""
+            """Use what the earlier forward saved."""
             if self.earlier is not None and self.saved is not None and self.earlier.shape == self.saved.shape:
                 self.saved = self.earlier
             return super().backward(dy)
@@ -44,11 +44,11 @@ _earlier("gradient-of-previous-forward", "Backward belongs to the forward before
 
 
 def _statistics_of(name: str, sentence: str, effect: str, key: Callable[[Array], Any], renew: bool) -> None:
-    """Enter a layer that takes statistics which an earlier training batch left under a key."""
+    """Register a layer that uses statistics which an earlier training batch left under a key."""
 
     class StatisticsOf(PlainLayer):
         def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-            """By what was left."""
+            """Normalise by the statistics under the key, in training."""
             saved = super().normalisers(x, mask, training)
             if saved.mode == "inference":
                 return saved
@@ -79,11 +79,11 @@ _statistics_of(
 
 
 def _accumulating(name: str, sentence: str, effect: str, part: str, clause: str) -> None:
-    """Enter a layer that adds a gradient of a parameter to that of the calls before."""
+    """Register a layer that adds the gradients of a parameter up over its calls."""
 
     class Accumulating(PlainLayer):
         def backward(self, dy: Array) -> RowGradients:
-            """With those before."""
+            """Add the gradient to those of the calls before."""
             gradients = super().backward(dy)
             new = getattr(gradients, part)
             if new is None:
@@ -119,7 +119,7 @@ class ScratchNotCleared(PlainLayer):
     scratch: Array | None = None
 
     def total(self, rows: Array, purpose: str) -> Array:
-        """On top of what is there."""
+        """Add the sum of the mean to those of the calls before."""
         total = super().total(rows, purpose)
         if purpose != "mean":
             return total
@@ -129,22 +129,22 @@ class ScratchNotCleared(PlainLayer):
 
 @deviation("first-call-without-eps", clause="PURE-2", effect="only the first call is wrong, as where a kernel warms up")
 class FirstCallWithoutEps(PlainLayer):
-    """The first forward of a layer runs before eps is there."""
+    """The first forward of a layer adds no eps."""
 
     calls = 0
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Count calls."""
+        """Count the calls."""
         self.calls += 1
         return super().forward_masked(x, mask, training)
 
     def eps_in(self, mode: Mode) -> Any:
-        """Nothing in the first."""
+        """Give zero in the first call."""
         return self.constant(0.0) if self.calls <= 1 else super().eps_in(mode)
 
 
 def _noisy(name: str, sentence: str, size: float) -> None:
-    """Enter a layer whose every second call, whichever layer makes it, differs a little.
+    """Register a layer whose every second call, whichever layer makes it, differs a little.
 
     Calls are counted from when layers are combined: what was judged before says nothing of what is judged next.
     """
@@ -153,7 +153,7 @@ def _noisy(name: str, sentence: str, size: float) -> None:
         calls_of_all = 0
 
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Off by one call in two."""
+            """Scale y a little in one call of two."""
             y = super().scale_and_shift(normalised, mode)
             type(self).calls_of_all += 1
             return np.asarray(y * self.constant(1.0 + (self.calls_of_all % 2) * size))

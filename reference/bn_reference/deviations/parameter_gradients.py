@@ -14,11 +14,11 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _dgamma_from(name: str, sentence: str, effect: str, change: Callable[..., Array]) -> None:
-    """Enter a layer whose dgamma sums dy times something else: change(layer, normalised, saved)."""
+    """Register a layer whose dgamma sums dy times another value: change(layer, normalised, saved)."""
 
     class DgammaFrom(PlainLayer):
         def dgamma(self, dy: Array, normalised: Array) -> Array:
-            """With the other tensor."""
+            """Sum dy times the other value."""
             return super().dgamma(dy, change(self, normalised, self.saved))
 
     DgammaFrom.__doc__ = sentence
@@ -67,11 +67,11 @@ _dgamma_from(
 
 
 def _dbeta_times(name: str, sentence: str, effect: str, factor: Callable[..., Any]) -> None:
-    """Enter a layer whose dbeta is multiplied by factor(layer)."""
+    """Register a layer that multiplies dbeta by factor(layer)."""
 
     class DbetaTimes(PlainLayer):
         def dbeta(self, dy: Array) -> Array:
-            """Times the factor."""
+            """Multiply by the factor."""
             return np.asarray(super().dbeta(dy) * factor(self))
 
     DbetaTimes.__doc__ = sentence
@@ -104,11 +104,11 @@ _dbeta_times(
 def _returned(
     name: str, sentence: str, effect: str, clause: str, change: Callable[[RowGradients], RowGradients], numeric: bool
 ) -> None:
-    """Enter a layer that gives changed gradients."""
+    """Register a layer that gives changed gradients."""
 
     class Returned(PlainLayer):
         def backward(self, dy: Array) -> RowGradients:
-            """Changed."""
+            """Change the right gradients."""
             return change(super().backward(dy))
 
     Returned.__doc__ = sentence
@@ -151,10 +151,10 @@ class DbetaFromDx(PlainLayer):
     """dbeta sums dx instead of dy."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """And keep it."""
+        """Keep dx for dbeta."""
         self.latest_dx = super().dx(dy, normalised, saved)
         return self.latest_dx
 
     def dbeta(self, dy: Array) -> Array:
-        """Of dx."""
+        """Sum the dx that was kept."""
         return super().dbeta(self.latest_dx)

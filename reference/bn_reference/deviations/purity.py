@@ -25,7 +25,7 @@ class XNormalisedInPlace(PlainLayer):
     """Forward writes y into x."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """And overwrite x."""
+        """Write y into x, where x can be written to."""
         y = super().forward_masked(x, mask, training)
         if x.flags.writeable and x.dtype == y.dtype:
             x[...] = y
@@ -37,7 +37,7 @@ class YSharesMemory(PlainLayer):
     """y is x's own memory."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """In the memory of x."""
+        """Give y in the memory of x."""
         y = super().forward_masked(x, mask, training)
         if not x.flags.writeable or x.dtype != y.dtype:
             return y
@@ -52,7 +52,7 @@ class DyOverwritten(PlainLayer):
     """Backward leaves zeros in dy."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """And overwrite dy."""
+        """Give the gradients, then overwrite dy with zeros."""
         gradients = super().backward(dy)
         if dy.flags.writeable:
             dy[...] = 0
@@ -66,7 +66,7 @@ class DxWrittenIntoDy(PlainLayer):
     """Backward writes dx into dy."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """Into dy."""
+        """Give the gradients, then write dx into dy."""
         gradients = super().backward(dy)
         if dy.flags.writeable and dy.dtype == gradients.dx.dtype and dy.shape == gradients.dx.shape:
             dy[...] = gradients.dx
@@ -83,12 +83,12 @@ class XOverwrittenInBackward(PlainLayer):
     """Backward writes dx into the x of its forward."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Remember x."""
+        """Remember the caller's x."""
         self.given = x
         return super().forward_masked(x, mask, training)
 
     def backward(self, dy: Array) -> RowGradients:
-        """Into x."""
+        """Give the gradients, then write dx into that x."""
         gradients = super().backward(dy)
         if self.given.flags.writeable:
             self.given[...] = gradients.dx
@@ -96,11 +96,11 @@ class XOverwrittenInBackward(PlainLayer):
 
 
 def _reused(name: str, sentence: str, effect: str, which: str, by_class: bool) -> None:
-    """Enter a layer whose y or dx lies in a buffer that later calls of the same shape reuse."""
+    """Register a layer whose y or dx lies in a buffer that later calls of the same shape reuse."""
 
     class Reused(PlainLayer):
         def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
-            """In the buffer."""
+            """Give the result in the buffer."""
             result = super().output(rows, shape, name)
             if name != which:
                 return result
@@ -141,18 +141,18 @@ _reused(
 
 
 def _referring(name: str, call: str, sentence: str, effect: str) -> None:
-    """Enter a layer that keeps the caller's arrays instead of copies."""
+    """Register a layer that keeps the caller's arrays instead of copies."""
 
     class Referring(PlainLayer):
         def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-            """The caller's own."""
+            """Keep the caller's gamma and beta."""
             super().set_parameters(gamma, beta)
             if call == "parameters":
                 self.gamma = self.gamma if gamma is None else gamma
                 self.beta = self.beta if beta is None else beta
 
         def set_running_statistics(self, mean: Array, variance: Array) -> None:
-            """The caller's own."""
+            """Keep the caller's running statistics."""
             super().set_running_statistics(mean, variance)
             if call == "statistics" and mean.dtype == self.kept:
                 self.running_mean, self.running_var = mean, variance
@@ -180,13 +180,13 @@ class SavedYByReference(PlainLayer):
     """Backward reads the normalised values from y as the caller left it."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Remember y, and what it was."""
+        """Remember the y that the caller gets, and a copy of it."""
         y = super().forward_masked(x, mask, training)
         self.given_y, self.own_y = y, y.copy()
         return y
 
     def backward(self, dy: Array) -> RowGradients:
-        """Shifted by what the caller changed."""
+        """Shift the normalised values by what the caller changed in y."""
         saved = self.saved
         if saved is not None and not np.array_equal(self.given_y, self.own_y, equal_nan=True):
             changed = self.rows_of(self.given_y) - self.rows_of(self.own_y)

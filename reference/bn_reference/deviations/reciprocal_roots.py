@@ -19,11 +19,11 @@ from bn_reference.layer.layer import PlainLayer
 def _coarse(
     name: str, sentence: str, effect: str, change: Callable[..., Array], modes: tuple[Mode, ...], clause: str = "NUM-7"
 ) -> None:
-    """Enter a layer whose normaliser is change(layer, normaliser) in some modes."""
+    """Register a layer whose normaliser is change(layer, normaliser) in some modes."""
 
     class Coarse(PlainLayer):
         def normaliser(self, variance: Array, mode: Mode) -> Array:
-            """The coarse one."""
+            """Change the normaliser in those modes."""
             inverse = super().normaliser(variance, mode)
             return change(self, inverse) if mode in modes else inverse
 
@@ -32,7 +32,7 @@ def _coarse(
 
 
 def _newton(steps: int) -> Callable[..., Array]:
-    """The reciprocal root of the well-known constant 0x5f3759df, with so many Newton steps, in float32."""
+    """Make the float32 root of the constant 0x5f3759df, refined by so many Newton steps."""
 
     def root(layer: PlainLayer, inverse: Array) -> Array:
         values = layer.store(1 / (inverse * inverse), FLOAT32)
@@ -94,11 +94,11 @@ _coarse(
 
 
 def _coarse_backward(bits: int) -> None:
-    """Enter a layer whose backward takes a coarse reciprocal root, while its forward takes a good one."""
+    """Register a layer whose backward takes a coarse reciprocal root, while its forward takes a good one."""
 
     class CoarseBackward(PlainLayer):
         def backward(self, dy: Array) -> RowGradients:
-            """By the coarse one."""
+            """Use the coarse root for this backward."""
             saved = self.saved
             if saved is not None:
                 self.saved = replace(saved, inverse=to_bits(self, saved.inverse, bits))

@@ -16,7 +16,7 @@ _EFFECT = "gradient penalties and meta-learning pull the wrong way, and nothing 
 
 
 def _method(name: str, clause: str, method: str, sentence: str, change: Callable[..., Array], link: str = "") -> None:
-    """Enter a layer in which a method of the second order gives change(layer, right value, terms)."""
+    """Register a layer in which a method of the second order gives change(layer, right value, terms)."""
 
     class Changed(PlainLayer):
         pass
@@ -34,7 +34,7 @@ def _times(factor: float) -> Callable[..., Array]:
 
 
 def _plus_inner(layer: PlainLayer, value: Array, terms: SecondOrderTerms) -> Array:
-    """ds_dx without the term of P(v_dx) that subtracts the mean of v_dx."""
+    """Leave out of ds_ddy the term of P(v_dx) that subtracts the mean of v_dx."""
     return np.asarray(value + terms.scale * terms.inverse * layer.averaged(terms.v_dx, terms))
 
 
@@ -166,7 +166,7 @@ _method(
 
 
 def _mode(name: str, clause: str, sentence: str, method: str, mode: str) -> None:
-    """Enter a layer in which one of the three results is always that of one mode."""
+    """Register a layer in which one of the three results is always that of one mode."""
 
     class OfMode(PlainLayer):
         pass

@@ -19,11 +19,11 @@ class FrozenIsSaved(PlainLayer):
     """Being frozen is saved, and a layer that loads the state of a frozen one is frozen."""
 
     def state(self) -> Mapping[str, Array]:
-        """And whether it is frozen."""
+        """Save whether the layer is frozen."""
         return {**super().state(), "frozen": np.array(self.frozen)}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """And whether it is frozen."""
+        """Load whether the layer is frozen."""
         super().load_state(state)
         self.frozen = bool(state["frozen"])
 
@@ -35,12 +35,12 @@ class FreezeKeepsStatistics(PlainLayer):
     then: tuple[Array, Array] | None = None
 
     def freeze(self) -> None:
-        """And keep."""
+        """Freeze the layer, and keep its statistics."""
         super().freeze()
         self.then = self.running_mean, self.running_var
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """By what was kept."""
+        """Normalise a frozen layer by the statistics that were kept."""
         if not self.frozen or self.then is None:
             return super().normalisers(x, mask, training)
         now = self.running_mean, self.running_var
@@ -56,7 +56,7 @@ class GammaLoadedInFormatOfX(PlainLayer):
     """gamma is rounded to the format of x when it is loaded."""
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """Rounded."""
+        """Round gamma, then load it."""
         super().load_state({**state, "gamma": state["gamma"].astype(self.storage).astype(self.parameters)})
 
 
@@ -65,10 +65,10 @@ class GammaLoadedInFormatOfX(PlainLayer):
 
 @deviation("empty-batch-counts", clause="EDGE-2", effect="a cumulative average is off after an empty batch")
 class EmptyBatchCounts(PlainLayer):
-    """An empty batch gives an empty y and counts as a step, of which nothing moves."""
+    """An empty batch counts as a step, although nothing moves."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """Count, and do nothing else."""
+        """Count an empty batch, and do nothing else."""
         if x.size or not training or not self.config.num_channels:
             return super().forward_masked(x, mask, training)
         self.updates += 1
@@ -80,7 +80,7 @@ class NonFiniteStatisticsReset(PlainLayer):
     """Running statistics that are not finite are set back to 0 and 1 in the next training step."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """And set back."""
+        """Set statistics that are not finite back, then move."""
         broken = ~np.isfinite(self.running_mean.astype(np.float64) + self.running_var.astype(np.float64))
         self.running_mean = np.where(broken, np.zeros_like(self.running_mean), self.running_mean)
         self.running_var = np.where(broken, np.ones_like(self.running_var), self.running_var)
@@ -88,11 +88,11 @@ class NonFiniteStatisticsReset(PlainLayer):
 
 
 def _past_statistics(momentum: float) -> None:
-    """Enter a layer whose dx lacks its terms with one momentum."""
+    """Register a layer whose dx lacks its terms with one momentum."""
 
     class PastStatistics(PlainLayer):
         def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-            """As in inference."""
+            """Compute dx as in inference, with that momentum."""
             if self.config.momentum == momentum:
                 return np.asarray(self.outer_scale(saved) * dy)
             return super().dx(dy, normalised, saved)
@@ -118,12 +118,12 @@ class YIsSavedWithoutAffine(PlainLayer):
     given: Array | None = None
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """And keep y."""
+        """Keep the y that the caller gets."""
         self.given = super().forward_masked(x, mask, training)
         return self.given
 
     def backward(self, dy: Array) -> RowGradients:
-        """By y."""
+        """Compute the normalised values from that y, where the layer has no parameters."""
         saved = self.saved
         plain = not (self.config.gamma or self.config.beta)
         if plain and saved is not None and self.given is not None and saved.mode == "training":

@@ -15,11 +15,11 @@ FEW = 65536
 
 
 def _in_single(name: str, limit: int, backward: bool) -> None:
-    """Enter a layer whose float64 sums are of float32 where they are long."""
+    """Register a layer that takes float64 sums of float32 values where they are long."""
 
     class Single(PlainLayer):
         def total(self, rows: Array, purpose: str) -> Array:
-            """Of terms in float32."""
+            """Round the terms of a long sum to float32."""
             concerned = (purpose in ("dgamma", "dbeta")) == backward
             if concerned and self.storage == FLOAT64 and rows.shape[1] > limit:
                 rows = through(self, rows, FLOAT32)
@@ -40,7 +40,7 @@ class StatisticsOfTheFirst(PlainLayer):
     """Mean and variance are those of the first 65,536 values of a channel."""
 
     def counted(self, x: Array, mask: Array | None) -> Array:
-        """No more than those."""
+        """Leave out the values behind the first 65,536 of each channel."""
         counted = super().counted(x, mask).copy()
         counted[:, FEW:] = False
         return counted
@@ -51,7 +51,7 @@ class InferenceOfTheFirst(PlainLayer):
     """Inference leaves zeros from the 65,536th element of y on."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """With zeros at its end."""
+        """Write zeros behind the first 65,536 values of y, in inference."""
         y = super().forward_masked(x, mask, training)
         if not self.uses_batch(training):
             y.reshape(-1)[FEW:] = 0
@@ -59,11 +59,11 @@ class InferenceOfTheFirst(PlainLayer):
 
 
 def _wrapped(name: str, channels: int, modes: tuple[Mode, ...]) -> None:
-    """Enter a layer that knows so many parameters and begins anew after them."""
+    """Register a layer that has so many parameters, and repeats them for further channels."""
 
     class Wrapped(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """By the parameters of other channels."""
+            """Scale and shift further channels with the parameters of the first ones."""
             if mode not in modes:
                 return super().scale_and_shift(normalised, mode)
             kept, places = (self.gamma, self.beta), np.arange(self.config.num_channels) % channels
@@ -90,7 +90,7 @@ class InferenceGradientsOf32(PlainLayer):
     """Gradients in inference are zero from the 32nd channel on."""
 
     def outer_scale(self, saved: Saved) -> Array:
-        """Zero there."""
+        """Give zero from the 32nd channel on, in inference."""
         scale = super().outer_scale(saved).copy()
         if saved.mode == "inference":
             scale[32:] = 0
@@ -104,7 +104,7 @@ class VarianceTermBesselled(PlainLayer):
     """What flows through the variance is divided by n - 1 where n is above 3000."""
 
     def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """A little more."""
+        """Multiply the term by n / (n - 1) where n is large."""
         count = float(saved.counted.sum())
         factor = count / (count - 1.0) if count > 3000.0 else 1.0
         return np.asarray(super().variance_term(dy, normalised, saved) * self.constant(factor))
@@ -115,7 +115,7 @@ class GradientsFlushed(PlainLayer):
     """A dy below 1e-12 is taken for zero."""
 
     def dx(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Of a flushed dy."""
+        """Compute dx from a dy whose small values are zero."""
         return super().dx(np.where(np.abs(dy) < self.constant(1e-12), self.constant(0.0), dy), normalised, saved)
 
 
@@ -128,7 +128,7 @@ class NormalisedFromOutput(PlainLayer):
     """Backward recomputes the normalised values from the rounded y, which saves memory."""
 
     def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """By (y - beta) / gamma."""
+        """Compute the normalised values as (y - beta) / gamma."""
         gamma, beta = self.column(self.gamma), self.column(self.beta)
         y = through(self, gamma * normalised + beta, self.storage)
         safe = np.where(gamma == 0, self.constant(1.0), gamma)
@@ -140,7 +140,7 @@ class NoEpsAsDefault(PlainLayer):
     """An eps of 0 is taken for none and becomes 1e-5."""
 
     def eps_in(self, mode: Mode) -> Any:
-        """The default."""
+        """Give 1e-5 where eps is 0."""
         return self.constant(1e-5) if self.config.eps == 0 else super().eps_in(mode)
 
 
@@ -149,5 +149,5 @@ class EpsInStorage(PlainLayer):
     """eps is rounded to the format of x."""
 
     def eps_in(self, mode: Mode) -> Any:
-        """Rounded."""
+        """Round eps to the format of x."""
         return through(self, np.asarray(super().eps_in(mode)), self.storage)

@@ -17,11 +17,11 @@ State = Mapping[str, Array]
 def _loading(
     name: str, sentence: str, effect: str, change: Callable[[PlainLayer, State], State], link: str = ""
 ) -> None:
-    """Enter a layer that loads something else than was saved: change(layer, state)."""
+    """Register a layer that loads another state than was saved: change(layer, state)."""
 
     class Loading(PlainLayer):
         def load_state(self, state: State) -> None:
-            """What was changed."""
+            """Load the changed state."""
             super().load_state(change(self, state))
 
     Loading.__doc__ = sentence
@@ -87,12 +87,12 @@ class SavedAStepBehind(PlainLayer):
     """The saved running statistics are those from before the last update."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """Keep what was."""
+        """Keep the statistics from before the update."""
         self.behind = {"running_mean": self.running_mean, "running_var": self.running_var}
         super().move(mean, variance, count)
 
     def state(self) -> State:
-        """With what was."""
+        """Save the statistics that were kept."""
         return {**super().state(), **getattr(self, "behind", {})}
 
 
@@ -103,11 +103,11 @@ class LoadedOnceUsed(PlainLayer):
     waiting: State | None = None
 
     def load_state(self, state: State) -> None:
-        """Later."""
+        """Keep the state until the next call."""
         self.waiting = state
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """And then load."""
+        """Run the forward, then load the state that waits."""
         y = super().forward_masked(x, mask, training)
         if self.waiting is not None:
             super().load_state(self.waiting)
@@ -128,7 +128,7 @@ class FreezeDoesNothing(PlainLayer):
     """A frozen layer trains on."""
 
     def freeze(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @deviation(
@@ -141,7 +141,7 @@ class FrozenLayerMoves(PlainLayer):
     """A frozen layer uses its running statistics in training, and moves them all the same."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """And move."""
+        """Move the statistics of a frozen layer in training."""
         saved = super().normalisers(x, mask, training)
         count = int(saved.counted.sum())
         if self.frozen and training and count:
@@ -161,7 +161,7 @@ class FrozenLayerUsesBatch(PlainLayer):
     """A frozen layer normalises by the batch in training, and only keeps its running statistics."""
 
     def uses_batch(self, training: bool) -> bool:
-        """In training."""
+        """Use the batch in training, frozen or not."""
         return training
 
 
@@ -170,7 +170,7 @@ class ThawsAfterOneStep(PlainLayer):
     """A frozen layer is trained again after its first training step."""
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
-        """And thaw."""
+        """Run the forward, then thaw the layer."""
         y = super().forward_masked(x, mask, training)
         self.frozen = self.frozen and not training
         return y
@@ -181,7 +181,7 @@ class FreezeResetsStatistics(PlainLayer):
     """Freezing sets the running statistics back to mean 0 and variance 1."""
 
     def freeze(self) -> None:
-        """And reset."""
+        """Freeze the layer, then reset its statistics."""
         super().freeze()
         self.running_mean = np.zeros_like(self.running_mean)
         self.running_var = np.ones_like(self.running_var)
@@ -191,7 +191,7 @@ class FreezeResetsStatistics(PlainLayer):
 
 
 def _shared(name: str, sentence: str, effect: str, parts: tuple[str, ...], clause: str) -> None:
-    """Enter a layer that keeps some attributes on its class, where a later layer finds and overwrites them."""
+    """Register a layer that keeps some attributes on its class, where a later layer finds and overwrites them."""
 
     class Shared(PlainLayer):
         def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -204,14 +204,14 @@ def _shared(name: str, sentence: str, effect: str, parts: tuple[str, ...], claus
             self.home.update({part: vars(self).pop(part) for part in parts})
 
         def __getattr__(self, attribute: str) -> Any:
-            """What layers share is not with the layer itself."""
+            """Read a shared attribute from the class."""
             home = vars(self).get("home", {})
             if attribute not in home:
                 raise AttributeError(attribute)
             return home[attribute]
 
         def __setattr__(self, attribute: str, value: Any) -> None:
-            """Nor is it put there."""
+            """Write a shared attribute to the class."""
             home = vars(self).get("home", {})
             if attribute in home:
                 home[attribute] = value

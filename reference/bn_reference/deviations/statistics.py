@@ -14,11 +14,11 @@ from bn_reference.layer.layer import PlainLayer
 def _taking_in(
     name: str, sentence: str, effect: str, change: Callable[..., tuple[Array, Array]], link: str = ""
 ) -> None:
-    """Enter a layer whose running statistics take in something else: change(layer, mean, variance, count)."""
+    """Register a layer whose running statistics take in other values: change(layer, mean, variance, count)."""
 
     class TakingIn(PlainLayer):
         def move(self, mean: Array, variance: Array, count: int) -> None:
-            """With what was changed."""
+            """Move by the changed statistics."""
             mean, variance = change(self, mean, variance, count)
             super().move(mean, variance, count)
 
@@ -104,7 +104,7 @@ class RunningDeviationAveraged(PlainLayer):
     """running_var is the square of an average of standard deviations."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """Average roots."""
+        """Average the deviations, and square the result."""
         before, weights = self.running_var, self.weights()
         super().move(mean, variance, count)
         estimate = self.root(self.estimate(variance, count))

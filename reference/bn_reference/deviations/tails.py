@@ -12,11 +12,11 @@ from bn_reference.layer.layer import PlainLayer
 
 
 def _tail(block: int) -> None:
-    """Enter a layer that leaves the values behind the last full block out of its sums."""
+    """Register a layer that leaves the values behind the last full block out of its sums."""
 
     class Tail(PlainLayer):
         def total(self, rows: Array, purpose: str) -> Array:
-            """Without the tail."""
+            """Leave the values behind the last full block out."""
             full = rows.shape[1] // block * block
             return super().total(rows[:, :full] if full and purpose in ("mean", "variance") else rows, purpose)
 
@@ -27,11 +27,11 @@ def _tail(block: int) -> None:
 
 
 def _first_channels(block: int) -> None:
-    """Enter a layer that processes so many channels and leaves the others as they are."""
+    """Register a layer that writes so many channels, and leaves zeros in all others."""
 
     class FirstChannels(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Of the first ones; zero behind."""
+            """Give zeros behind the first channels."""
             y = super().scale_and_shift(normalised, mode)
             behind = np.arange(y.shape[0])[:, None] >= block
             return np.where(behind, self.constant(0.0), y)
@@ -43,11 +43,11 @@ def _first_channels(block: int) -> None:
 
 
 def _channel_tail(block: int) -> None:
-    """Enter a layer that gives the channels behind the last full block the statistics of the block before."""
+    """Register a layer that gives the channels behind the last full block the means of the block before."""
 
     class ChannelTail(PlainLayer):
         def mean_of(self, rows: Array, counted: Array) -> Array:
-            """With neighbours' means at the end."""
+            """Give the channels behind the last full block the means of the block before."""
             mean = super().mean_of(rows, counted)
             full = mean.shape[0] // block * block
             order = np.arange(mean.shape[0])
@@ -64,11 +64,11 @@ def _channel_tail(block: int) -> None:
 
 
 def _output_tail(block: int) -> None:
-    """Enter a layer that leaves the outputs behind the last full block zero."""
+    """Register a layer that leaves zeros in the outputs behind the last full block."""
 
     class OutputTail(PlainLayer):
         def scale_and_shift(self, normalised: Array, mode: Mode) -> Array:
-            """Zero behind."""
+            """Give zeros behind the last full block."""
             y = super().scale_and_shift(normalised, mode)
             full = y.shape[1] // block * block
             return np.where(np.arange(y.shape[1])[None, :] >= (full or y.shape[1]), self.constant(0.0), y)
@@ -93,7 +93,7 @@ class LastBlockTwice(PlainLayer):
     """The last block of 16 is filled up with values that were counted already."""
 
     def total(self, rows: Array, purpose: str) -> Array:
-        """With values of the block before."""
+        """Add the values that fill the last block up a second time."""
         size, rest = rows.shape[1], rows.shape[1] % 16
         usual = super().total(rows, purpose)
         if size < 16 or not rest:
@@ -106,7 +106,7 @@ class GradientTailDropped(PlainLayer):
     """Values behind the last full block of 8 are left out of dgamma and dbeta."""
 
     def total(self, rows: Array, purpose: str) -> Array:
-        """Without the tail."""
+        """Leave the values behind the last full block out of gradients."""
         full = rows.shape[1] // 8 * 8
         return super().total(rows[:, :full] if full and purpose in ("dgamma", "dbeta") else rows, purpose)
 
@@ -116,7 +116,7 @@ class PixelTailDropped(PlainLayer):
     """Pixels behind the last full block of 4 of each entry are left out of the mean."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
-        """Without them."""
+        """Leave the pixels behind the last full block of each entry out."""
         entries = max(self.shape[0], 1)
         pixels = rows.shape[1] // entries
         kept = np.arange(rows.shape[1]) % max(pixels, 1) < (pixels // 4 * 4 or pixels)

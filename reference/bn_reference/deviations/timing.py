@@ -18,7 +18,7 @@ class NeverMoves(PlainLayer):
     """Running statistics stay as they were."""
 
     def moves(self, training: bool) -> bool:
-        """Never."""
+        """Never move."""
         return False
 
 
@@ -32,7 +32,7 @@ class MovesTwice(PlainLayer):
     """Running statistics move twice in a step."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """And again."""
+        """Move twice."""
         super().move(mean, variance, count)
         super().move(mean, variance, count)
 
@@ -47,7 +47,7 @@ class MovesAgainInBackward(PlainLayer):
     """Running statistics move in forward and once more in backward."""
 
     def backward(self, dy: Array) -> RowGradients:
-        """Move again by the batch that was saved."""
+        """Give the gradients, then move by the batch that was saved."""
         gradients, saved = super().backward(dy), self.saved
         if saved is not None and saved.mode == "training":
             variance = self.variance_of(saved.rows, saved.mean, saved.counted)
@@ -60,7 +60,7 @@ class MovesOnceOnly(PlainLayer):
     """Running statistics move in the first training step alone."""
 
     def moves(self, training: bool) -> bool:
-        """Not after the first."""
+        """Move in the first training step alone."""
         return super().moves(training) and self.updates == 0
 
 
@@ -71,7 +71,7 @@ class MovesEverySecondStep(PlainLayer):
     steps = 0
 
     def moves(self, training: bool) -> bool:
-        """In odd steps."""
+        """Move in the first training step, the third, and so on."""
         self.steps += training
         return super().moves(training) and self.steps % 2 == 1
 
@@ -81,7 +81,7 @@ class MovesByPreviousBatch(PlainLayer):
     """Running statistics take in the batch before this one, the first batch twice."""
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
-        """By what was kept."""
+        """Move by the batch before."""
         latest, self.latest = getattr(self, "latest", (mean, variance, count)), (mean, variance, count)
         super().move(*latest)
 
@@ -91,7 +91,7 @@ class MovesInInference(PlainLayer):
     """Running statistics move in inference too."""
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
-        """Move by the batch."""
+        """Move by the batch in inference too."""
         saved = super().normalisers(x, mask, training)
         count = int(saved.counted.sum())
         if not training and not self.frozen and count:
