@@ -6,15 +6,19 @@ unsupported. What got worse makes `Changes.regressed`; what merely changed does 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, ItemVerdict, outcome_rank
-from bn_conformance.results.records import Environment, Item, StaleFault, split_id
+from bn_conformance.results.records import CaseInfo, Environment, Item, StaleFault, split_id
+from bn_conformance.user_error import UserError
 
 _GOOD = (ItemVerdict.PASS, ItemVerdict.WARN)
+
+_NO_CHANGE = frozenset({"same_suite", "cut_off", "both", "cases", "left_out"})
+"""Fields of `Changes` that are no change of a judgement."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,22 @@ class ItemChange:
     id: str
     old: Item | None
     new: Item | None
+
+    @property
+    def implementation(self) -> str:
+        """The implementation's name."""
+        return split_id(self.id)[0]
+
+    @property
+    def case(self) -> str:
+        """The case's id."""
+        return split_id(self.id)[1]
+
+    @property
+    def same_verdict(self) -> bool:
+        """Whether both runs have it, with the same outcome and verdict."""
+        old, new = self.old, self.new
+        return bool(old and new and (old.outcome, old.verdict) == (new.outcome, new.verdict))
 
     def went(self, before: Sequence[ItemVerdict], after: Sequence[ItemVerdict]) -> bool:
         """Whether its verdict was one of `before` and is one of `after`."""
@@ -82,6 +102,9 @@ class Changes:
         stale_faults: known-fault entries that the new run found stale and the old did not.
         same_suite: whether both runs were judged by the same version of the suite.
         cut_off: whether the new run did not come to its end.
+        both: every item that both runs have and that is not just the same.
+        cases: the cases of both runs, by id.
+        left_out: what was not compared, in words; empty where all was.
     """
 
     new_failures: tuple[ItemChange, ...]
@@ -100,6 +123,14 @@ class Changes:
     stale_faults: tuple[StaleFault, ...]
     same_suite: bool
     cut_off: bool
+    both: tuple[ItemChange, ...]
+    cases: Mapping[str, CaseInfo]
+    left_out: str = ""
+
+    @property
+    def part_of(self) -> bool:
+        """Whether the new run lacks cases or implementations of the old one and has none of its own."""
+        return bool(self.vanished or self.vanished_cases) and not (self.appeared or self.appeared_cases)
 
     @property
     def regressed(self) -> bool:
@@ -113,7 +144,7 @@ class Changes:
     @property
     def empty(self) -> bool:
         """Whether nothing at all changed."""
-        parts = (getattr(self, name) for name in self.__dataclass_fields__ if name not in ("same_suite", "cut_off"))
+        parts = (getattr(self, name) for name in self.__dataclass_fields__ if name not in _NO_CHANGE)
         return self.same_suite and not self.cut_off and not any(parts)
 
 
@@ -149,7 +180,41 @@ def changes_between(old: Results, new: Results) -> Changes:
         stale_faults=tuple(stale for stale in new.stale_faults if (stale.file, stale.entry) not in known_stale),
         same_suite=old.header.suite == new.header.suite,
         cut_off=new.end is None,
+        both=tuple(both),
+        cases={case.id: case for results in (old, new) for case in results.header.cases},
     )
+
+
+def common_changes(old: Results, new: Results) -> Changes:
+    """Compare what both runs have: items of the one alone are left out, which `left_out` says.
+
+    Raises:
+        UserError: they have nothing in common, so that nothing would be compared.
+    """
+    names = set(_judged(old)) & set(_judged(new))
+    items = {item.id for item in old.items if item.implementation in names} & {item.id for item in new.items}
+    if not items:
+        raise UserError(f"{old.path} and {new.path} have no item in common: there is nothing to compare")
+    parts = [_part(results, items, names) for results in (old, new)]
+    said = (
+        f"{len(part.items):,} of {len(results.items):,} items of the {which} run"
+        for part, results, which in zip(parts, (old, new), ("old", "new"), strict=True)
+    )
+    return replace(changes_between(*parts), left_out=" and ".join(said))
+
+
+def _part(results: Results, items: Collection[str], names: Collection[str]) -> Results:
+    """Results of these items of these implementations alone."""
+    kept = tuple(item for item in results.items if item.id in items and item.implementation in names)
+    cases = {item.case for item in kept}
+    header = replace(
+        results.header,
+        cases=tuple(case for case in results.header.cases if case.id in cases),
+        implementations=tuple(name for name in results.header.implementations if name in names),
+        planned=tuple(item.id for item in kept),
+    )
+    environments = tuple(entry for entry in results.environments if entry.implementation in names)
+    return replace(results, header=header, items=kept, environments=environments)
 
 
 def _items(results: Results) -> dict[str, Item]:

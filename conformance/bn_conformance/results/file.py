@@ -5,9 +5,12 @@ The file is the product of a run. Reports, summaries and comparisons are made fr
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, Record, StaleFault, split_id
@@ -71,14 +74,25 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         ResultsError: the file cannot be read, or is not UTF-8 text.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
+        with _opened(path) as stream:
             for number, line in enumerate(stream, 1):
                 if line.endswith("\n"):
                     yield number, line
+    except EOFError:
+        return  # a compressed file that was cut off
+    except (gzip.BadGzipFile, zlib.error):
+        raise ResultsError(f"{path}: is not a gzip file; give it a name without .gz") from None
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); name a file that bnconform run wrote") from None
     except UnicodeDecodeError:
         raise ResultsError(f"{path}: is not a results file (not UTF-8 text)") from None
+
+
+def _opened(path: Path) -> TextIO:
+    """The text of a file, decompressed where its name ends in .gz."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
 
 
 class _Order:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -10,12 +12,17 @@ import pytest
 from rich.console import Console
 from tests.support.sample_declarations import TORCH
 from tests.support.sample_matrix import realistic
-from tests.support.sample_results import HOSTILE_TEXT, item, results
+from tests.support.sample_results import HOSTILE_TEXT, item, quantity, results
 
-from bn_conformance.report.changes import Changes, changes_between
+from bn_conformance.report.change_groups import change_parts
+from bn_conformance.report.changes import Changes, changes_between, common_changes
+from bn_conformance.report.changes_html import changes_html
+from bn_conformance.report.changes_json import changes_json
+from bn_conformance.report.changes_markdown import changes_markdown
 from bn_conformance.report.changes_terminal import print_changes
 from bn_conformance.results.file import Results
 from bn_conformance.results.records import Environment, Item, StaleFault
+from bn_conformance.user_error import UserError
 
 STALE = StaleFault(entry="torch.nn x", file="known.toml", line=3, message="delete lines 3 to 5")
 
@@ -163,18 +170,116 @@ def test_what_is_printed_names_the_change_the_reason_and_the_verdict() -> None:
     new = results([item("i", "a", "errored", "fail", message="RuntimeError: no"), item("i", "b")])
     text = printed(changes_between(old, new), width=120)
     assert "Fail now and did not before (1)" in text
-    assert "i on a: tight -> errored (fail): RuntimeError: no" in text
+    assert "tight -> errored (fail), clause FWD-1, ratio 0.25 -> none: i (1 case)" in text
+    assert "RuntimeError: no" in text
     assert "Fixed (1)" in text
-    assert "i on b: wrong (fail) -> tight" in text
+    assert "y: wrong (fail) -> tight, clause FWD-1, ratio 1000 -> 0.25: i (1 case)" in text
     assert text.rstrip().endswith("✕ Something got worse: 1 new failure.")
 
 
-def test_a_long_list_is_cut_and_says_so() -> None:
+def test_what_fails_alike_is_told_once() -> None:
     names = [f"c{number}" for number in range(100)]
     old, new = (results([item("i", name, *how) for name in names]) for how in (PASS, FAIL))
-    text = printed(changes_between(old, new))
+    text = printed(changes_between(old, new), width=120)
     assert "Fail now and did not before (100)" in text
-    assert "and 60 more" in text
+    assert "y: tight -> wrong (fail), clause FWD-1, ratio 0.25 -> 1000: i (100 cases)" in text
+    assert "in c0, c1, c2 and 97 more cases" in text
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    words = [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+    ]
+    errors = [item("i", word, "errored", "fail", message=f"{word} is missing") for word in words]
+    text = printed(changes_between(results([item("i", word) for word in words]), results(errors)))
+    assert "Fail now and did not before (14)" in text
+    assert "and 2 more; --format html shows all" in text
+
+
+def test_what_passed_at_several_levels_and_fails_alike_is_one_group() -> None:
+    old = results([item("i", "a", "tight"), item("i", "b", "stable")])
+    new = results([item("i", "a", *FAIL), item("i", "b", *FAIL)])
+    (part,) = change_parts(changes_between(old, new))
+    (group,) = part.groups
+    assert group.outcomes == "tight or stable -> wrong (fail)"
+    assert group.implementations == {"i": 2}
+
+
+def test_a_margin_that_moved_is_told_and_is_no_change() -> None:
+    old = results(
+        [item("i", "a", quantities=(quantity(ratio=0.1),)), item("i", "b", quantities=(quantity(ratio=0.1),))]
+    )
+    new = results(
+        [item("i", "a", quantities=(quantity(ratio=0.9),)), item("i", "b", quantities=(quantity(ratio=0.15),))]
+    )
+    comparison = changes_between(old, new)
+    (part,) = change_parts(comparison)
+    assert part.name == "margins"
+    assert [group.sentence for group in part.groups] == ["y: tight, clause FWD-1, ratio 0.1 -> 0.9"]
+    assert not comparison.regressed
+
+
+def test_a_part_of_the_matrix_is_compared_with_a_whole_one() -> None:
+    old = results([item("i", "a"), item("i", "b"), item("j", "a")])
+    new = results([item("i", "a", *FAIL)])
+    whole = changes_between(old, new)
+    assert whole.vanished_cases == ("b",)
+    assert "compare with --common" in printed(whole, width=200)
+    part = common_changes(old, new)
+    assert ids(part.new_failures) == ["i::a"]
+    assert part.vanished == part.vanished_cases == ()
+    assert "1 of 3 items of the old run and 1 of 1 items of the new run" in printed(part, width=200)
+
+
+def test_a_part_that_has_not_changed_did_not_get_worse() -> None:
+    old = results([item("i", "a"), item("j", "b")])
+    assert not common_changes(old, results([item("i", "a")])).regressed
+
+
+def test_runs_with_nothing_in_common_are_an_error_and_not_green() -> None:
+    with pytest.raises(UserError, match="no item in common"):
+        common_changes(results([item("i", "a")]), results([item("j", "a")]))
+
+
+def test_markdown_says_the_verdict_first_and_shows_hostile_text_as_text() -> None:
+    new = results([item("[bold]i", "a", "errored", "fail", message=HOSTILE_TEXT)])
+    text = changes_markdown(changes_between(results([item("[bold]i", "a")]), new))
+    assert text.startswith("### ✕ Something got worse: 1 new failure.")
+    assert "<script>" not in text
+    assert "\x1b" not in text
+
+
+def test_html_says_the_same_and_shows_hostile_text_as_text() -> None:
+    new = results([item("i", "a", "errored", "fail", message=HOSTILE_TEXT)])
+    text = changes_html(changes_between(results([item("i", "a")]), new))
+    assert "Something got worse: 1 new failure." in text
+    assert "<script>" not in text
+    assert "Fail now and did not before (1)" in text
+
+
+def test_json_holds_every_case_and_only_what_json_can_hold() -> None:
+    names = [f"c{number}" for number in range(50)]
+    new = [item("i", name, *FAIL, quantities=(quantity(outcome="wrong", ratio=math.inf),)) for name in names]
+    data = changes_json(changes_between(results([item("i", name) for name in names]), results(new)))
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    (part,) = data["parts"]
+    (group,) = part["groups"]
+    assert group["cases"] == names
+    assert group["new_ratio"] == "inf"
+    assert data["regressed"]
 
 
 def test_hostile_text_cannot_reach_the_terminal_as_markup_or_escapes() -> None:
@@ -182,7 +287,7 @@ def test_hostile_text_cannot_reach_the_terminal_as_markup_or_escapes() -> None:
     text = printed(changes_between(results([item("[bold]i", "a")]), new), width=400)
     assert "\x1b" not in text
     assert "\x00" not in text
-    assert "[bold]i on a" in text
+    assert "[bold]i (1 case)" in text
 
 
 def test_an_item_that_is_only_slower_has_not_changed() -> None:

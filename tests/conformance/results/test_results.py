@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from math import inf, isnan, nan
@@ -216,3 +217,22 @@ def test_reading_results_imports_nothing_heavy() -> None:
         check=True,
     )
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_compressed_file_is_read_like_any_other(sample: Path) -> None:
+    packed = sample.with_suffix(".jsonl.gz")
+    packed.write_bytes(gzip.compress(sample.read_bytes()))
+    assert read_results(packed).items == read_results(sample).items
+
+
+def test_a_compressed_file_that_was_cut_off_is_read_as_far_as_it_goes(sample: Path) -> None:
+    packed = sample.with_suffix(".jsonl.gz")
+    packed.write_bytes(gzip.compress(sample.read_bytes())[:-8])
+    assert read_results(packed).items == read_results(sample).items
+
+
+def test_a_file_that_is_only_named_as_compressed_is_one_line(sample: Path) -> None:
+    packed = sample.with_suffix(".jsonl.gz")
+    packed.write_bytes(sample.read_bytes())
+    with pytest.raises(ResultsError, match=r"is not a gzip file"):
+        read_results(packed)
