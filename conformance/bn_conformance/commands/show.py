@@ -14,6 +14,7 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.regressions import read_regression
+from bn_conformance.commands.case_code import case_code
 from bn_conformance.commands.declaring import SuiteCommand
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.goldens import Goldens
@@ -79,8 +80,8 @@ def describe_case(case: Case, implementation: str = "", source: str = "") -> str
         if not case.large and not unsupported_reason(case, ALL_CAPABILITIES):
             lines += ["", "Power (error of the deviations that break a clause, over what the loosest level allows)"]
             lines += _power(case)
-    lines += ["", "Reproduce (plain NumPy; the framework's lines are yours to add)", ""]
-    lines += [f"    {line}" for line in reproduction(case, source)]
+    lines += ["", "What it must give, in plain NumPy; put your own calls beside it", ""]
+    lines += [f"    {line}".rstrip() for line in case_code(case, convention, source)]
     replay = f" --regressions '{source}'" if source else ""
     lines += ["", f"Judge:  bnconform run -i IMPLEMENTATION --case '{case.id}'{replay}"]
     return "\n".join(lines)
@@ -139,33 +140,3 @@ def _power(case: Case) -> list[str]:
 
 def _times(ratio: float) -> str:
     return "by more than numbers can say" if ratio == np.inf else f"{ratio:.3g} times"
-
-
-def reproduction(case: Case, source: str = "") -> list[str]:
-    """Ten lines or so of Python that make the data of the first step with data and run the definition on them."""
-    batch, config = case.batches[0], case.config
-    axes = config.reduced_axes
-    shape = [1] * config.rank
-    shape[config.channel_axis] = -1
-    known = "large_cases" if case.large else "all_cases"
-    lines = [
-        "import numpy as np",
-        "from bn_conformance.catalogue.regressions import read"
-        if source
-        else f"from bn_conformance.catalogue import {known}",
-        "from bn_conformance.cases.tensors import data_of",
-        f"data = data_of(read({source!r}))" if source else f"data = data_of({known}()[{case.id!r}])",
-        "first = data.batches[0]",
-        "x, dy, gamma, beta = first.x, first.dy, first.gamma, first.beta",
-    ]
-    if len(batch.shape) == config.rank and batch.training:
-        eps = repr(config.eps) if config.eps is not None else "1e-5  # the implementation's default"
-        lines += [
-            "xd = x.astype(np.float64)",
-            f"mean, var = xd.mean(axis={axes}, keepdims=True), xd.var(axis={axes}, keepdims=True)",
-            f"eps = {eps}",
-            "y = (xd - mean) / np.sqrt(var + eps)",
-            f"y = y * (1 if gamma is None else gamma.astype(np.float64).reshape({shape}))",
-            f"y = y + (0 if beta is None else beta.astype(np.float64).reshape({shape}))",
-        ]
-    return lines
