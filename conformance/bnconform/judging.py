@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, Unpack
 
 from bn_conformance.options import DEFAULTS
@@ -18,6 +20,8 @@ def check(
     *,
     as_: str = "",
     convention: Choices = (),
+    names: Mapping[str, str] = MappingProxyType({}),
+    arguments: Mapping[str, Any] = MappingProxyType({}),
     cases: Texts = (),
     clauses: Texts = (),
     level: str = DEFAULTS["level"],
@@ -44,6 +48,8 @@ def check(
             judged.
         as_: the wrapper that takes code without an adapter, such as `"torch-module"`; found where it is left out.
         convention: choices of code without an adapter, `{"running_variance": "biased"}`; see `docs/conventions.md`.
+        names: what code without an adapter calls things, `{"weight": "gamma"}`; found where they are left out.
+        arguments: values of arguments that such code is built with, `{"num_dims": 4}`.
         cases: patterns of case ids, such as `"num/*"`; all without one.
         clauses: clauses or families, such as `"STAT-3"` or `"GRAD"`; all without one.
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
@@ -65,6 +71,8 @@ def check(
     request = request_of(
         as_=as_,
         convention=convention,
+        names=names,
+        arguments=arguments,
         cases=cases,
         clauses=clauses,
         level=level,

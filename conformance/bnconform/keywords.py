@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
 from bn_conformance.targets.choices import value_text
+from bn_conformance.targets.said import as_choices, spelled
 from bn_conformance.user_error import UserError
 
 Texts = str | Iterable[str]
@@ -26,6 +28,8 @@ class Keywords(TypedDict, total=False):
 
     as_: str
     convention: Choices
+    names: Mapping[str, str]
+    arguments: Mapping[str, Any]
     cases: Texts
     clauses: Texts
     level: str
@@ -44,13 +48,15 @@ class Request:
     Attributes:
         options: of the run.
         kind: the wrapper that was named; empty for none.
-        choices: of the convention, each as `NAME=VALUE`.
+        choices: of the convention, each as `NAME=VALUE`, and what else is said of the code.
+        said: how the user's program says these choices, as keywords.
         isolated: whether layers run in a process of their own.
     """
 
     options: RunOptions
     kind: str
     choices: tuple[str, ...]
+    said: tuple[str, ...]
     isolated: bool
 
 
@@ -58,6 +64,8 @@ def request_of(
     *,
     as_: str = "",
     convention: Choices = (),
+    names: Mapping[str, str] = MappingProxyType({}),
+    arguments: Mapping[str, Any] = MappingProxyType({}),
     cases: Texts = (),
     clauses: Texts = (),
     level: str = DEFAULTS["level"],
@@ -91,7 +99,11 @@ def request_of(
         timeout=DEFAULTS["timeout"] if timeout is None else float(timeout),
         in_process=not isolated,
     )
-    return Request(options, as_, _choices(convention), isolated)
+    choices = _choices(convention)
+    more = as_choices(spelled(names), spelled(arguments))
+    said = [f"convention={list(choices)!r}"] * bool(choices)
+    said += [f"names={dict(names)!r}"] * bool(names) + [f"arguments={dict(arguments)!r}"] * bool(arguments)
+    return Request(options, as_, (*choices, *more), tuple(said), isolated)
 
 
 def _several(given: Paths) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class Session:
             return replace(item, reproduce=reproduce(target, item.case) + self._regressions())
         keywords = [f"cases={item.case!r}"]
         keywords += [f"as_={self._request.kind!r}"] * bool(self._request.kind)
-        keywords += [f"convention={list(self._request.choices)!r}"] * bool(self._request.choices)
+        keywords += self._request.said
         paths = self.plan.options.regressions
         keywords += [f"regressions={list(paths)!r}"] * bool(paths)
         return replace(item, reproduce=f"bnconform.check({self._subject.expression}, {', '.join(keywords)})")

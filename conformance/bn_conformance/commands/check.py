@@ -28,13 +28,21 @@ OF_SEVERAL = ("implementations", "shard", "times")
 @target_options
 @run_options(*(name for name in OPTIONS if name not in OF_SEVERAL))
 @processes_option
-def command(target: str, kind: str, convention: tuple[str, ...], processes: str, **options: Any) -> int:
+def command(
+    target: str,
+    kind: str,
+    convention: tuple[str, ...],
+    names: tuple[str, ...],
+    arguments: tuple[str, ...],
+    processes: str,
+    **options: Any,
+) -> int:
     """Judge one implementation of your own, in a file or a module.
 
     TARGET is path/to/file.py:NAME or module:NAME: an adapter, or the code itself. What the code is, is found out and
     said; --as says it where two readings fit. The name may be left out where the file has one thing to judge.
     """
-    target = target_of(target, kind, convention)
+    target = target_of(target, kind, convention, names, arguments)
     return _judge(RunOptions(implementations=(target,), **options), processes)
 
 

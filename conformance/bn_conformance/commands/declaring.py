@@ -86,6 +86,20 @@ target_options = _together(
             metavar="NAME=VALUE",
             help="Of code without an adapter: what is meant where it is not the convention of the kind.",
         ),
+        click.option(
+            "--name",
+            "names",
+            multiple=True,
+            metavar="ROLE=NAME",
+            help="Of code without an adapter: what it calls weight, bias, running_mean, eps, mask and so on.",
+        ),
+        click.option(
+            "--argument",
+            "arguments",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Of code without an adapter: the value of an argument that it is built with.",
+        ),
     ]
 )
 """Options of a command that takes a target: whether it is code without an adapter, and of which convention."""

@@ -50,6 +50,8 @@ def command(
     target: str,
     kind: str,
     convention: tuple[str, ...],
+    names: tuple[str, ...],
+    arguments: tuple[str, ...],
     seconds: float,
     configs: int,
     seed: int,
@@ -71,7 +73,8 @@ def command(
     if out and Path(out).is_dir():
         raise UserError(f"--out {out} is a folder; name a file")
     _need_hypothesis()
-    implementation = single_implementation(target_of(target, kind, convention), run_options_.device)
+    address = target_of(target, kind, convention, names, arguments)
+    implementation = single_implementation(address, run_options_.device)
     saved = _saved_regressions(regressions, out, implementation)
     plan = Plan(run_options_, (implementation,), (), shipped_and_own(run_options_.known_faults), saved)
     runner = Runner(plan, explains=False)

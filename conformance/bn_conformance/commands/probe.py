@@ -29,6 +29,8 @@ def command(
     implementation: str,
     kind: str,
     convention: tuple[str, ...],
+    names: tuple[str, ...],
+    arguments: tuple[str, ...],
     format_: str,
     output: str,
     device: str,
@@ -39,7 +41,7 @@ def command(
 
     The measured convention is set beside the one that the implementation declares.
     """
-    subject = single_implementation(target_of(implementation, kind, convention), device)
+    subject = single_implementation(target_of(implementation, kind, convention, names, arguments), device)
     faults = shipped_and_own(known_faults)
     start = time.perf_counter()
     with worker(subject, timeout) as process:

@@ -12,25 +12,28 @@ from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.registry import find
 from bn_conformance.targets.choices import fields_of
 from bn_conformance.targets.naming import wrapper_and_code
+from bn_conformance.targets.said import as_choices, divided
 from bn_conformance.targets.wrappers import wrapped_target
 from bn_conformance.user_error import UserError
 
 
-def target_of(target: str, kind: str, convention: Sequence[str]) -> str:
-    """The target as `--as` and `--convention` spell it together with what was named.
+def target_of(
+    target: str, kind: str, convention: Sequence[str], names: Sequence[str] = (), arguments: Sequence[str] = ()
+) -> str:
+    """The target as `--as`, `--convention`, `--name` and `--argument` spell it together with what was named.
 
     Raises:
         UserError: there is no such kind, or a choice is not declarable or has nothing to belong to.
     """
-    named = wrapper_and_code(target)
+    named, choices = wrapper_and_code(target), [*convention, *as_choices(names, arguments)]
     if kind and named is not None:
         raise UserError(f"{target} names its kind already; leave out --as")
     if named is not None:
-        return wrapped_target(*named, convention)
+        return wrapped_target(*named, choices)
     if kind:
-        return wrapped_target(kind, target, convention)
-    fields_of(convention)
-    return "+".join([target, *convention])
+        return wrapped_target(kind, target, choices)
+    fields_of(divided(choices)[0])
+    return "+".join([target, *choices])
 
 
 def single_implementation(name: str, device: str = "cpu") -> Implementation:

@@ -13,7 +13,7 @@ from bn_conformance.user_error import UserError
 _WRAPPED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", re.DOTALL)
 
 
-_LAST_CHOICE = re.compile(r"\+([A-Za-z_.]+=[^+=]*)$")
+_LAST_CHOICE = re.compile(r"\+([A-Za-z_][\w.]*=[^+=]*)$")
 
 
 class TargetError(UserError):

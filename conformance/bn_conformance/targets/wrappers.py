@@ -19,6 +19,7 @@ from bn_conformance.adapter import Adapter
 from bn_conformance.targets.choices import fields_of, with_values
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, code_and_choices, wrapper_and_code
+from bn_conformance.targets.said import divided
 
 GROUP = "bnconform.wrappers"
 """The entry point group in which distributions register wrappers, by name; a name has a hyphen."""
@@ -40,16 +41,18 @@ class Wrapper:
         requires: import names that must be importable.
         install: the command that installs them.
         environment: gives the environment variables that must be set before the code is imported.
+        names: whether `adapter` takes as its second argument a `Said`: what a user says of the code.
         recognises: whether an imported thing is code of this kind. It imports no framework: what a framework has made
             is there only where the framework is imported already.
     """
 
     expects: str
-    adapter: Callable[[str], type[Adapter]]
+    adapter: Callable[..., type[Adapter]]
     requires: tuple[str, ...]
     install: str
     environment: Callable[[], Mapping[str, str]] = dict
     recognises: Callable[[object], bool] = _recognises_nothing
+    names: bool = False
 
 
 @cache
@@ -105,7 +108,7 @@ def wrapped_target(wrapper: str, code: str, choices: Iterable[str] = ()) -> str:
         raise TargetError(f"{code} names its kind already; leave out --as")
     _check_registered(wrapper)
     chosen = list(choices)
-    fields_of(chosen)
+    fields_of(divided(chosen)[0])
     return "+".join([f"{wrapper}={code}", *chosen])
 
 
@@ -135,8 +138,11 @@ def wrapped_adapter(target: str) -> type[Adapter]:
         raise TargetError(
             f"{target} names no code; give {parts[0]}=path/to/file.py:NAME, where NAME is {wrapper.expects}"
         )
-    values = fields_of(choices)
-    adapter = wrapper.adapter(code)
+    convention, said = divided(choices)
+    values = fields_of(convention)
+    if said and not wrapper.names:
+        raise TargetError(f"{parts[0]} takes neither --name nor --argument; leave them out")
+    adapter = wrapper.adapter(code, said) if said else wrapper.adapter(code)
     return type(adapter.__name__, (adapter,), {"convention": with_values(adapter.convention, values)})
 
 
