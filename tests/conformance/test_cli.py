@@ -26,7 +26,7 @@ def test_the_table_says_of_a_command_what_its_own_help_begins_with(name: str) ->
 def test_every_module_that_defines_a_command_is_in_the_table() -> None:
     folder = Path(commands.__path__[0])
     defining = {
-        module.name
+        module.name.replace("_", "-")
         for module in pkgutil.iter_modules(commands.__path__)
         if "\ndef command(" in (folder / f"{module.name}.py").read_text(encoding="utf-8")
     }

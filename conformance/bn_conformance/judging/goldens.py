@@ -20,6 +20,9 @@ from bn_reference.golden.golden import Golden
 CAPACITY = 1500
 """How many cases the cache holds, with their data and goldens."""
 
+CaseKey = tuple[str, bool]
+"""A case, and whether it takes gradients: it is run without them on a layer that has none (`as_declared`)."""
+
 
 @dataclass(frozen=True)
 class StepGolden:
@@ -52,20 +55,21 @@ class Goldens:
     """A cache of case data and goldens."""
 
     def __init__(self) -> None:
-        self._data: OrderedDict[str, CaseData] = OrderedDict()
-        self._steps: OrderedDict[tuple[str, LayerConfig, float], tuple[StepGolden, ...]] = OrderedDict()
+        self._data: OrderedDict[CaseKey, CaseData] = OrderedDict()
+        self._steps: OrderedDict[tuple[CaseKey, LayerConfig, float], tuple[StepGolden, ...]] = OrderedDict()
 
     def data(self, case: Case) -> CaseData:
         """The tensors of a case."""
-        if case.id not in self._data:
-            self._data[case.id] = data_of(case)
+        key = _key(case)
+        if key not in self._data:
+            self._data[key] = data_of(case)
             if len(self._data) > CAPACITY:
                 self._data.popitem(last=False)
-        return self._data[case.id]
+        return self._data[key]
 
     def steps(self, case: Case, convention: Convention) -> tuple[StepGolden, ...]:
         """Goldens of a case's steps with data, in order; computed once for all conventions with the same eps."""
-        key = case.id, case.config, float(eps_of(case.config, convention))
+        key = _key(case), case.config, float(eps_of(case.config, convention))
         if key not in self._steps:
             self._steps[key] = self._compute(case, convention)
             if len(self._steps) > CAPACITY:
@@ -92,6 +96,10 @@ class Goldens:
                 step = replace(step, training=step.training | step.second_order(None))
             steps.append(step)
         return tuple(steps)
+
+
+def _key(case: Case) -> CaseKey:
+    return case.id, any(batch.dy is not None for batch in case.batches)
 
 
 def by_blocks(case: Case, batch: Batch) -> bool:

@@ -11,6 +11,7 @@ from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import STATISTICS, Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
+from bn_conformance.judging.goldens import Goldens
 
 FORWARD_ONLY = Capabilities(gradients=frozenset())
 TRAINING_ONLY = Capabilities(modes=frozenset({"training"}), statistics=False, set_statistics=False)
@@ -48,6 +49,15 @@ def test_the_forward_of_a_case_is_judged_where_there_is_no_gradient() -> None:
     items = judge_all(Lacking(), cases)
     assert not failing(items), lines(failing(items))
     assert sum(item.outcome in ("exact", "tight") for item in items) > 100
+
+
+def test_a_layer_without_gradients_changes_no_golden_of_the_next_implementation() -> None:
+    whole, shared = all_cases()["pure/nc/float32/interrupted"], Goldens()
+    forward = as_declared(whole, FORWARD_ONLY, Convention())
+    assert shared.data(forward).batches[0].dy is None
+    assert "dx" not in (shared.steps(forward, Convention())[0].training or {})
+    assert shared.data(whole).batches[0].dy is not None
+    assert "dx" in (shared.steps(whole, Convention())[0].training or {})
 
 
 def test_a_case_about_the_gradient_is_left_out() -> None:
