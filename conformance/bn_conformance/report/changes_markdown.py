@@ -9,7 +9,10 @@ from bn_conformance.report.changes import Changes
 from bn_conformance.report.markdown_text import block, bullets, code, escape, table
 
 MOST_ROWS = 40
-"""Rows of a table; GitHub refuses comments of more than 65,536 characters."""
+"""Rows of a table."""
+
+MOST_CHARACTERS = 60_000
+"""GitHub refuses comments of more than 65,536 characters."""
 
 
 def changes_markdown(changes: Changes) -> str:
@@ -17,8 +20,14 @@ def changes_markdown(changes: Changes) -> str:
     blocks = [f"### {escape(verdict(changes))}"]
     if said := notes(changes):
         blocks.append(bullets(map(escape, said)))
-    for part in change_parts(changes):
-        blocks += block(f"{part.title} ({part.count:,})", "\n\n".join(_body(part)), folded=not part.worse)
+    parts = change_parts(changes)
+    for place, part in enumerate(parts):
+        title, body = f"{part.title} ({part.count:,})", "\n\n".join(_body(part))
+        text = "\n\n".join(block(title, body, folded=not part.worse))
+        if sum(map(len, blocks)) + len(text) > MOST_CHARACTERS:
+            blocks.append(f"Cut to size: {len(parts) - place} parts more, from {escape(part.title)} on.")
+            break
+        blocks.append(text)
     return "\n\n".join(blocks)
 
 
