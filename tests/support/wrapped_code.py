@@ -56,6 +56,13 @@ def assert_right(adapter: type[Adapter], *patterns: str, least: int = 4) -> None
     assert len(items) >= least, lines(items)
 
 
-def said(adapter: type[Adapter]) -> str:
+def outcome_of(target: str, *patterns: str) -> tuple[str, int, str]:
+    """What is said of a target, how many cases were judged, and what fails: for a process of its own."""
+    adapter = load_adapter(target)
+    items = judged(adapter, *patterns)
+    return said_of(adapter), len(items), lines(item for item in items if item.verdict == "fail")
+
+
+def said_of(adapter: type[Adapter]) -> str:
     """What is printed of an adapter before it is judged."""
     return "\n".join(getattr(adapter, "notes", ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ from bn_adapters.wrappers.reading.roles import (
 )
 from bn_conformance.targets.loading import module_of
 from bn_conformance.targets.naming import TargetError, module_and_class
+from bn_conformance.targets.said import Said
+
+NOTHING_SAID = Said()
+"""Of code of which the user says nothing."""
 
 _BN = re.compile(r"(^|_)bn(_|\d|$)|batch_?norm", re.IGNORECASE)
 _NORM = re.compile(r"(^|_)norm(ali[sz]e)?(_|$)|_norm", re.IGNORECASE)
@@ -142,8 +146,7 @@ def _named(module: Any, place: str, name: str) -> Any:
 def forward_callee(
     function: Callable[..., Any],
     name: str,
-    named: Mapping[str, str] | None = None,
-    fixed: Mapping[str, Any] | None = None,
+    said: Said = NOTHING_SAID,
     **more: Any,
 ) -> Callee:
     """A forward with the roles that its names tell.
@@ -152,7 +155,7 @@ def forward_callee(
         TargetError: it has no signature.
     """
     try:
-        return callee_of(function, name, named=named, fixed=fixed, **more)
+        return callee_of(function, name, named=said.names, fixed=said.arguments, **more)
     except ValueError:
         raise TargetError(f"{name} {_NO_SIGNATURE}") from None
 

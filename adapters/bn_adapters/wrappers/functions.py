@@ -147,7 +147,7 @@ def _read(source: FunctionSource, dtype: str) -> Attempt:
     name = source.forward.name
     unknown = [argument.name for argument in source.forward.arguments if not argument.role and argument.required]
     try:
-        one, others = read_forward(source.forward, source.arrays, dtype)
+        one, others = read_forward(source.forward, source.arrays, dtype, lambda tried: bool(_other(tried)))
     except IndexError:
         lines = " ".join(f"--argument {argument}=VALUE" for argument in unknown)
         raise TargetError(
@@ -158,12 +158,17 @@ def _read(source: FunctionSource, dtype: str) -> Attempt:
         raise TargetError(f"{name} raised {one.why_not}, called on x of shape {one.data.x.shape}")
     if all(call.path is None for call in calls):
         raise TargetError(f"{name} gives nothing of the shape of x, {one.data.x.shape}")
-    other = named_otherwise(calls[0], one.data, one.callee)
-    if other:
+    if other := _other(one):
         raise TargetError(f"{name} is {other}; the suite judges batch normalisation alone")
     if others:
         raise TargetError(_both(name, [one, *others[:1]]))
     return one
+
+
+def _other(one: Attempt) -> str:
+    """What code is where it is not batch normalisation."""
+    call = one.training or one.inference
+    return "" if call is None else named_otherwise(call, one.data, one.callee)
 
 
 def _both(name: str, attempts: list[Attempt]) -> str:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
-from bn_adapters.wrappers.function_code import backward_callee, forward_callee, functions_of, takes_arrays_of
+from bn_adapters.wrappers.function_code import (
+    NOTHING_SAID,
+    backward_callee,
+    forward_callee,
+    functions_of,
+    takes_arrays_of,
+)
 from bn_adapters.wrappers.functions import BASE, FunctionAdapter, FunctionSource, function_adapter
 from bn_adapters.wrappers.reading.arrays import JAX
+from bn_conformance.targets.said import Said
 from bn_conformance.targets.wrappers import Wrapper
 
 USUAL = ("batch_norm", "batch_norm_backward")
@@ -24,7 +31,7 @@ class JaxFunctionAdapter(FunctionAdapter):
     environment = ENVIRONMENT
 
 
-def adapter(code: str) -> type[FunctionAdapter]:
+def adapter(code: str, said: Said = NOTHING_SAID) -> type[FunctionAdapter]:
     """The adapter of a pure function, or of a forward with a backward of its own.
 
     Raises:
@@ -33,7 +40,7 @@ def adapter(code: str) -> type[FunctionAdapter]:
     pair = functions_of(code, USUAL, "jax")
     source = FunctionSource(
         name=pair.name,
-        forward=forward_callee(pair.forward, pair.forward_name),
+        forward=forward_callee(pair.forward, pair.forward_name, said),
         backward=None if pair.backward is None else backward_callee(pair.backward, pair.backward_name),
         arrays=JAX,
         base=BASE,
@@ -50,5 +57,6 @@ WRAPPER = Wrapper(
     requires=("jax",),
     install=JaxFunctionAdapter.install,
     environment=lambda: ENVIRONMENT,
+    names=True,
     recognises=lambda thing: takes_arrays_of(thing, "jax"),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 
 from bn_adapters.wrappers.function_code import (
+    NOTHING_SAID,
     FunctionPair,
     backward_callee,
     forward_callee,
@@ -19,6 +20,7 @@ from bn_adapters.wrappers.function_code import (
 )
 from bn_adapters.wrappers.functions import BASE, FunctionAdapter, FunctionSource, function_adapter
 from bn_conformance.adapter import Convention
+from bn_conformance.targets.said import Said
 from bn_conformance.targets.wrappers import Wrapper
 
 FORWARD, BACKWARD = "batchnorm_forward", "batchnorm_backward"
@@ -32,7 +34,7 @@ CONVENTION = Convention(
 """That of the course notes: the running variance takes in the biased variance and starts at 0."""
 
 
-def adapter(code: str) -> type[FunctionAdapter]:
+def adapter(code: str, said: Said = NOTHING_SAID) -> type[FunctionAdapter]:
     """The adapter of functions: `file.py`, `file.py:forward`, or `file.py:forward+backward`.
 
     Raises:
@@ -42,7 +44,7 @@ def adapter(code: str) -> type[FunctionAdapter]:
     notes = _is_of_the_course_notes(pair)
     source = FunctionSource(
         name=pair.name,
-        forward=forward_callee(pair.forward, pair.forward_name),
+        forward=forward_callee(pair.forward, pair.forward_name, said),
         backward=None if pair.backward is None else backward_callee(pair.backward, pair.backward_name),
         base=CONVENTION if notes else BASE,
         measure=not notes,
@@ -66,5 +68,6 @@ WRAPPER = Wrapper(
     adapter=adapter,
     requires=(),
     install="pip install bnconform",
+    names=True,
     recognises=_recognises,
 )

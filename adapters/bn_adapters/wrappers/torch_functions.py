@@ -8,6 +8,7 @@ from bn_adapters.torch_modules import INSTALL
 from bn_adapters.torch_tensors import load_torch
 from bn_adapters.wrappers.code import framework_class
 from bn_adapters.wrappers.function_code import (
+    NOTHING_SAID,
     FunctionPair,
     backward_callee,
     forward_callee,
@@ -18,6 +19,7 @@ from bn_adapters.wrappers.functions import FunctionAdapter, FunctionSource, func
 from bn_adapters.wrappers.reading.arrays import TORCH
 from bn_adapters.wrappers.reading.callee import Callee
 from bn_conformance.adapter import Convention
+from bn_conformance.targets.said import Said
 from bn_conformance.targets.wrappers import Wrapper
 
 USUAL = ("batch_norm", "batch_norm_backward")
@@ -30,7 +32,7 @@ class TorchFunctionAdapter(FunctionAdapter):
     install = INSTALL
 
 
-def adapter(code: str) -> type[FunctionAdapter]:
+def adapter(code: str, said: Said = NOTHING_SAID) -> type[FunctionAdapter]:
     """The adapter of a function, a pair of functions, or a `torch.autograd.Function`.
 
     Raises:
@@ -40,7 +42,7 @@ def adapter(code: str) -> type[FunctionAdapter]:
     pair = functions_of(code, USUAL, "torch")
     source = FunctionSource(
         name=pair.name,
-        forward=_forward(pair),
+        forward=_forward(pair, said),
         backward=None if pair.backward is None else backward_callee(pair.backward, pair.backward_name),
         arrays=TORCH,
         base=Convention(),
@@ -50,13 +52,13 @@ def adapter(code: str) -> type[FunctionAdapter]:
     return found
 
 
-def _forward(pair: FunctionPair) -> Callee:
+def _forward(pair: FunctionPair, said: Said) -> Callee:
     """The forward; that of an autograd function is called by `apply`, and has a context before its arguments."""
     if not _is_autograd_function(pair.forward):
-        return forward_callee(pair.forward, pair.forward_name)
+        return forward_callee(pair.forward, pair.forward_name, said)
     own: Any = pair.forward
     has_context = own.setup_context is load_torch().autograd.Function.setup_context
-    read = forward_callee(own.forward, pair.forward_name, skip=int(has_context), positional=True)
+    read = forward_callee(own.forward, pair.forward_name, said, skip=int(has_context), positional=True)
     return Callee(own.apply, f"{pair.forward_name}.apply", read.arguments, fixed=read.fixed, positional=True)
 
 
@@ -74,5 +76,6 @@ WRAPPER = Wrapper(
     adapter=adapter,
     requires=("torch",),
     install=INSTALL,
+    names=True,
     recognises=_recognises,
 )

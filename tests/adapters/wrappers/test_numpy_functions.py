@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.wrapped_code import adapter_from, assert_right, code_in, judged, said
+from tests.support.wrapped_code import adapter_from, assert_right, code_in, judged, said_of
 
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError
@@ -103,8 +103,8 @@ def test_any_order_and_names_and_results_in_a_dictionary(tmp_path: Path) -> None
     assert (adapter.convention.momentum_weighs, adapter.convention.default_momentum) == ("old", 0.75)
     assert adapter.convention.running_variance == "unbiased"
     assert adapter.capabilities.gradients == {"training", "inference"}
-    assert "gamma: scale" in said(adapter)
-    assert "mode: is_test is False in training and True in inference" in said(adapter)
+    assert "gamma: scale" in said_of(adapter)
+    assert "mode: is_test is False in training and True in inference" in said_of(adapter)
     assert_right(adapter)
 
 
@@ -112,14 +112,14 @@ def test_a_spatial_pair_with_a_dictionary(tmp_path: Path) -> None:
     adapter = adapter_from(tmp_path, SPATIAL, "spatial_bn_forward")
     assert (set(adapter.capabilities.ranks), set(adapter.capabilities.layouts)) == ({4}, {"first"})
     assert adapter.convention.initial_running_variance == 0.0
-    assert "running mean: params['running_mean']; after a step in place" in said(adapter)
+    assert "running mean: params['running_mean']; after a step in place" in said_of(adapter)
     assert_right(adapter)
 
 
 def test_names_that_say_nothing_are_told_apart_by_what_they_do(tmp_path: Path) -> None:
     adapter = adapter_from(tmp_path, NAMELESS, "bn")
     for line in ("gamma: q", "beta: p", "running mean: r", "running variance: s", "mode: flag"):
-        assert line in said(adapter)
+        assert line in said_of(adapter)
     assert adapter.convention.default_eps == 0.002
     assert_right(adapter, "fwd/nc/*", "eval/nc/*", least=4)
 
@@ -128,7 +128,7 @@ def test_a_kernel_that_writes_its_output_is_judged_on_its_forward(tmp_path: Path
     adapter = adapter_from(tmp_path, KERNEL, "bn_kernel")
     can = adapter.capabilities
     assert (set(can.modes), can.statistics, set(can.gradients)) == ({"training"}, False, set())
-    assert "gradients: none, so that the forward alone is judged" in said(adapter)
+    assert "gradients: none, so that the forward alone is judged" in said_of(adapter)
     assert_right(adapter, "fwd/nc/*/random", "fwd/nc/*/eps-*", least=2)
 
 
@@ -154,7 +154,7 @@ def test_the_first_batch_may_set_the_statistics(tmp_path: Path) -> None:
         return (x - mean) / np.sqrt(var + 0.002) * gamma + beta, moved
     """
     adapter = adapter_from(tmp_path, text, "bn")
-    assert "the first batch sets the statistics" in said(adapter)
+    assert "the first batch sets the statistics" in said_of(adapter)
     assert_right(adapter, "fwd/*/random", "stat/*/first-step", "eval/*/random", least=3)
 
 
@@ -203,3 +203,17 @@ def test_what_is_needed_and_unknown_is_asked_for_in_a_line(tmp_path: Path) -> No
     text = "def bn(x, gamma, beta, mean, var, eps, momentum, training, colour, shape): ..."
     with pytest.raises(TargetError, match="needs colour, shape, of which the role is not known"):
         load_adapter(code_in(tmp_path, text, "bn"))
+
+
+def test_an_argument_and_a_role_can_be_said(tmp_path: Path) -> None:
+    text = """
+    import numpy as np
+
+    def bn(x, gamma, beta, alpha, places, decimals=None):
+        assert places == (0,) and decimals == 7
+        return (x - x.mean(places)) / np.sqrt(x.var(places) + alpha) * gamma + beta
+    """
+    said = "bn+name.eps=alpha+argument.places=(0,)+argument.decimals=7"
+    adapter = adapter_from(tmp_path, text, said)
+    assert "eps: alpha (no default)" in said_of(adapter)
+    assert_right(adapter, "fwd/nc/*", least=4)

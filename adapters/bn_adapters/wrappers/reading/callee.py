@@ -13,6 +13,7 @@ from bn_adapters.wrappers.reading.roles import (
     MEAN,
     MODE,
     NUMBERS,
+    STATE,
     UNKNOWN,
     VARIANCE,
     plain_name,
@@ -201,7 +202,7 @@ def _roles_of(
     """A role for each argument: no role twice, the user's word first, the better name next."""
     found = [chosen.get(entry.name) or role_named(entry.name, table) for entry in entries]
     for index, role in enumerate(found):
-        if role == FIXED:
+        if role in (FIXED, STATE):
             continue
         rivals = [place for place, other in enumerate(found) if other == role and role]
         best = min(rivals, key=lambda place: _rank(entries[place].name, table[role], chosen)) if rivals else index

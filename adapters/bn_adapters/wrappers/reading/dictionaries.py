@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -71,30 +71,36 @@ def _is_given(value: Callable[[str], Any], key: str) -> bool:
 
 
 def keys_of(
-    callee: Callee, holder: Argument, values: Mapping[str, Any], modes: Sequence[tuple[Any, Any]]
-) -> tuple[tuple[str, str], ...]:
-    """The keys of a dictionary argument, each with its role; empty where the function asks for none.
+    callee: Callee, holders: Sequence[Argument], values: Mapping[str, Any], modes: Sequence[tuple[Any, Any]]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The keys of dictionary arguments, each with its role; nothing for one that the function asks for none.
 
     Args:
         callee: the function.
-        holder: the argument.
+        holders: arguments that may be dictionaries.
         values: by role.
         modes: what the mode may be in training and in inference.
     """
-    asked: dict[str, None] = {}
+    asked: dict[str, dict[Any, None]] = {holder.name: {} for holder in holders}
     for pair in (*modes, (True, False)):
         done = True
         for mode in pair:
-            watched = WatchedDictionary(_values_by_key({**values, MODE: mode}))
+            given = {**values, MODE: mode}
+            watched = {holder.name: WatchedDictionary(_values_by_key(given)) for holder in holders}
             try:
-                _called_with(callee, holder, watched, {**values, MODE: mode})
+                _called_with(callee, watched, given)
             except Exception:
                 done = False
-            asked |= watched.asked
+            for name, dictionary in watched.items():
+                asked[name] |= dictionary.asked
         if done:
             break
+    return {name: found for name, keys in asked.items() if (found := _with_roles(keys))}
+
+
+def _with_roles(keys: Iterable[Any]) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
-    for key in (key for key in asked if isinstance(key, str)):
+    for key in (key for key in keys if isinstance(key, str)):
         role = role_named(key, FORWARD_NAMES)
         if role and role != STATE and role not in found.values():
             found[key] = role
@@ -111,9 +117,9 @@ def _values_by_key(values: Mapping[str, Any]) -> Callable[[str], Any]:
     return value
 
 
-def _called_with(callee: Callee, holder: Argument, watched: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Call the function with a dictionary of ours in the place of the holder."""
-    others = tuple(argument for argument in callee.arguments if argument is not holder)
-    stand_in = replace(callee, arguments=others, fixed={**callee.fixed, holder.name: watched})
+def _called_with(callee: Callee, watched: Mapping[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
+    """Call the function with dictionaries of ours in their places."""
+    others = tuple(argument for argument in callee.arguments if argument.name not in watched)
+    stand_in = replace(callee, arguments=others, fixed={**callee.fixed, **watched})
     with suppress(AttributeError), np.errstate(all="ignore"):
         stand_in.invoke({role: value for role, value in values.items() if role != MODE or MODE in stand_in.roles})

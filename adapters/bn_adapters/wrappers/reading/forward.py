@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
 from typing import Any
@@ -178,13 +178,16 @@ def _state_forms(callee: Callee, arrays: NumpyArrays, data: TrialData) -> Iterat
     if not holders:
         yield callee
         return
-    (holder,) = holders
-    keys = keys_of(callee, holder, values_for(callee, arrays, data, True), TEXT_MODES)
-    if keys:
-        yield callee.with_role(holder.name, form=DICTIONARY, keys=keys)
-    if not {MEAN, VARIANCE} & callee.roles:
-        yield callee.with_role(holder.name, form=PAIR)
-    yield callee.with_role(holder.name, form=NOTHING)
+    keys = keys_of(callee, holders, values_for(callee, arrays, data, True), TEXT_MODES)
+    for name, found in keys.items():
+        callee = callee.with_role(name, form=DICTIONARY, keys=found)
+    left = [holder.name for holder in holders if holder.name not in keys]
+    if not left:
+        yield callee
+        return
+    for form in (PAIR, NOTHING):
+        if form == NOTHING or not {MEAN, VARIANCE} & callee.roles:
+            yield callee.with_role(left[0], form=form)
 
 
 def mode_values(callee: Callee) -> tuple[tuple[Any, Any], ...]:
@@ -209,10 +212,13 @@ def _name_of_mode(callee: Callee) -> tuple[str, Any]:
     return "", None
 
 
-def read_forward(callee: Callee, arrays: NumpyArrays, dtype: str = "float64") -> tuple[Attempt, list[Attempt]]:
+def read_forward(
+    callee: Callee, arrays: NumpyArrays, dtype: str = "float64", stop: Callable[[Attempt], bool] = lambda _: False
+) -> tuple[Attempt, list[Attempt]]:
     """The best reading of a function, and the others that are as good but differ in a role.
 
     The best is the one whose results are most like batch normalisation. It need not be much like it: code may be wrong.
+    `stop` says of an attempt that no other is needed beside it.
     """
     best: list[Attempt] = []
     for rank, axis in PLACES:
@@ -226,6 +232,8 @@ def read_forward(callee: Callee, arrays: NumpyArrays, dtype: str = "float64") ->
             continue
         found.sort(key=lambda one: -one.score)
         best.append(found[0])
+        if stop(found[0]):
+            return found[0], []
         if found[0].score > _GOOD and not found[0].errors:
             alike = [one for one in found[1:] if one.score > found[0].score - 1e-6 and _differ(one, found[0])]
             return found[0], alike

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.wrappers.trial import CHANNELS, trial
+from bn_adapters.wrappers.trial import CHANNELS
 from bn_conformance.adapter import Array
 
 EPS, MOMENTUM = 0.5, 0.25
@@ -18,6 +18,10 @@ EPS, MOMENTUM = 0.5, 0.25
 
 ALIKE = 0.98
 """Correlation from which on two results are taken for the same thing."""
+
+_SPACE = 2
+"""Size of an axis of space: smaller than the number of channels, so that a kernel that takes it for them stays within
+the memory of its vectors."""
 
 _GAMMA = (1.5, -0.5, 2.0)
 _BETA = (0.25, 3.0, -1.0)
@@ -44,7 +48,9 @@ class TrialData:
     def of(cls, rank: int, axis: int, dtype: str = "float64", batch: int = 6) -> TrialData:
         """The data of a rank."""
         random = np.random.Generator(np.random.PCG64(rank))
-        x = random.standard_normal(trial(rank, axis, dtype, batch).shape) + 0.5
+        shape = [batch, *[_SPACE] * (rank - 2)]
+        shape.insert(axis, CHANNELS)
+        x = random.standard_normal(shape) + 0.5
         scale = np.asarray([1.0, 0.5, 3.0]).reshape([CHANNELS if place == axis else 1 for place in range(rank)])
         dy = random.standard_normal(x.shape) + 0.25
         names = ("weight", "bias", "running_mean", "running_var")
