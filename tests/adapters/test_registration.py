@@ -1,13 +1,13 @@
-"""What a new adapter needs beside its module: each test names the line that is missing."""
+"""What a new adapter needs beside its module: what is missing is said as `make missing` says it."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.measure.missing_of_adapters import of_defined, of_installing
 from tests.support.adapter_checks.registered import GROUP, defined_adapters, modules, project
 
 from bn_conformance.adapter import Adapter
@@ -27,18 +27,11 @@ def adapter(target: str) -> type[Adapter]:
 
 
 def test_an_adapter_is_registered_under_its_name(target: str, adapter: type[Adapter]) -> None:
-    line = f'"{adapter.name}" = "{target}"'
-    assert project()["entry-points"][GROUP].get(adapter.name) == target, f'add to [entry-points."{GROUP}"]: {line}'
+    assert list(of_defined({target: adapter}, project()["entry-points"][GROUP])) == []
 
 
 def test_what_an_adapter_says_to_install_is_an_extra_of_the_default_matrix(adapter: type[Adapter]) -> None:
-    extras = project()["optional-dependencies"]
-    (matrix,) = extras["frameworks"]
-    for named in re.findall(r"bnconform\[(.*)\]", adapter.install):
-        for extra in named.split(","):
-            assert extra in extras, f"add to [project.optional-dependencies]: {extra} = [DISTRIBUTION]"
-            assert re.search(rf"\b{extra}\b", matrix), f"add {extra} to the extra frameworks"
-    assert adapter.install, f"say in {adapter.__name__}.install what command installs it"
+    assert list(of_installing([adapter], project()["optional-dependencies"])) == []
 
 
 def test_an_adapter_has_a_test(target: str) -> None:

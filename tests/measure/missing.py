@@ -1,4 +1,4 @@
-"""What is half added: names the next missing piece of a clause, a case, a deviation, an adapter or a step type.
+"""What is half added: names the next missing piece of a clause, a case, a deviation, a vector, an adapter, a step type.
 
     python -m tests.measure.missing                              # a few seconds; `make missing`
     python -m tests.measure.missing 'fwd/*/float32/my-case'      # and the power of these cases
@@ -19,21 +19,29 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from tests.measure.missing_of_adapters import of_defined, of_installing, of_readme, of_registered
+from tests.support.adapter_checks.registered import defined_adapters
+
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.steps import BETWEEN, STANDING, STEP_TYPES
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.implementations.registry import GROUP
+from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.bench import Bench, under_conventions
-from bn_conformance.mutation.case_power import is_circumstance, power_of
+from bn_conformance.mutation.case_power import ClaimedClause, is_circumstance, power_of
 from bn_conformance.mutation.catch import ROBUST
 from bn_conformance.mutation.power import judged_cases
+from bn_conformance.vectors.files import core_folder, document_text, file_name
+from bn_conformance.vectors.golden_document import document
+from bn_conformance.vectors.selection import core
 from bn_reference.deviations import Deviation, catalogue
 from bn_reference.specification.clauses import clauses, specification
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = "conformance/bn_conformance/catalogue"
 DEVIATIONS = "reference/bn_reference/deviations"
+VECTORS = "reference/bn_reference/vectors/core"
 
 
 def of_specification(text: str, ids: Collection[str]) -> Iterator[str]:
@@ -52,11 +60,12 @@ def of_clauses(ids: Iterable[str], cases: Iterable[Case], deviations: Iterable[D
         family = clause.partition("-")[0]
         if clause not in tested:
             module = f"{CATALOGUE}/{family.lower()}.py"
-            yield f"clause {clause} has no case: add a line to {module} (or write a family module)"
+            yield f"clause {clause} has no case: add one to cases() of {module} (or write a family module)"
         if clause not in broken and not is_circumstance(clause):
             yield (
                 f"clause {clause} has no deviation, so no case can show that it is broken: "
-                f"write one with clause={clause!r} in {DEVIATIONS}/"
+                f"write one with clause={clause!r} in the module of its kind in {DEVIATIONS}/ "
+                f"(`head -n 1 {DEVIATIONS}/*.py` shows the kinds)"
             )
 
 
@@ -73,11 +82,31 @@ def of_power(cases: Iterable[Case]) -> Iterator[str]:
     for case in cases:
         for claim in power_of(case, thorough=False):
             if claim.power <= ROBUST:
-                broken = ", ".join(claim.missed[:3]) or "there are none"
                 yield (
-                    f"case {case.id} has no power for {claim.clause} (it catches none of its deviations: {broken}): "
+                    f"case {case.id} has no power for {claim.clause}: {_weakness(case, claim)}; "
                     "change its data until it does, or drop the claim"
                 )
+
+
+def _weakness(case: Case, claim: ClaimedClause) -> str:
+    """By how much a case falls short of catching what breaks a clause that it claims."""
+    if not (claim.caught or claim.any_way or claim.missed):
+        return f"no deviation breaks {claim.clause}"
+    if claim.caught or claim.any_way:
+        nearest = max((*claim.caught, *filter(None, [claim.any_way])), key=lambda catch: catch.ratio)
+        return (
+            f"the error of {nearest.deviation} is {nearest.ratio:.3g} times the allowed one; {ROBUST:g} times is clear"
+        )
+    errors = ", ".join(f"{name} {_largest_error(case, name):.3g}" for name in claim.missed[:3])
+    more = f", and {len(claim.missed) - 3} more" if len(claim.missed) > 3 else ""
+    return f"it catches no deviation that breaks it (error / error that tight allows: {errors}{more})"
+
+
+def _largest_error(case: Case, name: str) -> float:
+    """The largest error of a deviation on a case, over the one that the grade tight allows."""
+    ((convention, found),) = under_conventions([catalogue()[name]])
+    item = Bench(convention).judge(found, case)
+    return max((quantity.ratio for quantity in item.quantities if quantity.ratio is not None), default=0.0)
 
 
 def of_deviations(deviations: Iterable[Deviation], cases: Iterable[Case], ids: Collection[str]) -> Iterator[str]:
@@ -94,7 +123,11 @@ def of_deviations(deviations: Iterable[Deviation], cases: Iterable[Case], ids: C
         if deviation.clause and deviation.clause not in ids:
             yield f"{name} breaks {deviation.clause}, which is no clause: write it into SPEC.md, or mend {module}"
         elif deviation.clause and deviation.clause not in tested:
-            yield f"{name} is caught by no case: none claims {deviation.clause}; add a case to {CATALOGUE}/"
+            family = deviation.clause.partition("-")[0].lower()
+            yield (
+                f"{name} breaks {deviation.clause}, which no case claims: see with `bnconform power {deviation.name}` "
+                f"whether a case catches it already, and let that case or a new one in {CATALOGUE}/{family}.py claim it"
+            )
 
 
 def of_deviation_modules(sources: Mapping[str, str], deviations: Iterable[Deviation]) -> Iterator[str]:
@@ -120,31 +153,6 @@ def of_catching(deviations: Iterable[Deviation], cases: Iterable[Case]) -> Itera
                 )
 
 
-def of_adapters(
-    registered: Mapping[str, str], installed: Collection[str], modules: Mapping[str, str], tests: Iterable[str]
-) -> Iterator[str]:
-    """Adapters that are registered without a class or a test, or not installed since.
-
-    Args:
-        registered: targets (`module:Class`) by name, as pyproject.toml has them.
-        installed: names that the environment knows.
-        modules: texts of the adapters' modules, by dotted name.
-        tests: texts of the tests of adapters.
-    """
-    tested = "\n".join(tests)
-    for name, target in registered.items():
-        module, _, cls = target.partition(":")
-        path = f"adapters/{module.replace('.', '/')}.py"
-        if module not in modules:
-            yield f"adapter {name} has no module: write {path}, or mend its line in pyproject.toml"
-        elif f"class {cls}(" not in modules[module]:
-            yield f"adapter {name} has no class {cls} in {path}: write it, or mend its line in pyproject.toml"
-        elif not re.search(rf"\b{cls}\b", tested):
-            yield f"adapter {name} has no test: name {cls} in one under tests/adapters/"
-        if name not in installed:
-            yield f"adapter {name} is registered and not installed: run `make install` after `touch pyproject.toml`"
-
-
 def of_step_types(types: Iterable[type[Any]], table: Mapping[type[Any], Any], slugs: Collection[str]) -> Iterator[str]:
     """Step types without a line in the table of step types, or without a name in the schema of regressions."""
     for step in types:
@@ -157,6 +165,24 @@ def of_step_types(types: Iterable[type[Any]], table: Mapping[type[Any], Any], sl
             )
 
 
+def of_vectors(names: Collection[str], committed: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str]:
+    """What the core set of vectors lacks, has too much, or has as a case was earlier.
+
+    Args:
+        names: the files that the cases make.
+        committed: texts of the files that are there, by name.
+        texts: what some of the files should hold, by name.
+    """
+    again = f"run `bnconform vectors export --core -o {VECTORS}`"
+    for name in sorted(names):
+        if name not in committed:
+            yield f"the core set of vectors lacks {name}: {again}"
+        elif name in texts and texts[name] != committed[name]:
+            yield f"the vector {name} is not what its case makes now: {again}"
+    for name in sorted(committed.keys() - set(names)):
+        yield f"the core set of vectors has {name}, which no case makes: delete it in {VECTORS}/"
+
+
 def missing() -> Iterator[str]:
     """Everything that is half added in this repository, as far as it shows without running a case."""
     cases, deviations = list(all_cases().values()), list(catalogue().values())
@@ -167,14 +193,24 @@ def missing() -> Iterator[str]:
     yield from of_deviation_modules(
         {path.stem: path.read_text() for path in (ROOT / DEVIATIONS).glob("*.py")}, deviations
     )
+    yield from _of_adapters()
+    yield from of_step_types({*STANDING, *BETWEEN}, STEP_TYPES, _slugs_of_the_schema())
+
+
+def _of_adapters() -> Iterator[str]:
+    """What is half added of the adapters of this repository."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    registered, defined = project["entry-points"][GROUP], dict(defined_adapters())
+    folder = ROOT / "adapters"
     modules = {
-        ".".join(path.relative_to(ROOT / "adapters").with_suffix("").parts): path.read_text(encoding="utf-8")
-        for path in (ROOT / "adapters").rglob("*.py")
+        ".".join(path.relative_to(folder).with_suffix("").parts): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*.py")
     }
     tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "adapters").glob("*.py")]
-    yield from of_adapters(project["entry-points"][GROUP], _installed(), modules, tests)
-    yield from of_step_types({*STANDING, *BETWEEN}, STEP_TYPES, _slugs_of_the_schema())
+    yield from of_defined(defined, registered)
+    yield from of_registered(registered, _installed(), modules, tests)
+    yield from of_installing(defined.values(), project["optional-dependencies"])
+    yield from of_readme(defined, (folder / "README.md").read_text(encoding="utf-8"))
 
 
 def _installed() -> set[str]:
@@ -197,26 +233,36 @@ def _slugs_of_the_schema() -> set[str]:
     return found
 
 
-def measured(names: Iterable[str]) -> Iterator[str]:
-    """What is missing in the power of cases (given by pattern) and in the catching of deviations (given by name).
+def measured(cases: Iterable[Case], deviations: Iterable[Deviation]) -> Iterator[str]:
+    """What is missing in the power of cases and in the catching of deviations."""
+    yield from of_power(cases)
+    for deviation in deviations:
+        yield from of_catching([deviation], [all_cases()[case] for case in judged_cases()])
 
-    Raises:
-        SelectionError: a name is neither.
-    """
-    for name in names:
-        if name in catalogue():
-            yield from of_catching([catalogue()[name]], [all_cases()[case] for case in judged_cases()])
-        else:
-            yield from of_power(all_cases()[case] for case in select_cases((), (name,)))
+
+def _of_vectors(cases: Iterable[Case]) -> Iterator[str]:
+    """What is missing in the core set of vectors; the vectors of these cases are made to look at what they hold."""
+    pairs, named, goldens = list(core(all_cases().values())), {case.id for case in cases}, Goldens()
+    texts = {
+        file_name(case.id, convention): document_text(document(case, convention, goldens))
+        for case, convention in pairs
+        if case.id in named
+    }
+    committed = {path.name: path.read_text(encoding="utf-8") for path in core_folder().iterdir()}
+    return of_vectors([file_name(case.id, convention) for case, convention in pairs], committed, texts)
 
 
 def main(names: list[str]) -> int:
     """Print what is missing, and say how many pieces are."""
     try:
-        lines = [*missing(), *measured(names)]
+        deviations = [catalogue()[name] for name in names if name in catalogue()]
+        ids = {id_: None for name in names if name not in catalogue() for id_ in select_cases((), (name,))}
+        cases = [all_cases()[id_] for id_ in ids]
     except SelectionError as error:
         print(f"{error}; a deviation of that name is not there either (bnconform power lists them)")
         return 2
+    # Vectors come last: they are made again when the data of a case are what they should be.
+    lines = [*missing(), *measured(cases, deviations), *_of_vectors(cases)]
     print("\n".join(lines) if lines else "nothing is missing")
     return 1 if lines else 0
 

@@ -16,7 +16,6 @@ from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import COUNT, Laboratory, ProbedLayer, Unmeasurable
 from bn_conformance.results.outcomes import EXACT
 from bn_reference.arithmetic.quad import Quad, to_quad
-from bn_reference.definition.running import eps_of
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import STABLE, TIGHT
@@ -47,7 +46,7 @@ def training_eps(laboratory: Laboratory) -> Iterator[Finding]:
     centred = rows - to_quad(rows.mean(axis=1))[:, None]
     variance = (centred * centred).mean(axis=1)
     predictions: dict[str, list[tuple[Expected, Array]]] = {}
-    for way, added in placements(variance, eps_of(subject.config, laboratory.convention)).items():
+    for way, added in placements(variance, to_quad(subject.config.eps)).items():
         golden = subject.golden(x)
         golden.eps = added
         predictions[way] = [(golden.training(None)["y"], y)]
@@ -69,7 +68,7 @@ def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
     statistics = subject.set_statistics()
     x = subject.data("eps in inference", offset=1.0)
     y = subject.forward(x, False)
-    ways = placements(statistics.variance, eps_of(subject.config, laboratory.convention))
+    ways = placements(statistics.variance, to_quad(subject.config.eps))
     axis = subject.config.channel_axis
     predictions = {way: [(_inferred(subject, x, statistics, added), y)] for way, added in ways.items()}
     by_batch = subject.golden(x).training(None)["y"]

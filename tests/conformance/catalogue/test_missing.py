@@ -9,7 +9,6 @@ import pytest
 from tests.measure import missing
 from tests.measure.missing import (
     main,
-    of_adapters,
     of_cases,
     of_catching,
     of_clauses,
@@ -18,8 +17,11 @@ from tests.measure.missing import (
     of_power,
     of_specification,
     of_step_types,
+    of_vectors,
 )
+from tests.measure.missing_of_adapters import of_defined, of_installing, of_readme, of_registered
 
+from bn_conformance.adapter import Adapter, Convention, Layer, LayerConfig
 from bn_conformance.cases.model import Freeze
 from bn_conformance.cases.steps import STEP_TYPES
 from bn_conformance.catalogue import all_cases
@@ -48,7 +50,9 @@ def test_a_clause_that_is_not_read_as_one(line: str) -> None:
 def test_a_clause_without_a_case() -> None:
     new = replace(DEVIATION, clause="GRAD-9")
     line = only(of_clauses(["GRAD-1", "GRAD-9"], [RANDOM], [DEVIATION, new]))
-    assert line.startswith("clause GRAD-9 has no case: add a line to conformance/bn_conformance/catalogue/grad.py")
+    assert line.startswith(
+        "clause GRAD-9 has no case: add one to cases() of conformance/bn_conformance/catalogue/grad.py"
+    )
 
 
 def test_a_clause_without_a_deviation() -> None:
@@ -67,7 +71,8 @@ def test_a_case_of_a_clause_that_does_not_exist() -> None:
 
 def test_a_case_without_power() -> None:
     weak = replace(all_cases()["grad/nc/float32/dy-zero"], clauses=("GRAD-1",))
-    assert "grad/nc/float32/dy-zero has no power for GRAD-1" in only(of_power([weak]))
+    line = only(of_power([weak]))
+    assert "grad/nc/float32/dy-zero has no power for GRAD-1: it catches no deviation that breaks it (error" in line
     assert list(of_power([replace(RANDOM, clauses=("GRAD-1",))])) == []
 
 
@@ -78,7 +83,10 @@ def test_a_case_without_power() -> None:
         (replace(DEVIATION, effect=""), "has no effect"),
         (replace(DEVIATION, clause=""), "breaks no clause"),
         (replace(DEVIATION, clause="GRAD-9"), "breaks GRAD-9, which is no clause"),
-        (replace(DEVIATION, clause="GRAD-4"), "is caught by no case: none claims GRAD-4"),
+        (
+            replace(DEVIATION, clause="GRAD-4"),
+            "breaks GRAD-4, which no case claims: see with `bnconform power dx-without-mean-term`",
+        ),
     ],
 )
 def test_half_a_deviation(half: Deviation, says: str) -> None:
@@ -110,9 +118,62 @@ def test_a_deviation_that_no_case_catches() -> None:
 )
 def test_half_an_adapter(modules: dict[str, str], tests: list[str], installed: set[str], says: str) -> None:
     registered = {"new": "bn_adapters.new:New"}
-    assert says in only(of_adapters(registered, installed, modules, tests))
+    assert says in only(of_registered(registered, installed, modules, tests))
     whole = {"bn_adapters.new": "class New(Adapter):"}
-    assert list(of_adapters(registered, {"new"}, whole, ["import New"])) == []
+    assert list(of_registered(registered, {"new"}, whole, ["import New"])) == []
+
+
+class New(Adapter):
+    """An adapter that nothing else knows of."""
+
+    name = "new"
+    install = "pip install 'bnconform[new,old]'"
+    convention = Convention()
+
+    def build(self, config: LayerConfig) -> Layer:
+        raise NotImplementedError
+
+
+def test_an_adapter_that_is_not_registered() -> None:
+    line = only(of_defined({"bn_adapters.new:New": New}, {"old": "bn_adapters.new:Old"}))
+    assert line.startswith('adapter new is not registered: add "new" = "bn_adapters.new:New" to [project.entry-points.')
+    assert list(of_defined({"bn_adapters.new:New": New}, {"new": "bn_adapters.new:New"})) == []
+
+
+@pytest.mark.parametrize(
+    ("extras", "says"),
+    [
+        ({"old": [], "frameworks": ["bnconform[new,old]"]}, "the extra new, which is not there: add new = "),
+        ({"new": [], "old": [], "frameworks": ["bnconform[old,newer]"]}, "new, which the extra frameworks leaves out"),
+    ],
+)
+def test_an_adapter_whose_extra_is_missing(extras: dict[str, list[str]], says: str) -> None:
+    assert says in only(of_installing([New], extras))
+    assert list(of_installing([New], {"new": [], "old": [], "frameworks": ["bnconform[new,old]"]})) == []
+
+
+def test_an_adapter_that_does_not_say_what_installs_it() -> None:
+    silent = type("Silent", (New,), {"install": ""})
+    assert "write the command into Silent.install" in only(of_installing([silent], {"frameworks": []}))
+
+
+def test_an_adapter_that_the_readme_does_not_name() -> None:
+    targets = ["bn_adapters.new:New", "bn_adapters.new:Newer"]
+    assert "adapters/README.md does not name `new.py`" in only(of_readme(targets, "| `newer.py` | ..."))
+    assert list(of_readme(targets, "| `new.py` | ...")) == []
+
+
+@pytest.mark.parametrize(
+    ("committed", "says"),
+    [
+        ({"a.json": "1"}, "lacks b.json: run `bnconform vectors export --core -o "),
+        ({"a.json": "1", "b.json": "2", "c.json": "3"}, "has c.json, which no case makes: delete it"),
+        ({"a.json": "1", "b.json": "3"}, "b.json is not what its case makes now: run"),
+    ],
+)
+def test_vectors_that_are_not_made_again(committed: dict[str, str], says: str) -> None:
+    assert says in only(of_vectors(["a.json", "b.json"], committed, {"b.json": "2"}))
+    assert list(of_vectors(["a.json", "b.json"], {"a.json": "1", "b.json": "2"}, {"b.json": "2"})) == []
 
 
 @dataclass(frozen=True)

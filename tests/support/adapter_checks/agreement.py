@@ -79,7 +79,14 @@ def name_of(config: LayerConfig) -> str:
     return f"rank{config.rank}-axis{config.channel_axis}-{config.dtype}-{config.parameter_dtype}-{parameters}"
 
 
+def assert_same(got: Array, expected: Array, what: str) -> None:
+    """Bit for bit."""
+    __tracebackhide__ = True
+    assert np.array_equal(got, expected), f"{what}: got {got}, expected {expected}"
+
+
 def assert_close(got: Array | None, expected: Array, dtype: str, tolerance: float, what: str) -> None:
+    __tracebackhide__ = True
     assert got is not None, f"{what} is missing"
     assert got.dtype == numpy_dtype(dtype), f"{what} has dtype {got.dtype}"
     assert got.shape == expected.shape, f"{what} has shape {got.shape}"
@@ -89,13 +96,16 @@ def assert_close(got: Array | None, expected: Array, dtype: str, tolerance: floa
 
 def assert_same_gradients(one: Gradients, another: Gradients) -> None:
     """Bit for bit, and the same ones missing."""
-    for a, b in zip(one, another, strict=True):
-        assert (a is None) == (b is None)
-        assert a is None or b is None or np.array_equal(a, b)
+    __tracebackhide__ = True
+    for name, a, b in zip(Gradients._fields, one, another, strict=True):
+        assert (a is None) == (b is None), f"{name} is None in inference or in a frozen layer, and not in the other"
+        if a is not None and b is not None:
+            assert_same(a, b, f"{name} of the frozen layer, which must be that of inference")
 
 
 def check_agreement(adapter: Adapter, config: LayerConfig, tolerance: float | None = None) -> None:
     """A training and an inference step, their gradients, the running statistics, state and freezing."""
+    __tracebackhide__ = True  # what a failure says is enough; the code of this check is not the reader's
     convention, capabilities = adapter.convention, adapter.capabilities
     tolerance = TOLERANCE[config.dtype] if tolerance is None else tolerance
     generator = np.random.default_rng(7)
@@ -115,8 +125,11 @@ def check_agreement(adapter: Adapter, config: LayerConfig, tolerance: float | No
     assert isinstance(momentum, float)
 
     before = layer.running_statistics()
-    assert np.all(before.mean.astype(np.float64) == 0)
-    assert np.all(before.variance.astype(np.float64) == convention.initial_running_variance)
+    initial = convention.initial_running_variance
+    assert np.all(before.mean.astype(np.float64) == 0), f"running mean of a fresh layer: got {before.mean}, expected 0"
+    assert np.all(before.variance.astype(np.float64) == initial), (
+        f"running variance of a fresh layer: got {before.variance}, expected {initial} as the convention declares"
+    )
 
     x, dy = draw(shape, config.dtype, 0.5), draw(shape, config.dtype)
     for training in (True, False):
@@ -137,7 +150,8 @@ def check_agreement(adapter: Adapter, config: LayerConfig, tolerance: float | No
                     wanted = getattr(expected, name)
                     assert_close(getattr(found, name), wanted, config.parameter_dtype, tolerance, f"{name} in {mode}")
                 else:
-                    assert getattr(found, name) is None
+                    what = f"{name} of a layer without {name[1:]}"
+                    assert getattr(found, name) is None, f"{what} is an array; backward gives None where there is none"
         after = layer.running_statistics()
         if training:
             entering = expected.variance * (count / (count - 1) if convention.running_variance == "unbiased" else 1.0)
@@ -147,33 +161,36 @@ def check_agreement(adapter: Adapter, config: LayerConfig, tolerance: float | No
             assert_close(after.mean, mean, config.parameter_dtype, tolerance, "running mean")
             assert_close(after.variance, variance, config.parameter_dtype, tolerance, "running variance")
         else:
-            assert np.array_equal(after.mean, given[0])
-            assert np.array_equal(after.variance, given[1])
+            assert_same(after.mean, given[0], "running mean after inference, from where it was set")
+            assert_same(after.variance, given[1], "running variance after inference, from where it was set")
 
     if capabilities.state:
         other = adapter.build(config)
         other.load_state(layer.state())
-        assert np.array_equal(other.forward(x, False), y)
+        assert_same(other.forward(x, False), y, "y in inference of a layer that loaded the state")
     if capabilities.freeze:
         layer.freeze()
-        assert np.array_equal(layer.forward(x, True), y)
+        assert_same(layer.forward(x, True), y, "y in training of the frozen layer, which must be that of inference")
         frozen = layer.backward(dy)
         assert_same_gradients(frozen, found)
-        assert np.array_equal(layer.running_statistics().variance, given[1])
+        assert_same(layer.running_statistics().variance, given[1], "running variance of the frozen layer")
 
 
 def check_defaults(adapter: Adapter, rank: int = 4) -> None:
     """The default eps and momentum and the weight that momentum is, measured from a layer built without them."""
+    __tracebackhide__ = True
     convention: Convention = adapter.convention
     config = LayerConfig(num_channels=1, rank=rank, channel_axis=1, eps=None, momentum=None)
     spread = 2.0**-8
     x = np.where(np.arange(8) % 2, 1 + spread, 1 - spread).astype(np.float32).reshape((8, *[1] * (rank - 1)))
     layer = adapter.build(config)
     y = float(np.abs(layer.forward(x, True)).mean())
-    assert spread**2 * (y**-2 - 1) == pytest.approx(convention.default_eps, rel=1e-3)
+    eps = spread**2 * (y**-2 - 1)
+    assert eps == pytest.approx(convention.default_eps, rel=1e-3), f"the default eps is {eps:.3g}, not as declared"
     new = float(layer.running_statistics().mean[0])  # it started at 0, and the mean of x is 1
     default = new if convention.momentum_weighs == "new" else 1 - new
-    assert default == pytest.approx(convention.default_momentum, rel=1e-6)
+    declared = pytest.approx(convention.default_momentum, rel=1e-6)
+    assert default == declared, f"the default momentum is {default:.6g}, not as declared (momentum_weighs counts too)"
 
 
 def check_hyperparameters_in_float64(adapter: Adapter, rank: int = 4) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.adapter_checks.agreement import check_agreement, check_defaults, configurations
+from tests.support.adapter_checks.agreement import check_agreement, check_defaults, configurations, name_of
 from tests.support.own_process import process_of
 
 from bn_conformance.adapter import Adapter
@@ -21,5 +21,9 @@ def check_declarations(adapter: type[Adapter]) -> None:
     made, capabilities = adapter(), adapter.capabilities
     for config in configurations(capabilities, thin=True):
         if made.supports(config) is None:
-            check_agreement(made, config)
+            try:
+                check_agreement(made, config)
+            except Exception as error:
+                error.add_note(f"in the configuration {name_of(config)}")
+                raise
     check_defaults(made, rank=max(capabilities.ranks))
