@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.catalogue import build, places
+from bn_conformance.cases import model
+from bn_conformance.catalogue import build, fwd, places
 from bn_reference.layer.layer import PlainLayer
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -47,9 +48,16 @@ def test_the_deviation_overrides_a_method_of_the_plain_layer() -> None:
     assert [name for name in overridden if not hasattr(PlainLayer, name)] == []
 
 
-def test_what_the_case_is_built_from_exists() -> None:
-    compile("def cases():\n" + indent(CASE, "    "), "CONTRIBUTING.md", "exec")
+def test_the_case_is_a_case() -> None:
+    known = {**vars(model), **vars(build), **vars(places), **vars(fwd)}
+    exec(compile("def cases():\n" + indent(CASE, "    "), "CONTRIBUTING.md", "exec"), known)
+    cases = list(known["cases"]())
+    assert [case.id for case in cases if case.clauses != ("FWD-6",)] == []
+    assert len(cases) == len(places.FEW)
+
+
+def test_what_a_case_may_be_built_from_exists() -> None:
     bullets = TEXT.partition("- A *place* is")[2].partition("### 4.")[0]
     named = re.findall(r"`(\w+)(?:\.\w+\(.*?\))?`", bullets)
-    unknown = {name for name in named if not (hasattr(build, name) or hasattr(places, name))}
-    assert unknown - {"FAMILY", "Case"} == set()
+    unknown = {name for name in named if not any(hasattr(module, name) for module in (build, places, model))}
+    assert unknown - {"FAMILY"} == set()
