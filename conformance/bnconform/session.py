@@ -13,7 +13,8 @@ from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.item import reproduce
-from bn_conformance.matrix.closing import conclude, diagnoses, stale_faults
+from bn_conformance.matrix.closing import conclude, stale_faults
+from bn_conformance.matrix.diagnosing import diagnoses
 from bn_conformance.matrix.opening import environment_record as environment_record
 from bn_conformance.matrix.opening import header
 from bn_conformance.matrix.plan import Plan, make_plan
@@ -95,7 +96,7 @@ class Session:
         undeclared = [_unsupported(entry.name, case, reason) for entry, case, reason in plan.unsupported()]
         planned = [*plan.items, *(item.id for item in undeclared)]
         stale = stale_faults(plan, items)
-        diagnosed = diagnoses(plan, items)
+        diagnosed = diagnoses(plan, items, self._runner)
         conclusion = conclude(plan, list(plan.items), items, stale, partial=False, interrupted=False)
         end = End(exit_code=conclusion.exit_code, seconds=round(seconds, 3), message=conclusion.message)
         records: list[Record] = [environment_record(self.implementation), *undeclared, *items, *stale, *diagnosed, end]

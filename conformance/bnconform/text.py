@@ -75,7 +75,8 @@ def _lines(verdict: Told) -> Iterator[str]:
         if len(problems) > MOST_PROBLEMS:
             yield f"  and {len(problems) - MOST_PROBLEMS} more; .failures and .warnings have all"
         if wanted is ItemVerdict.FAIL and verdict.diagnosis:
-            yield f"\nDiagnosis\n{_wrapped(verdict.diagnosis, 2)}"
+            yield "\nDiagnosis"
+            yield from (_wrapped(line, 2) for line in verdict.diagnosis.splitlines())
     yield f"\nCoverage: {verdict.coverage}"
     yield from coverage_lines(verdict.coverage)
 

@@ -123,7 +123,7 @@ class Verdict:
     @property
     def diagnosis(self) -> str:
         """The mistake that explains what fails, in words; empty where nothing that fails was examined."""
-        return " ".join(diagnosis.message for diagnosis in self.results.diagnoses)
+        return "\n".join(diagnosis.message for diagnosis in self.results.diagnoses)
 
     @cached_property
     def summary(self) -> Summary:

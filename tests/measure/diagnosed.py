@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 from typing import Any
@@ -24,13 +25,13 @@ from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diagnosis.diagnose import diagnose
 from bn_conformance.diagnosis.predictions import Predictions
-from bn_conformance.diagnosis.search import DeviationSearch
+from bn_conformance.diagnosis.subject import Subject
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.item import run_case
+from bn_conformance.judging.item import Runs, observe_runs, run_case
 from bn_conformance.mutation.bench import DEBIASED, OPPOSITE, lenient_policy
-from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES, PlainAdapter, usual_precision
 from bn_conformance.mutation.power import judged_cases
 from bn_conformance.observing.observation import Observation, same
 from bn_conformance.observing.observe import observe
@@ -65,11 +66,13 @@ class Diagnosed:
         names: its deviations.
         failing: how many cases it fails.
         diagnosis: what was said, None if nothing was.
+        seconds: of processor time that the diagnosis took.
     """
 
     names: tuple[str, ...]
     failing: int
     diagnosis: Diagnosis | None
+    seconds: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -88,7 +91,7 @@ class Diagnosed:
 
     def __str__(self) -> str:
         message = "" if self.diagnosis is None or self.verdict == "right" else self.diagnosis.message
-        return f"{self.verdict:6} {'+'.join(self.names):40} {self.failing:4} fail  {message}"
+        return f"{self.verdict:6} {'+'.join(self.names):40} {self.failing:4} fail {self.seconds:5.1f} s  {message}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,10 @@ class Mutant:
     def observe(self, case: Case) -> Observation:
         data, explicit = _goldens(case.sweep).data(case), self.convention.statistics_move == "explicit"
         return observe(case, data, LocalHost(UsualPrecision(self.deviations, self.convention)), explicit)
+
+    def runs(self, case: Case) -> Runs:
+        host = LocalHost(UsualPrecision(self.deviations, self.convention))
+        return observe_runs(case, self.convention, _goldens(case.sweep), host)
 
     def judge(self, case: Case) -> Item:
         adapter = UsualPrecision(self.deviations, self.convention)
@@ -128,7 +135,7 @@ def _cases(sweep: bool) -> tuple[Case, ...]:
 
 @cache
 def _predictions(convention: Convention) -> Predictions:
-    return Predictions(convention)
+    return Predictions(convention, goldens=_goldens(sweep=False))
 
 
 @cache
@@ -145,25 +152,25 @@ def examine(*names: str) -> Diagnosed:
         items = _items(mutant, sweep=False)
         if not _failing(items):
             items += _items(mutant, sweep=True)
-        diagnosis = diagnose("+".join(names), mutant.convention, items, _predictions(mutant.convention))
-        return Diagnosed(names, _failing(items), diagnosis)
+        cases = {item.case: all_cases()[item.case] for item in items}
+        subject = Subject("+".join(names), mutant.convention, ALL_CAPABILITIES, items, cases, mutant.runs)
+        start = time.process_time()
+        diagnosis = diagnose(subject, _goldens(sweep=False), _predictions(mutant.convention))
+        return Diagnosed(names, _failing(items), diagnosis, time.process_time() - start)
 
 
 def _items(mutant: Mutant, sweep: bool) -> list[Item]:
-    """The items of the sweeps, or of the other cases; failing ones are examined.
+    """The items of the sweeps, or of the other cases.
 
-    Where very many cases fail, most of those that would not be examined are left out, as in a run of fewer cases.
+    Where very many cases fail, most of the others are left out, as in a run of fewer cases.
     """
-    search, items = DeviationSearch(mutant.convention, _goldens(sweep)), list[Item]()
+    items = list[Item]()
     for place, case in enumerate(_cases(sweep)):
         observation, (reference, item) = mutant.observe(case), _reference(mutant.convention, case.id)
         if case.repeat or case.concurrent or not same(observation, reference):
-            if place % EVERY and not search.wants(case) and _failing(items) > ENOUGH:
+            if place % EVERY and _failing(items) > ENOUGH:
                 continue
             item = mutant.judge(case)
-        if item.verdict == ItemVerdict.FAIL.value:
-            repeat = mutant.observe(case) if case.repeat else None
-            item = replace(item, explained_by=search.explanations(case, observation, repeat))
         items.append(item)
     return items
 

@@ -77,7 +77,7 @@ def command(
     implementation = single_implementation(address, run_options_.device)
     saved = _saved_regressions(regressions, out, implementation)
     plan = Plan(run_options_, (implementation,), (), shipped_and_own(run_options_.known_faults), saved)
-    runner = Runner(plan, explains=False)
+    runner = Runner(plan)
     try:
         warnings.simplefilter("ignore")  # what an implementation in this process warns of is its own affair
         if _replay(runner, implementation, saved):

@@ -73,13 +73,18 @@ def keep(plan: Plan, case: Case, item: Item, seed: int, path_of: Callable[[str],
 
 def _explained(plan: Plan, regression: Regression, item: Item) -> Item:
     """The record of a repeat that looks for explaining deviations; the first record where the repeat does not fail."""
+    from bn_conformance.diagnosis.explaining import explaining  # loads the catalogue of deviations
+
+    (implementation,), case = plan.implementations, regression.case
     runner = Runner(replace(plan, regressions=(*plan.regressions, regression)))
     try:
-        repeat = runner.run(plan.implementations[0], regression.case)
+        repeat = runner.run(implementation, case)
+        runs = runner.observe(implementation, case)
     finally:
         runner.close()
     if repeat.verdict == ItemVerdict.FAIL.value:
-        return repeat
+        names = explaining(case, runs, implementation.convention, implementation.capabilities) if runs else ()
+        return replace(repeat, explained_by=names)
     return replace(item, message=f"{item.message} (not seen again in a second run)".strip())
 
 

@@ -1,200 +1,105 @@
-"""Diagnoses an implementation: one deviation, or two, that explain its failures and contradict no case that passes.
+"""Diagnoses an implementation after its run: which deviations explain what fails, and what remains.
 
-A diagnosis is made from the records of a run: the deviations that explain each examined failing case
-(`bn_conformance.diagnosis.search`), and the cases that pass. It never guesses: where nothing explains everything, it
-says so.
+A diagnosis is made from the items of a run and from a few failing cases, which are run once more. First the ordinary
+cases are explained (`bn_conformance.diagnosis.search`), then those at each of the usual edges. What nothing explains is
+described: an edge in a sentence, the rest by what its cases share. Nothing is guessed.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import combinations, islice
+from collections.abc import Sequence
 
-from bn_conformance.adapter import Convention
-from bn_conformance.catalogue import all_cases
+import numpy as np
+
+from bn_conformance.diagnosis.edges import EDGES, Edge, edge_of
+from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable
 from bn_conformance.diagnosis.predictions import Predictions
+from bn_conformance.diagnosis.search import Search
+from bn_conformance.diagnosis.subject import Budget, Subject
 from bn_conformance.diagnosis.tuning import TUNING
+from bn_conformance.diagnosis.wording import Explained, message
+from bn_conformance.judging.goldens import Goldens
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis, Item
-from bn_conformance.text import counted
-from bn_reference.deviations import Deviation, catalogue
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """Deviations that act together, and how many cases contradict them."""
-
-    deviations: tuple[Deviation, ...]
-    contradictions: int
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(deviation.name for deviation in self.deviations)
-
-    @property
-    def is_convention(self) -> bool:
-        """Whether an implementation could declare all of it."""
-        return all(deviation.convention for deviation in self.deviations)
 
 
 def diagnose(
-    implementation: str, convention: Convention, items: Iterable[Item], predictions: Predictions | None = None
+    subject: Subject,
+    goldens: Goldens | None = None,
+    predictions: Predictions | None = None,
+    seconds: float = TUNING.seconds,
 ) -> Diagnosis | None:
-    """The diagnosis of one implementation; None where no failing item was examined.
+    """The diagnosis of one implementation; None where no failing case can be examined.
 
     Args:
-        implementation: its name.
-        convention: what it declares.
-        items: its items.
-        predictions: under its convention, where an earlier diagnosis has made some; they are slow to make.
+        subject: the implementation and its run.
+        goldens: that the run has computed; None for fresh ones.
+        predictions: under its convention, where an earlier diagnosis has made some.
+        seconds: of processor time that it may take, about.
+
+    Raises:
+        HostLost: the process of the implementation is gone.
     """
-    predictions = predictions or Predictions(convention)
-    items = list(items)
-    examined = [item for item in items if item.explained_by is not None and item.verdict == ItemVerdict.FAIL.value]
-    if not examined:
+    failing = [item for item in subject.with_verdict(ItemVerdict.FAIL) if is_examinable(subject.cases[item.case])]
+    if not failing:
         return None
-    explanations = [set(item.explained_by or ()) for item in examined]
-    witnesses = _witnesses(items)
-    ranked = _ranked(_candidates(explanations), predictions, witnesses)
-    agreeing = [candidate for candidate in ranked if candidate.contradictions == 0]
-    tied, rest = agreeing[: TUNING.tied_candidates], agreeing[TUNING.tied_candidates :]
-    agreeing = _told_apart(tied, predictions, items, witnesses) + rest
-    if not agreeing:
+    with np.errstate(all="ignore"):
+        return _Diagnosing(subject, goldens or Goldens(), predictions, Budget(seconds)).diagnosis(failing)
+
+
+class _Diagnosing:
+    """One diagnosis on its way."""
+
+    def __init__(self, subject: Subject, goldens: Goldens, predictions: Predictions | None, budget: Budget) -> None:
+        self._subject, self._goldens, self._budget = subject, goldens, budget
+        predictions = predictions or Predictions(subject.convention, subject.capabilities, goldens)
+        self._search = Search(subject, predictions, budget)
+        self._examined: list[Examined] = []
+
+    def diagnosis(self, failing: Sequence[Item]) -> Diagnosis | None:
+        ordinary = [item for item in failing if edge_of(self._subject.cases[item.case]) is None]
+        self._explain(ordinary, TUNING.cases_in_all)
+        for edge in EDGES:
+            self._explain(self._at(edge, failing), TUNING.cases_of_an_edge)
+        if not self._examined:
+            return None
+        explained = self._results(failing)
+        names = tuple(name for found in explained.found for name in found.names)
         return Diagnosis(
-            implementation=implementation,
-            deviations=(),
-            message=_without_diagnosis(explanations, ranked),
-            confident=False,
-            examined=len(examined),
+            implementation=self._subject.name,
+            deviations=names,
+            message=message(self._subject, explained),
+            confident=bool(names)
+            and not explained.rest
+            and all(found.witnesses >= TUNING.witnesses_for_confidence for found in explained.found),
+            examined=len(self._examined),
         )
-    first = agreeing[0]
-    enough = len(witnesses) >= TUNING.witnesses_for_confidence
-    return Diagnosis(
-        implementation=implementation,
-        deviations=first.names,
-        message=_sentence(agreeing, len(examined), len(witnesses)),
-        confident=enough and _shown_together(first.names, explanations),
-        examined=len(examined),
-    )
 
+    def _at(self, edge: Edge, items: Sequence[Item]) -> list[Item]:
+        return [item for item in items if edge_of(self._subject.cases[item.case]) is edge]
 
-def _candidates(explanations: Sequence[set[str]]) -> list[tuple[str, ...]]:
-    """Singles and pairs that explain every examined case; else pairs, of which each case needs the one or the other."""
-    everywhere = set.intersection(*explanations)
-    candidates: list[tuple[str, ...]] = [(name,) for name in catalogue() if name in everywhere]
-    candidates += [tuple(name.split("+")) for name in sorted(everywhere) if "+" in name]
-    if candidates:
-        return candidates[: TUNING.candidates]
-    counts = Counter(name for names in explanations for name in names if "+" not in name)
-    counts.update(part for names in explanations for name in names if "+" in name for part in set(name.split("+")))
-    likely = [name for name, _ in counts.most_common(TUNING.parts_of_pairs)]
-    pairs: list[tuple[str, ...]] = [
-        pair for pair in combinations(likely, 2) if all(names & {*pair, _joined(pair)} for names in explanations)
-    ]
-    return pairs[: TUNING.candidates]
+    def _explain(self, items: Sequence[Item], most: int) -> None:
+        """Examine some of the items and look for what explains them."""
+        new: list[Examined] = []
+        for item in failing_in_order(self._subject, items):
+            if len(new) >= most or (new and self._budget.spent):
+                break
+            one = examined(self._subject, item, self._goldens)
+            new += [one] if one is not None else []
+        self._examined += new
+        self._search.explain(new)
 
-
-def _joined(names: Sequence[str]) -> str:
-    """The name of several deviations that act together."""
-    return "+".join(sorted(names))
-
-
-def _shown_together(names: Sequence[str], explanations: Iterable[set[str]]) -> bool:
-    """Whether some case shows all of the deviations together.
-
-    Two deviations of which each explains other cases fit easily, and nobody has tried them together.
-    """
-    return len(names) == 1 or any(_joined(names) in explanation for explanation in explanations)
-
-
-def _usable(items: Iterable[Item]) -> list[Item]:
-    """Items of cases that mutants can run, with a verdict that they can agree with."""
-    return [
-        item
-        for item in items
-        if item.case in all_cases()
-        and len(all_cases()[item.case].steps) <= TUNING.steps_per_case
-        and item.verdict in (ItemVerdict.FAIL.value, ItemVerdict.PASS.value)
-    ]
-
-
-def _witnesses(items: Sequence[Item]) -> list[Item]:
-    """Items that a candidate must agree with, failing ones and passing ones, spread over all cases."""
-    usable = _usable(items)
-    failing = [item for item in usable if item.verdict == ItemVerdict.FAIL.value]
-    passing = [item for item in usable if item.verdict == ItemVerdict.PASS.value]
-    failing = failing[:: len(failing) // (TUNING.witnesses // 2) + 1]
-    return failing + passing[:: len(passing) // (TUNING.witnesses - len(failing)) + 1]
-
-
-def _ranked(
-    candidates: Iterable[tuple[str, ...]], predictions: Predictions, witnesses: Sequence[Item]
-) -> list[_Candidate]:
-    """The candidates by how many witnesses contradict them; of equals, those that could be declared come first.
-
-    Counting stops at one contradiction more than the best candidate has.
-    """
-    ranked: list[_Candidate] = []
-    for names in candidates:
-        deviations = tuple(catalogue()[name] for name in names)
-        contradicting = (item for item in witnesses if _contradicts(predictions, deviations, item))
-        most = min((candidate.contradictions + 1 for candidate in ranked), default=len(witnesses))
-        ranked.append(_Candidate(deviations, sum(1 for _ in islice(contradicting, most))))
-    return sorted(ranked, key=lambda candidate: (candidate.contradictions, not candidate.is_convention))
-
-
-def _contradicts(predictions: Predictions, deviations: Sequence[Deviation], item: Item) -> bool:
-    return predictions.contradicts(deviations, item, all_cases()[item.case])
-
-
-def _told_apart(
-    tied: list[_Candidate], predictions: Predictions, items: Sequence[Item], witnesses: Sequence[Item]
-) -> list[_Candidate]:
-    """Those of several candidates that agree with further cases too.
-
-    Cases of the clauses that the candidates break come first, since they are likeliest to tell one from another.
-    """
-    clauses = {deviation.clause for candidate in tied for deviation in candidate.deviations}
-    compared = {item.case for item in witnesses}
-    others = [item for item in _usable(items) if item.case not in compared]
-    others.sort(key=lambda item: clauses.isdisjoint(all_cases()[item.case].clauses))
-    for item in others[: TUNING.tie_breakers]:
-        if len(tied) < 2:
-            break
-        tied = [candidate for candidate in tied if not _contradicts(predictions, candidate.deviations, item)]
-    return tied
-
-
-def _sentence(agreeing: Sequence[_Candidate], examined: int, witnesses: int) -> str:
-    """The diagnosis in words: the deviation, what to declare if it is meant, and what speaks for it."""
-    first = agreeing[0]
-    what = " and ".join(
-        f"{deviation.name}: {deviation.sentence[0].lower()}{deviation.sentence[1:].rstrip('.')}"
-        for deviation in first.deviations
-    )
-    declared = [f"{name}={value!r}" for deviation in first.deviations for name, value in deviation.convention.items()]
-    advice = f"; if that is meant, declare {', '.join(declared)}" if declared else ""
-    others = [" and ".join(candidate.names) for candidate in agreeing[1:4]]
-    alike = f" (these cases cannot tell it from {' or '.join(others)})" if others else ""
-    explained = "the one failing case" if examined == 1 else f"all {examined} failing cases"
-    return (
-        f"{what}{advice}. It explains {explained} that {'was' if examined == 1 else 'were'} examined{alike} "
-        f"and agrees with {witnesses} others."
-    )
-
-
-def _without_diagnosis(explanations: Sequence[set[str]], ranked: Sequence[_Candidate]) -> str:
-    """What comes nearest where nothing explains all."""
-    if ranked:
-        nearest = ranked[0]
-        return (
-            f"no known deviation explains it; nearest is {' and '.join(nearest.names)}, which explains what fails and "
-            f"contradicts {counted(nearest.contradictions, 'other case')}"
+    def _results(self, failing: Sequence[Item]) -> Explained:
+        """What was found, and which items are left."""
+        unexplained = {case.item.case for case in self._examined if self._search.left(case)}
+        seen = {case.item.case for case in self._examined}
+        edges = {edge: self._at(edge, failing) for edge in EDGES}
+        ordinary = [item for item in failing if edge_of(self._subject.cases[item.case]) is None]
+        return Explained(
+            found=tuple(sorted(self._search.found, key=lambda found: -len(found.explained))),
+            examined=tuple(self._examined),
+            failing=len(failing),
+            rest=tuple(item for item in ordinary if item.case in unexplained),
+            unseen=tuple(item for item in ordinary if item.case not in seen),
+            edges={edge: items for edge, items in edges.items() if any(item.case in unexplained for item in items)},
         )
-    counts = Counter(name for names in explanations for name in names)
-    if not counts:
-        return "no known deviation explains it"
-    name, count = counts.most_common(1)[0]
-    return f"no known deviation explains all of it; {name} explains {count} of {len(explanations)} failing cases"

@@ -51,6 +51,17 @@ def relative_distance(
     )
 
 
+def comes_nearer(wrong: Quantity, observation: Observation, mutant: Observation, other: Observation) -> bool:
+    """Whether a mutant is nearer to a wrong number than another layer is, at its worst element.
+
+    Where there is no such element, it may be.
+    """
+    if wrong.index is None:
+        return True
+    to_other = _distance(wrong, observation, other)
+    return _distance(wrong, observation, mutant) < TUNING.clearly_nearer * to_other or to_other == 0.0
+
+
 def _relative_distance(
     wrong: Quantity,
     observation: Observation,

@@ -15,7 +15,7 @@ from typing import Any
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
-from bn_conformance.diagnosis.distance import relative_distance
+from bn_conformance.diagnosis.distance import comes_nearer, relative_distance
 from bn_conformance.diagnosis.mutant_runs import FailingCase, MutantRunner, MutantRuns
 from bn_conformance.diagnosis.residual import NOTHING, Kind, Residual
 from bn_conformance.diagnosis.shifted_goldens import shifted
@@ -30,6 +30,9 @@ from bn_reference.deviations import Deviation
 
 BY_CHANCE = ("repeat", "concurrent")
 """Faults of runs that differ from one another: that they differ is a fact, the place where they do is chance."""
+
+WITHIN_BOUNDS = "within bounds"
+"""The name of what is left where the observation is no nearer to a mutant than to the reference layer."""
 
 _ASKED_OF_GOLDENS_ALONE: dict[str, Any] = {"exact": False, "tight": False, "band": False}
 """What a case may ask of goldens and not of shifted ones."""
@@ -46,7 +49,8 @@ class Matcher:
         self._failing = failing
         self._runner = MutantRunner(failing)
         residual = self._first_of_reference()
-        self._within_bounds = self._wrong_within_bounds() if residual == NOTHING else []
+        # Numbers that are wrong although they lie within the bounds of mutants around the reference layer.
+        self._within_bounds = self._wrong_numbers if residual == NOTHING else []
         # The reference layer is exactly as far away as itself.
         self.reference_residual = Residual(Kind.NOT_NEARER, 1.0) if self._within_bounds else residual
 
@@ -71,9 +75,68 @@ class Matcher:
         steps = () if case.expects == "refusal" else goldens.steps(case, convention)
         return cls(FailingCase(case, observation, repeat, convention, goldens.data(case), steps))
 
-    def explains(self, deviations: Sequence[Deviation]) -> bool:
-        """Whether nothing is left unexplained, without the allowances of `explains_with_allowance`."""
-        return self.first_residual(deviations) == NOTHING
+    @cached_property
+    def left_by_reference(self) -> frozenset[str]:
+        """What the reference layer leaves unexplained: names of quantities and faults."""
+        observation, reference = self._failing.observation, self._runner.reference
+        if observation.error is not None or reference.error is not None or self._failing.expects_refusal:
+            return frozenset({"error"})
+        left = {residual.name for residual in self._numbers(self._runner.unrounded([]), ())}
+        left |= {WITHIN_BOUNDS} if self._within_bounds else set()
+        return frozenset(left | {": ".join(found) for found in self._faults ^ self._faults_of(reference, None)})
+
+    def left(self, deviations: Sequence[Deviation], allowance: bool = False) -> frozenset[str]:
+        """What deviations leave unexplained; where they change nothing in this case, what the reference layer leaves.
+
+        Args:
+            deviations: that act together.
+            allowance: allow for rounding, as `explains_with_allowance` does.
+        """
+        runs = self._runner.runs(deviations) if deviations else None
+        if runs is None:
+            return self.left_by_reference
+        left = frozenset(residual.name for residual in self._residuals(runs))
+        if left and allowance and (narrow := self._runner.in_usual_precision(deviations)):
+            left &= frozenset(residual.name for residual in self._residuals(runs, narrow))
+        if left and allowance and (second_try := self._runner.new_runs(deviations, after_a_call=True)) is not None:
+            again = frozenset(residual.name for residual in self._residuals(second_try))
+            left = again if again < left else left
+        return left
+
+    def acts(self, deviations: Sequence[Deviation]) -> bool:
+        """Whether deviations change anything in this case."""
+        return self._runner.runs(deviations) is not None
+
+    def comes_nearer(self, deviations: Sequence[Deviation], than: Sequence[Deviation] = ()) -> bool:
+        """Whether deviations may explain some wrong number: a quick look at the worst elements alone.
+
+        Where something else than numbers is wrong, it only tells whether the deviations can act.
+
+        Args:
+            deviations: that act together.
+            than: deviations that they are compared with; none for the reference layer.
+        """
+        if not self._runner.acts(deviations):
+            return False
+        if self._failing.observation.error is not None or self._within_bounds or not self._wrong_numbers:
+            runs, before = self._runner.runs(deviations), self._runner.reference
+            if runs is None or not self._within_bounds:
+                return runs is not None
+            now = runs.observation
+        else:
+            before, now = self._runner.unrounded(than), self._runner.unrounded(deviations)
+        if now.error is not None:
+            return False
+        return any(comes_nearer(wrong, self._failing.observation, now, before) for wrong in self._wrong_numbers)
+
+    @cached_property
+    def _wrong_numbers(self) -> list[Quantity]:
+        """Numbers that are wrong by the bounds of the goldens."""
+        return [
+            quantity
+            for quantity in each_quantity(self._context(), self._failing.observation, None)
+            if _is_wrong_number(quantity)
+        ]
 
     def first_residual(self, deviations: Sequence[Deviation]) -> Residual | None:
         """The first thing that is left unexplained; None where the deviations change nothing in this case.
@@ -96,11 +159,6 @@ class Matcher:
         second_try = self._runner.new_runs(deviations, after_a_call=True)
         return second_try is not None and self._first(second_try) == NOTHING
 
-    def weight_of_all(self, deviations: Sequence[Deviation]) -> float | None:
-        """The weight of all that is left unexplained; None where the deviations change nothing in this case."""
-        runs = self._runner.runs(deviations)
-        return None if runs is None else sum(residual.weight for residual in self._residuals(runs))
-
     def _first(self, runs: MutantRuns, narrow: Sequence[Observation] = ()) -> Residual:
         return next(self._residuals(runs, narrow), NOTHING)
 
@@ -115,20 +173,21 @@ class Matcher:
         if observation.error is not None or mutant.error is not None:
             both_raise = observation.error is not None and mutant.error is not None
             if not both_raise or observation.error_step != mutant.error_step:
-                yield Residual(Kind.RAISED_DIFFERENTLY)
+                yield Residual(Kind.RAISED_DIFFERENTLY, name="error")
             return
         if self._failing.expects_refusal:
             return
         if runs.unrounded.error is not None:
-            yield Residual(Kind.NOT_COMPARABLE)
+            yield Residual(Kind.NOT_COMPARABLE, name="error")
             return
         yield from self._numbers(runs.unrounded, narrow)
         if self._within_bounds:
             reference = (self._runner.reference, *(self._runner.reference_in_usual_precision if narrow else ()))
             distance = relative_distance(self._within_bounds, observation, (mutant, *narrow), reference)
             if distance > TUNING.nearer:
-                yield Residual(Kind.NOT_NEARER, distance)
-        yield from (Residual(Kind.OTHER_FAULT) for _ in self._faults ^ self._faults_of(mutant, runs.repeat))
+                yield Residual(Kind.NOT_NEARER, distance, WITHIN_BOUNDS)
+        faults = sorted(self._faults ^ self._faults_of(mutant, runs.repeat))
+        yield from (Residual(Kind.OTHER_FAULT, name=": ".join(fault)) for fault in faults)
 
     def _numbers(self, unrounded: Observation, narrow: Sequence[Observation]) -> Iterator[Residual]:
         """The numbers beyond the bounds around those of a mutant."""
@@ -139,7 +198,7 @@ class Matcher:
         case = replace(self._failing.case, **_ASKED_OF_GOLDENS_ALONE)
         for quantity in each_quantity(self._context(case, goldens), self._failing.observation, None):
             if _is_wrong_number(quantity):
-                yield Residual(Kind.NUMBER_TOO_FAR, quantity.ratio or 1.0)
+                yield Residual(Kind.NUMBER_TOO_FAR, quantity.ratio or 1.0, quantity.name)
 
     def _first_of_reference(self) -> Residual:
         """The first number that the reference layer leaves unexplained within the bounds of mutants."""
@@ -147,14 +206,6 @@ class Matcher:
         if observation.error is not None or reference.error is not None or self._failing.expects_refusal:
             return Residual(Kind.NOT_COMPARABLE)
         return next(self._numbers(self._runner.unrounded([]), ()), NOTHING)
-
-    def _wrong_within_bounds(self) -> list[Quantity]:
-        """Numbers that are wrong although they lie within the bounds of mutants around the reference layer."""
-        return [
-            quantity
-            for quantity in each_quantity(self._context(), self._failing.observation, None)
-            if _is_wrong_number(quantity)
-        ]
 
     @cached_property
     def _faults(self) -> set[tuple[str, str]]:

@@ -17,6 +17,7 @@ from bn_conformance.diagnosis.unrounded_layers import InterleavedSums, ReversedS
 from bn_conformance.hosting.host import Host
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import StepGolden
+from bn_conformance.mutation.equivalent import is_equivalent, recording_layer
 from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
 from bn_conformance.observing.observation import Observation, same
 from bn_conformance.observing.observe import observe
@@ -76,18 +77,25 @@ class MutantRunner:
     def __init__(self, failing: FailingCase) -> None:
         self._failing = failing
         self._runs: dict[tuple[str, ...], MutantRuns | None] = {}
-        self.reference = self._observe(LocalHost(self._adapter([])))
+        self._unrounded: dict[tuple[str, ...], Observation] = {}
+        layer, self._looked_up = recording_layer()
+        self.reference = self._observe(LocalHost(self._adapter([], base=layer)))
 
     def runs(self, deviations: Sequence[Deviation]) -> MutantRuns | None:
         """The runs of a mutant, made once; None where it is none under this convention, or changes nothing here."""
-        names = tuple(deviation.name for deviation in deviations)
+        names = _names(deviations)
         if names not in self._runs:
             self._runs[names] = self.new_runs(deviations)
         return self._runs[names]
 
+    def acts(self, deviations: Sequence[Deviation]) -> bool:
+        """Whether a mutant can act in this case at all, as far as is known without running it."""
+        under = all(deviation.under(self._failing.convention) is not None for deviation in deviations)
+        return under and not all(is_equivalent(deviation, self._looked_up) for deviation in deviations)
+
     def new_runs(self, deviations: Sequence[Deviation], after_a_call: bool = False) -> MutantRuns | None:
         """As `runs`, made anew; with `after_a_call`, a layer of the same adapter has been called before."""
-        if any(deviation.under(self._failing.convention) is None for deviation in deviations):
+        if not self.acts(deviations):
             return None
         host = LocalHost(self._adapter(deviations, after_a_call))
         observation = self._observe(host)
@@ -95,10 +103,17 @@ class MutantRunner:
         repeats_itself = repeat is None or same(observation, repeat)
         if repeats_itself and same(observation, self.reference):
             return None
-        return MutantRuns(observation, repeat, self.unrounded(deviations, after_a_call))
+        unrounded = self._forced(deviations, after_a_call=True) if after_a_call else self.unrounded(deviations)
+        return MutantRuns(observation, repeat, unrounded)
 
-    def unrounded(self, deviations: Sequence[Deviation], after_a_call: bool = False) -> Observation:
+    def unrounded(self, deviations: Sequence[Deviation]) -> Observation:
         """A mutant under teacher forcing in finer arithmetic than the case's: float64, or binary128 for float64."""
+        names = _names(deviations)
+        if names not in self._unrounded:
+            self._unrounded[names] = self._forced(deviations)
+        return self._unrounded[names]
+
+    def _forced(self, deviations: Sequence[Deviation], after_a_call: bool = False) -> Observation:
         work = QUAD if self._failing.case.config.dtype == "float64" else None
         return self._teacher_forced(self._adapter(deviations, after_a_call, work, UnroundedLayer))
 
@@ -134,3 +149,7 @@ class MutantRunner:
     def _observe(self, host: Host) -> Observation:
         failing = self._failing
         return observe(failing.case, failing.data, host, failing.convention.statistics_move == "explicit")
+
+
+def _names(deviations: Sequence[Deviation]) -> tuple[str, ...]:
+    return tuple(deviation.name for deviation in deviations)

@@ -16,6 +16,7 @@ from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Runs, judge_runs, observe_runs
 from bn_conformance.mutation.bench import lenient_policy
 from bn_conformance.mutation.catch import ROBUST, is_caught, worst_wrong_ratio
+from bn_conformance.mutation.equivalent import is_equivalent, recording_layer
 from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
 from bn_conformance.observing.observation import same
 from bn_conformance.results.records import Item
@@ -30,13 +31,26 @@ class Predictions:
     Args:
         convention: what the implementation declares.
         capabilities: what it declares to be able to; its literals decide the eps and momentum of a case.
+        goldens: that a run has computed already; None for goldens of its own.
     """
 
-    def __init__(self, convention: Convention, capabilities: Capabilities | None = None) -> None:
+    def __init__(
+        self, convention: Convention, capabilities: Capabilities | None = None, goldens: Goldens | None = None
+    ) -> None:
         self.convention, self._capabilities = convention, capabilities or Capabilities()
-        self._goldens = Goldens()
+        self._goldens = Goldens() if goldens is None else goldens
         self._policy = lenient_policy()
         self._reference_runs: dict[tuple[str, str], Runs] = {}
+        self._looked_up: dict[str, set[str]] = {}
+
+    def acts(self, deviations: Sequence[Deviation], case: Case) -> bool:
+        """Whether a mutant can give something else in a case than the reference layer does."""
+        case = as_declared(case, self._capabilities, self.convention)
+        if case.id not in self._looked_up:
+            layer, self._looked_up[case.id] = recording_layer()
+            recording = PlainAdapter((), self.convention, base=layer)
+            self._reference_runs[case.id, str(None)] = self._observe(recording, case)
+        return not all(is_equivalent(deviation, self._looked_up[case.id]) for deviation in deviations)
 
     def contradicts(self, deviations: Sequence[Deviation], item: Item, case: Case) -> bool:
         """Whether a mutant clearly fails where the implementation passes, or passes where it clearly fails.
@@ -59,11 +73,13 @@ class Predictions:
         after_a_call: bool = False,
     ) -> bool:
         """One try; with `after_a_call`, a layer of the same adapter has been called before."""
+        far = ROBUST * TUNING.bound_growth  # what is off by rounding may be off by more than its bound
         fails, adapter = is_caught(item), PlainAdapter(deviations, self.convention, work)
+        if not self.acts(deviations, case):
+            return fails and worst_wrong_ratio(item) > far
         if after_a_call:
             adapter.call_once(case, self._goldens.data(case))
         runs = self._observe(adapter, case)
-        far = ROBUST * TUNING.bound_growth  # what is off by rounding may be off by more than its bound
         if self._changes_nothing(runs, case, work):
             return fails and worst_wrong_ratio(item) > far
         with np.errstate(all="ignore"):

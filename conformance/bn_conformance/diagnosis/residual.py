@@ -28,10 +28,12 @@ class Residual:
         kind: what it is.
         factor: for `NUMBER_TOO_FAR` the error over its bound; for `NOT_NEARER` the distance of the mutant over that of
             the reference layer.
+        name: of the quantity; for a kind that is about no single quantity, what is left in a word.
     """
 
     kind: Kind
     factor: float = 1.0
+    name: str = ""
 
     @property
     def weight(self) -> float:

@@ -1,125 +1,256 @@
-"""Searches the catalogue for the deviations that explain an implementation's failing cases, case after case.
+"""Searches the catalogue for deviations that explain failing cases: one after the other, each beside those before.
 
-What it takes to explain a case is decided in `bn_conformance.diagnosis.match`.
+The search is greedy. It takes the smallest failing case that is not explained, looks for the deviations that explain
+something of it, and keeps the one that explains most of all examined cases and that no passing case contradicts. It
+goes on until all is explained, nothing is found, or its budget of time is spent.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
-from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Case
-from bn_conformance.diagnosis.match import Matcher
-from bn_conformance.diagnosis.residual import NOTHING
+from bn_conformance.diagnosis.examined import Examined, effort, in_turn
+from bn_conformance.diagnosis.predictions import Predictions
+from bn_conformance.diagnosis.residual import NOTHING, Residual
+from bn_conformance.diagnosis.subject import Budget, Subject, deviations_for
 from bn_conformance.diagnosis.tuning import TUNING
-from bn_conformance.judging.goldens import Goldens
-from bn_conformance.observing.observation import Observation
-from bn_reference.deviations import Deviation, catalogue
+from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.records import Item
+from bn_reference.deviations import Deviation
+
+Deviations = tuple[Deviation, ...]
 
 
-class DeviationSearch:
-    """Examines failing cases of one implementation; a few of each clause are enough.
+@dataclass(frozen=True)
+class Found:
+    """Deviations that were found together, mostly one.
 
-    Deviations that explained the cases before are tried first. The whole catalogue is searched only where none of them
-    explains the next case.
+    Attributes:
+        deviations: one, or two that explain a case only together.
+        witnesses: passing cases that agree with them, of those in which they act.
+        alike: names of other deviations that no case tells from them.
+        explained: the examined cases of which they explain something.
+    """
+
+    deviations: Deviations
+    witnesses: int
+    alike: tuple[str, ...] = ()
+    explained: tuple[Examined, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the deviations."""
+        return tuple(deviation.name for deviation in self.deviations)
+
+
+@dataclass
+class _Candidate:
+    """Deviations that explain something of a case.
+
+    Attributes:
+        deviations: the deviations.
+        gained: the examined cases of which they explain something beside those that were found before.
+        whole: how many of these they explain wholly.
+        misses: failing cases that nobody examined and that they would pass.
+    """
+
+    deviations: Deviations
+    gained: list[Examined] = field(default_factory=list)
+    whole: int = 0
+    misses: int = 0
+
+    @property
+    def declarable(self) -> bool:
+        """Whether an implementation could declare all of it."""
+        return all(deviation.convention for deviation in self.deviations)
+
+
+class Search:
+    """Explains failing cases of one implementation.
+
+    Attributes:
+        found: what was found so far, in order.
 
     Args:
-        convention: what the implementation declares.
-        goldens: of all cases.
+        subject: what is diagnosed.
+        predictions: of verdicts under its convention.
+        budget: of time.
     """
 
-    def __init__(self, convention: Convention, goldens: Goldens) -> None:
-        self._convention, self._goldens = convention, goldens
-        self._likely: set[str] = set()
-        self._examined_clauses: Counter[str] = Counter()
-        self._examined_families: Counter[str] = Counter()
-        self._unexplained = 0
-        self._without_pair = 0
+    def __init__(self, subject: Subject, predictions: Predictions, budget: Budget) -> None:
+        self.found: list[Found] = []
+        self._subject, self._predictions, self._budget = subject, predictions, budget
+        self._deviations = deviations_for(subject.convention, subject.capabilities)
+        self._passing = self._in_order(subject.with_verdict(ItemVerdict.PASS))
+        self._failing = self._in_order(subject.with_verdict(ItemVerdict.FAIL))
+        self._refuted: set[tuple[str, ...]] = set()
 
-    def explanations(
-        self, case: Case, observation: Observation, repeat: Observation | None = None
-    ) -> tuple[str, ...] | None:
-        """Names of the deviations that explain a failing case, `a+b` for pairs; None where the case is not examined.
+    def _in_order(self, items: Sequence[Item]) -> list[Item]:
+        """Items of cases that are quick to run, by family in turn, small ones first."""
+        families: dict[str, list[Item]] = {}
+        for item in sorted(items, key=lambda item: effort(self._subject.cases[item.case])):
+            case = self._subject.cases[item.case]
+            if len(case.steps) <= TUNING.steps_per_case and effort(case) <= TUNING.numbers_of_a_witness:
+                families.setdefault(case.family, []).append(item)
+        return list(in_turn(families.values()))
 
-        Pairs are tried where no single deviation explains it.
+    @property
+    def deviations(self) -> Deviations:
+        """All deviations that were found."""
+        return tuple(deviation for found in self.found for deviation in found.deviations)
 
-        Args:
-            case: the case.
-            observation: what the implementation gave.
-            repeat: what it gave the second time, where the case runs twice.
-        """
-        if not self.wants(case):
+    def left(self, case: Examined) -> frozenset[str]:
+        """What is left unexplained of a case."""
+        left = case.matcher.left(self.deviations)
+        return case.matcher.left(self.deviations, allowance=True) if left and self.deviations else left
+
+    def explain(self, cases: Sequence[Examined]) -> None:
+        """Look for the deviations that explain cases, the first of them first."""
+        hopeless: set[Examined] = set()
+        while not self._budget.spent and len(hopeless) < TUNING.unexplained_cases:
+            target = next((case for case in cases if case not in hopeless and self.left(case)), None)
+            if target is None:
+                return
+            found = self._best(target, cases, pairs=len(hopeless) < TUNING.cases_without_pair)
+            if found is None:
+                hopeless.add(target)
+            else:
+                self.found.append(found)
+
+    def _best(self, target: Examined, cases: Sequence[Examined], pairs: bool) -> Found | None:
+        """The best of the deviations that explain something of a case; None where no candidate holds."""
+        left = {case: self.left(case) for case in cases}
+        for candidates in self._candidates(target, left[target], pairs):
+            ranked = sorted(
+                filter(None, (self._weighed(candidate, target, left) for candidate in candidates)),
+                key=lambda one: (-one.whole, -len(one.gained), not one.declarable),
+            )
+            if ranked and (found := self._standing(ranked)) is not None:
+                return found
+        return None
+
+    def _candidates(self, target: Examined, left: frozenset[str], pairs: bool) -> Iterator[list[Deviations]]:
+        """Deviations that explain something of a case: single ones, then with every allowance, then pairs."""
+        known, matcher = self.deviations, target.matcher
+        singles = [
+            (deviation,)
+            for deviation in self._deviations
+            if deviation not in known and matcher.comes_nearer((*known, deviation), known)
+        ]
+        first = {one: matcher.first_residual((*known, *one)) for one in self._in_time(singles)}
+        whole = [one for one, residual in first.items() if residual == NOTHING]
+        nearest = self._nearest(first, matcher.reference_residual)
+        tried = nearest[: TUNING.tried_beside_others if whole else TUNING.tried_with_allowance]
+        allowed = {one: matcher.left((*known, *one), allowance=True) for one in self._in_time(tried)}
+        yield whole + [one for one in allowed if not allowed[one]]
+        remaining = {one: matcher.left((*known, *one)) for one in self._in_time(nearest)} | allowed
+        yield [one for one in remaining if remaining[one] and remaining[one] < left]
+        if pairs:
+            yield [pair for pair in self._in_time(self._pairs(nearest)) if not matcher.left((*known, *pair))]
+
+    def _in_time(self, candidates: Iterable[Deviations]) -> Iterator[Deviations]:
+        """The candidates, as long as there is time."""
+        for one in candidates:
+            if self._budget.spent:
+                return
+            yield one
+
+    def _nearest(self, first: Mapping[Deviations, Residual | None], of_reference: Residual) -> list[Deviations]:
+        """Those that change something noticeable, by the weight of the first thing that they leave."""
+        weights = {
+            one: residual.weight
+            for one, residual in first.items()
+            if residual not in (None, NOTHING) and (residual.differs_from(of_reference) or self.found)
+        }
+        return sorted(weights, key=lambda one: (weights[one], one[0].name))
+
+    def _pairs(self, nearest: Sequence[Deviations]) -> Iterator[Deviations]:
+        """The very nearest with every other one, and some more with one another."""
+        pairs = [(*first, *second) for first in nearest[: TUNING.leaders] for second in nearest if first != second]
+        pairs += [(*first, *second) for first, second in combinations(nearest[: TUNING.partners], 2)]
+        seen: set[frozenset[str]] = set()
+        for pair in pairs:
+            names = frozenset(deviation.name for deviation in pair)
+            if names not in seen:
+                seen.add(names)
+                yield pair
+
+    def _weighed(
+        self, deviations: Deviations, target: Examined, left: dict[Examined, frozenset[str]]
+    ) -> _Candidate | None:
+        """A candidate with the cases of which it explains something; None where some case speaks against it."""
+        candidate = _Candidate(deviations)
+        for case, before in left.items():
+            now = case.matcher.left((*self.deviations, *deviations))
+            if now and (now != before or case is target):
+                now = case.matcher.left((*self.deviations, *deviations), allowance=True)
+            if not now <= before:
+                return None
+            if now < before:
+                candidate.gained.append(case)
+                candidate.whole += not now
+        return candidate if candidate.gained else None
+
+    def _standing(self, ranked: Sequence[_Candidate]) -> Found | None:
+        """The first candidate that no passing case contradicts, told apart from those that rank with it."""
+        best = [one for one in ranked if _names(one.deviations) not in self._refuted]
+        agreeing: list[tuple[_Candidate, int]] = []
+        for candidate in best[: TUNING.candidates]:
+            if agreeing and _rank(candidate) < _rank(agreeing[0][0]) and len(agreeing) >= TUNING.tied_candidates:
+                break
+            witnesses = self._agreeing(candidate.deviations)
+            if witnesses is None:
+                self._refuted.add(_names(candidate.deviations))
+            else:
+                agreeing.append((candidate, witnesses))
+        if not agreeing:
             return None
-        self._examined_clauses[case.clauses[0]] += 1
-        self._examined_families[case.family] += 1
+        if len(agreeing) > 1 or not self.found:
+            for candidate, _ in agreeing:
+                candidate.misses = self._misses(candidate.deviations)
+        agreeing.sort(key=lambda one: (one[0].misses, *(-rank for rank in _rank(one[0])), not one[0].declarable))
+        first, witnesses = agreeing[0]
+        alike = [
+            "+".join(_names(other.deviations))
+            for other, _ in agreeing[1:]
+            if (other.misses, _rank(other)) == (first.misses, _rank(first))
+        ]
+        return Found(first.deviations, witnesses, tuple(alike[: TUNING.alike]), tuple(first.gained))
+
+    def _agreeing(self, deviations: Deviations) -> int | None:
+        """How many passing cases in which they act agree with deviations; None where some case contradicts them."""
+        agreeing = 0
+        for item in self._acting(deviations, self._passing):
+            if self._predictions.contradicts((*self.deviations, *deviations), item, self._subject.cases[item.case]):
+                return None
+            agreeing += 1
+            if agreeing >= TUNING.witnesses or self._budget.spent:
+                break
+        return agreeing
+
+    def _misses(self, deviations: Deviations) -> int:
+        """How many failing cases, of those that are compared, deviations would pass."""
+        together, missed = (*self.deviations, *deviations), 0
+        for item in self._failing[: TUNING.tie_breakers]:
+            if self._budget.spent:
+                break
+            missed += self._predictions.contradicts(together, item, self._subject.cases[item.case])
+        return missed
+
+    def _acting(self, deviations: Deviations, items: Iterable[Item]) -> Iterator[Item]:
         with np.errstate(all="ignore"):
-            names = self._search(Matcher.of(case, observation, repeat, self._convention, self._goldens))
-        self._unexplained += not names
-        still_likely = self._likely & set(names)
-        self._likely = still_likely or self._likely or set(names)
-        return names
-
-    def wants(self, case: Case) -> bool:
-        """Whether a case is examined if it fails: it can be, and few enough like it have been examined."""
-        return (
-            not case.laws
-            and len(case.steps) <= TUNING.steps_per_case
-            and self._examined_clauses[case.clauses[0]] < TUNING.cases_per_clause
-            and self._examined_families[case.family] < TUNING.cases_per_family
-            and self._examined_families.total() < TUNING.cases_in_all
-            and self._unexplained < TUNING.unexplained_cases
-        )
-
-    def _search(self, matcher: Matcher) -> tuple[str, ...]:
-        """Those that explained the cases before; else single deviations, else pairs."""
-        names = _explaining(matcher, sorted(self._likely)) or _singles(matcher)
-        if names or self._without_pair >= TUNING.cases_without_pair:
-            return names
-        nearest = _nearest({name: matcher.weight_of_all(_deviations(name)) for name in catalogue()})
-        names = _explaining(matcher, nearest[: TUNING.partners])
-        if names:
-            return names
-        names = tuple(pair for pair in _pairs(nearest) if matcher.explains(_deviations(pair)))
-        self._without_pair += not names
-        return names
+            for item in items:
+                if self._predictions.acts(deviations, self._subject.cases[item.case]):
+                    yield item
 
 
-def _singles(matcher: Matcher) -> tuple[str, ...]:
-    """Single deviations that explain a case, and the nearest of the others that do so with every allowance.
-
-    The others are tried even where some explain it without allowance: those may do so by luck.
-    """
-    residuals = {name: matcher.first_residual(_deviations(name)) for name in catalogue()}
-    explaining = tuple(name for name, residual in residuals.items() if residual == NOTHING)
-    weights = {
-        name: residual.weight
-        for name, residual in residuals.items()
-        if residual not in (None, NOTHING) and residual.differs_from(matcher.reference_residual)
-    }
-    return explaining + _explaining(matcher, _nearest(weights)[: TUNING.tried_with_allowance])
+def _names(deviations: Deviations) -> tuple[str, ...]:
+    return tuple(deviation.name for deviation in deviations)
 
 
-def _nearest(weights: Mapping[str, float | None]) -> list[str]:
-    """Names of the deviations that change something, by the weight of what they leave unexplained."""
-    known = {name: weight for name, weight in weights.items() if weight is not None}
-    return sorted(known, key=lambda name: (known[name], name))
-
-
-def _pairs(nearest: list[str]) -> dict[str, None]:
-    """Names of the pairs that are tried: the very nearest with every other one, some more with one another."""
-    pairs = [(first, second) for first in nearest[: TUNING.leaders] for second in nearest if second != first]
-    pairs += combinations(nearest[: TUNING.partners], 2)
-    return dict.fromkeys("+".join(sorted(pair)) for pair in pairs)
-
-
-def _explaining(matcher: Matcher, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of some deviations that explain a case with every allowance."""
-    return tuple(name for name in names if matcher.explains_with_allowance(_deviations(name)))
-
-
-def _deviations(names: str) -> list[Deviation]:
-    return [catalogue()[name] for name in names.split("+")]
+def _rank(candidate: _Candidate) -> tuple[int, int]:
+    return candidate.whole, len(candidate.gained)

@@ -13,24 +13,34 @@ from dataclasses import dataclass
 class Tuning:
     """All tuning constants of the diagnosis."""
 
+    # How long it may take.
+    seconds: float = 3.5
+    """Seconds of processor time for one implementation. When they are spent, what was found by then is told."""
+
     # Which failing cases of an implementation are examined.
-    cases_per_clause: int = 3
-    """Failing cases examined for each deciding clause: more of one clause tell little that is new."""
-    cases_per_family: int = 4
-    """Failing cases examined in each family. Sequences come late and tell apart what a single step does not, so earlier
-    families must leave room for them."""
-    cases_in_all: int = 24
-    """Failing cases examined for one implementation."""
+    cases_in_all: int = 16
+    """Failing cases examined together: some of every symptom."""
+    cases_of_an_edge: int = 3
+    """Failing cases examined at each of the usual edges."""
     steps_per_case: int = 40
     """Steps that an examined case may have: every mutant runs all of them."""
-    unexplained_cases: int = 6
+    numbers_of_a_step: int = 200
+    """As many numbers take the time that a step takes whatever its size."""
+    numbers_of_a_witness: int = 20_000
+    """Size of the largest cases that a candidate is compared with, unless they are examined."""
+    unexplained_cases: int = 4
     """Cases without an explanation after which no more are examined: each of them costs the whole catalogue."""
-    cases_without_pair: int = 2
-    """Cases that no pair explains after which no more pairs are tried: they would cost minutes and find nothing."""
+    cases_without_pair: int = 1
+    """Cases that no pair explains after which no more pairs are tried: they would cost seconds and find nothing."""
 
     # Which deviations are tried on an examined case.
+    clearly_nearer: float = 0.9
+    """A deviation is looked at closely if its distance to some wrong number is less than this part of the distance
+    of the layer without it."""
     tried_with_allowance: int = 24
     """Single deviations that are tried with every allowance: those that come nearest."""
+    tried_beside_others: int = 8
+    """As many are tried with every allowance where others explain the case without: those may do so by luck."""
     noticeable_difference: float = 1e-3
     """By how much the weight of what a mutant leaves unexplained must differ from the reference layer's. A mutant that
     leaves just what the reference layer leaves has no part in the failure."""
@@ -53,16 +63,16 @@ class Tuning:
     # How a diagnosis is checked against all other cases.
     candidates: int = 12
     """Candidates that are compared with cases that nobody examined."""
-    parts_of_pairs: int = 16
-    """Deviations from which pairs are formed, those that explain most cases first."""
-    witnesses: int = 160
-    """Cases that a candidate is compared with; at most about half of them fail."""
+    witnesses: int = 60
+    """Passing cases in which a candidate acts that it is compared with."""
     witnesses_for_confidence: int = 8
     """Witnesses that must agree before a diagnosis is confident."""
     tied_candidates: int = 4
     """Candidates without a contradiction that more cases are to tell apart."""
-    tie_breakers: int = 250
-    """Further cases that are tried to tell tied candidates apart."""
+    tie_breakers: int = 60
+    """Failing cases that nobody examined and that are to tell candidates apart."""
+    alike: int = 3
+    """Other deviations that are named where no case tells them apart."""
 
 
 TUNING = Tuning()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +21,6 @@ from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item, Quantity
-
-Examine = Callable[[Case, Observation, Observation | None], tuple[str, ...] | None]
 
 SOUND = 2
 """Rank of the level `stable`, the worst that a sound algorithm has."""
@@ -55,7 +53,6 @@ def run_case(
     convention: Convention,
     goldens: Goldens,
     policy: Policy,
-    examine: Examine | None = None,
 ) -> Item:
     """Observe a case (twice if it is a case with `repeat`), judge it, and record it.
 
@@ -68,7 +65,6 @@ def run_case(
         convention: what it declares.
         goldens: of this and other cases.
         policy: what decides the verdict beside the levels.
-        examine: names the deviations that explain the runs of a case that fails (`bn_conformance.diagnosis.search`).
     """
     start, before = time.perf_counter(), host.seconds
     try:
@@ -88,10 +84,8 @@ def run_case(
         return lost_item(implementation, case, outcomes.ERRORED, str(error))
     in_calls = host.seconds - before
     item = judge_runs(implementation, case, runs, convention, goldens, policy)
-    fails = item.verdict == ItemVerdict.FAIL.value
     return replace(
         item,
-        explained_by=examine(case, *runs) if examine is not None and fails else None,
         seconds=round(in_calls, 6),
         harness_seconds=round(time.perf_counter() - start - in_calls, 6),
     )

@@ -1,4 +1,4 @@
-"""What only the whole run shows: stale entries of the known faults, what explains the failures, and the exit code."""
+"""What only the whole run shows: stale entries of the known faults, and the exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS, INTERRUPTED
 from bn_conformance.results.outcomes import ItemVerdict
-from bn_conformance.results.records import Diagnosis, Item, StaleFault, split_id
+from bn_conformance.results.records import Item, StaleFault, split_id
 
 _NOT_A_JUDGEMENT = frozenset(
     {outcomes.UNSUPPORTED, outcomes.NOT_JUDGED, outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.ERRORED}
@@ -107,23 +107,3 @@ def _whole(fault: KnownFault, plan: Plan, default: Sequence[str]) -> bool:
     covered = [case.id for case in all_cases().values() if fault.covers(case)]
     covered = covered or [case.id for case in large_cases().values() if fault.covers(case)]
     return set(plan.cases).issuperset(covered)
-
-
-def diagnoses(plan: Plan, items: Collection[Item]) -> list[Diagnosis]:
-    """What explains the failures of each implementation whose failing items were examined."""
-    by_name: dict[str, list[Item]] = {}
-    for item in items:
-        by_name.setdefault(item.implementation, []).append(item)
-    examined = [
-        entry for entry in plan.runnable if any(item.explained_by is not None for item in by_name.get(entry.name, ()))
-    ]
-    if not examined:
-        return []
-    from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
-    from bn_conformance.diagnosis.predictions import Predictions
-
-    results = (
-        diagnose(entry.name, entry.convention, by_name[entry.name], Predictions(entry.convention, entry.capabilities))
-        for entry in examined
-    )
-    return [diagnosis for diagnosis in results if diagnosis is not None]

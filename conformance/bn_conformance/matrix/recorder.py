@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bn_conformance.judging.item import lost_item, reproduce
-from bn_conformance.matrix.closing import conclude, diagnoses, stale_faults
+from bn_conformance.matrix.closing import conclude, stale_faults
+from bn_conformance.matrix.diagnosing import diagnoses
 from bn_conformance.matrix.opening import environment_record, header
 from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.runner import Runner
 from bn_conformance.results import outcomes
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.file import read_results
@@ -114,7 +116,12 @@ class Recorder:
         interrupted = pytest_status == _PYTEST_INTERRUPTED and not stopped
         stale = [] if self._partial or stopped or interrupted else stale_faults(self._plan, items)
         self._writer.write(*stale)
-        self._writer.write(*([] if interrupted else diagnoses(self._plan, items)))
+        if not interrupted:
+            runner = Runner(self._plan)
+            try:
+                self._writer.write(*diagnoses(self._plan, items, runner))
+            finally:
+                runner.close()
         partial = self._partial or stopped
         conclusion = conclude(self._plan, self._planned, items, stale, partial=partial, interrupted=interrupted)
         seconds = round(time.perf_counter() - self._start, 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from bn_conformance.cases.model import Case
 from bn_conformance.hosting.host import Host, HostLost, LayerError
@@ -14,17 +13,13 @@ from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault, applying, covering
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.item import Examine, Policy, lost_item, reproduce, run_case
+from bn_conformance.judging.item import Policy, Runs, lost_item, observe_runs, reproduce, run_case
 from bn_conformance.matrix.plan import Plan
-from bn_conformance.observing.observation import Observation
 from bn_conformance.results import outcomes
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
 from bn_conformance.targets.loading import load_adapter
 from bn_reference.specification.clauses import clauses
-
-if TYPE_CHECKING:
-    from bn_conformance.diagnosis.search import DeviationSearch
 
 MOST_LOSSES = 3
 """Losses in a row after which an implementation is given up: every case would crash or hang it again."""
@@ -33,17 +28,17 @@ MOST_LOSSES = 3
 class Runner:
     """Runs items one after the other; `close` ends what still runs.
 
+    Attributes:
+        goldens: of the cases that were judged.
+
     Args:
         plan: what is run, and under which policy.
-        explains: whether the deviations that explain a failure are looked for.
         open_host: opens the host of an implementation; None for one as the plan's options say.
     """
 
-    def __init__(
-        self, plan: Plan, explains: bool = True, open_host: Callable[[Implementation], Host] | None = None
-    ) -> None:
-        self._plan, self._explains, self._open_host = plan, explains, open_host
-        self._goldens = Goldens()
+    def __init__(self, plan: Plan, open_host: Callable[[Implementation], Host] | None = None) -> None:
+        self._plan, self._open_host = plan, open_host
+        self.goldens = Goldens()
         self._policy = Policy(
             Threshold(plan.options.level), {clause.id: clause.requirement for clause in clauses().values()}
         )
@@ -51,7 +46,6 @@ class Runner:
         self._key: object = None
         self._hosts: dict[str, Host] = {}
         self._losses: dict[str, list[HostLost]] = {}
-        self._examinations: dict[str, DeviationSearch] = {}
         self._faults: dict[str, list[KnownFault]] = {}
 
     def run(self, implementation: Implementation, case: Case) -> Item:
@@ -76,11 +70,7 @@ class Runner:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        unexplained = not self._explains or case.large or self._known(implementation, case) is not None
-        examine = None if unexplained else self._examine(implementation)
-        item = run_case(
-            implementation.name, case, host, implementation.convention, self._goldens, self._policy, examine
-        )
+        item = run_case(implementation.name, case, host, implementation.convention, self.goldens, self._policy)
         if item.outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
             return self._lost(implementation, case, HostLost(item.outcome, item.message))
         losses.clear()
@@ -91,19 +81,19 @@ class Runner:
             self._faults[implementation.name] = applying(self._plan.faults, implementation)
         return covering(self._faults[implementation.name], case)
 
-    def _examine(self, implementation: Implementation) -> Examine:
-        """What examines the failures of an implementation; the catalogue of deviations is loaded for the first one."""
-
-        def examine(case: Case, seen: Observation, again: Observation | None) -> tuple[str, ...] | None:
-            from bn_conformance.diagnosis.search import DeviationSearch
-
-            found = self._examinations.get(implementation.name)
-            if found is None:
-                found = DeviationSearch(implementation.convention, self._goldens)
-                self._examinations[implementation.name] = found
-            return found.explanations(case, seen, again)
-
-        return examine
+    def observe(self, implementation: Implementation, case: Case) -> Runs | None:
+        """Run a case once more, to look at what it gives; None where the implementation cannot be run any more."""
+        losses = self._losses.setdefault(implementation.name, [])
+        if len(losses) >= MOST_LOSSES:
+            return None
+        try:
+            return observe_runs(case, implementation.convention, self.goldens, self._host(implementation))
+        except LayerError:
+            return None
+        except HostLost as lost:
+            losses.append(lost)
+            self.close()
+            return None
 
     def _lost(self, implementation: Implementation, case: Case, lost: HostLost) -> Item:
         self._losses[implementation.name].append(lost)

@@ -52,7 +52,7 @@ class _Printer(Lines):
         summary = self.summary
         self._matrix()
         self._problems(ItemVerdict.FAIL, "Failures")
-        self.section("Diagnosis", (f"{one.implementation}: {one.message}" for one in summary.results.diagnoses))
+        self._diagnoses()
         self._problems(ItemVerdict.KNOWN, "Known faults: understood, and no reason to fail the run")
         self._problems(ItemVerdict.WARN, "Warnings: no reason to fail the run")
         self._conventions()
@@ -180,6 +180,16 @@ class _Printer(Lines):
         if clause and clause.id not in told:
             told.add(clause.id)
             self.line(f"{clause.id} ({clause.requirement}): {clause.text}", "dim", indent=6)
+
+    def _diagnoses(self) -> None:
+        diagnoses = self.summary.results.diagnoses
+        if diagnoses:
+            self.title("Diagnosis")
+        for one in diagnoses:
+            first, *others = one.message.splitlines() or [""]
+            self.line(f"{one.implementation}: {first}", indent=2, hang=2)
+            for line in others:
+                self.line(line, indent=4, hang=2)
 
     def _conventions(self) -> None:
         """Choices that differ within the matrix, and nonstandard ones with what they mean."""

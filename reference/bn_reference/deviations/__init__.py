@@ -60,7 +60,7 @@ MODULES: tuple[str, ...] = (
 """The modules of the catalogue, in the order in which a report lists them."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Deviation:
     """One way to be wrong.
 

@@ -43,7 +43,7 @@ def matcher(names: str, case_id: str) -> Matcher:
 
 def explains(names: str, of: str, case_id: str) -> bool:
     with np.errstate(all="ignore"):
-        return matcher(of, case_id).explains(parts(names))
+        return not matcher(of, case_id).left(parts(names))
 
 
 def explains_with_allowance(names: str, of: str, case_id: str) -> bool:

@@ -1,0 +1,68 @@
+"""What is diagnosed: an implementation after its run, which can be asked to run a case once more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bn_conformance.adapter import Capabilities, Convention
+from bn_conformance.cases.model import Case
+from bn_conformance.judging.item import Runs
+from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.records import Item
+from bn_reference.deviations import Deviation, catalogue
+
+OF_A_CAPABILITY = {"MASK": "masks", "SECOND": "second_order"}
+"""Families of clauses that are about something that an implementation declares, or does not."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One implementation and what its run gave.
+
+    Attributes:
+        name: of the implementation.
+        convention: what it declares.
+        capabilities: what it declares that it can do.
+        items: of its run.
+        cases: those of its items, by id, as they were run.
+        observe: runs a case on it once more; None where it can no longer be run.
+    """
+
+    name: str
+    convention: Convention
+    capabilities: Capabilities
+    items: Sequence[Item]
+    cases: Mapping[str, Case]
+    observe: Callable[[Case], Runs | None] = field(repr=False)
+
+    def with_verdict(self, verdict: ItemVerdict) -> list[Item]:
+        """The items of a verdict whose cases are known and not large."""
+        return [
+            item
+            for item in self.items
+            if item.verdict == verdict.value and item.case in self.cases and not self.cases[item.case].large
+        ]
+
+
+def deviations_for(convention: Convention, capabilities: Capabilities) -> list[Deviation]:
+    """The deviations of the catalogue that concern something that an implementation declares."""
+    return [entry for entry in catalogue().values() if entry.under(convention) and _concerns(entry, capabilities)]
+
+
+def _concerns(deviation: Deviation, capabilities: Capabilities) -> bool:
+    capability = OF_A_CAPABILITY.get(deviation.clause.partition("-")[0])
+    return capability is None or bool(getattr(capabilities, capability))
+
+
+class Budget:
+    """Seconds of this process's own processor time, from when it is made."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.process_time() + seconds
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return time.process_time() >= self._end

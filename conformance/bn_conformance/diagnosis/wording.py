@@ -1,0 +1,73 @@
+"""A diagnosis in words: what explains the failures, what is set aside, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bn_conformance.diagnosis.edges import Edge, edge_sentence
+from bn_conformance.diagnosis.examined import Examined
+from bn_conformance.diagnosis.search import Found
+from bn_conformance.diagnosis.shared_traits import shared_sentence
+from bn_conformance.diagnosis.subject import Subject
+from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.records import Item
+from bn_conformance.text import counted
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a search gave.
+
+    Attributes:
+        found: deviations, those that explain most first.
+        examined: the cases that were examined.
+        failing: how many cases fail that can be examined.
+        rest: ordinary items that were examined and that nothing explains.
+        unseen: ordinary items that were not examined.
+        edges: items at edges, those edges alone of which something is unexplained.
+    """
+
+    found: tuple[Found, ...]
+    examined: tuple[Examined, ...]
+    failing: int
+    rest: tuple[Item, ...]
+    unseen: tuple[Item, ...]
+    edges: Mapping[Edge, Sequence[Item]]
+
+
+def message(subject: Subject, explained: Explained) -> str:
+    """The diagnosis, a line for each thing that is said, the cause of most failures first."""
+    sentences = [_found(found, explained) for found in explained.found]
+    if explained.rest:
+        sentences.append(_rest(subject, explained))
+    sentences += [edge_sentence(edge, items) for edge, items in explained.edges.items()]
+    return "\n".join(sentences)
+
+
+def _found(found: Found, explained: Explained) -> str:
+    """What a deviation is, what to declare if it is meant, and what speaks for it."""
+    what = " and ".join(
+        f"{deviation.name}: {deviation.sentence[0].lower()}{deviation.sentence[1:].rstrip('.')}"
+        for deviation in found.deviations
+    )
+    declared = [f"{name}={value!r}" for deviation in found.deviations for name, value in deviation.convention.items()]
+    advice = f"; if that is meant, declare {', '.join(declared)}" if declared else ""
+    alike = f" (these cases cannot tell it from {' or '.join(found.alike)})" if found.alike else ""
+    count, of = len(found.explained), len(explained.examined)
+    if of == 1:
+        cases = "the one failing case that was examined"
+    elif count == of:
+        cases = f"all {of} failing cases that were examined"
+    else:
+        cases = f"{count} of the {of} failing cases that were examined, such as {found.explained[0].case.id}"
+    return f"{what}{advice}. It explains {cases}{alike} and agrees with {counted(found.witnesses, 'passing case')}."
+
+
+def _rest(subject: Subject, explained: Explained) -> str:
+    """What the cases share that nothing explains; those that nobody examined count where nothing at all was found."""
+    items = [*explained.rest, *(() if explained.found else explained.unseen)]
+    passing = [subject.cases[item.case] for item in subject.with_verdict(ItemVerdict.PASS)]
+    shared = shared_sentence([(item, subject.cases[item.case]) for item in items], passing)
+    lead = "No known deviation explains the rest" if explained.found else "No known deviation explains it"
+    return f"{lead}: {shared}"

@@ -1,0 +1,49 @@
+"""The diagnosis of a run: for each implementation that fails, which mistake explains it.
+
+It comes last, since it looks at the smallest failing cases first, whichever these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.runner import Runner
+from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.records import Diagnosis, Item
+
+
+def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagnosis]:
+    """What explains the failures of each implementation.
+
+    Args:
+        plan: of the run.
+        items: all that were judged.
+        runner: runs failing cases once more.
+    """
+    by_name: dict[str, list[Item]] = {}
+    for item in items:
+        by_name.setdefault(item.implementation, []).append(item)
+    results = (
+        _diagnosis(plan, entry, by_name[entry.name], runner)
+        for entry in plan.runnable
+        if any(item.verdict == ItemVerdict.FAIL.value for item in by_name.get(entry.name, ()))
+    )
+    return [diagnosis for diagnosis in results if diagnosis is not None]
+
+
+def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], runner: Runner) -> Diagnosis | None:
+    from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
+    from bn_conformance.diagnosis.subject import Subject
+
+    subject = Subject(
+        name=implementation.name,
+        convention=implementation.convention,
+        capabilities=implementation.capabilities,
+        items=items,
+        cases={item.case: plan.items[item.id][1] for item in items if item.id in plan.items},
+        observe=partial(runner.observe, implementation),
+    )
+    return diagnose(subject, runner.goldens)
