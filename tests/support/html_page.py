@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
 VOID = frozenset({"meta", "br", "wbr", "input", "path"})
 
@@ -76,6 +80,26 @@ class Page(HTMLParser):
         """The element with an id."""
         (found,) = (element for element in self.elements if element.attributes.get("id") == anchor)
         return found
+
+    def data(self) -> dict[str, Any]:
+        """The numbers of every case, which the page's script unpacks."""
+        unpacked: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(self.by_id("data").text.strip())))
+        return unpacked
+
+    def results_of_case(self, place: int = 0) -> list[list[str]]:
+        """The results of a case: implementation, outcome with its symbol, letter and verdict, then what is told."""
+        data = self.data()
+        return [
+            [
+                data["names"][name],
+                f"{data['marks'][mark][2]} {data['marks'][mark][0]}",
+                data["marks"][mark][3],
+                data["verdicts"][verdict],
+                data["texts"][text],
+                *rest,
+            ]
+            for name, mark, verdict, text, *rest in data["cases"][place][4]
+        ]
 
     def section(self, name: str) -> Element:
         """A part of the report."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,6 +21,7 @@ from bn_conformance import text
 from bn_conformance.conventions.effects import METHOD
 from bn_conformance.report import legend, quantity_text
 from bn_conformance.report.convention_table import convention_table
+from bn_conformance.report.embedded import embedded, plain_lines
 from bn_conformance.report.offset_plot import offset_plot
 from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, strip, worst_ratio
 from bn_conformance.report.summary import Summary, summarise
@@ -35,6 +36,8 @@ class Anchors:
     families: dict[str, str]
     cases: dict[str, str]
     clauses: dict[str, str]
+    linked: set[str] = field(default_factory=set)
+    """Cases that a link has led to so far: only these need a target that works without the script."""
 
     @classmethod
     def of(cls, summary: Summary) -> Anchors:
@@ -45,6 +48,11 @@ class Anchors:
             text.slugs("c", summary.cases),
             text.slugs("s", summary.clauses),
         )
+
+    def link_to_case(self, case: str) -> str:
+        """The anchor of a case, for a link."""
+        self.linked.add(case)
+        return self.cases[case]
 
     def cell(self, implementation: str, family: str) -> str:
         """Anchor of a family within the part of an implementation; no other anchor has a dot."""
@@ -96,6 +104,7 @@ def _environment() -> Environment:
         by_dtype=by_dtype,
         percent=text.percent,
         place=quantity_text.place,
+        plain_lines=plain_lines,
     )
     return environment
 
@@ -116,6 +125,7 @@ def render_html(results: Results, baseline: str | None = None) -> str:
         ResultsError: there is no such baseline.
     """
     summary = summarise(results)
+    anchors = Anchors.of(summary)
     script = _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     ratios = (worst_ratio(entry) for entries in summary.cases.values() for entry in entries.values())
@@ -127,7 +137,8 @@ def render_html(results: Results, baseline: str | None = None) -> str:
             header=results.header,
             results=results,
             conventions=convention_table(summary, baseline),
-            anchors=Anchors.of(summary),
+            anchors=anchors,
+            data=embedded(summary, anchors.cases),
             axis=axis_of(ratio for ratio in ratios if ratio is not None),
             offsets=offset_plot(summary),
             style=_asset("report.css"),

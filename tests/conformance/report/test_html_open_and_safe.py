@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections import Counter
 from functools import cache
@@ -33,8 +34,10 @@ def page() -> Page:
 def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
     assert HOSTILE not in text()
     assert HOSTILE_NAME in page().root.text
-    assert page().root.text.count(HOSTILE) > 100
-    assert len(page().find("script")) == 1
+    assert page().root.text.count(HOSTILE) > 20
+    assert HOSTILE in json.dumps(page().data(), ensure_ascii=False)
+    assert [one.attributes for one in page().find("script")] == [{"type": "text/plain", "id": "data"}, {}]
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", page().by_id("data").text.strip())
     assert "{{ 7*7 }}" in page().root.text
 
 
@@ -42,7 +45,7 @@ def test_no_attribute_is_broken_open_by_a_quote() -> None:
     known = (
         "aria-hidden aria-label aria-labelledby aria-live autocomplete charset class colspan content d data-label "
         "height hidden href http-equiv id lang name open placeholder preserveaspectratio role rowspan scope style "
-        "tabindex type viewbox width x y"
+        "tabindex title type value viewbox width x y"
     )
     assert {name for element in page().elements for name in element.attributes} <= set(known.split())
 
@@ -62,7 +65,7 @@ def test_control_characters_in_names_and_ids_are_made_visible_too() -> None:
 
 def test_the_page_forbids_everything_but_its_own_style_and_script() -> None:
     (policy,) = (one.attributes["content"] for one in page().find("meta") if "http-equiv" in one.attributes)
-    (script,) = page().find("script")
+    (script,) = (one for one in page().find("script") if "type" not in one.attributes)
     digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
     assert "default-src 'none'" in policy
     assert f"script-src 'sha256-{digest}'" in policy
@@ -95,7 +98,7 @@ def test_names_that_differ_in_signs_alone_have_anchors_of_their_own() -> None:
 
 def test_every_table_has_a_caption_and_its_headers_have_a_scope() -> None:
     tables = page().find("table")
-    assert len(tables) > 100
+    assert len(tables) > 30
     for table in tables:
         assert [one.text.strip() for one in table.find("caption")] != []
     assert {one.attributes.get("scope") for one in page().find("th")} == {"col", "row", "rowgroup"}

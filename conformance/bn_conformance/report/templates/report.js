@@ -1,48 +1,178 @@
 "use strict";
-// Opens what hides the target of a link, for browsers that do not do so themselves.
-function reveal() {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!target) return;
-  let hidden = false;
-  for (let node = target; node; node = node.parentElement) {
-    if (node.tagName === "DETAILS" && !node.open) { node.open = true; hidden = true; }
-  }
-  if (hidden) target.scrollIntoView();
+// Builds an element: its name, its attributes, and children, which are elements or text. Text is never markup.
+function element(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
 }
-addEventListener("hashchange", reveal);
-addEventListener("click", event => {
-  const link = event.target.closest("a[href^='#']");
-  if (link && link.hash === location.hash) reveal();
-});
-reveal();
 
-// Finds cases. Without scripts the form stays hidden and every case is there.
-const form = document.querySelector(".filter");
-if (form) {
-  const find = document.getElementById("find"), problems = document.getElementById("problems");
-  const found = document.getElementById("found"), families = [...document.querySelectorAll("details.family")];
-  const cases = families.map(family => [...family.querySelectorAll("details.case")].map(node => ({
-    node, text: (node.querySelector("summary").textContent + node.querySelector("p").textContent).toLowerCase(),
-  })));
-  let timer = 0;
-  const apply = () => {
-    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean), any = words.length || problems.checked;
-    let total = 0;
-    families.forEach((family, index) => {
-      let shown = 0;
-      for (const { node, text } of cases[index]) {
-        node.hidden = !(words.every(word => text.includes(word)) && (!problems.checked || node.classList.contains("problem")));
-        shown += !node.hidden;
-      }
-      family.hidden = !shown;
-      if (any && shown && shown <= 40) family.open = true;
-      total += shown;
-    });
-    found.textContent = any ? `${total} ${total === 1 ? "case" : "cases"}` : "";
-  };
-  const later = () => { clearTimeout(timer); timer = setTimeout(apply, 150); };
-  find.addEventListener("input", later);
-  problems.addEventListener("change", apply);
-  form.addEventListener("submit", event => event.preventDefault());
-  form.hidden = false;
+// The numbers of every case: base64 of deflated JSON. Without this script the plain lists of cases stay.
+async function unpack() {
+  const bytes = Uint8Array.from(atob(document.getElementById("data").textContent.trim()), letter => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).json();
 }
+
+const HEAD = ["Implementation", "Outcome", "Verdict", "Ratio", "Quantity", "Element", "Expected", "Got", "Error", "Allowed", "ULP"];
+const BAD = new Set(["fail", "known-fault", "warn"]);
+const MOST = 200;  // matches that are built
+
+function caseOf(raw, data) {
+  const [id, anchor, family, about, results, unsupported] = raw;
+  const parts = id.split("/");
+  return {
+    id, anchor, about, results, unsupported, family: data.texts[family],
+    layout: parts.length > 2 ? parts[1] : "", format: parts.find(part => /^(float|bfloat)\d+$/.test(part)) || "",
+    text: `${id} ${about}`.toLowerCase(),
+  };
+}
+
+function letters(one, data) {
+  const row = element("span", { class: "letters", "aria-hidden": "true" });
+  const by = new Map(one.results.map(result => [result[0], data.marks[result[1]]]));
+  data.names.forEach((_, place) => {
+    const mark = by.get(place);
+    row.append(mark ? element("i", { class: `k-${mark[1]}` }, mark[3]) : element("i", {}));
+  });
+  return row;
+}
+
+function tally(one, data) {
+  const counts = new Map();
+  for (const result of one.results) {
+    const word = data.marks[result[1]][0];
+    counts.set(word, (counts.get(word) || 0) + 1);
+  }
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
+}
+
+function resultRow(result, data) {
+  const [who, mark, verdict, text, ...numbers] = result, [outcome, style, symbol] = data.marks[mark];
+  const row = element("tr", {},
+    element("th", { scope: "row" }, data.names[who]),
+    element("td", { class: `k-${style}` }, `${symbol} ${outcome}`),
+    element("td", {}, data.verdicts[verdict]));
+  if (!numbers.length) row.append(element("td", { colspan: "8", class: "prose" }, data.texts[text]));
+  else {
+    const [place, ratio, ...rest] = numbers;
+    row.append(...[ratio, data.texts[text], place, ...rest].map(value => element("td", {}, value)));
+  }
+  return row;
+}
+
+function bodyOf(one, data) {
+  const body = element("div", { class: "body" }, element("p", {}, one.about));
+  const table = element("table", { class: "results" },
+    element("caption", { class: "hidden" }, one.id),
+    element("thead", {}, element("tr", {}, ...HEAD.map(word => element("th", { scope: "col" }, word)))),
+    element("tbody", {}, ...one.results.map(result => resultRow(result, data))));
+  if (one.results.length) {
+    body.append(element("div", { class: "scroll", role: "region", "aria-label": `Results of ${one.id}`, tabindex: "0" }, table));
+  }
+  for (const [reason, names] of one.unsupported) {
+    const who = names.map(name => data.names[name]).join(", ");
+    body.append(element("p", { class: "muted" }, `Not supported by ${who}: ${data.texts[reason]}`));
+  }
+  return body;
+}
+
+// A case, whose numbers are built when it is opened.
+function detailsOf(one, data, anchored) {
+  const made = element("details", anchored ? { class: "case", id: one.anchor } : { class: "case" },
+    element("summary", {}, element("code", {}, one.id), " ", element("span", { class: "tally" }, tally(one, data)), letters(one, data)));
+  made.addEventListener("toggle", () => {
+    if (made.open && !made.querySelector(".body")) made.append(bodyOf(one, data));
+  });
+  return made;
+}
+
+function openFamily(family, cases, data) {
+  const list = family.querySelector(".caselist");
+  if (!list) return;
+  const names = element("div", { class: "names", "aria-hidden": "true" }, ...data.names.map(name => element("span", {}, name)));
+  list.replaceWith(names, ...cases.map(one => detailsOf(one, data, true)));
+}
+
+// The filters, kept in the address after #cases?
+function filters(form, cases, data) {
+  const field = name => form.querySelector(`#${name}`), matches = document.getElementById("matches");
+  const families = [...document.querySelectorAll("details.family")];
+  const choices = {
+    of: data.names, format: [...new Set(cases.map(one => one.format))].filter(Boolean),
+    layout: [...new Set(cases.map(one => one.layout))].filter(Boolean), verdict: data.verdicts,
+  };
+  for (const [name, values] of Object.entries(choices)) {
+    field(name).append(...values.map(value => element("option", { value }, value)));
+  }
+  const asked = () => Object.fromEntries(["find", "of", "format", "layout", "verdict"].map(name => [name, field(name).value]));
+  const fits = (one, { find, of, format, layout, verdict }) =>
+    find.toLowerCase().split(/\s+/).every(word => one.text.includes(word)) &&
+    (!format || one.format === format) && (!layout || one.layout === layout) &&
+    ((!of && !verdict) || one.results.some(result =>
+      (!of || data.names[result[0]] === of) && (!verdict || data.verdicts[result[2]] === verdict)));
+  const apply = keep => {
+    const values = asked(), any = Object.values(values).some(Boolean);
+    const shown = any ? cases.filter(one => fits(one, values)) : [];
+    matches.replaceChildren(...shown.slice(0, MOST).map(one => detailsOf(one, data, false)));
+    matches.hidden = !any;
+    families.forEach(family => { family.hidden = any; });
+    const more = shown.length > MOST ? `, the first ${MOST} shown` : "";
+    field("found").textContent = any ? `${shown.length} ${shown.length === 1 ? "case" : "cases"}${more}` : "";
+    if (!keep) return;
+    const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
+    history.replaceState(null, "", any ? `#cases?${query}` : "#cases");
+  };
+  const restore = () => {
+    if (!location.hash.startsWith("#cases?")) return;
+    for (const [name, value] of new URLSearchParams(location.hash.slice(7))) if (field(name)) field(name).value = value;
+    apply(false);
+    document.getElementById("cases").scrollIntoView();
+  };
+  let timer = 0;
+  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => apply(true), 150); });
+  form.addEventListener("submit", event => event.preventDefault());
+  addEventListener("hashchange", restore);
+  form.hidden = false;
+  restore();
+  return () => { form.reset(); apply(false); };
+}
+
+// Opens what hides the target of a link.
+function reveal(prepare) {
+  const anchor = decodeURIComponent(location.hash.slice(1));
+  if (!anchor || anchor.startsWith("cases?")) return;
+  prepare(anchor);
+  const target = document.getElementById(anchor);
+  if (!target) return;
+  for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+  target.scrollIntoView();
+}
+
+async function start() {
+  let prepare = () => {};
+  const follow = () => reveal(prepare);
+  addEventListener("hashchange", follow);
+  addEventListener("click", event => {
+    const link = event.target.closest("a[href^='#']");
+    if (link && link.hash === location.hash) follow();
+  });
+  try {
+    const data = await unpack(), cases = data.cases.map(raw => caseOf(raw, data));
+    const families = [...document.querySelectorAll("details.family")];
+    const own = new Map(families.map(family => [family, cases.filter(one => one.family === family.querySelector("h3").textContent)]));
+    for (const [family, members] of own) {
+      family.addEventListener("toggle", () => { if (family.open) openFamily(family, members, data); });
+    }
+    const clear = filters(document.querySelector(".filter"), cases, data);
+    prepare = anchor => {
+      for (const [family, members] of own) {
+        if (members.some(one => one.anchor === anchor)) { clear(); openFamily(family, members, data); }
+      }
+    };
+  } catch (error) {
+    console.warn("The numbers of the cases cannot be read here; the lists of cases stay.", error);
+  }
+  follow();
+}
+start();
