@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from bn_adapters.torch_tensors import load_torch, to_array
@@ -18,6 +19,36 @@ def gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) -> Gradients:
     left = iter(rest)
     dgamma, dbeta = (None if parameter is None else next(left) for parameter in parameters)
     return Gradients(dx, dgamma, dbeta)
+
+
+def accumulated_gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) -> Gradients:
+    """Gradients of sum(y * dy) as users take them: by `y.backward(dy)`, which goes through all that y depends on.
+
+    The graph of y is kept, so that this may be asked for again.
+
+    Raises:
+        RuntimeError: y depends on x or on a parameter in no way that autograd knows.
+    """
+    sources = [x, *_present(parameters)]
+    for tensor in sources:
+        tensor.grad = None
+    y.backward(dy, retain_graph=True)
+    found = []
+    for tensor, name in zip(sources, ("x", *(f"parameter {number}" for number in (1, 2))), strict=False):
+        if tensor.grad is None:
+            raise RuntimeError(f"backward gave no gradient of {name}: autograd sees no way from y to it")
+        found.append(to_array(tensor.grad))
+        tensor.grad = None
+    dx, *rest = found
+    left = iter(rest)
+    dgamma, dbeta = (None if parameter is None else next(left) for parameter in parameters)
+    return Gradients(dx, dgamma, dbeta)
+
+
+def let_go(y: Any) -> None:
+    """Free what the graph of y saved, as a backward that keeps no graph does."""
+    with suppress(RuntimeError):  # what it saved was changed or is gone already
+        y.backward(load_torch().zeros_like(y))
 
 
 def second_order_gradients(

@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,27 @@ def is_or_makes(thing: object, base: type | None) -> bool:
     return base is not None and (issubclass(thing, base) if inspect.isclass(thing) else isinstance(thing, base))
 
 
-def class_of(code: str, bases: type | types.UnionType, expected: str) -> tuple[type, str]:
+def class_of(
+    code: str, bases: type | types.UnionType, expected: str, accepts: Callable[[Any], bool] = bool
+) -> tuple[type, str]:
     """The class that `file.py:Class` names, or the only one that a file derives from a base, and its name in reports.
+
+    Args:
+        code: names the class, or an instance of it.
+        bases: that the class derives from.
+        expected: what it is, for messages.
+        accepts: whether a class that does is meant.
 
     Raises:
         TargetError: there is no such class, it is not what is expected, or several are.
     """
     place, attribute = module_and_class(code)
     module = module_of(place)
-    own = [name for name, value in vars(module).items() if _defined_in(value, module) and issubclass(value, bases)]
+    own = [
+        name
+        for name, value in vars(module).items()
+        if _defined_in(value, module) and issubclass(value, bases) and accepts(value)
+    ]
     if not attribute:
         if len(own) != 1:
             raise TargetError(
@@ -63,7 +75,9 @@ def class_of(code: str, bases: type | types.UnionType, expected: str) -> tuple[t
     found = getattr(module, attribute, None)
     if found is None:
         raise TargetError(f"{place} has no {attribute}; it defines {len(own)} that are {expected}{_list(own)}")
-    if not (inspect.isclass(found) and issubclass(found, bases)):
+    if not inspect.isclass(found) and accepts is not bool and accepts(found):
+        found = type(found)
+    if not (inspect.isclass(found) and issubclass(found, bases) and accepts(found)):
         what = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
         raise TargetError(f"{attribute} in {place} is {what}, and not {expected}")
     return found, f"{stem(module)}.{attribute}"
@@ -141,7 +155,7 @@ def constructor(built: type, known: Mapping[str, tuple[str, ...]], first: str, e
     Raises:
         TargetError: it cannot be built from that: another argument is required.
     """
-    found = _parameters(built)
+    found = parameters_of(built)
     names = {what: alias for what, aliases in known.items() for alias in aliases[::-1] if alias in found}
     positional = [entry for entry in found.values() if entry.kind is not entry.KEYWORD_ONLY]
     if first and positional and positional[0].name not in names.values():
@@ -154,7 +168,7 @@ def constructor(built: type, known: Mapping[str, tuple[str, ...]], first: str, e
     return Constructor(built, names, defaults)
 
 
-def _parameters(built: type) -> dict[str, inspect.Parameter]:
+def parameters_of(built: type) -> dict[str, inspect.Parameter]:
     """Parameters of a constructor; where it takes `**kwargs`, those of its bases' constructors too."""
     found: dict[str, inspect.Parameter] = {}
     for base in built.__mro__:

@@ -1,88 +1,24 @@
-"""Any `torch.nn.Module` class with weight, bias, running_mean and running_var, judged without an adapter."""
+"""Any torch class of batch normalisation, judged without an adapter: a module, or a plain class of tensors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import inspect
+import sys
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from bn_adapters.torch_modules import INSTALL, TorchAdapter, TorchModuleLayer
-from bn_adapters.torch_tensors import load_torch, to_tensor, torch_dtype
-from bn_adapters.wrappers.code import (
-    Constructor,
-    class_of,
-    constructor,
-    error_line,
-    framework_class,
-    is_or_makes,
-    number_or_none,
-)
-from bn_adapters.wrappers.trial import (
-    CHANNELS,
-    Ranks,
-    adapter_class,
-    affine_of,
-    convention_of,
-    described,
-    refusal_of,
-    trial,
-)
-from bn_conformance.adapter import CUMULATIVE, Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.targets.naming import TargetError
+from bn_adapters.torch_modules import INSTALL, TorchAdapter
+from bn_adapters.torch_tensors import load_torch
+from bn_adapters.wrappers.code import class_of, framework_class, is_or_makes
+from bn_adapters.wrappers.torch.calling import BY_GRAD
+from bn_adapters.wrappers.torch.layer import ModuleRecipe
+from bn_adapters.wrappers.torch.names import AFFINE, BIAS, EPS, MEAN, MOMENTUM, WEIGHT
+from bn_adapters.wrappers.torch.reading import ModuleReading, read_module
+from bn_adapters.wrappers.torch.words import notes_of
+from bn_adapters.wrappers.trial import adapter_class, affine_of, convention_of
+from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.targets.said import Said
 from bn_conformance.targets.wrappers import Wrapper
-
-ARGUMENTS = (
-    "a torch-module is built from the number of channels and, where it has them, eps, momentum, affine, device "
-    "and dtype"
-)
-STATE = (
-    "a torch-module has running_mean and running_var, and as parameters weight and bias or neither, all of shape "
-    "(channels,)"
-)
-KNOWN = {
-    "eps": ("eps", "epsilon"),
-    "momentum": ("momentum",),
-    "affine": ("affine",),
-    "device": ("device",),
-    "dtype": ("dtype",),
-}
-"""What the suite calls an argument of the constructor, to the names that it may have."""
-
-HELD = {"eps": ("eps", "epsilon"), "momentum": ("momentum",)}
-"""The same for attributes of a built module."""
-
-
-@dataclass(frozen=True)
-class ModuleRecipe:
-    """How modules of a class are built.
-
-    Attributes:
-        constructor: what the class takes.
-        attributes: of eps and momentum, those that are set on the built module since the constructor takes none.
-        fixed: of eps and momentum, those that cannot be chosen.
-    """
-
-    constructor: Constructor
-    attributes: dict[str, str] = field(default_factory=dict)
-    fixed: frozenset[str] = frozenset()
-
-    def module(self, config: LayerConfig, weighs_old: bool = False, device: str = "cpu") -> Any:
-        """A fresh module."""
-        chosen: dict[str, Any] = {}
-        if config.eps is not None:
-            chosen["eps"] = config.eps
-        if config.momentum == CUMULATIVE:
-            chosen["momentum"] = None
-        elif config.momentum is not None:
-            chosen["momentum"] = config.keep if weighs_old else config.momentum
-        dtype = torch_dtype(config.parameter_dtype)
-        arguments = self.constructor.arguments(affine=config.gamma, device=device, dtype=dtype, **chosen)
-        module = self.constructor.built(config.num_channels, **arguments)
-        if "dtype" not in self.constructor.names:
-            module = module.to(dtype)
-        for name, attribute in self.attributes.items():
-            if name in chosen:
-                setattr(module, attribute, chosen[name])
-        return module
 
 
 class TorchModule(TorchAdapter):
@@ -90,168 +26,121 @@ class TorchModule(TorchAdapter):
 
     framework = ""  # whatever else the user's file does, in a process of its own
     recipe: ClassVar[ModuleRecipe]
+    taken: ClassVar[frozenset[tuple[int, int]]]
     notes: ClassVar[tuple[str, ...]]
+    inherits: ClassVar[tuple[str, ...]]
 
     def build(self, config: LayerConfig) -> Layer:
-        weighs_old = self.convention.momentum_weighs == "old"
-        return TorchModuleLayer(self.recipe.module(config, weighs_old, self.device), self.device)
+        return self.recipe.layer(config, self.convention.momentum_weighs == "old", self.device)
 
     def supports(self, config: LayerConfig) -> str | None:
-        for name in ("eps", "momentum"):
-            default = getattr(self.convention, f"default_{name}")
+        for name in (EPS, MOMENTUM):
             if getattr(config, name) is None:
-                if default is None:
+                if getattr(self.convention, f"default_{name}") is None:
                     return f"the class has no default {name}"
-            elif name in self.recipe.fixed:
+            elif name in self.capabilities.literals and not (name == MOMENTUM and not self.capabilities.statistics):
                 return f"the class takes no {name}, and setting one on a module changes nothing"
+        if (config.rank, config.channel_axis) not in self.taken:
+            return f"x of rank {config.rank} with its channels on axis {config.channel_axis} is not taken"
         return None
 
 
-def adapter(code: str) -> type[TorchModule]:
-    """The adapter of a module class.
+def adapter(code: str, said: Said = Said()) -> type[TorchModule]:  # noqa: B008 (frozen)
+    """The adapter of a class.
+
+    Args:
+        code: names it.
+        said: what the user says of it.
 
     Raises:
-        TargetError: it is no module class, cannot be built, or lacks what a torch-module has.
+        TargetError: it is no such class, it cannot be built or called, or what it holds cannot be told.
     """
-    torch = load_torch()
-    built, name = class_of(code, torch.nn.Module, "a torch.nn.Module class")
-    recipe = ModuleRecipe(constructor(built, KNOWN, "channels", ARGUMENTS))
-    if "channels" not in recipe.constructor.names:
-        raise TargetError(f"{built.__name__} takes no number of channels; {ARGUMENTS}")
-    module = _built(recipe, _config())
-    affine = _affine(module, name)
-    recipe = _with_attributes(recipe, module)
-    defaults = {key: _default(key, recipe.constructor, module) for key in ("eps", "momentum")}
-    ranks = Ranks.tried(lambda rank: _refusal(recipe, rank), built.__name__, f"(N, {CHANNELS}, ...)")
-    values = {f"default_{key}": value for key, value in defaults.items()}
-    own = issubclass(built, torch.nn.modules.batchnorm._BatchNorm)
-    capabilities = Capabilities(
-        dtypes=frozenset({"float32", "float64"}),
-        ranks=frozenset(ranks.taken),
-        affine=frozenset({"both", "none"} if "affine" in recipe.constructor.names else {affine}),  # type: ignore[arg-type]
-        cumulative=own and "momentum" in recipe.constructor.names,
-        freeze=True,
-        threads=True,
-    )
+    load_torch()
+    built, name = class_of(code, object, "a torch.nn.Module class", _recognises)
+    reading = read_module(built, name, said)
+    capabilities = _capabilities(reading, built)
+    numbers = {f"default_{role}": reading.numbers[role] for role in (EPS, MOMENTUM)}
+    for role in reading.literals:
+        key = f"default_{role}"
+        numbers[key] = numbers[key] or getattr(Convention(), key)
     attributes = {
         "name": name,
-        "convention": convention_of(name, Convention(), **values),
+        "convention": convention_of(name, Convention(), **numbers),
         "capabilities": capabilities,
-        "recipe": recipe,
-        "notes": (_words(recipe, defaults), described(capabilities, layouts=False), str(ranks)),
+        "recipe": reading.recipe,
+        "taken": frozenset((trial.x.ndim, trial.axis) for trial in reading.tries.taken),
+        "notes": notes_of(reading, capabilities),
+        "inherits": _inherits(reading, built),
     }
     return adapter_class(built.__name__, (TorchModule,), attributes)
 
 
-def _config(rank: int = 4, **changes: Any) -> LayerConfig:
-    return LayerConfig(num_channels=CHANNELS, rank=rank, **({"eps": None, "momentum": None} | changes))
+def _capabilities(reading: ModuleReading, built: type) -> Capabilities:
+    construction, places = reading.recipe.construction, reading.recipe.construction.places
+    own = affine_of(WEIGHT in places, BIAS in places)
+    momentum = construction.attributes.get(MOMENTUM, ())
+    layers = [place.owner(reading.module) for place in momentum] or [reading.module] * (MOMENTUM in construction.names)
+    whole = {"training", "inference"} <= reading.modes
+    return Capabilities(
+        dtypes=frozenset(reading.dtypes),
+        ranks=frozenset(trial.x.ndim for trial in reading.tries.taken),
+        layouts=_layouts((trial.x.ndim, trial.axis) for trial in reading.tries.taken),
+        modes=reading.modes,  # type: ignore[arg-type]
+        statistics=MEAN in places,
+        set_statistics=MEAN in places,
+        gradients=reading.gradients,  # type: ignore[arg-type]
+        affine=frozenset({"both", "none"} if AFFINE in construction.names else {own}),  # type: ignore[arg-type]
+        literals=reading.literals,  # type: ignore[arg-type]
+        cumulative=bool(layers) and all(is_or_makes(layer, _framework_layer()) for layer in layers),
+        freeze=whole and reading.recipe.calling.mode != BY_GRAD,
+        state=reading.saves,
+        masks=reading.recipe.calling.mask is not None,
+        threads=True,
+    )
 
 
-def _built(recipe: ModuleRecipe, config: LayerConfig) -> Any:
-    try:
-        required = {"eps": 1e-5, "momentum": 0.1}
-        lacking = {
-            name: value
-            for name, value in required.items()
-            if name in recipe.constructor.names and name not in recipe.constructor.defaults
-        }
-        return recipe.module(replace(config, **lacking))  # type: ignore[arg-type]
-    except Exception as error:
-        raise TargetError(
-            f"{recipe.constructor.built.__name__}({CHANNELS}) raised {error_line(error)}; {ARGUMENTS}"
-        ) from None
+def _layouts(places: Iterable[tuple[int, int]]) -> frozenset[Any]:
+    """Where the channels may be; at rank 2 they are first and last."""
+    configs = [LayerConfig(num_channels=1, rank=rank, channel_axis=axis) for rank, axis in places]
+    return frozenset(config.layout for config in configs if config.rank > 2) or frozenset({"first"})
 
 
-def _affine(module: Any, name: str) -> str:
-    """Which of gamma and beta a module has."""
-    torch = load_torch()
-    for attribute in ("running_mean", "running_var"):
-        if not isinstance(getattr(module, attribute, None), torch.Tensor):
-            raise TargetError(f"{name} has no tensor {attribute}; {STATE}")
-    own = dict(module.named_parameters())
-    strange = sorted(set(own) - {"weight", "bias"})
-    if strange:
-        raise TargetError(f"{name} has a parameter {strange[0]}; {STATE}")
-    for attribute in ("running_mean", "running_var", *own):
-        shape = tuple(getattr(module, attribute).shape)
-        if shape != (CHANNELS,):
-            raise TargetError(f"{name} has {attribute} of shape {shape} for {CHANNELS} channels; {STATE}")
-    return affine_of("weight" in own, "bias" in own)
+def _framework_layer() -> type | None:
+    return framework_class("torch.nn.modules.batchnorm", "_BatchNorm")
 
 
-def _with_attributes(recipe: ModuleRecipe, module: Any) -> ModuleRecipe:
-    """The recipe with eps and momentum that the constructor does not take, but that a built module obeys when set."""
-    attributes, fixed = {}, set()
-    for name, aliases in HELD.items():
-        if name in recipe.constructor.names:
-            continue
-        held = next((alias for alias in aliases if number_or_none(getattr(module, alias, None)) is not None), None)
-        if held is not None and _obeys(recipe, name, held):
-            attributes[name] = held
-        else:
-            fixed.add(name)
-    return ModuleRecipe(recipe.constructor, attributes, frozenset(fixed))
-
-
-def _obeys(recipe: ModuleRecipe, name: str, attribute: str) -> bool:
-    """Whether a module gives other numbers once the attribute has another value."""
-    results = []
-    for value in (0.25, 0.75):
-        module = _built(recipe, _config())
-        setattr(module, attribute, value)
-        for rank in (4, 2, 3, 5):
-            try:
-                y = module(to_tensor(trial(rank, 1)))
-            except Exception:
-                continue
-            results.append(y if name == "eps" else module.running_mean)
-            break
-    return len(results) == 2 and not load_torch().equal(*results)
-
-
-def _default(name: str, takes: Constructor, module: Any) -> float | None:
-    """What eps or momentum is where nobody gives one: in the signature, else on the built module."""
-    if name in takes.names:
-        if name not in takes.defaults or takes.defaults[name] is not None:
-            stated = takes.number(name)
-            if stated is not None or name not in takes.defaults:
-                return stated
-        return number_or_none(getattr(module, name, None))
-    held = (number_or_none(getattr(module, alias, None)) for alias in HELD[name])
-    return next((value for value in held if value is not None), None)
-
-
-def _refusal(recipe: ModuleRecipe, rank: int) -> str | None:
-    """Why a module does not take an x of a rank in training and in inference; None where it does."""
-    x = trial(rank, 1)
-
-    def shapes() -> list[tuple[int, ...]]:
-        module = _built(recipe, _config(rank))
-        return [tuple(module.train(training)(to_tensor(x)).shape) for training in (True, False)]
-
-    return refusal_of(x, shapes)
-
-
-def _words(recipe: ModuleRecipe, defaults: dict[str, float | None]) -> str:
-    """What the constructor takes, and the defaults that the class states."""
-    names = recipe.constructor.names
-    parts = [f"built with {names['channels']}"]
-    for name in ("eps", "momentum"):
-        if name in names:
-            how = f"{names[name]}=" + ("(no default)" if defaults[name] is None else f"{defaults[name]:g}")
-        elif name in recipe.attributes:
-            how = f"its attribute {recipe.attributes[name]} ({defaults[name]:g}) set, since the constructor takes none"
-        else:
-            how = f"no {name} to choose" + ("" if defaults[name] is None else f" ({defaults[name]:g})")
-        parts.append(how)
-    parts += [f"{names[name]}" for name in ("affine", "dtype", "device") if name in names]
-    return ", ".join(parts)
+def _inherits(reading: ModuleReading, built: type) -> tuple[str, ...]:
+    """The registered implementation whose known faults are the class's too: that of the kernel that it calls."""
+    if not reading.like_torch:
+        return ()
+    module = load_torch().nn.Module
+    inside = list(reading.module.modules()) if isinstance(reading.module, module) else []
+    return ("torch.nn",) if any(is_or_makes(part, _framework_layer()) for part in inside) else ("torch.functional",)
 
 
 def _recognises(thing: object) -> bool:
-    """Whether a thing is a module class or a module. A layer of Keras is one too on this backend, and is Keras's."""
-    keras = framework_class("keras", "Layer")
-    return is_or_makes(thing, framework_class("torch.nn", "Module")) and not is_or_makes(thing, keras)
+    """Whether a thing is a module class, a module, or a plain class that uses torch; a layer of Keras is Keras's."""
+    if is_or_makes(thing, framework_class("keras", "Layer")):
+        return False
+    if is_or_makes(thing, framework_class("torch.nn", "Module")):
+        return not is_or_makes(thing, framework_class("torch.nn.modules.loss", "_Loss"))
+    return inspect.isclass(thing) and _is_plain_layer(thing)
+
+
+def _is_plain_layer(built: type) -> bool:
+    """Whether a class without a framework's base is built from something, called with something, and uses torch."""
+    if "torch" not in sys.modules or issubclass(built, tuple | dict | list | BaseException):
+        return False
+    methods: list[Any] = [vars(built).get(name) for name in ("__init__", "forward", "__call__")]
+    functions = [method for method in methods if inspect.isfunction(method)]
+    if not inspect.isfunction(methods[0]) or len(functions) < 2:
+        return False
+    return any(_uses_torch(function) for function in functions)
+
+
+def _uses_torch(function: Any) -> bool:
+    used = (function.__globals__.get(name) for name in function.__code__.co_names)
+    return any(getattr(value, "__name__", "").partition(".")[0] == "torch" for value in used if value is not None)
 
 
 WRAPPER = Wrapper(
@@ -260,4 +149,5 @@ WRAPPER = Wrapper(
     requires=TorchAdapter.requires,
     install=INSTALL,
     recognises=_recognises,
+    names=True,
 )

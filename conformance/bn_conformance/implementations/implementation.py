@@ -27,6 +27,7 @@ class Implementation:
         device: that it runs on.
         registered: whether its name names it on the command line.
         notes: what a wrapper found of a user's code, in sentences.
+        inherits: names of registered implementations whose known faults are its own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Implementation:
     device: str = "cpu"
     registered: bool = True
     notes: tuple[str, ...] = ()
+    inherits: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -73,6 +75,7 @@ class Implementation:
             "convention": Convention.from_json(data["convention"]),
             "capabilities": capabilities_from_json(data["capabilities"]),
             "notes": tuple(data.get("notes", ())),
+            "inherits": tuple(data.get("inherits", ())),
         }
         return cls(**(data | objects))
 

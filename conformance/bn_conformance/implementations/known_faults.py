@@ -56,7 +56,8 @@ class KnownFault:
 
     def applies_to(self, implementation: Implementation) -> bool:
         """Whether the entry speaks of this implementation in this version on this platform."""
-        if not matches_pattern(implementation.name, self.implementation):
+        names = (implementation.name, *implementation.inherits)
+        if not any(matches_pattern(name, self.implementation) for name in names):
             return False
         if not matches_pattern(implementation.device, self.device):
             return False

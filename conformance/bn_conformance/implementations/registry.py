@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from bn_conformance.adapter import Adapter, Convention
 from bn_conformance.hosting.host import HostLost, LayerError
@@ -104,7 +104,18 @@ def _from_description(target: str, description: Description, device: str) -> Imp
         group=description.group,
         device=device,
         notes=tuple(description.notes),
+        inherits=tuple(description.inherits),
+        versions=_installed(description.requires) if description.inherits else {},
     )
+
+
+def _installed(requires: Iterable[str]) -> dict[str, str]:
+    """The versions of modules that are distributions of the same name, by name."""
+    found = {}
+    for name in requires:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def from_adapter(adapter: type[Adapter], target: str, device: str = "cpu") -> Implementation:

@@ -46,7 +46,7 @@ def training_eps(laboratory: Laboratory) -> Iterator[Finding]:
     centred = rows - to_quad(rows.mean(axis=1))[:, None]
     variance = (centred * centred).mean(axis=1)
     predictions: dict[str, list[tuple[Expected, Array]]] = {}
-    for way, added in placements(variance, to_quad(subject.config.eps)).items():
+    for way, added in placements(variance, to_quad(subject.eps)).items():
         golden = subject.golden(x)
         golden.eps = added
         predictions[way] = [(golden.training(None)["y"], y)]
@@ -68,7 +68,7 @@ def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
     statistics = subject.set_statistics()
     x = subject.data("eps in inference", offset=1.0)
     y = subject.forward(x, False)
-    ways = placements(statistics.variance, to_quad(subject.config.eps))
+    ways = placements(statistics.variance, to_quad(subject.eps))
     axis = subject.config.channel_axis
     predictions = {way: [(_inferred(subject, x, statistics, added), y)] for way, added in ways.items()}
     by_batch = subject.golden(x).training(None)["y"]

@@ -175,6 +175,11 @@ class ProbedLayer:
             self._host.ask(SetParametersCall(self._layer, gamma, beta))
         self.parameters = GammaBeta(*(None if part is None else to_quad(part) for part in (gamma, beta)))
 
+    @property
+    def eps(self) -> float | None:
+        """The eps that it was built with, or the declared default where that is a literal of the implementation."""
+        return self.laboratory.declared.default_eps if self.config.eps is None else self.config.eps
+
     def data(self, name: str, count: int = COUNT, offset: float = 0.0, scale: float = 1.0) -> Array:
         """An x (or dy) of the layer's shape and format, bell-shaped around an offset."""
         recipe = DataRecipe(kind="centred", seed=seed_of(f"probe {name}"), offset=offset, scale=scale)

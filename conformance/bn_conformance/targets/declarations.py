@@ -105,4 +105,5 @@ _ATTRIBUTES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "distributions": ("a tuple of texts", _are_texts),
     "group": ("'default' or 'examples'", lambda value: value in ("default", "examples")),
     "notes": ("a tuple of texts", _are_texts),
+    "inherits": ("a tuple of texts", _are_texts),
 }

@@ -11,7 +11,11 @@ from bn_conformance.adapter import Adapter, Capabilities
 
 @dataclass(frozen=True)
 class Description:
-    """What an adapter declares; `limits` says whether it has a `supports` of its own."""
+    """What an adapter declares; `limits` says whether it has a `supports` of its own.
+
+    `notes` and `inherits` are those of a wrapper: what it found of a user's code, and the registered implementations
+    whose known faults are its own, since it calls the same kernel.
+    """
 
     name: str
     convention: Mapping[str, Any]
@@ -23,6 +27,7 @@ class Description:
     group: str
     limits: bool
     notes: Sequence[str]
+    inherits: Sequence[str] = ()
 
 
 def describe_adapter(adapter: type[Adapter]) -> Description:
@@ -38,6 +43,7 @@ def describe_adapter(adapter: type[Adapter]) -> Description:
         group=adapter.group,
         limits=adapter.supports is not Adapter.supports,
         notes=list(getattr(adapter, "notes", ())),
+        inherits=list(getattr(adapter, "inherits", ())),
     )
 
 
