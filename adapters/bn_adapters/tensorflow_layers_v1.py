@@ -149,10 +149,14 @@ class _LayersV1Layer(Layer):
         holder = None if program.holds is None else program.holds()
         if holder is not self:
             if holder is not None:
-                holder._waiting = program.read()
+                holder.put_aside(program.read())
             program.write(self._waiting)
             program.holds = weakref.ref(self)
         return program
+
+    def put_aside(self, variables: Mapping[str, Array]) -> None:
+        """Keep this layer's variables until its next call, while the session holds those of another layer."""
+        self._waiting = variables
 
     def _assign(self, values: Mapping[str, Array]) -> None:
         program = self._program()

@@ -27,19 +27,19 @@ def trial(rank: int, axis: int, dtype: str = "float32", batch: int = SIZES[0]) -
     return np.asarray(values.reshape(shape).astype(dtype))
 
 
-def refusal_of(x: Array, shapes: Callable[[], list[tuple[int, ...]]], what: str = "y") -> str | None:
+def refusal_of(x: Array, shapes: Callable[[], list[tuple[int, ...]]], results: str = "y") -> str | None:
     """Why code does not take x: it raised, or gave another shape; None where it takes x.
 
     Args:
         x: that the code is tried with.
         shapes: runs the code, and gives the shapes of what should be like x.
-        what: has these shapes, in words.
+        results: what has these shapes, in words.
     """
     try:
         wrong = [shape for shape in shapes() if shape != x.shape]
     except Exception as error:
         return error_line(error)
-    return f"{what} has shape {wrong[0]} for x of {x.shape}" if wrong else None
+    return f"{results} has shape {wrong[0]} for x of {x.shape}" if wrong else None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,13 @@ def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any, mask: 
     mean = mean_of(counted_rows(x, mask))
     centred = x - column(mean)
     square = counted_rows(centred, mask) * counted_rows(centred, mask)
-    variance = mean_of(square)
+    return _from_statistics(centred, mean, mean_of(square), gamma, beta, eps)
+
+
+def _from_statistics(
+    centred: Rows, mean: Vector, variance: Vector, gamma: Vector | None, beta: Vector | None, eps: Any
+) -> Forward:
+    """The nodes of a forward behind its statistics: root, reciprocal, normalised value, scale and shift."""
     standard_deviation = np.sqrt(variance + eps)
     inverse_deviation = 1 / standard_deviation
     normalised = centred * column(inverse_deviation)
@@ -160,19 +166,7 @@ def inference(x: Rows, mean: Vector, variance: Vector, gamma: Vector | None, bet
 
     With eps 0, a variance of 0 divides by zero and gives infinities or NaN, as the definition says.
     """
-    standard_deviation = np.sqrt(variance + eps)
-    inverse_deviation = 1 / standard_deviation
-    centred = x - column(mean)
-    normalised = centred * column(inverse_deviation)
-    return Forward(
-        mean=mean,
-        centred=centred,
-        variance=variance,
-        standard_deviation=standard_deviation,
-        inverse_deviation=inverse_deviation,
-        normalised=normalised,
-        y=scale_and_shift(normalised, gamma, beta),
-    )
+    return _from_statistics(x - column(mean), mean, variance, gamma, beta, eps)
 
 
 @quietly

@@ -32,7 +32,7 @@ from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import Grade
 
-_Vectors = tuple[Vector, Vector, Vector | None, Vector | None, Any]
+Vectors = tuple[Vector, Vector, Vector | None, Vector | None, Any]
 """Mean, variance, gamma, beta and eps."""
 
 VALUES = 1 << 15
@@ -126,10 +126,14 @@ class LongGolden(Golden):
     def _batch(self) -> tuple[Forward, BatchBounds]:
         """The forward pass with its vectors and empty rows, and the bounds that follow from the vectors."""
         if self._training is None:
-            empty = self._nodes(self.x, self._vectors_in(QUAD))
-            vectors = self._vectors_in(self.work)
-            self._training = empty, self._bounds(self.x.astype(self.work), vectors)
+            empty = self.nodes_of(self.x, self.vectors_in(QUAD))
+            vectors = self.vectors_in(self.work)
+            self._training = empty, self.bounds_of(self.x.astype(self.work), vectors)
         return self._training
+
+    def vector_bounds(self) -> BatchBounds:
+        """Bounds of empty rows: enough for what has one number a channel."""
+        return self._batch()[1]
 
     @cached_property
     @quietly
@@ -150,21 +154,22 @@ class LongGolden(Golden):
         (squares,) = added(map(second, self.batch.blocks()))
         return mean, squares / count.astype(QUAD), magnitude / count.astype(self.work)
 
-    def _vectors_in(self, dtype: Any) -> _Vectors:
+    def vectors_in(self, dtype: Any) -> Vectors:
         """Mean, variance, gamma, beta and eps in a dtype."""
         mean, variance, _ = self._moments
-        given = (self.parameters.gamma, self.parameters.beta)
-        gamma, beta = (None if part is None else part.astype(dtype) for part in given)
+        parameters = (self.parameters.gamma, self.parameters.beta)
+        gamma, beta = (None if vector is None else vector.astype(dtype) for vector in parameters)
         return mean.astype(dtype), variance.astype(dtype), gamma, beta, np.asarray(self.eps).astype(dtype)
 
-    def _nodes(self, x: Rows, vectors: _Vectors) -> Forward:
+    def nodes_of(self, x: Rows, vectors: Vectors) -> Forward:
         """The forward pass of some columns, with the statistics of the whole batch."""
         return graph.inference(x, *vectors)
 
-    def _bounds(self, x: Rows, vectors: _Vectors) -> BatchBounds:
+    def bounds_of(self, x: Rows, vectors: Vectors) -> BatchBounds:
+        """The bounds of some columns, with the statistics of the whole batch."""
         return BatchBounds(
             x=x,
-            nodes=self._nodes(x, vectors),
+            nodes=self.nodes_of(x, vectors),
             gamma=vectors[2],
             beta=vectors[3],
             eps=vectors[4],
@@ -183,11 +188,11 @@ class LongGolden(Golden):
         """
         if dy is not None and not isinstance(dy, Tensor):
             raise TypeError("dy is an array of rows; give a Tensor, which is read by blocks as x is")
-        wide, narrow = self._vectors_in(QUAD), self._vectors_in(self.work)
+        wide, narrow = self.vectors_in(QUAD), self.vectors_in(self.work)
 
         def y(entries: slice) -> Expected:
-            values = self._nodes(self.batch.rows(entries, QUAD), wide).y
-            bounds = self._bounds(self.batch.rows(entries, self.work), narrow)
+            values = self.nodes_of(self.batch.rows(entries, QUAD), wide).y
+            bounds = self.bounds_of(self.batch.rows(entries, self.work), narrow)
             return Expected(values, bounds.y, entries, entries.start * self.batch.width)
 
         expected: dict[str, Expected] = {"y": LongExpected(self.batch.channels, y, self.batch.blocks)}
@@ -208,7 +213,7 @@ class _Backward:
     def __init__(self, golden: LongGolden, dy: Tensor) -> None:
         self._golden, self._dy = golden, dy
         self._batch, self._work = golden.batch, golden.work
-        self._wide, self._narrow = golden._vectors_in(QUAD), golden._vectors_in(golden.work)
+        self._wide, self._narrow = golden.vectors_in(QUAD), golden.vectors_in(golden.work)
         self._gamma = self._wide[2]
         self._wide = (*self._wide[:2], None, None, self._wide[4])  # without gamma and beta no time goes into y
         self._sums = GradientSums(self._blocks, golden.batch.count)
@@ -218,13 +223,13 @@ class _Backward:
     @quietly
     def _totals(self, entries: slice) -> tuple[Vector, ...]:
         dy = self._dy.rows(entries, QUAD)
-        normalised = self._golden._nodes(self._batch.rows(entries, QUAD), self._wide).normalised
+        normalised = self._golden.nodes_of(self._batch.rows(entries, QUAD), self._wide).normalised
         return sum_of(dy * normalised), sum_of(dy)
 
     def _blocks(self) -> Iterator[GradientRows]:
         for entries in self._batch.blocks():
             x = self._batch.rows(entries, self._work)
-            yield GradientRows(self._dy.rows(entries, self._work), x, self._golden._nodes(x, self._narrow).normalised)
+            yield GradientRows(self._dy.rows(entries, self._work), x, self._golden.nodes_of(x, self._narrow).normalised)
 
     def _gradients(self, dy: Rows, nodes: Forward, gamma: Vector | None) -> RowGradients:
         count = np.float64(self._batch.count).astype(dy.dtype)
@@ -233,7 +238,7 @@ class _Backward:
 
     def _at(self, entries: slice) -> tuple[Rows, BatchBounds, RowGradients]:
         """dy, the bounds and the gradients of some entries, in the arithmetic of bounds."""
-        bounds = self._golden._bounds(self._batch.rows(entries, self._work), self._narrow)
+        bounds = self._golden.bounds_of(self._batch.rows(entries, self._work), self._narrow)
         dy = self._dy.rows(entries, self._work)
         return dy, bounds, self._gradients(dy, bounds.nodes, bounds.gamma)
 
@@ -249,7 +254,7 @@ class _Backward:
         return np.asarray(totals / np.float64(self._batch.count).astype(self._work))
 
     def _dx(self, entries: slice) -> Expected:
-        wide = self._golden._nodes(self._batch.rows(entries, QUAD), self._wide)
+        wide = self._golden.nodes_of(self._batch.rows(entries, QUAD), self._wide)
         values = self._gradients(self._dy.rows(entries, QUAD), wide, self._gamma).dx
         at = cache(lambda: self._at(entries))
 
@@ -261,7 +266,7 @@ class _Backward:
 
     def expected(self) -> dict[str, Expected]:
         """dx, dgamma and dbeta."""
-        bounds = self._golden._batch()[1]
+        bounds = self._golden.vector_bounds()
         nothing = self._gradients(bounds.x, bounds.nodes, bounds.gamma)
         return {
             "dx": LongExpected(self._batch.channels, self._dx, self._batch.blocks),

@@ -48,24 +48,21 @@ def verdicts(folder: Path) -> dict[str, set[str]]:
     return {name: {item.verdict for item in results.items if item.implementation == name} for name in names}
 
 
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
 @pytest.mark.parametrize("kind", ["modules", "packages"])
 def test_files_in_the_current_folder_replace_no_library(folder: Path, kind: str) -> None:
     for name in SHADOWS:
         path = folder / f"{name}.py" if kind == "modules" else folder / name / "__init__.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text("raise SystemExit('the file of the current folder was imported')\n", encoding="utf-8")
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("bnconform"),
-            *RUN,
-        ],  # `python -m` imports of the current folder before it starts
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    # Not `python -m`, which imports from the current folder before the suite can do anything about it.
+    done = run_in(folder, str(Path(sys.executable).with_name("bnconform")), *RUN)
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdicts(folder) == EXPECTED
 
@@ -112,15 +109,7 @@ def test_what_ascii_does_not_have_is_written_in_ascii(folder: Path) -> None:
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-", ">&- 2>&- <&-", "| true", "2>&1 | true"])
 def test_nobody_need_read_what_a_run_prints(folder: Path, redirection: str) -> None:
     command = f"set -o pipefail; {sys.executable} -m bn_conformance {' '.join(RUN)} {redirection}"
-    done = subprocess.run(
-        ["bash", "-fc", command],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_in(folder, "bash", "-fc", command)
     assert done.returncode == 1, done.stderr
     assert verdicts(folder) == EXPECTED
     assert "Traceback" not in done.stderr

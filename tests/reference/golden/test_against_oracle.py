@@ -36,9 +36,16 @@ from tests.support.samples.sample import Sample
 
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.definition.state import Statistics
+from bn_reference.golden.expected import Expected
+from bn_reference.golden.golden import Golden
 from bn_reference.specification.config import CUMULATIVE
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import STABLE
+
+
+def expected_of(sample: Sample, golden: Golden, inference: bool) -> dict[str, Expected]:
+    """The golden results of one forward and backward."""
+    return golden.inference(sample.statistics, sample.dy_quad) if inference else golden.training(sample.dy_quad)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -47,10 +54,7 @@ def test_training_and_inference_agree_with_the_oracle(family: str, figures: Figu
     for sample in FAMILIES[family]:
         golden = sample.golden()
         for inference in (False, True):
-            if inference:
-                expected = golden.inference(sample.statistics, sample.dy_quad)
-            else:
-                expected = golden.training(sample.dy_quad)
+            expected = expected_of(sample, golden, inference)
             values = {name: expected[name].values for name in worst}
             for row, (channel, dy) in enumerate(channels_of(sample, stored(sample.eps, "float64"), inference)):
                 if not channel.variance + channel.eps:
@@ -146,10 +150,7 @@ def test_gradients_agree_with_central_differences(family: str, figures: Figures)
             continue
         golden = sample.golden()
         for inference in (False, True):
-            if inference:
-                expected = golden.inference(sample.statistics, sample.dy_quad)
-            else:
-                expected = golden.training(sample.dy_quad)
+            expected = expected_of(sample, golden, inference)
             for row, (channel, dy) in enumerate(channels_of(sample, stored(sample.eps, "float64"), inference)):
                 apart = differences(channel, dy)
                 own = [*channel.dx(dy), channel.dgamma(dy), channel.dbeta(dy)]
