@@ -98,10 +98,10 @@ class RunOptions:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunOptions:
         """The inverse of `to_json`, also of data that went through JSON."""
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
-        return cls(**given)
+        return cls(**fields)
 
     def pytest_arguments(self) -> list[str]:
         """The options as arguments of pytest; those that have their default are left out."""

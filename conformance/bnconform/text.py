@@ -67,7 +67,7 @@ def _lines(verdict: Told) -> Iterator[str]:
         problems = verdict.summary.problems(wanted)
         if problems:
             name, colon, meaning = title.partition(":")
-            yield f"\n{name} ({counted(sum(len(one.entries) for one in problems), 'case')}){colon}{meaning}"
+            yield f"\n{name} ({counted(sum(len(problem.entries) for problem in problems), 'case')}){colon}{meaning}"
         for problem in problems[:MOST_PROBLEMS]:
             yield _wrapped(f"{sign} {said(problem)}", 2)
             if wanted is ItemVerdict.FAIL:
@@ -136,5 +136,7 @@ def counts_of(family: FamilyCoverage) -> tuple[int, ...]:
 
 
 def _wrapped(text: str, indent: int) -> str:
-    left = " " * indent
-    return fill(one_line(text, 1000), WIDTH, initial_indent=left, subsequent_indent=f"{left}  ", break_on_hyphens=False)
+    margin = " " * indent
+    return fill(
+        one_line(text, 1000), WIDTH, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False
+    )

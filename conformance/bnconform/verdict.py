@@ -143,12 +143,12 @@ class Verdict:
     @cached_property
     def _by_verdict(self) -> dict[str, tuple[CaseResult, ...]]:
         entries = [by_name[self.name] for by_name in self.summary.cases.values() if self.name in by_name]
-        found: dict[str, list[CaseResult]] = {}
+        by_verdict: dict[str, list[CaseResult]] = {}
         for entry in sorted(entries, key=lambda entry: entry.badness, reverse=True):
             if entry.item.verdict in (ItemVerdict.FAIL, ItemVerdict.WARN, ItemVerdict.KNOWN):
                 result = CaseResult.of(entry.item, self.cases[entry.item.case], entry)
-                found.setdefault(entry.item.verdict, []).append(result)
-        return {verdict: tuple(results) for verdict, results in found.items()}
+                by_verdict.setdefault(entry.item.verdict, []).append(result)
+        return {verdict: tuple(results) for verdict, results in by_verdict.items()}
 
     def __bool__(self) -> bool:
         return self.conforms

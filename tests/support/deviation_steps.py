@@ -145,7 +145,7 @@ def run(
         axis, storage, channels = config.channel_axis, layer.storage, config.num_channels
         x, dy = ((data(sizes, seed, axis) * scale).astype(storage) for seed in (1, 11))
         one, other = (np.linspace(*ends, channels).astype(layer.parameters) for ends in ((0.7, 1.9), (-1.3, 2.1)))
-        some, more = (np.full(channels, value).astype(layer.kept) for value in (2.0, 5.0))
+        some, more = (np.full(channels, value).astype(layer.statistics_dtype) for value in (2.0, 5.0))
         mask = MaskRecipe(seed=3).array(sizes, axis)
         for training in (True, False):
             for loads in (False, True):
@@ -201,14 +201,14 @@ def run(
             step(layer, 5, False)
             step(layer, 8, True, more=3)
             mean, variance = np.full(channels, 2.001), np.full(channels, 2.0)
-            layer.set_running_statistics(mean.astype(layer.kept), variance.astype(layer.kept))
+            layer.set_running_statistics(mean.astype(layer.statistics_dtype), variance.astype(layer.statistics_dtype))
             layer.set_parameters(*((twos, twos) if equal else (twos, ones * 0)))
             step(layer, 1, False)
             mean[:], variance[:] = 2.0, 1e-6
-            layer.set_running_statistics(mean.astype(layer.kept), variance.astype(layer.kept))
+            layer.set_running_statistics(mean.astype(layer.statistics_dtype), variance.astype(layer.statistics_dtype))
             step(layer, 1, False)
             variance[:] = 1e5
-            layer.set_running_statistics(mean.astype(layer.kept), variance.astype(layer.kept))
+            layer.set_running_statistics(mean.astype(layer.statistics_dtype), variance.astype(layer.statistics_dtype))
             step(layer, 1, False)
             step(layer, 6, True)
             other = layer_type(config, convention, dtype_named, work)

@@ -1,8 +1,8 @@
-"""The types of steps: one table says of each how it is called, what it brings, and what it changes.
+"""The types of steps, in one table: the name of each, the data that it has, and what it changes in the layer.
 
-A step stands by itself in `Case.steps`, or between the forward and the backward of a `Batch`. Whatever depends on the
-type of a step is an entry of `STEP_TYPES`, or a table of handlers that `handlers` checks: a type that either lacks is
-named by an error, as soon as the module is imported.
+A step stands by itself in `Case.steps`, or between the forward and the backward of a `Batch`. Everything that depends
+on the type of a step is an entry of `STEP_TYPES`, or of a table of functions that `handlers` checks. A type without an
+entry raises an error as soon as the module is imported.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ BETWEEN: tuple[type[Any], ...] = get_args(Between)
 
 @dataclass(frozen=True, kw_only=True)
 class StepType:
-    """What the suite knows of a type of step.
+    """One type of step: a row of `STEP_TYPES`.
 
     Attributes:
         slug: its name in documents.
         words: a step of this type in words, as part of a sentence.
-        batches: the forwards that it makes: a step with data itself, a reload that of the other layer.
+        batches: the forwards that it makes. A step with data makes its own; a reload makes that of the other layer.
         parameters: the recipes of gamma and beta that it sets; None where it sets none.
-        statistics: the recipes of the running mean and variance that it sets; None where it sets none. After a step
-            that does, running statistics no longer follow from those of a fresh layer.
-        frozen_after: whether the layer is frozen after it; None where it leaves that as it was.
-        replaces_statistics: whether it puts other running statistics in the place of the layer's own.
+        statistics: the recipes of the running mean and variance that it sets; None where it sets none. After such a
+            step, running statistics no longer follow from those of a fresh layer.
+        frozen_after: whether the layer is frozen after it; None where it changes nothing about that.
+        replaces_statistics: whether it replaces the running statistics of the layer by others.
     """
 
     slug: str
@@ -58,23 +58,23 @@ class StepType:
 
 
 def type_of(step: Step | Between) -> StepType:
-    """What the table says of a step's type."""
+    """Look up the type of a step."""
     return STEP_TYPES[type(step)]
 
 
 def handlers(types: Iterable[type[Any]], table: Mapping[type[Any], Handler]) -> Mapping[type[Any], Handler]:
-    """A table with a handler for each type of step, checked.
+    """Check that a table has one handler for each type of step, and give it back.
 
     Args:
-        types: the types that it must have, and no others: `STANDING`, `BETWEEN`, or both.
-        table: a handler for each.
+        types: the types that must have a handler: `STANDING`, `BETWEEN`, or both. No others may have one.
+        table: a handler for each type.
 
     Raises:
         TypeError: a type has no handler, or something else has one; the message names them.
     """
     expected = set(types)
-    lacking = sorted(step.__name__ for step in expected - table.keys())
-    unknown = sorted(step.__name__ for step in table.keys() - expected)
+    lacking = sorted(step_type.__name__ for step_type in expected - table.keys())
+    unknown = sorted(step_type.__name__ for step_type in table.keys() - expected)
     if lacking or unknown:
         problems = [f"no handler for {name}" for name in lacking] + [f"a handler for {name}" for name in unknown]
         raise TypeError(f"a table of step types has {', '.join(problems)}; expected one for each type of step")
@@ -82,12 +82,12 @@ def handlers(types: Iterable[type[Any]], table: Mapping[type[Any], Handler]) -> 
 
 
 def has_step(steps: Iterable[Step | Between], *types: type[Any]) -> bool:
-    """Whether a step of one of these types is among the steps."""
+    """Whether one of the steps is of one of these types."""
     return any(isinstance(step, types) for step in steps)
 
 
 def is_frozen_after(steps: Iterable[Step | Between], frozen: bool) -> bool:
-    """Whether the layer is frozen after some steps, `frozen` before them."""
+    """Whether the layer is frozen after these steps; `frozen` says whether it was before them."""
     for step in steps:
         after = type_of(step).frozen_after
         frozen = frozen if after is None else after
@@ -168,5 +168,5 @@ STEP_TYPES: Mapping[type[Any], StepType] = handlers(
 
 
 def in_words(step: Step | Between) -> str:
-    """A step as part of a sentence, for example `train x (8, 4) (normal)`."""
+    """Describe a step as part of a sentence, for example `train x (8, 4) (normal)`."""
     return type_of(step).words(step)

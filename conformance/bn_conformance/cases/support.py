@@ -1,7 +1,8 @@
 """Support: whether an implementation declares what a case needs.
 
-`NEEDS` is the table, a row per capability. A row says what a case needs of it, and whether an implementation declares
-that. A case runs where nothing is lacking; otherwise the first lack is the reason that is recorded.
+`NEEDS` is a table with a row for each capability. A row says what a case needs, and whether an implementation declares
+it. A case runs where the implementation declares all that it needs. Otherwise it is `unsupported`, and the first need
+that is not declared is the reason on record.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Need:
 
     Attributes:
         capabilities: the fields of `Capabilities` that the row reads.
-        of: what a case needs of them, each need in a word; nothing where the case asks nothing of them.
-        declared: whether an implementation declares one of these needs.
-        reason: what is lacking, in plain words; `{}` stands for the needs that are not declared.
+        of: gives the needs of a case, each in a word; none where the case does not use the capability.
+        declared: whether an implementation declares a need.
+        reason: what is lacking, in words; `{}` stands for the needs that are not declared.
     """
 
     capabilities: tuple[str, ...]
@@ -38,16 +39,16 @@ class Need:
     reason: str
 
     def lack(self, case: Case, can: Capabilities) -> str:
-        """What is lacking, in plain words; empty where nothing is."""
+        """Say what is lacking, in words; empty where nothing is."""
         for need in self.of(case):
             if not self.declared(can, need):
-                lacking = sorted(str(other) for other in self.of(case) if not self.declared(can, other))
+                lacking = sorted(str(undeclared) for undeclared in self.of(case) if not self.declared(can, undeclared))
                 return self.reason.format(" and ".join(lacking))
         return ""
 
 
 def _flag(name: str, needed: Callable[[Case], bool], reason: str) -> Need:
-    """The row of a capability that is declared or not."""
+    """Make the row of a capability that is True or False."""
     return Need((name,), lambda case: (name,) if needed(case) else (), lambda can, _: getattr(can, name), reason)
 
 
@@ -61,7 +62,7 @@ def _declares_formats(can: Capabilities, formats: str) -> bool:
 
 
 def _layout(case: Case) -> tuple[str]:
-    """At rank 2 the channels are on the only axis that is not the batch, which every layout has."""
+    """The layout that a case needs. At rank 2 any will do: the channels are on the only axis beside the batch."""
     return (case.config.layout if case.config.rank > 2 else ANY_LAYOUT,)
 
 
@@ -99,7 +100,7 @@ def _modes_of_forwards(case: Case) -> set[str]:
 
 
 def _asks_statistics(case: Case) -> bool:
-    """Whether a case is about the running statistics: it judges nothing else, or has a law, which all speak of them."""
+    """Whether a case is about the running statistics: it judges nothing else, or has a law (all laws use them)."""
     only = bool(case.judges) and case.judges <= STATISTICS
     return only or bool(case.laws) or case.finite_statistics or case.band
 
@@ -110,7 +111,7 @@ def _modes(case: Case) -> set[str]:
 
 
 def _modes_twice(case: Case) -> set[str]:
-    """The modes in which a case takes gradients of gradients, in a step or in an earlier backward of it."""
+    """The modes in which a case takes gradients of gradients, in a step or in an earlier backward of the step."""
     return {_mode(batch) for batch in case.batches if _takes_second_order(batch)}
 
 
@@ -120,10 +121,10 @@ def _takes_second_order(batch: Batch) -> bool:
 
 
 def _is_judged_elsewhere(can: Capabilities, config: LayerConfig) -> bool:
-    """Whether an implementation that compiles is judged by a 16-bit case's twin, whose channels lie elsewhere.
+    """Whether an implementation that compiles skips a 16-bit case, since it runs the same case in the other layout.
 
-    Images have the same 16-bit cases with their channels first and with their channels last. An implementation that
-    takes both gets the twin with channels first where x and parameters have one format, else that with channels last.
+    Images have the same 16-bit cases twice: with their channels first, and with their channels last. An implementation
+    that takes both layouts runs one of the two: with channels first where x and parameters have one format, else last.
     """
     if config.rank != 4 or not config.dtype.endswith("float16") or not {"first", "last"} <= can.layouts:
         return False
@@ -165,7 +166,7 @@ NEEDS: tuple[Need, ...] = (
 
 
 def missing_default(config: LayerConfig, convention: Convention) -> str | None:
-    """None where every hyper-parameter is configured or has a declared default, else which has neither."""
+    """Name the hyper-parameter that is neither configured nor has a declared default; None where there is none."""
     for name in ("eps", "momentum"):
         if getattr(config, name) is None and getattr(convention, f"default_{name}") is None:
             return f"a default {name} is not declared"
@@ -173,12 +174,12 @@ def missing_default(config: LayerConfig, convention: Convention) -> str | None:
 
 
 def unsupported_reason(case: Case, can: Capabilities, convention: Convention | None = None) -> str | None:
-    """None where what is declared covers the case, else the first lack, in a few words.
+    """Say what a case needs that is not declared: the first such need, in a few words; None where nothing lacks.
 
     Args:
         case: the case.
         can: the declared capabilities.
-        convention: the declared convention, which may have no default of eps or momentum; None for one that has both.
+        convention: the declared convention, which may lack a default of eps or momentum; None for one that has both.
     """
     case = as_declared(case, can, convention or Convention())
     if convention and (lack := missing_default(case.config, convention)):

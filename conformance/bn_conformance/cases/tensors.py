@@ -16,14 +16,14 @@ Vectors = tuple[Array | None, Array | None]
 """gamma and beta."""
 
 SecondData = tuple[Array, Array | None, Array | None]
-"""What weighs the gradients of the second order: v_dx, and the vectors v_dgamma and v_dbeta."""
+"""The weights of the gradients of the second order: v_dx, and the vectors v_dgamma and v_dbeta."""
 
 
 @dataclass(frozen=True)
 class BatchData:
-    """The tensors of one step with data, as arrays of the configured format.
+    """The tensors of one step with data, as arrays in the format of the configuration.
 
-    gamma and beta are those that the layer has in this step, None where it has its defaults or lacks them.
+    gamma and beta are those of the layer in this step; None where it has its defaults, or does not have them.
     """
 
     x: Array
@@ -37,9 +37,9 @@ class BatchData:
 
 @dataclass(frozen=True)
 class CaseData:
-    """Every tensor of a case. Made once, shared by all implementations; nobody writes to it.
+    """Every tensor of a case. All implementations share it, and nobody writes to it.
 
-    gamma and beta are those at the beginning.
+    gamma and beta are those at the beginning of the case.
     """
 
     batches: tuple[BatchData, ...]
@@ -48,7 +48,10 @@ class CaseData:
 
 
 def data_of(case: Case) -> CaseData:
-    """Make the data of a case. A view that repeats the first entry of the batch is applied to the data itself."""
+    """Make the data of a case.
+
+    The view `broadcast` repeats the first entry of the batch, so it is applied to the data here.
+    """
     first = vectors = vectors_of(case.config, case.parameters)
     batches = []
     for step in case.steps:
@@ -61,13 +64,13 @@ def data_of(case: Case) -> CaseData:
 
 
 def _vectors_after(step: Step | Between, config: LayerConfig, vectors: Vectors) -> Vectors:
-    """gamma and beta of the layer after a step, `vectors` before it."""
+    """gamma and beta of the layer after a step; `vectors` are those before it."""
     parameters = type_of(step).parameters(step)
     return vectors if parameters is None else vectors_of(config, parameters)
 
 
 def vectors_of(config: LayerConfig, parameters: ParameterRecipes | None) -> Vectors:
-    """gamma and beta, None for one that the layer does not have or that no parameters are given for."""
+    """Make gamma and beta; None for one that the layer does not have, and for both where `parameters` is None."""
     if parameters is None:
         return None, None
     channels, dtype = config.num_channels, config.parameter_dtype
@@ -78,7 +81,7 @@ def vectors_of(config: LayerConfig, parameters: ParameterRecipes | None) -> Vect
 
 
 def batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData:
-    """The tensors of one step with data, in which the layer has these parameters."""
+    """Make the tensors of one step with data; `vectors` are the gamma and beta of the layer in it."""
     axis = _channel_axis(config, batch)
     x = batch.x.tensor(batch.shape, axis, batch.dtype or config.dtype)
     dy = None if batch.dy is None else _dy(config, batch, batch.dy)
@@ -92,12 +95,12 @@ def batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData
 
 
 def upstream_data(config: LayerConfig, batch: Batch, backward: EarlierBackward) -> tuple[Array, SecondData | None]:
-    """The tensors of an earlier backward of a step: its dy, and what weighs its gradients of the second order."""
+    """Make the tensors of an earlier backward of a step: its dy, and the weights of its second order."""
     return _dy(config, batch, backward.dy), _second(config, batch, backward.second)
 
 
 def _channel_axis(config: LayerConfig, batch: Batch) -> int:
-    """The axis of the channels, as far as x has it (bad input may have too few axes)."""
+    """The axis of the channels; the last axis where x has too few, as bad input may."""
     return min(config.channel_axis, len(batch.shape) - 1)
 
 

@@ -40,14 +40,14 @@ def in_order(modules: Iterable[ModuleType]) -> list[ModuleType]:
     Raises:
         ValueError: two of them have one place in the order.
     """
-    found: dict[int, ModuleType] = {}
+    by_order: dict[int, ModuleType] = {}
     for module in modules:
         if hasattr(module, "FAMILY") and hasattr(module, "cases"):
-            other = found.setdefault(module.FAMILY.order, module)
-            if other is not module:
-                both = f"{_name(other)} and {_name(module)}"
+            holder = by_order.setdefault(module.FAMILY.order, module)
+            if holder is not module:
+                both = f"{_name(holder)} and {_name(module)}"
                 raise ValueError(f"order is {module.FAMILY.order} in {both}; give each family module one of its own")
-    return [found[order] for order in sorted(found)]
+    return [by_order[order] for order in sorted(by_order)]
 
 
 def cases_of(modules: Iterable[ModuleType]) -> dict[str, Case]:
@@ -56,12 +56,12 @@ def cases_of(modules: Iterable[ModuleType]) -> dict[str, Case]:
     Raises:
         ValueError: two cases have one id.
     """
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     for case in (case for module in modules for case in module.cases()):
-        if case.id in found:
+        if case.id in cases:
             raise ValueError(f"two cases have the id {case.id}; give one of them another variant")
-        found[case.id] = case
-    return found
+        cases[case.id] = case
+    return cases
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -91,21 +91,21 @@ def _parameters(place: Place) -> Iterator[Case]:
 
 def _state(place: Place) -> Iterator[Case]:
     """Freezing, saving, averages and defaults."""
-    one, two, four = (train_often(place, count) for count in (1, 2, 4))
+    once, twice, four_times = (train_often(place, count) for count in (1, 2, 4))
     title = "a layer that is frozen: gradients in training and inference after it"
     frozen = train(place, normal("frozen", offset=1.0), DY)
-    yield case(place, "crossed-frozen", title, "STATE-3 GRAD-4", *one, KNOWN, Freeze(), frozen, evaluate(place))
+    yield case(place, "crossed-frozen", title, "STATE-3 GRAD-4", *once, KNOWN, Freeze(), frozen, evaluate(place))
     title = "loaded into a layer that has trained, while the saved one trains on"
     reload, look = Reload(train(place, normal("also", offset=-2.0, scale=3.0))), evaluate(place)
     later, judges = train_often(place, 1, "later"), OUTPUTS | STATISTICS
-    yield case(place, "crossed-saved", title, "STATE-2", *two, reload, look, *later, look, judges=judges)
+    yield case(place, "crossed-saved", title, "STATE-2", *twice, reload, look, *later, look, judges=judges)
     title, more = "four steps of a cumulative average, then inference", fields(config={"momentum": CUMULATIVE})
-    yield case(place, "crossed-cumulative", title, "STAT-8", *four, look, judges=judges, **more)
+    yield case(place, "crossed-cumulative", title, "STAT-8", *four_times, look, judges=judges, **more)
     title, more = "the implementation's own eps beside a small variance", fields(config={"eps": None})
     step = train(place, normal("default eps", scale=0.01), normal("dy", scale=2.0**-6))
     yield case(place, "crossed-default-eps", title, "FWD-5", step, judges=OUTPUTS | GRADIENTS, **more)
     title, more = "two steps with the implementation's own momentum", fields(config={"momentum": None})
-    yield case(place, "crossed-default-momentum", title, "STAT-6", *two, judges=STATISTICS, **more)
+    yield case(place, "crossed-default-momentum", title, "STAT-6", *twice, judges=STATISTICS, **more)
 
 
 def _calls(place: Place) -> Iterator[Case]:
@@ -128,8 +128,10 @@ def _edges(place: Place) -> Iterator[Case]:
     yield case(place, "crossed-views", title, "LAYOUT-3", *_views(place))
     refusable = fields(expects="numbers-or-refusal")
     title = "one value a channel in training"
-    one = place.resized(*(size if axis == place.axis else 1 for axis, size in enumerate(place.shape)))
-    yield case(one, "crossed-one-value", title, "EDGE-1", train(one, dy=DY), finite_statistics=True, **refusable)
+    one_value = place.resized(*(size if axis == place.axis else 1 for axis, size in enumerate(place.shape)))
+    yield case(
+        one_value, "crossed-one-value", title, "EDGE-1", train(one_value, dy=DY), finite_statistics=True, **refusable
+    )
     # What an empty batch left behind shows in the inference of one entry.
     title, empty = "an empty batch in training, then one entry in inference", place.resized(0, *place.shape[1:])
     entry = evaluate(replace(place, shape=(1, *place.shape[1:])))

@@ -37,14 +37,14 @@ TEXTBOOK = Place("nc-256x8", (256, 8), 1)
 def cases() -> Iterator[Case]:
     """Every case of the family."""
     for place in (place for formats in FORMAT_PAIRS for place in in_formats(formats, FEW)):
-        one, two, later = _train(place, 1), _train(place, 2), _train(place, 2, "later")
+        once, twice, later = _train(place, 1), _train(place, 2), _train(place, 2, "later")
         look = evaluate(place)
         yield case(place, "untrained", "inference before any training", "STATE-1", look)
         yield case(place, "alternating", "training and inference in turn", "STATE-1", *_in_turn(place))
         title = "saved and loaded between training steps"
-        yield case(place, "save-and-load", title, "STATE-2", *two, Reload(), look, *later, look)
+        yield case(place, "save-and-load", title, "STATE-2", *twice, Reload(), look, *later, look)
         title, frozen = "frozen after a training step", _train(place, 2, "frozen")
-        yield case(place, "freeze", title, "STATE-3", *one, Freeze(), *frozen, look)
+        yield case(place, "freeze", title, "STATE-3", *once, Freeze(), *frozen, look)
         yield from _set_between(place)
     for place in FEW:
         yield from _trained(place)
@@ -126,8 +126,8 @@ def _saved(place: Place) -> Iterator[Case]:
     for variant, reload in (("save-cumulative", Reload()), ("load-cumulative-into-trained", Reload(also))):
         yield case(place, variant, title, "STATE-2", *_train(place, 3), reload, *later, config=config)
     title = "a frozen layer is saved, loaded, and frozen again"
-    one, frozen, after = _train(place, 1), _train(place, 1, "frozen"), _train(place, 1, "later")
-    steps: list[Step] = [*one, Freeze(), *frozen, Reload(), look, Freeze(), *after, look]
+    before, frozen, after = _train(place, 1), _train(place, 1, "frozen"), _train(place, 1, "later")
+    steps: list[Step] = [*before, Freeze(), *frozen, Reload(), look, Freeze(), *after, look]
     yield case(place, "save-frozen", title, "STATE-2", *steps)
 
 

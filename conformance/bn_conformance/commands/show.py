@@ -127,7 +127,7 @@ def _goldens(case: Case, convention: Convention) -> list[str]:
 def _power(case: Case) -> list[str]:
     lines = []
     for claim in power_of(case):
-        caught = [f"{one.deviation} {_times(one.ratio)}" for one in claim.caught]
+        caught = [f"{catch.deviation} {_times(catch.ratio)}" for catch in claim.caught]
         text = f"{len(caught)} caught" if caught else "none of its own caught"
         if caught:
             text += f", from {caught[0]} to {caught[-1]}" if len(caught) > 1 else f", {caught[0]}"

@@ -166,16 +166,16 @@ def _momentum_dtype(choice: ChangedChoice) -> Described:
     weight = new_weight(choice.other)
     complement = choice.other.get("momentum_weighs") == "old"
 
-    def stored(kept: str) -> float:
-        if complement and kept != "float32-new":
-            return ratio(1.0 - _stored(1.0 - weight, kept), weight)
-        return ratio(_stored(weight, kept), weight)
+    def stored(dtype: str) -> float:
+        if complement and dtype != "float32-new":
+            return ratio(1.0 - _stored(1.0 - weight, dtype), weight)
+        return ratio(_stored(weight, dtype), weight)
 
     return _kept(choice, f"the weight {number(weight)} of the new statistic", "momentum_dtype", stored), ""
 
 
-def _stored(value: float, kept: str) -> float:
-    return float32(value) if kept.startswith("float32") else value
+def _stored(value: float, dtype: str) -> float:
+    return float32(value) if dtype.startswith("float32") else value
 
 
 def _kept(choice: ChangedChoice, what: str, field: str, factor: Callable[[str], float]) -> str:

@@ -64,5 +64,5 @@ class TeacherForcedHost(LocalHost):
         ):
             for name, vector in zip(RUNNING_STATISTICS, before, strict=True):
                 if isinstance(vector, np.ndarray) and vector.shape == getattr(plain, name).shape:
-                    setattr(plain, name, vector.astype(plain.kept))
+                    setattr(plain, name, vector.astype(plain.statistics_dtype))
         return super().forward(call)

@@ -56,7 +56,7 @@ def converted_variance(variance: Quad, source: Convention, target: Convention, e
 def conversion_steps(source: Side, target: Side) -> list[ConversionStep]:
     """What to do, in order; A is the source and B the target."""
     a, b = source.convention, target.convention
-    found = [
+    steps = [
         ConversionStep("parameters", "gamma_B = gamma_A; beta_B = beta_A", "where A has none: 1 and 0"),
         ConversionStep("eps", f"build B with eps = {source.eps!r}", _eps_note(source, target)),
         ConversionStep("momentum", _momentum(source, target), f"the new statistic weighs {source.weight:.6g} in both"),
@@ -64,7 +64,7 @@ def conversion_steps(source: Side, target: Side) -> list[ConversionStep]:
         _variance(a, b),
     ]
     optional = (_estimator(a, b), _format(a, b), _debiasing(b), _moment(a, b))
-    return [*found, *(step for step in optional if step is not None)]
+    return [*steps, *(step for step in optional if step is not None)]
 
 
 def _estimator(a: Convention, b: Convention) -> ConversionStep | None:

@@ -97,8 +97,8 @@ def output_differences(
 
 def shared_cases(a: Side, b: Side) -> list[Case]:
     """The cases that both sides can run."""
-    found = (_shared_case(variant, (a, b)) for variant in VARIANTS)
-    return [case for case in found if case is not None]
+    candidates = (_shared_case(variant, (a, b)) for variant in VARIANTS)
+    return [case for case in candidates if case is not None]
 
 
 def _shared_case(variant: str, sides: Sequence[Side]) -> Case | None:

@@ -64,17 +64,17 @@ class Verification:
         return not self.failure and bool(self.checks) and all(check.holds for check in self.checks)
 
 
-def within(what: str, difference: Quad, allowed: Quad, meaningful: Any, note: str = "") -> Check:
+def within(quantity: str, difference: Quad, allowed: Quad, meaningful: Any, note: str = "") -> Check:
     """A difference beside its bound, both of one shape, where `meaningful` says that the bound means anything."""
     mask = np.broadcast_to(meaningful, difference.shape)
     size, bound = to_float64(np.abs(difference)), to_float64(np.asarray(allowed))
     if not mask.any():
-        return Check(what, float(np.max(size)), float("nan"), np.inf, "no bound means anything here")
+        return Check(quantity, float(np.max(size)), float("nan"), np.inf, "no bound means anything here")
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(size == 0, 0.0, size / bound)
     ratios = np.where(mask, np.nan_to_num(ratios, nan=np.inf, posinf=np.inf), 0.0)
     worst = np.unravel_index(int(np.argmax(ratios)), ratios.shape)
-    return Check(what, float(np.max(np.where(mask, size, 0.0))), float(bound[worst]), float(ratios[worst]), note)
+    return Check(quantity, float(np.max(np.where(mask, size, 0.0))), float(bound[worst]), float(ratios[worst]), note)
 
 
 def verify(source: tuple[Side, Laboratory], target: tuple[Side, Laboratory]) -> Verification:

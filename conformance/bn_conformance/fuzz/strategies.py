@@ -52,15 +52,15 @@ class Space:
     @property
     def places(self) -> list[tuple[int, int]]:
         """Ranks with an axis of the channels."""
-        found = [
+        places = [
             (rank, axis)
             for rank in sorted(self.can.ranks)
             for axis in ((1, rank - 1) if self.can.compiles else range(1, rank))
             if rank == 2 or {1: "first", rank - 1: "last"}.get(axis, "between") in self.can.layouts
         ]
-        if not found or not self.formats:
+        if not places or not self.formats:
             raise ValueError("its capabilities declare no rank, layout or format; there is nothing to draw")
-        return found
+        return places
 
     @property
     def affine(self) -> list[tuple[bool, bool]]:

@@ -19,7 +19,7 @@ CONSTANT = frozenset({"constant", "fill", "signed-zeros"})
 def clauses_of_drawn(config: LayerConfig, steps: Sequence[Step], repeat: bool, overwrites: bool) -> tuple[str, ...]:
     """Ids of the clauses of a drawn case."""
     batches = batches_of(steps)
-    found = [
+    clauses = [
         *_edges(config, batches),
         *_data(batches),
         *_sequence(config, steps, batches),
@@ -28,7 +28,7 @@ def clauses_of_drawn(config: LayerConfig, steps: Sequence[Step], repeat: bool, o
         *(["PURE-7"] if overwrites else []),
         *_base(batches),
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(clauses))
 
 
 def is_special(steps: Sequence[Step]) -> bool:

@@ -71,10 +71,10 @@ class Channel:
         for _ in range(count):
             start = time.monotonic()
             while not self._lines:
-                left = start + limit + sending.written / SLOWEST - time.monotonic()
-                if left <= 0:
+                remaining = start + limit + sending.written / SLOWEST - time.monotonic()
+                if remaining <= 0:
                     raise Late
-                self._write_and_read(sending, left)
+                self._write_and_read(sending, remaining)
             yield self._lines.popleft()
 
     def _write_and_read(self, sending: _Sending, seconds: float) -> None:

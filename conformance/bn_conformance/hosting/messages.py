@@ -76,11 +76,11 @@ def answer_to(call: Call[ResultT], message: dict[str, Any]) -> Answer[ResultT]:
     return Answer(_read(result_type(type(call)), result, f"the result of {call.name}"), None, spent)
 
 
-def _read(annotation: Any, value: Any, what: str) -> Any:
+def _read(annotation: Any, value: Any, name: str) -> Any:
     try:
         return reader_of(annotation)(value)
     except WireError as error:
-        raise WireError(f"{what} {error}") from None
+        raise WireError(f"{name} {error}") from None
 
 
 _ABSENT = object()

@@ -100,11 +100,11 @@ class Process:
     def _lost(self, outcome: str, message: str) -> HostLost:
         """End the process, and say what became of it and what it left."""
         tail = one_line(self._error_tail(), 2 * TAIL) if outcome == CRASHED else ""
-        left = self._end()
+        survivors = self._end()
         if tail:
             message += f"; it last wrote: {tail}"
-        if left:
-            message += f"; {_left(left)}"
+        if survivors:
+            message += f"; {_left(survivors)}"
         return HostLost(outcome, message)
 
     def _how_it_ended(self) -> str:
@@ -129,21 +129,21 @@ class Process:
 
     def close(self) -> None:
         """End the process and everything that it started; what cannot be ended is named on standard error."""
-        left = self._end()
-        if left:
-            print(f"bnconform: {_left(left)}", file=sys.stderr)
+        survivors = self._end()
+        if survivors:
+            print(f"bnconform: {_left(survivors)}", file=sys.stderr)
 
     def _end(self) -> list[str]:
         """End the process and everything that it started, and name what is left of it; bounded in time."""
         if self._closed:
             return []
         self._closed = True
-        left = end_tree(self._process.pid, self.mark, END_LIMIT)
+        survivors = end_tree(self._process.pid, self.mark, END_LIMIT)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_LIMIT)
         self._channel.close()
         self._errors.close()
-        return left
+        return survivors
 
 
 def _left(processes: Sequence[str]) -> str:

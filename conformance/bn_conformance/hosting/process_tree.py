@@ -69,9 +69,9 @@ def end_tree(leader: int, mark: str, limit: float, spared: int | None = None) ->
                     os.kill(process.pid, signal.SIGKILL)
         # Those that were found stay known: the end of a parent hides where they come from.
         tree = tree_of(leader, mark, known=tree)
-        left = [process for process in tree if process.pid != spared]
-        if not left or time.monotonic() > deadline:
-            return [f"{process.pid} ({process.name})" for process in left]
+        remaining = [process for process in tree if process.pid != spared]
+        if not remaining or time.monotonic() > deadline:
+            return [f"{process.pid} ({process.name})" for process in remaining]
         time.sleep(0.01)
 
 
@@ -100,8 +100,8 @@ def tree_of(leader: int, mark: str, known: Collection[Running] = ()) -> list[Run
 def _running() -> list[Running]:
     if not _PROC.is_dir():
         return []
-    found = (_read(int(entry.name)) for entry in _PROC.iterdir() if entry.name.isdigit())
-    return [process for process in found if process is not None]
+    processes = (_read(int(entry.name)) for entry in _PROC.iterdir() if entry.name.isdigit())
+    return [process for process in processes if process is not None]
 
 
 def _read(pid: int) -> Running | None:

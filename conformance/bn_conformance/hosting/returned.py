@@ -21,40 +21,40 @@ def as_data(value: Any) -> Returned:
     return native(value) if is_numeric(value) else describe_foreign(value)
 
 
-def reason(given: Any) -> str | None:
+def reason(returned: Any) -> str | None:
     """Why a configuration is not supported.
 
     Raises:
         TypeError: it is no text.
     """
-    if given is None:
+    if returned is None:
         return None
-    if not isinstance(given, str):
-        raise TypeError(f"supports returned {describe_foreign(given).description}; expected None or a text")
-    return one_line(given, REASON_LIMIT)
+    if not isinstance(returned, str):
+        raise TypeError(f"supports returned {describe_foreign(returned).description}; expected None or a text")
+    return one_line(returned, REASON_LIMIT)
 
 
-def gradients_of(given: Any) -> Sequence[Any]:
+def gradients_of(returned: Any) -> Sequence[Any]:
     """dx, dgamma and dbeta of what a backward returned.
 
     Raises:
         TypeError: it is something else.
     """
-    return result_parts("backward", given, 3, "Gradients(dx, dgamma, dbeta)")
+    return result_parts("backward", returned, 3, "Gradients(dx, dgamma, dbeta)")
 
 
-def result_parts(operation: str, given: Any, count: int, expected: str) -> Sequence[Any]:
+def result_parts(operation: str, returned: Any, count: int, expected: str) -> Sequence[Any]:
     """The parts of a result.
 
     Raises:
         TypeError: it has not so many.
     """
     try:
-        parts = tuple(given)
+        parts = tuple(returned)
     except TypeError:
         parts = ()
     if len(parts) != count:
-        raise TypeError(f"{operation} returned {describe_foreign(given).description}; expected {expected}")
+        raise TypeError(f"{operation} returned {describe_foreign(returned).description}; expected {expected}")
     return parts
 
 

@@ -34,11 +34,11 @@ def _covering(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
     """Patterns of cases that cover the failures among items and nothing else that ran, each with its worst item."""
     failing = {item.case: item for item in items if item.verdict == ItemVerdict.FAIL.value}
     others = {item.case for item in items if item.outcome != UNSUPPORTED} - failing.keys()
-    left = dict(failing)
-    while left:
-        case = next(iter(left))
+    uncovered = dict(failing)
+    while uncovered:
+        case = next(iter(uncovered))
         pattern = next(pattern for pattern in _patterns(case) if not _matches_any(pattern, others))
-        covered = [left.pop(other) for other in list(left) if matches_pattern(other, pattern)]
+        covered = [uncovered.pop(name) for name in list(uncovered) if matches_pattern(name, pattern)]
         yield pattern, max(covered, key=_ratio)
 
 

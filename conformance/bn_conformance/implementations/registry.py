@@ -43,8 +43,8 @@ class UnknownImplementation(UserError):
 
 def registered(device: str = "cpu") -> dict[str, Implementation]:
     """Every registered implementation by name, frameworks together; one that cannot be described is broken."""
-    found = [_registered(point.name, point.value, device) for point in entry_points(group=GROUP)]
-    return {entry.name: entry for entry in sorted(found, key=lambda entry: (entry.framework, entry.name))}
+    implementations = [_registered(point.name, point.value, device) for point in entry_points(group=GROUP)]
+    return {entry.name: entry for entry in sorted(implementations, key=lambda entry: (entry.framework, entry.name))}
 
 
 def _registered(name: str, target: str, device: str) -> Implementation:
@@ -187,26 +187,26 @@ def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
     wanted = list(names)
     if not wanted:
         return [entry for entry in known.values() if entry.group == "default"]
-    found: dict[str, Implementation] = {}
+    chosen: dict[str, Implementation] = {}
     for name in wanted:
         if name in known:
-            found[name] = known[name]
+            chosen[name] = known[name]
         elif is_target(name):
             implementation = from_target(name, device)
-            _check_name(implementation, [*known.values(), *found.values()])
-            found[implementation.name] = implementation
+            _check_name(implementation, [*known.values(), *chosen.values()])
+            chosen[implementation.name] = implementation
         else:
-            found |= {entry.name: entry for entry in _matching(name, known)}
-    return list(found.values())
+            chosen |= {entry.name: entry for entry in _matching(name, known)}
+    return list(chosen.values())
 
 
-def _check_name(implementation: Implementation, others: Iterable[Implementation]) -> None:
+def _check_name(implementation: Implementation, implementations: Iterable[Implementation]) -> None:
     """Check that no other adapter has the name: results would take the one for the other.
 
     Raises:
         TargetError: one has; the message names both.
     """
-    for other in others:
+    for other in implementations:
         if other.name == implementation.name and other.target != implementation.target:
             raise TargetError(
                 f"{implementation.target} and {other.target} are both named {other.name}; give one another name"

@@ -1,4 +1,4 @@
-"""Trials of a law: fresh layers on data that are related to one another, and what each gave."""
+"""Trials of a law: each runs a fresh layer once, on data that are related to those of the other trials."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bn_reference.arithmetic.channels import channels_back, channels_first
 
 
 class InexactData(Exception):
-    """The data of a law are not exact in the layer's format: a defect of the case, never of the implementation."""
+    """The layer's format cannot hold the data of a law exactly: a defect of the case, never of the implementation."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,10 +40,10 @@ class Setup:
         config: the layer.
         x: rows of shape (C, n) in the layer's format.
         dy: rows like x; None for no backward.
-        sizes: sizes of the axes of x but the channels'.
+        sizes: sizes of the axes of x, the channel axis left out.
         training: whether the forward is in training.
         gamma, beta: vectors of the parameters' format; None where the layer has its default.
-        statistics: running mean and variance that are set before, float64 vectors; None for a fresh layer's.
+        statistics: the running mean and variance that are set first, float64 vectors; None for those of a fresh layer.
     """
 
     config: LayerConfig
@@ -57,19 +57,19 @@ class Setup:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of x as the layer takes it."""
+        """The shape of x as the layer takes it."""
         axis = self.config.channel_axis
         return (*self.sizes[:axis], self.x.shape[0], *self.sizes[axis:])
 
     def tensor(self, rows: Array) -> Array:
-        """Rows as the layer takes them."""
+        """Arrange rows as the layer takes them."""
         return np.ascontiguousarray(channels_back(rows, self.shape, self.config.channel_axis))
 
     def on(self, **changes: Any) -> Setup:
-        """The setup with other data; float64 rows and vectors are brought to the layer's formats.
+        """Make a setup with other data; float64 rows and vectors are converted to the layer's formats.
 
         Raises:
-            InexactData: they are not exact there.
+            InexactData: a value is not exact in its format.
         """
         formats = {"x": self.config.dtype, "dy": self.config.dtype} | dict.fromkeys(
             ("gamma", "beta"), self.config.parameter_dtype
@@ -89,7 +89,7 @@ def _exactly(values: Array, dtype: str, name: str) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What a fresh layer gave on one setup; statistics are pairs (mean, variance)."""
+    """What a fresh layer gave on one setup; `before` and `after` are its running statistics, as (mean, variance)."""
 
     setup: Setup
     y: Returned
@@ -101,7 +101,7 @@ class Trial:
 
 
 def base_of(case: Case, data: CaseData) -> Setup:
-    """The setup that a case describes: its last step with data, after the statistics that it sets."""
+    """Make the setup that a case describes: its last step with data, and the statistics that it sets before."""
     config, step, tensors = case.config, case.batches[-1], data.batches[-1]
     axis = config.channel_axis
     vectors = None
@@ -123,7 +123,7 @@ def base_of(case: Case, data: CaseData) -> Setup:
 
 
 def run_trial(host: Host, setup: Setup, explicit_update: bool, standing: list[int]) -> Trial:
-    """Run a setup on a fresh layer, whose number is appended to `standing`.
+    """Run a setup on a fresh layer, and append the layer's number to `standing`.
 
     Raises:
         LayerError: the implementation raised.
@@ -137,26 +137,26 @@ def run_trial(host: Host, setup: Setup, explicit_update: bool, standing: list[in
         calls.append(SetParametersCall(layer, setup.gamma, setup.beta))
     calls.append(read)
     if setup.statistics is not None:
-        before = _made(host, calls)[-1]
-        kept = before[1].dtype if isinstance(before[1], np.ndarray) else np.dtype(np.float32)
-        mean, variance = (vector.astype(kept) for vector in setup.statistics)
+        before = _results_of(host, calls)[-1]
+        dtype = before[1].dtype if isinstance(before[1], np.ndarray) else np.dtype(np.float32)
+        mean, variance = (vector.astype(dtype) for vector in setup.statistics)
         calls = [SetRunningStatisticsCall(layer, mean, variance), read]
-    place = len(calls)
+    forward_place = len(calls)
     x = setup.tensor(setup.x)
     calls.append(ForwardCall(layer, x, "contiguous", setup.training))
     if setup.training and explicit_update:
         calls.append(UpdateStatisticsCall(layer))
     if setup.dy is not None:
         calls.append(BackwardCall(layer, setup.tensor(setup.dy), "contiguous"))
-    results = _made(host, [*calls, read])
-    before, y, after = results[place - 1], results[place].y, results[-1]
+    results = _results_of(host, [*calls, read])
+    before, y, after = results[forward_place - 1], results[forward_place].y, results[-1]
     if setup.dy is None:
         return Trial(setup, y, None, None, None, before, after)
-    back: BackwardResult = results[-2]
-    return Trial(setup, y, back.dx, back.dgamma, back.dbeta, before, after)
+    gradients: BackwardResult = results[-2]
+    return Trial(setup, y, gradients.dx, gradients.dgamma, gradients.dbeta, before, after)
 
 
-def _made(host: Host, calls: list[Call[Any]]) -> list[Any]:
+def _results_of(host: Host, calls: list[Call[Any]]) -> list[Any]:
     results, error = host.run(calls)
     if error is not None:
         raise error

@@ -1,4 +1,4 @@
-"""Laws observed and judged: the trials of a case's laws, and a quantity for each claim."""
+"""Running and judging the laws of a case: the trials of each law, and a verdict on each of its claims."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from bn_reference.golden.expected import Expected
 def observe_laws(
     case: Case, data: CaseData, host: Host, explicit_update: bool, standing: list[int]
 ) -> dict[str, tuple[Trial, ...]]:
-    """The trials of every law of a case, by its name; numbers of the layers that are built are appended to `standing`.
+    """Run the trials of every law of a case, and append the numbers of the layers that are built to `standing`.
+
+    Returns:
+        The trials, by the name of the law.
 
     Raises:
         LayerError: the implementation raised.
@@ -35,7 +38,7 @@ def observe_laws(
 
 
 def judge_laws(case: Case, convention: Convention, trials: Mapping[str, tuple[Trial, ...]]) -> Iterator[Quantity]:
-    """A quantity for each claim of each law."""
+    """Judge each claim of each law; each gives a quantity."""
     for name, trials_of_law in trials.items():
         law = LAWS[name]
         clauses = (law.clause, *(clause for clause in case.clauses if clause != law.clause))

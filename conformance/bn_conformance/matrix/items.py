@@ -75,11 +75,11 @@ class Items:
 def properties(record: Item) -> list[tuple[str, object]]:
     """What a JUnit file says of an item beside its failure: names and values."""
     worst = max(record.quantities, key=badness, default=None)
-    found: dict[str, object] = {"implementation": record.implementation, "case": record.case, "level": record.outcome}
-    found["verdict"] = record.verdict
+    shown: dict[str, object] = {"implementation": record.implementation, "case": record.case, "level": record.outcome}
+    shown["verdict"] = record.verdict
     if worst is not None:
-        found |= {"quantity": worst.name, "clauses": ", ".join(worst.clauses)}
-        found |= {} if worst.ratio is None else {"ratio": f"{worst.ratio:.3g}"}
+        shown |= {"quantity": worst.name, "clauses": ", ".join(worst.clauses)}
+        shown |= {} if worst.ratio is None else {"ratio": f"{worst.ratio:.3g}"}
     if record.known_fault:
-        found["known-fault"] = record.known_fault
-    return [*found.items(), ("reproduce", record.reproduce)]
+        shown["known-fault"] = record.known_fault
+    return [*shown.items(), ("reproduce", record.reproduce)]

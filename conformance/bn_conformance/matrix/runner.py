@@ -1,4 +1,4 @@
-"""Runs the items of a plan in one pytest process: hosts kept while their implementation has work, then ended."""
+"""Runs the items of a plan in one pytest process. A host lives as long as its implementation has work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bn_conformance.targets.loading import load_adapter
 from bn_reference.specification.clauses import clauses
 
 MOST_LOSSES = 3
-"""Losses in a row after which an implementation is given up: every case would crash or hang it again."""
+"""Lost processes in a row after which an implementation is given up: every case would crash or hang it again."""
 
 
 class Runner:
@@ -50,9 +50,9 @@ class Runner:
 
     def run(self, implementation: Implementation, case: Case) -> Item:
         """Judge a case on an implementation, and see whether its failure is a known fault."""
-        again, source = reproduce(implementation.address, case.id), self._plan.source(case)
-        again += f" --regressions '{source}'" if source else ""
-        item = replace(self._run(implementation, case), reproduce=again)
+        command, source = reproduce(implementation.address, case.id), self._plan.source(case)
+        command += f" --regressions '{source}'" if source else ""
+        item = replace(self._run(implementation, case), reproduce=command)
         if item.verdict == ItemVerdict.FAIL.value:
             fault = self._known(implementation, case)
             if fault is not None:

@@ -1,4 +1,4 @@
-"""Two layers that train at the same time give the bits that they give one after the other."""
+"""Whether two layers that train at the same time give the same bits as one after the other."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Rounds = Sequence[Sequence[Returned | None]]
 
 
 def disturbed_by_threads(case: Case, data: CaseData, host: Host, standing: list[int]) -> tuple[str, ...]:
-    """Results that differ when two layers train in threads at the same time, as `dx of layer 0`.
+    """Name the results that differ when two layers train in threads at the same time, such as `dx of layer 0`.
 
     Args:
         case: a case with one step, whose `interrupt` is the x of the other layer.
-        data: its tensors.
-        host: where.
-        standing: takes the numbers of the layers that are built.
+        data: the tensors of the case.
+        host: runs the layers.
+        standing: the numbers of the layers that are built are appended to it.
 
     Raises:
         LayerError: the implementation raised.
@@ -32,12 +32,12 @@ def disturbed_by_threads(case: Case, data: CaseData, host: Host, standing: list[
     assert batch.interrupt is not None
     assert batch.dy is not None
     xs = batch.x, batch.interrupt
-    dys = batch.dy, batch.dy + batch.dy  # sums over equal ones could be mixed up and nobody would see it
+    dys = batch.dy, batch.dy + batch.dy  # if both had one dy, a mix-up of their sums would not show
 
     def rounds_of(*members: int) -> Sequence[Rounds]:
         layers = [_fresh_layer(case, data, host, standing) for _ in members]
-        own_xs, own_dys = [xs[i] for i in members], [dys[i] for i in members]
-        return host.ask(ConcurrentlyCall(layers, own_xs, own_dys, case.concurrent))
+        member_xs, member_dys = [xs[member] for member in members], [dys[member] for member in members]
+        return host.ask(ConcurrentlyCall(layers, member_xs, member_dys, case.concurrent))
 
     alone = [*rounds_of(0), *rounds_of(1)]
     together = rounds_of(0, 1)

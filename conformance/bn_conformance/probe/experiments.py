@@ -38,24 +38,24 @@ EXPERIMENTS: dict[str, Experiment] = {
 def probe(laboratory: Laboratory) -> list[Finding]:
     """The findings of all experiments; an error of the implementation is a finding, and none is raised."""
     findings: list[Finding] = []
-    for what, experiment in EXPERIMENTS.items():
+    for name, experiment in EXPERIMENTS.items():
         try:
             for finding in experiment(laboratory):
                 findings.append(finding)
         except Unmeasurable as reason:
-            findings.append(_without_value(what, Status.NOT_MEASURED, str(reason)))
+            findings.append(_without_value(name, Status.NOT_MEASURED, str(reason)))
         except BadAnswer as error:
-            findings.append(_without_value(what, Status.ERRORED, str(error), error.clause))
+            findings.append(_without_value(name, Status.ERRORED, str(error), error.clause))
         except LayerError as error:
-            findings.append(_without_value(what, Status.ERRORED, str(error)))
+            findings.append(_without_value(name, Status.ERRORED, str(error)))
         except HostLost as loss:
             laboratory.lost(loss)
-            findings.append(_without_value(what, Status.ERRORED, loss.message))
+            findings.append(_without_value(name, Status.ERRORED, loss.message))
     return findings
 
 
-def _without_value(what: str, status: Status, detail: str, clause: str = "") -> Finding:
-    return Finding(property=what, measured="", status=status, detail=detail, clause=clause)
+def _without_value(name: str, status: Status, detail: str, clause: str = "") -> Finding:
+    return Finding(property=name, measured="", status=status, detail=detail, clause=clause)
 
 
 def with_known(

@@ -52,11 +52,11 @@ class Finding:
 
     @classmethod
     def fault(
-        cls, what: str, measured: str, clause: str, detail: str = "", case: str = "", declared: str = ""
+        cls, name: str, measured: str, clause: str, detail: str = "", case: str = "", declared: str = ""
     ) -> Finding:
         """Behaviour that nobody may declare."""
         return cls(
-            property=what,
+            property=name,
             measured=measured,
             declared=declared,
             status=Status.FAULT,
@@ -67,15 +67,15 @@ class Finding:
 
     @classmethod
     def observed(
-        cls, what: str, measured: str, detail: str = "", declared: str = "", status: Status = Status.OBSERVED
+        cls, name: str, measured: str, detail: str = "", declared: str = "", status: Status = Status.OBSERVED
     ) -> Finding:
         """Behaviour that is permitted and that no field of a convention names."""
-        return cls(property=what, measured=measured, declared=declared, status=status, detail=detail)
+        return cls(property=name, measured=measured, declared=declared, status=status, detail=detail)
 
     @classmethod
-    def agreeing(cls, what: str, measured: str) -> Finding:
+    def agreeing(cls, name: str, measured: str) -> Finding:
         """Behaviour that is the only permitted one."""
-        return cls.observed(what, measured, declared=measured, status=Status.AGREES)
+        return cls.observed(name, measured, declared=measured, status=Status.AGREES)
 
     def to_json(self) -> dict[str, Any]:
         """The finding as plain data."""

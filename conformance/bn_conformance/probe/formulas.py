@@ -54,12 +54,12 @@ def training_eps(laboratory: Laboratory) -> Iterator[Finding]:
     yield _placed("eps in training", fits.fitting, fits.numbers, "FWD-2", "fwd/nc/float32/random")
 
 
-def _placed(what: str, fitting: list[str], numbers: str, clause: str, case: str) -> Finding:
+def _placed(name: str, fitting: list[str], numbers: str, clause: str, case: str) -> Finding:
     if fitting == [INSIDE]:
-        return Finding.agreeing(what, INSIDE)
+        return Finding.agreeing(name, INSIDE)
     if INSIDE in fitting:
-        return Finding.observed(what, " or ".join(fitting), numbers, INSIDE, Status.UNDETERMINED)
-    return Finding.fault(what, " or ".join(fitting) or "none of the known ways", clause, numbers, case, INSIDE)
+        return Finding.observed(name, " or ".join(fitting), numbers, INSIDE, Status.UNDETERMINED)
+    return Finding.fault(name, " or ".join(fitting) or "none of the known ways", clause, numbers, case, INSIDE)
 
 
 def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:

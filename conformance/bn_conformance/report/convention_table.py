@@ -58,7 +58,11 @@ def convention_table(summary: Summary, baseline: str | None = None) -> Conventio
     Raises:
         ResultsError: there is no implementation of that name that declares a convention.
     """
-    environments = [one.environment for one in summary.implementations if one.environment.convention]
+    environments = [
+        implementation.environment
+        for implementation in summary.implementations
+        if implementation.environment.convention
+    ]
     declared = {environment.implementation: environment.convention for environment in environments}
     if baseline is not None and baseline not in declared:
         known = ", ".join(declared) or "none"

@@ -43,7 +43,7 @@ class Anchors:
     def of(cls, summary: Summary) -> Anchors:
         """Anchors of everything in a summary."""
         return cls(
-            text.slugs("i", (one.name for one in summary.implementations)),
+            text.slugs("i", (implementation.name for implementation in summary.implementations)),
             text.slugs("f", summary.families),
             text.slugs("c", summary.cases),
             text.slugs("s", summary.clauses),

@@ -27,8 +27,8 @@ class Lines:
         width = max(self.console.width - indent - hang, 1)
         for place, part in enumerate(shown.wrap(self.console, width)):
             part.rstrip()
-            left = indent + hang * (place > 0)
-            self.console.print(Padding(part, (0, 0, 0, left), expand=False), highlight=False)
+            margin = indent + hang * (place > 0)
+            self.console.print(Padding(part, (0, 0, 0, margin), expand=False), highlight=False)
 
     def command(self, text: str, indent: int = 0) -> None:
         """A command to copy: never broken into lines."""

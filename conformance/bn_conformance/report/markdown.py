@@ -25,10 +25,13 @@ def render_markdown(results: Results, baseline: str | None = None) -> str:
         ResultsError: the results hold no convention of `baseline`.
     """
     summary = summarise(results)
-    absent = [one for one in summary.implementations if one.environment.message]
-    diagnoses = (f"{escape(one.implementation)}: {escape(one.message, 1000)}" for one in results.diagnoses)
+    absent = [implementation for implementation in summary.implementations if implementation.environment.message]
+    diagnoses = (
+        f"{escape(diagnosis.implementation)}: {escape(diagnosis.message, 1000)}" for diagnosis in results.diagnoses
+    )
     stale = (
-        f"{escape(f'{one.file}:{one.line}')} {escape(one.entry)}: {escape(one.message)}" for one in results.stale_faults
+        f"{escape(f'{fault.file}:{fault.line}')} {escape(fault.entry)}: {escape(fault.message)}"
+        for fault in results.stale_faults
     )
     blocks = [
         f"### Batch normalisation conformance: {escape(summary.headline)}",
@@ -42,7 +45,10 @@ def render_markdown(results: Results, baseline: str | None = None) -> str:
         *_problems(summary, ItemVerdict.WARN, "Warnings"),
         *block(
             "Not installed, or broken",
-            bullets(f"{escape(one.name)}: {escape(one.environment.message, 300)}" for one in absent),
+            bullets(
+                f"{escape(implementation.name)}: {escape(implementation.environment.message, 300)}"
+                for implementation in absent
+            ),
         ),
         *block("Known faults that are gone: delete these entries", bullets(stale)),
         *_conventions(summary, baseline),
@@ -68,11 +74,11 @@ def _matrix(summary: Summary) -> str:
     head = ["Implementation", "Verdict", *map(escape, summary.families)]
     rows = (
         [
-            escape(one.name),
-            f"{one.symbol} {escape(one.headline)}",
-            *(_cell(one.families.get(family)) for family in summary.families),
+            escape(implementation.name),
+            f"{implementation.symbol} {escape(implementation.headline)}",
+            *(_cell(implementation.families.get(family)) for family in summary.families),
         ]
-        for one in summary.implementations
+        for implementation in summary.implementations
     )
     return table(head, rows)
 
@@ -81,7 +87,7 @@ def _legend(summary: Summary) -> Iterator[str]:
     """The outcomes and families of the matrix, a line each."""
     yield "A cell: the gravest outcome, and how many cases fail (✕), are known faults (◆) or only warn (▲)"
     yield f"**ratio**: {RATIO_MEANING}"
-    outcomes = {entry.item.outcome for one in summary.implementations for entry in one.entries}
+    outcomes = {entry.item.outcome for implementation in summary.implementations for entry in implementation.entries}
     yield from (f"**{escape(word)}**: {escape(meaning)}" for word, meaning in explained(outcomes))
     titles = ((family, family_title(family)) for family in summary.families)
     yield from (f"**{escape(family)}**: {escape(title)}" for family, title in titles if title)

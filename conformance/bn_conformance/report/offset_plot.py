@@ -127,13 +127,13 @@ def offset_plot(summary: Summary) -> OffsetPlot | None:
     if family is None:
         return None
     worst = _worst_ratios(summary, family)
-    offsets = sorted({offset for one in worst.values() for members in one.values() for offset in members})
+    offsets = sorted({offset for by_dtype in worst.values() for members in by_dtype.values() for offset in members})
     if not offsets or _decades(offsets[0]) == _decades(offsets[-1]):
         return None
     low, high = _decades(offsets[0]), _decades(offsets[-1])
-    axis = axis_of(ratio for one in worst.values() for members in one.values() for ratio in members.values())
-    found = {dtype for one in worst.values() for dtype in one}
-    dtypes = (*(dtype for dtype in DTYPES if dtype in found), *sorted(found.difference(DTYPES)))
+    axis = axis_of(ratio for by_dtype in worst.values() for members in by_dtype.values() for ratio in members.values())
+    judged = {dtype for by_dtype in worst.values() for dtype in by_dtype}
+    dtypes = (*(dtype for dtype in DTYPES if dtype in judged), *sorted(judged.difference(DTYPES)))
 
     def series(dtype: str, members: Mapping[float, float]) -> Series:
         places = ((offset, members[offset]) for offset in sorted(members))

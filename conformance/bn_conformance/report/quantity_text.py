@@ -63,7 +63,7 @@ def error_and_allowed(quantity: Quantity) -> str:
 
 def not_judged(quantity: Quantity) -> str:
     """How many elements no bound means anything for; empty where all were judged."""
-    left = quantity.total - quantity.judged
-    if left <= 0:
+    unjudged = quantity.total - quantity.judged
+    if unjudged <= 0:
         return ""
-    return f"{left:,} of {counted(quantity.total, 'element')} not judged: no error bound means anything for them"
+    return f"{unjudged:,} of {counted(quantity.total, 'element')} not judged: no error bound means anything for them"

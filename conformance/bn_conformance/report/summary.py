@@ -78,7 +78,9 @@ class ImplementationSummary:
     @property
     def unsupported(self) -> list[tuple[str, int]]:
         """Reasons why cases are not supported, with their counts, the most frequent first."""
-        return Counter(one.why for one in self.entries if one.item.verdict == ItemVerdict.UNSUPPORTED).most_common()
+        return Counter(
+            entry.why for entry in self.entries if entry.item.verdict == ItemVerdict.UNSUPPORTED
+        ).most_common()
 
     def problems(self, verdict: str) -> list[ImplementationProblem]:
         """Its entries with a verdict, those that go wrong in the same way together."""
@@ -103,19 +105,19 @@ class Summary:
     @cached_property
     def cases_by_family(self) -> dict[str, list[CaseInfo]]:
         """Cases of each family."""
-        found: dict[str, list[CaseInfo]] = {family: [] for family in self.families}
+        cases: dict[str, list[CaseInfo]] = {family: [] for family in self.families}
         for case in self.infos.values():
-            found[case.family].append(case)
-        return found
+            cases[case.family].append(case)
+        return cases
 
     @cached_property
     def family_verdicts(self) -> dict[str, Counter[str]]:
         """Verdicts of each family, over all implementations."""
-        found: dict[str, Counter[str]] = {family: Counter() for family in self.families}
+        verdicts: dict[str, Counter[str]] = {family: Counter() for family in self.families}
         for implementation in self.implementations:
             for family, tally in implementation.families.items():
-                found[family] += tally.verdicts
-        return found
+                verdicts[family] += tally.verdicts
+        return verdicts
 
     @cached_property
     def cases_by_clause(self) -> Counter[str]:
@@ -124,11 +126,11 @@ class Summary:
 
     def unsupported(self, case: str) -> dict[str, list[str]]:
         """Implementations that do not support a case, by the reason."""
-        found: dict[str, list[str]] = {}
+        reasons: dict[str, list[str]] = {}
         for name, entry in self.cases[case].items():
             if entry.item.verdict == ItemVerdict.UNSUPPORTED:
-                found.setdefault(entry.why, []).append(name)
-        return found
+                reasons.setdefault(entry.why, []).append(name)
+        return reasons
 
     def case_tally(self, case: str) -> Tally:
         """The tally of a case over all implementations."""
@@ -157,17 +159,17 @@ class Summary:
     @property
     def state(self) -> str:
         """The gravest state of any implementation."""
-        states = {one.state for one in self.implementations}
+        states = {implementation.state for implementation in self.implementations}
         return next((state for state in ("fail", "known", "warn", "ok") if state in states), "absent")
 
     @property
     def headline(self) -> str:
         """The verdict on the whole matrix, with its symbol."""
-        states = [one.state for one in self.implementations if one.state != "absent"]
+        states = [implementation.state for implementation in self.implementations if implementation.state != "absent"]
         failing, known = states.count("fail"), states.count("known")
         count = counted(len(states), "implementation")
         if failing:
-            only = next(one for one in self.implementations if one.state == "fail")
+            only = next(implementation for implementation in self.implementations if implementation.state == "fail")
             if len(states) == 1:
                 return f"✕ {only.name} {only.headline}" if only.tally.run else f"✕ {only.name} is {only.headline}"
             return f"✕ {failing} of {count} {'does' if failing == 1 else 'do'} not conform"
@@ -178,12 +180,18 @@ class Summary:
         but = _but(self.tally.verdicts)
         if known:
             return f"◆ Nothing new fails in {count}: {but}"
-        who = next(one.name for one in self.implementations if one.state != "absent") if len(states) == 1 else count
+        who = (
+            next(implementation.name for implementation in self.implementations if implementation.state != "absent")
+            if len(states) == 1
+            else count
+        )
         return f"✓ {who} conform{'s' if len(states) == 1 else ''}{f', with {but}' if but else ''}"
 
     def problems(self, verdict: str) -> list[SharedProblem]:
         """Entries with a verdict, those that go wrong in the same way together, over all implementations."""
-        return problems(verdict, (part for one in self.implementations for part in one.problems(verdict)))
+        return problems(
+            verdict, (part for implementation in self.implementations for part in implementation.problems(verdict))
+        )
 
 
 def summarise(results: Results) -> Summary:

@@ -56,12 +56,15 @@ class _Printer(Lines):
         self._problems(ItemVerdict.KNOWN, "Known faults: understood, and no reason to fail the run")
         self._problems(ItemVerdict.WARN, "Warnings: no reason to fail the run")
         self._conventions()
-        absent = [one for one in summary.implementations if one.environment.message]
-        self.section("Not installed, or broken", (f"{one.name}: {one_line(one.environment.message)}" for one in absent))
+        absent = [implementation for implementation in summary.implementations if implementation.environment.message]
+        self.section(
+            "Not installed, or broken",
+            (f"{implementation.name}: {one_line(implementation.environment.message)}" for implementation in absent),
+        )
         stale = summary.results.stale_faults
         self.section(
             "Known faults that are gone: delete these entries",
-            (f"{one.file}:{one.line} {one.entry}: {one_line(one.message)}" for one in stale),
+            (f"{fault.file}:{fault.line} {fault.entry}: {one_line(fault.message)}" for fault in stale),
         )
         self._missing()
         self._legend()
@@ -71,7 +74,7 @@ class _Printer(Lines):
     def _matrix(self) -> None:
         """The matrix in words where the width allows, in letters where not, as a list where even that is too wide."""
         for words in (True, False):
-            rows = [self._row(one, words) for one in self.summary.implementations]
+            rows = [self._row(implementation, words) for implementation in self.summary.implementations]
             head = ["", "implementation", *map(self.encodable, self.summary.families)]
             widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
             gap = 2 if words else 1
@@ -85,20 +88,32 @@ class _Printer(Lines):
         for column, title in enumerate(head):
             folds = column == 1 and room < widths[1]
             table.add_column(Text(title), no_wrap=not folds, overflow="fold", width=room if folds else None)
-        for row, one in zip(rows, self.summary.implementations, strict=True):
-            styles = [_STYLES[one.state], "", *(self._style(one.families.get(name)) for name in self.summary.families)]
+        for row, implementation in zip(rows, self.summary.implementations, strict=True):
+            styles = [
+                _STYLES[implementation.state],
+                "",
+                *(self._style(implementation.families.get(name)) for name in self.summary.families),
+            ]
             if len(row[1]) > room:
                 row[1] = row[1].replace("[", "\n  [", 1)
             table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
         self.console.print(table)
         if not words:
-            used = {tally.kind for one in self.summary.implementations for tally in one.families.values()}
+            used = {
+                tally.kind
+                for implementation in self.summary.implementations
+                for tally in implementation.families.values()
+            }
             self.line(", ".join(f"{kind.letter} {kind.name}" for kind in OUTCOME_KINDS if kind in used), "dim")
         self._counting(words)
 
     def _counting(self, words: bool) -> None:
         """What the numbers in the matrix count, and what its families are."""
-        if any(tally.at_worst for one in self.summary.implementations for tally in one.families.values()):
+        if any(
+            tally.at_worst
+            for implementation in self.summary.implementations
+            for tally in implementation.families.values()
+        ):
             signs = "(✕), are known faults (◆) or only warn (▲)"
             letters = "(capital letter), are known faults (◆) or only warn (small letter)"
             self.line(f"A cell: the gravest outcome, and how many cases fail {signs if words else letters}", "dim")
@@ -126,9 +141,13 @@ class _Printer(Lines):
         return _SYMBOL_STYLES[tally.mark.symbol] if tally else ""
 
     def _list(self) -> None:
-        for one in self.summary.implementations:
-            self.line(f"{one.symbol} {one.name}: {one.headline}", _STYLES[one.state], hang=2)
-            bad = [(name, tally) for name, tally in one.families.items() if tally.at_worst]
+        for implementation in self.summary.implementations:
+            self.line(
+                f"{implementation.symbol} {implementation.name}: {implementation.headline}",
+                _STYLES[implementation.state],
+                hang=2,
+            )
+            bad = [(name, tally) for name, tally in implementation.families.items() if tally.at_worst]
             if bad:
                 self.line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
         self._counting(words=True)
@@ -195,11 +214,11 @@ class _Printer(Lines):
         """Choices that differ within the matrix, and nonstandard ones with what they mean."""
         choices: dict[str, dict[str, list[str]]] = {}
         nonstandard: dict[tuple[str, str], list[str]] = {}
-        for one in self.summary.implementations:
-            for name, value in one.environment.convention.items():
-                choices.setdefault(name, {}).setdefault(plain(value), []).append(one.name)
-            for name, meaning in one.environment.nonstandard.items():
-                nonstandard.setdefault((name, meaning), []).append(one.name)
+        for implementation in self.summary.implementations:
+            for name, value in implementation.environment.convention.items():
+                choices.setdefault(name, {}).setdefault(plain(value), []).append(implementation.name)
+            for name, meaning in implementation.environment.nonstandard.items():
+                nonstandard.setdefault((name, meaning), []).append(implementation.name)
         differing = {name: values for name, values in choices.items() if len(values) > 1}
         self.section(
             "Conventions that differ: legitimate, but to be converted",
@@ -222,7 +241,9 @@ class _Printer(Lines):
             for verdict in (ItemVerdict.FAIL, ItemVerdict.KNOWN, ItemVerdict.WARN)
             for problem in self.summary.problems(verdict)[:MOST_PROBLEMS]
         }
-        cells = {tally.worst for one in self.summary.implementations for tally in one.families.values()}
+        cells = {
+            tally.worst for implementation in self.summary.implementations for tally in implementation.families.values()
+        }
         rows = explained(told | cells)
         if any(problem.example.worst for problem in self.summary.problems(ItemVerdict.WARN)):
             rows.append(("ratio", RATIO_MEANING))

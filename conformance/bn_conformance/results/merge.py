@@ -87,12 +87,15 @@ def _selection(results: Results) -> tuple[object, ...]:
     return header.implementations, [case.id for case in header.cases], statuses
 
 
-def _check_equal(what: str, first: Results, value: object, second: Results, other: object, shown: bool = True) -> None:
-    if value != other:
+def _check_equal(
+    what: str, first: Results, first_value: object, second: Results, second_value: object, shown: bool = True
+) -> None:
+    if first_value != second_value:
         if not shown:
-            value, other = "one thing", "another"
+            first_value, second_value = "one thing", "another"
         raise ResultsError(
-            f"cannot merge: {what} is {value} in {first.path}, but {other} in {second.path}; run one of the two again"
+            f"cannot merge: {what} is {first_value} in {first.path}, but {second_value} in {second.path}; "
+            "run one of the two again"
         )
 
 

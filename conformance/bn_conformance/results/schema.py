@@ -60,11 +60,11 @@ def validate_file(path: str | Path) -> None:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise ResultsError(f"{path}, line {number}: is not JSON ({_short(str(error))})") from None
-        found = record_violation(record)
-        if found is None and ((number == 1) != (record["type"] == "header") or previous == "end"):
-            found = f"a record of type {record['type']} has no place here; the header is first and the end last"
-        if found is not None:
-            raise ResultsError(f"{path}, line {number}: {found}")
+        violation = record_violation(record)
+        if violation is None and ((number == 1) != (record["type"] == "header") or previous == "end"):
+            violation = f"a record of type {record['type']} has no place here; the header is first and the end last"
+        if violation is not None:
+            raise ResultsError(f"{path}, line {number}: {violation}")
         previous = record["type"]
     if previous != "end":
         raise ResultsError(f"{path}, line {number + 1}: the file ends without an end record; it was cut off")

@@ -108,15 +108,15 @@ def _search(folder: Path) -> None:
 
 def _named(module: ModuleType, place: str) -> str:
     """The name of the only thing that a module defines and that can be judged; empty for the module itself."""
-    found = candidates(module)
-    if not found and kinds_of(module):
+    things = candidates(module)
+    if not things and kinds_of(module):
         return ""
-    if len(found) != 1:
-        names = ", ".join(found) or "none"
-        what = "things that can be judged" if found and not any(map(is_adapter, found.values())) else "adapters"
-        lines = "".join(f"; bnconform check {place}:{name}" for name in found)
-        raise TargetError(f"{place} defines {len(found)} {what} ({names}); name one as {place}:Class{lines}")
-    return next(iter(found))
+    if len(things) != 1:
+        names = ", ".join(things) or "none"
+        kind = "things that can be judged" if things and not any(map(is_adapter, things.values())) else "adapters"
+        lines = "".join(f"; bnconform check {place}:{name}" for name in things)
+        raise TargetError(f"{place} defines {len(things)} {kind} ({names}); name one as {place}:Class{lines}")
+    return next(iter(things))
 
 
 def _check_complete(adapter: type[Adapter], target: str) -> None:

@@ -1,4 +1,4 @@
-"""A case under a convention as a document: plain data that `vectors.schema.json` describes."""
+"""The document of a case under a convention: its data and its goldens, as `vectors.schema.json` describes them."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Document = dict[str, Any]
 
 
 def document(case: Case, convention_name: str, goldens: Goldens) -> Document:
-    """The document of a case that `selection.lacking` finds nothing lacking in.
+    """Make the document of a case.
 
     Args:
-        case: the case.
+        case: the case; `selection.lacking` must find nothing lacking in it.
         convention_name: see `bn_conformance.vectors.named_conventions`.
         goldens: a cache of goldens.
 
     Raises:
-        UnknownConvention: the name names none.
+        UnknownConvention: there is no convention of this name.
     """
     convention = convention_named(convention_name)
     with np.errstate(all="ignore"):  # NaN and infinities are data here
@@ -65,12 +65,12 @@ def document(case: Case, convention_name: str, goldens: Goldens) -> Document:
 
 
 def _plain(fields: Mapping[str, Any]) -> Document:
-    """Numbers as hexadecimal floats; whole ones, truth values, names and null as they are."""
+    """Write floats as hexadecimal floats; integers, booleans, texts and null stay as they are."""
     return {name: to_hex(value) if isinstance(value, float) else value for name, value in fields.items()}
 
 
 def _layer(case: Case, convention: Convention) -> Document:
-    """The configuration as it was asked for, and eps and the formats that came of it under the convention."""
+    """The configuration of the case, and the eps and the format of the statistics that follow under the convention."""
     eps = float(round_to(np.asarray(eps_of(case.config, convention)).reshape(1), np.float64)[0])
     formats = LayerFormats.of(case.config, convention)
     return _plain(case.config.to_json()) | {"eps_used": to_hex(eps), "statistics_dtype": formats.statistics.name}
@@ -88,7 +88,7 @@ def _tensor(array: Array | None) -> Document | None:
 
 
 def _refused_steps(case: Case, goldens: Goldens) -> list[Document]:
-    """Steps of a case that must be refused: what goes in, and nothing that comes out."""
+    """The steps of a case that must be refused: their input only, since there is no output."""
     batches = iter(goldens.data(case).batches)
     steps = []
     for step in case.steps:
@@ -120,10 +120,10 @@ def _batch(case: Case, convention: Convention, walked: TrajectoryStep, position:
     step, data, config = walked.step, walked.data, case.config
     assert has_data(step)
     assert data is not None
-    known = LayerFormats.of(config, convention).statistics.name
-    expected, wanted = {}, owed(case, step)
+    statistics_dtype = LayerFormats.of(config, convention).statistics.name
+    expected, owed_names = {}, owed(case, step)
     for name, golden in (walked.expected or {}).items():
-        if name in wanted:
+        if name in owed_names:
             vector = name in ("dgamma", "dbeta")
             dtype = config.parameter_dtype if vector else config.dtype
             expected[name] = _golden(golden, dtype, None if vector else (step.shape, config.channel_axis))
@@ -133,13 +133,13 @@ def _batch(case: Case, convention: Convention, walked: TrajectoryStep, position:
         "step": position,
         "frozen": walked.frozen,
         "view": step.view,
-        "owed": list(wanted),
+        "owed": list(owed_names),
         "x": _tensor(data.x),
         "dy": _tensor(data.dy),
-        "before": _state(walked.before, known),
+        "before": _state(walked.before, statistics_dtype),
         "weights": None if weights is None else {"old": _weight(weights.old), "new": _weight(weights.new)},
         "expected": expected,
-        "after": _after(case, walked, known),
+        "after": _after(case, walked, statistics_dtype),
     }
 
 
@@ -152,14 +152,14 @@ def _state(state: Statistics, dtype: str) -> Document:
 
 
 def _after(case: Case, walked: TrajectoryStep, dtype: str) -> Document:
-    """The state after a step: with bounds where the step moved it and the case judges it, else bare."""
+    """The state after a step, with bounds where the step moved it and the case judges it, otherwise without."""
     if walked.statistics is None or "running_var" not in case.judges or case.finite_statistics:
         return _state(walked.after, dtype)
     return {name: _golden(golden, dtype, None) for name, golden in walked.statistics.items()}
 
 
 def _numbers(values: Quad, dtype: str, place: tuple[tuple[int, ...], int] | None = None) -> Document:
-    """Goldens as two hexadecimal floats a number; `low` is null where every one is exact in binary64."""
+    """Write each golden number as two hexadecimal floats; `low` is null where all are exact in binary64."""
     high, low = parts(values)
     shape = values.shape if place is None else place[0]
     if place is not None:
@@ -174,7 +174,7 @@ def _golden(expected: Expected, dtype: str, place: tuple[tuple[int, ...], int] |
 
 
 def _bounds(expected: Expected, grade: Grade, place: tuple[tuple[int, ...], int] | None) -> list[str | None]:
-    """The allowed error of each number, rounded down; None where it is vacuous and judges nothing."""
+    """The allowed error of each number, rounded down; None where the bound is vacuous, that is judges nothing."""
     bound = expected.bound(grade)
     meaningful = bound.meaningful if bound.allowed.ndim == 1 else bound.meaningful[:, None]
     allowed = np.broadcast_to(bound.allowed, expected.values.shape)

@@ -1,7 +1,7 @@
 """Conventions by name, as files of vectors and of results call them.
 
-A name is `torch`, one of the other names here or that of a registered implementation, with changes after it:
-`torch+running_variance=biased+momentum_weighs=old`.
+A name is a base, followed by changes: `torch+running_variance=biased+momentum_weighs=old`. The base is a name of
+`NAMED`, or a registered implementation.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ NAMED = {
         eps_in_inference=False,
     ),
 }
-"""Conventions with names of their own; the last three differ from torch's in what moves the running statistics."""
+"""Conventions with names of their own; the others differ from torch's in how the running statistics move."""
 
 
 class UnknownConvention(UserError):
-    """A name or a change names no convention; the message says what there is."""
+    """There is no convention of this name, or no such change; the message says what there is."""
 
 
 def convention_named(name: str) -> Convention:
-    """The convention of a name.
+    """Look up a convention by its name.
 
     Raises:
-        UnknownConvention: the base is neither named here nor an implementation, or a change is not declarable.
+        UnknownConvention: the base is neither in `NAMED` nor an implementation, or a change cannot be declared.
     """
     base, *changes = name.split("+")
     return _changed(NAMED[base] if base in NAMED else _declared(base), changes)
 
 
 def convention_name(base: str, settings: Iterable[str]) -> str:
-    """The name of a base with settings, each `NAME=VALUE` or another base alone.
+    """Make the name of a convention from a base and settings; a setting is `NAME=VALUE`, or a base.
 
     Raises:
-        UnknownConvention: two bases are given, or the name names no convention.
+        UnknownConvention: two bases are given, or there is no such convention.
     """
     chosen = list(settings)
     bases = [setting for setting in chosen if "=" not in setting]
@@ -89,7 +89,7 @@ def _changed(convention: Convention, changes: Iterable[str]) -> Convention:
 
 
 def _value(text: str, default: Any) -> Any:
-    """The value that a text means for a field: a JSON literal, of the type that the field has, or the text itself."""
+    """Read the value of a field: a JSON literal, of the type of the field's default, or else the text itself."""
     try:
         value = json.loads(text.lower())
     except ValueError:

@@ -50,9 +50,12 @@ class ReplayAdapter(Adapter):
         super().__init__()
         self.case, self.under, self.given, self.owed = case, convention, given, owed
         formats = LayerFormats.of(case.config, convention)
-        self.kept = dtype_of(formats.statistics.name)
+        self.statistics_dtype = dtype_of(formats.statistics.name)
         initial = Statistics.initial(case.config.num_channels, convention)
-        self.statistics: tuple[Any, Any] = round_to(initial.mean, self.kept), round_to(initial.variance, self.kept)
+        self.statistics: tuple[Any, Any] = (
+            round_to(initial.mean, self.statistics_dtype),
+            round_to(initial.variance, self.statistics_dtype),
+        )
         self.step = -1
 
     def build(self, config: LayerConfig) -> Layer:
@@ -66,7 +69,7 @@ class ReplayAdapter(Adapter):
             return None
         config = self.case.config
         if quantity in ("running_mean", "running_var"):
-            dtype = self.kept
+            dtype = self.statistics_dtype
         else:
             dtype = dtype_of(config.dtype if quantity in ("y", "dx") else config.parameter_dtype)
         shape = record.shape if record.shape is not None else shape_of(self.case, self.step, record)
@@ -130,7 +133,10 @@ class ReplayLayer(Layer):
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
         """Set the statistics, as the author of the file did."""
-        self.adapter.statistics = mean.astype(self.adapter.kept), variance.astype(self.adapter.kept)
+        self.adapter.statistics = (
+            mean.astype(self.adapter.statistics_dtype),
+            variance.astype(self.adapter.statistics_dtype),
+        )
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
         """Do nothing: the recorded results were made with these parameters."""

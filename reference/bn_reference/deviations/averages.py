@@ -180,7 +180,7 @@ def _one_of_two(name: str, kept: str, sentence: str, effect: str, clause: str, w
             """Move both statistics, then overwrite one of them."""
             before, new = getattr(self, kept), mean if kept == "running_mean" else self.estimate(variance, count)
             super().move(mean, variance, count)
-            setattr(self, kept, self.store(new, self.kept) if whole else before)
+            setattr(self, kept, self.store(new, self.statistics_dtype) if whole else before)
 
     OneOfTwo.__doc__ = sentence
     deviation(name, clause=clause, effect=effect)(OneOfTwo)
@@ -220,8 +220,8 @@ def _debiased(name: str, sentence: str, effect: str, power: bool) -> None:
             super().move(mean, variance, count)
             rest = self.constant(1.0) - (keep**self.updates if power else keep)
             if rest != 0:
-                self.running_mean = self.store(self.wide(self.running_mean) / rest, self.kept)
-                self.running_var = self.store(self.wide(self.running_var) / rest, self.kept)
+                self.running_mean = self.store(self.wide(self.running_mean) / rest, self.statistics_dtype)
+                self.running_var = self.store(self.wide(self.running_var) / rest, self.statistics_dtype)
 
     Debiased.__doc__ = sentence
     deviation(name, clause="STAT-1", effect=effect)(Debiased)

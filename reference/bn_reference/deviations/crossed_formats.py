@@ -118,7 +118,9 @@ _changed_where(
     "Running statistics of 16-bit layers without gamma and beta are rounded to 16 bits.",
     _MIXED_TRAINING,
     "blend",
-    lambda layer, original, old, new, weights: original(old, new, weights).astype(layer.storage).astype(layer.kept),
+    lambda layer, original, old, new, weights: (
+        original(old, new, weights).astype(layer.storage).astype(layer.statistics_dtype)
+    ),
     level="degraded(storage-precision)",
 )
 _changed_where(

@@ -149,5 +149,5 @@ class DebiasCumulativeToo(PlainLayer):
         super().move(mean, variance, count)
         if self.config.momentum == CUMULATIVE and self.updates > 1:
             share = 1.0 - (1.0 - 1.0 / self.updates) ** self.updates
-            self.running_mean = self.store(self.wide(self.running_mean) / self.constant(share), self.kept)
-            self.running_var = self.store(self.wide(self.running_var) / self.constant(share), self.kept)
+            self.running_mean = self.store(self.wide(self.running_mean) / self.constant(share), self.statistics_dtype)
+            self.running_var = self.store(self.wide(self.running_var) / self.constant(share), self.statistics_dtype)

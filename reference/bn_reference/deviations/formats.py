@@ -108,9 +108,9 @@ class StatisticsInStorage(PlainLayer):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.kept = self.storage
-        self.running_mean = self.running_mean.astype(self.kept)
-        self.running_var = self.running_var.astype(self.kept)
+        self.statistics_dtype = self.storage
+        self.running_mean = self.running_mean.astype(self.statistics_dtype)
+        self.running_var = self.running_var.astype(self.statistics_dtype)
 
 
 # Digits lost in running statistics and parameters.
@@ -123,7 +123,7 @@ def _kept(name: str, sentence: str, effect: str, change: Callable[[PlainLayer, A
         def blend(self, old: Array, new: Array, weights: Any) -> Array:
             """Round the new value."""
             blended = super().blend(old, new, weights)
-            return self.store(change(self, self.wide(blended)), self.kept)
+            return self.store(change(self, self.wide(blended)), self.statistics_dtype)
 
     Kept.__doc__ = sentence
     deviation(name, clause=clause, effect=effect)(Kept)

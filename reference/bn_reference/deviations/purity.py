@@ -154,7 +154,7 @@ def _referring(name: str, call: str, sentence: str, effect: str) -> None:
         def set_running_statistics(self, mean: Array, variance: Array) -> None:
             """Keep the caller's running statistics."""
             super().set_running_statistics(mean, variance)
-            if call == "statistics" and mean.dtype == self.kept:
+            if call == "statistics" and mean.dtype == self.statistics_dtype:
                 self.running_mean, self.running_var = mean, variance
 
     Referring.__doc__ = sentence

@@ -109,4 +109,4 @@ class RunningDeviationAveraged(PlainLayer):
         super().move(mean, variance, count)
         estimate = self.root(self.estimate(variance, count))
         average = weights.old * self.root(self.wide(before)) + weights.new * estimate
-        self.running_var = self.store(average * average, self.kept)
+        self.running_var = self.store(average * average, self.statistics_dtype)

@@ -68,13 +68,13 @@ class FirstOrder:
         self.work = np.dtype(np.float64) if work is None else work
         formats = LayerFormats.of(config, convention)
         self.storage, self.parameters = dtype_of(formats.storage.name), dtype_of(formats.parameters.name)
-        self.kept = dtype_of(formats.statistics.name)
+        self.statistics_dtype = dtype_of(formats.statistics.name)
         channels = config.num_channels
         self.eps = _eps(config, convention, self.work)
         self.gamma: Array = np.ones(channels, self.parameters)
         self.beta: Array = np.zeros(channels, self.parameters)
-        self.running_mean: Array = np.zeros(channels, self.kept)
-        self.running_var: Array = np.full(channels, convention.initial_running_variance).astype(self.kept)
+        self.running_mean: Array = np.zeros(channels, self.statistics_dtype)
+        self.running_var: Array = np.full(channels, convention.initial_running_variance).astype(self.statistics_dtype)
         self.updates = 0
         self.frozen = False
         self.shape: tuple[int, ...] = ()
@@ -149,7 +149,7 @@ class FirstOrder:
 
     def blend(self, old: Array, new: Array, weights: Weights) -> Array:
         """The new running statistic, as it is kept."""
-        return self.store(weights.old * self.wide(old) + weights.new * new, self.kept)
+        return self.store(weights.old * self.wide(old) + weights.new * new, self.statistics_dtype)
 
     def moment(self) -> str:
         """When running statistics move: in "forward", in "backward" or by an "explicit" update."""

@@ -96,7 +96,7 @@ class PlainLayer(DoubleBackward):
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
         """Set both running statistics."""
-        self.running_mean, self.running_var = mean.astype(self.kept), variance.astype(self.kept)
+        self.running_mean, self.running_var = mean.astype(self.statistics_dtype), variance.astype(self.statistics_dtype)
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
         """Set gamma and beta; None leaves one as it is."""

@@ -73,29 +73,30 @@ def textbook_and_torch() -> Diff:
     return compared(side("textbook"), side("torch"))
 
 
-def broken(found: Diff) -> set[str]:
-    return {check.what for one in found.directions for check in one.verification.checks if not check.holds}
+def broken(diff: Diff) -> set[str]:
+    """What of a conversion was run and does not hold."""
+    return {check.what for direction in diff.directions for check in direction.verification.checks if not check.holds}
 
 
 @pytest.mark.parametrize(("a", "b"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 def test_conversion_between_any_two_conventions_is_verified_both_ways(a: str, b: str) -> None:
-    found = compared(side(a), side(b))
-    assert [direction.verification.failure for direction in found.directions] == ["", ""]
-    assert broken(found) == set()
-    assert found.exit_code == 0
-    assert found.explained, max(found.outputs, key=lambda entry: entry.ratio)
+    diff = compared(side(a), side(b))
+    assert [direction.verification.failure for direction in diff.directions] == ["", ""]
+    assert broken(diff) == set()
+    assert diff.exit_code == 0
+    assert diff.explained, max(diff.outputs, key=lambda entry: entry.ratio)
 
 
 def test_the_largest_difference_is_what_the_conventions_predict(textbook_and_torch: Diff) -> None:
-    finite = [one for one in textbook_and_torch.outputs if np.isfinite(one.difference)]
+    finite = [output for output in textbook_and_torch.outputs if np.isfinite(output.difference)]
     assert finite[0].difference > 1.0
-    assert [one for one in finite if abs(one.difference - one.predicted) > one.allowed] == []
+    assert [output for output in finite if abs(output.difference - output.predicted) > output.allowed] == []
 
 
 def test_equal_conventions_have_no_difference_in_their_outputs() -> None:
-    found = compared(side("torch"), side("torch"))
-    assert found.choices == ()
-    assert {one.difference for one in found.outputs} == {0.0}
+    diff = compared(side("torch"), side("torch"))
+    assert diff.choices == ()
+    assert {output.difference for output in diff.outputs} == {0.0}
 
 
 @pytest.mark.parametrize(("a", "b"), [*PAIRS, *(pair[::-1] for pair in PAIRS)])
@@ -124,18 +125,18 @@ def test_steps_name_estimator_momentum_update_and_counter() -> None:
 
 def test_a_conversion_that_leaves_eps_out_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "converted_variance", lambda variance, *_: variance)
-    found = compared(side("textbook"), side("torch"))
-    assert "outputs after conversion" in broken(found)
-    assert found.exit_code == 1
-    assert "NOT verified" in found.headline
+    diff = compared(side("textbook"), side("torch"))
+    assert "outputs after conversion" in broken(diff)
+    assert diff.exit_code == 1
+    assert "NOT verified" in diff.headline
 
 
 @pytest.mark.parametrize("deviation", ["inference-eps-twice", "momentum-squared", "inference-mean-ignored"])
 def test_a_side_that_does_not_do_what_it_declares_is_not_explained(deviation: str) -> None:
-    found = compared(side("layers-v1"), side("layers-v1"), deviation)
-    assert not found.explained
-    assert found.exit_code == 1
-    assert "The conventions do not explain" in markdown(found)
+    diff = compared(side("layers-v1"), side("layers-v1"), deviation)
+    assert not diff.explained
+    assert diff.exit_code == 1
+    assert "The conventions do not explain" in markdown(diff)
 
 
 def test_a_side_that_raises_is_reported() -> None:
@@ -143,10 +144,10 @@ def test_a_side_that_raises_is_reported() -> None:
         def build(self, config: Any) -> Any:
             raise RuntimeError("no such kernel")
 
-    found = diff_sides(side("torch"), side("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
-    assert found.exit_code == 1
-    assert all("no such kernel" in direction.verification.failure for direction in found.directions)
-    assert found.failures
+    diff = diff_sides(side("torch"), side("torch"), lambda: LocalHost(PlainAdapter()), lambda: LocalHost(Raising()))
+    assert diff.exit_code == 1
+    assert all("no such kernel" in direction.verification.failure for direction in diff.directions)
+    assert diff.failures
 
 
 def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
@@ -156,16 +157,16 @@ def test_every_format_shows_every_part(textbook_and_torch: Diff) -> None:
         assert "running_var - EPS" in text
         assert "unexplained" in text
         assert "outputs after conversion" in text
-        assert [one.case for one in textbook_and_torch.outputs if one.case not in text] == []
+        assert [output.case for output in textbook_and_torch.outputs if output.case not in text] == []
     data = json.loads(json.dumps(textbook_and_torch.to_json(), allow_nan=False))
     assert [entry["verification"]["verified"] for entry in data["directions"]] == [True, True]
 
 
 def test_names_are_escaped() -> None:
     hostile = Side("<script>alert(1)</script>|`x`\n\x1b[31m", Convention(), ALL_CAPABILITIES)
-    found = compared(hostile, side("torch"))
-    assert "<script" not in diff_html(found) + markdown(found).split("```")[0]
-    assert "\x1b" not in diff_html(found) + markdown(found)
+    diff = compared(hostile, side("torch"))
+    assert "<script" not in diff_html(diff) + markdown(diff).split("```")[0]
+    assert "\x1b" not in diff_html(diff) + markdown(diff)
     compile(conversion.snippet(hostile, side("torch")), "snippet", "exec")
 
 

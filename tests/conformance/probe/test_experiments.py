@@ -153,8 +153,8 @@ class KeepsFloat16(PlainLayer):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.kept = np.dtype(np.float16)
-        self.running_mean, self.running_var = (part.astype(self.kept) for part in self.running_statistics())
+        self.statistics_dtype = np.dtype(np.float16)
+        self.running_mean, self.running_var = (part.astype(self.statistics_dtype) for part in self.running_statistics())
 
 
 def test_statistics_of_a_format_that_nobody_may_declare_are_a_fault() -> None:
@@ -238,6 +238,7 @@ def test_a_hostile_adapter_is_reported_and_nothing_escapes(name: str) -> None:
     assert exit_code(hostile(name)) == HOSTILE[name]
 
 
+@pytest.mark.slow
 def test_an_adapter_that_hangs_is_given_up() -> None:
     findings = hostile("Hangs", timeout=1.0)
     assert exit_code(findings) == FAILED
