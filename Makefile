@@ -38,8 +38,8 @@ matrix: $(STAMP) ## run every default implementation and write the HTML report
 	@echo "Results: $(CURDIR)/reports/matrix.jsonl"
 	@echo "Report:  $(CURDIR)/reports/matrix.html"
 
-quick: lint types ## lint, types and the fast tests, one variant of each, without a framework: a minute or two
-	$(PY) -m pytest -n $(JOBS) -m 'not slow and not framework' --variants 1 $(ARGS)
+quick: lint types ## lint, types and the fast tests, one variant of each, without a framework: about a minute
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -m 'not slow and not framework' --variants 1 $(ARGS)
 
 test: lint types unit power short wheel docs ## lint, types, tests, detection power, a short matrix, the built wheel, the site
 	@echo "make test: all green"

@@ -47,15 +47,21 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(path: Path) -> list[tuple[str, str]]:
+@cache
+def syntax(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(path: Path) -> tuple[tuple[str, str], ...]:
     """What a module imports: pairs of module and name; the name is empty where a module is imported as a whole."""
     pairs = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(syntax(path)):
         if isinstance(node, ast.Import):
             pairs += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             pairs += [(node.module or "", alias.name) for alias in node.names]
-    return pairs
+    return tuple(pairs)
 
 
 @pytest.mark.parametrize("part", PACKAGES)
@@ -86,6 +92,13 @@ def test_no_test_imports_a_private_name() -> None:
         if private.match(what) or any(private.match(part) for part in module.split("."))
     ]
     assert found == [], "test what is public, or make a name public that a test has a use for"
+
+
+def test_a_test_that_needs_a_framework_says_so_by_its_marker() -> None:
+    """A test that skips itself where a framework lacks is not seen by `make quick`, and its loss by nobody."""
+    skipping = re.compile(r"\bimportorskip\(")
+    found = [name(path) for path in modules_of_tests() if skipping.search(path.read_text(encoding="utf-8"))]
+    assert found == [], "mark it with pytest.mark.framework, and import the framework as it is"
 
 
 def test_helpers_are_no_tests() -> None:
@@ -120,7 +133,7 @@ def test_a_public_class_or_function_is_defined_once() -> None:
     places: dict[str, list[str]] = {}
     for package in PACKAGES.values():
         for path in sorted(package.rglob("*.py")):
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for node in syntax(path).body:
                 if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
                     places.setdefault(node.name, []).append(name(path))
     assert {key: where for key, where in places.items() if len(where) > 1 and key not in SAME_ROLE} == {}

@@ -26,7 +26,7 @@ class Shouts(GoodLayer):
 
 
 def test_no_text_of_the_code_becomes_markup() -> None:
-    verdict = bnconform.check(Evil, cases=["fwd/nc/float32/*", "fwd/nchw/float32/*"])
+    verdict = bnconform.check(Evil, cases=["fwd/nc/float32/random", "fwd/nchw/float32/random"])
     html = verdict._repr_html_()
     assert "<script" not in html
     assert "\x1b" not in html

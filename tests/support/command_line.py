@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from bn_conformance.cli import main
 from bn_conformance.results.file import Results, read_results
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +54,13 @@ def bnconform(folder: Path, *arguments: str, **environment: str) -> subprocess.C
         timeout=300,
         check=False,
     )
+
+
+def called(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as `bnconform` does, but in this process, which takes a tenth of the time."""
+    with chdir(folder):
+        done = CliRunner(env={"PYTHONPATH": str(ROOT), "COLUMNS": "200"}).invoke(main, arguments)
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def write(folder: Path, name: str, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from tests.support.good_numpy import GoodLayer, GoodNumpy
 from tests.support.judge_layers import failing, judge_all, lines
 
@@ -43,12 +44,13 @@ def asked(can: Capabilities, *families: str) -> list[Case]:
     ]
 
 
-def test_the_forward_of_a_case_is_judged_where_there_is_no_gradient() -> None:
-    cases = asked(FORWARD_ONLY, "FWD", "EVAL", "EDGE", "STATE", "STAT", "PURE")
+@pytest.mark.parametrize("families", [("FWD", "EVAL"), ("EDGE", "STATE"), ("STAT", "PURE")])
+def test_the_forward_of_a_case_is_judged_where_there_is_no_gradient(families: tuple[str, ...]) -> None:
+    cases = asked(FORWARD_ONLY, *families)
     assert not any(batch.dy is not None for case in cases for batch in case.batches)
     items = judge_all(Lacking(), cases)
     assert not failing(items), lines(failing(items))
-    assert sum(item.outcome in ("exact", "tight") for item in items) > 100
+    assert sum(item.outcome in ("exact", "tight") for item in items) > 30
 
 
 def test_a_layer_without_gradients_changes_no_golden_of_the_next_implementation() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import GOOD, HEAD, assert_usage, bnconform, write
+from tests.support.command_line import GOOD, HEAD, assert_usage, called, write
 
 UNDECLARABLE = f"{HEAD}class A(GoodNumpy):\n    convention = Convention(running_variance='median')\n"
 UNUSABLE = {
@@ -23,7 +23,7 @@ UNUSABLE = {
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_a_target_that_cannot_be_used_gives_2_and_a_line(tmp_path: Path, name: str) -> None:
     text, words = UNUSABLE[name]
-    assert_usage(bnconform(tmp_path, "check", write(tmp_path, name, text)), words)
+    assert_usage(called(tmp_path, "check", write(tmp_path, name, text)), words)
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_a_target_that_cannot_be_used_gives_2_and_a_line(tmp_path: Path, name: s
 )
 def test_a_target_that_is_not_there_gives_2_and_a_line(tmp_path: Path, target: str, words: str) -> None:
     write(tmp_path, "good.py", GOOD)
-    assert_usage(bnconform(tmp_path, "check", target), words)
+    assert_usage(called(tmp_path, "check", target), words)

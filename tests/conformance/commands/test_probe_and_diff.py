@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import GOOD, HEAD, bnconform, write
+from tests.support.command_line import GOOD, HEAD, bnconform, called, write
 
 BIASED = (
     HEAD
@@ -33,11 +33,13 @@ HONEST = BIASED.replace("layer = 'biased', Layer", "layer = 'honest', Layer") + 
 )
 
 
-def test_probe_agrees_with_a_true_declaration(tmp_path: Path) -> None:
-    done = bnconform(tmp_path, "probe", write(tmp_path, "good.py", GOOD))
+def test_probe_agrees_with_a_true_declaration_and_says_it_as_json(tmp_path: Path) -> None:
+    done = bnconform(tmp_path, "probe", write(tmp_path, "good.py", GOOD), "--format", "json")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "field"), [(BIASED, "running_variance"), (SWAPPED, "momentum_weighs")])
 def test_probe_contradicts_a_lie(tmp_path: Path, text: str, field: str) -> None:
     done = bnconform(tmp_path, "probe", write(tmp_path, "lies.py", text))
@@ -46,11 +48,7 @@ def test_probe_contradicts_a_lie(tmp_path: Path, text: str, field: str) -> None:
     assert any(" NO" in line.upper() for line in told), done.stdout
 
 
-def test_probe_as_json(tmp_path: Path) -> None:
-    done = bnconform(tmp_path, "probe", write(tmp_path, "good.py", GOOD), "--format", "json")
-    assert json.loads(done.stdout)
-
-
+@pytest.mark.slow
 def test_diff_converts_and_verifies(tmp_path: Path) -> None:
     one, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "honest.py", HONEST)
     done = bnconform(tmp_path, "diff", one, other)
@@ -59,6 +57,7 @@ def test_diff_converts_and_verifies(tmp_path: Path) -> None:
     assert "verified" in done.stdout
 
 
+@pytest.mark.slow
 def test_diff_does_not_verify_what_is_wrong(tmp_path: Path) -> None:
     one, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "lies.py", BIASED)
     done = bnconform(tmp_path, "diff", one, other)
@@ -67,7 +66,7 @@ def test_diff_does_not_verify_what_is_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("probe", "no.such"), ("diff", "no.such", "textbook.numpy")])
 def test_what_does_not_exist_is_a_line(tmp_path: Path, command: tuple[str, ...]) -> None:
-    done = bnconform(tmp_path, *command)
+    done = called(tmp_path, *command)
     assert done.returncode == 2
     assert "no.such" in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,9 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.framework
 def test_a_torch_class_is_recognised_as_class_and_as_instance() -> None:
-    torch = pytest.importorskip("torch")
+    torch = import_module("torch")
     assert kinds_of(torch.nn.BatchNorm2d) == ("torch-module",)
     assert kinds_of(torch.nn.BatchNorm2d(3)) == ("torch-module",)
 
@@ -51,16 +53,16 @@ def test_an_adapter_needs_no_kind(tmp_path: Path) -> None:
         load_adapter(f"{tmp_path / 'mine.py'}:Good+running_variance=biased")
 
 
+@pytest.mark.framework
 def test_a_torch_class_needs_no_kind_and_takes_choices(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     path = write(tmp_path, "import torch\nclass Own(torch.nn.BatchNorm2d): ...\n")
     adapter = load_adapter(f"{path}:Own+running_variance=biased")
     assert (adapter.name, adapter.convention.running_variance) == ("mine.Own", "biased")
     assert load_adapter(str(path)).name == "mine.Own"
 
 
+@pytest.mark.framework
 def test_a_framework_that_is_set_up_by_its_environment_gets_it(tmp_path: Path) -> None:
-    pytest.importorskip("flax")
     implementation = from_target(f"{write(tmp_path, LINEN)}:Own")
     assert implementation.target.startswith("flax-module=")
 
@@ -78,8 +80,8 @@ def test_what_is_of_no_kind_is_said_in_a_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.framework
 def test_several_things_of_a_file_are_named_with_lines_to_paste(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     path = write(tmp_path, "import torch\nclass A(torch.nn.BatchNorm2d): ...\nclass B(A): ...\n")
     with pytest.raises(TargetError, match=r"2 things that can be judged \(A, B\).*bnconform check .*:B"):
         load_adapter(str(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import CRASHING, GOOD, HEAD, WRONG, assert_usage, bnconform, run, write
+from tests.support.command_line import CRASHING, GOOD, HEAD, WRONG, assert_usage, bnconform, called, run, write
 
 from bn_conformance.results.file import read_results
 
@@ -135,24 +135,24 @@ def test_a_run_that_judged_nothing_gives_3(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_the_options_gives_2_and_a_line(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     write(tmp_path, "good.py", GOOD)
-    assert_usage(bnconform(tmp_path, "run", *arguments), words)
+    assert_usage(called(tmp_path, "run", *arguments), words)
 
 
 def test_two_adapters_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
     good, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "other.py", WRONG.replace('"wrong"', '"good"'))
-    done = bnconform(tmp_path, "run", "-i", good, "-i", other)
+    done = called(tmp_path, "run", "-i", good, "-i", other)
     assert_usage(done, "other.py and good.py are both named good; give one another name")
 
 
 def test_an_adapter_does_not_take_the_name_of_a_registered_implementation(tmp_path: Path) -> None:
     taking = write(tmp_path, "mine.py", GOOD.replace('"good"', '"textbook.numpy"'))
-    done = bnconform(tmp_path, "check", taking)
+    done = called(tmp_path, "check", taking)
     assert_usage(done, "mine.py and bn_adapters.textbook:TextbookNumpy are both named textbook.numpy")
 
 
 def test_a_known_fault_of_a_clause_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     fault = '[[fault]]\nimplementation = "a"\nclause = "EDGE-99"\nreason = "r"\n'
-    done = bnconform(tmp_path, "run", "-i", "textbook.numpy", "--known-faults", write(tmp_path, "f.toml", fault))
+    done = called(tmp_path, "run", "-i", "textbook.numpy", "--known-faults", write(tmp_path, "f.toml", fault))
     assert_usage(done, "f.toml, line 1: there is no clause 'EDGE-99'")
 
 
@@ -160,6 +160,7 @@ def entry(case: str) -> str:
     return f'# ours\n[[fault]]\nimplementation = "wrong"\ncase = "{case}"\nreason = "on purpose"\n'
 
 
+@pytest.mark.slow
 def test_a_known_fault_does_not_fail_a_run(tmp_path: Path) -> None:
     write(tmp_path, "faults.toml", entry("fwd/nc/float32/random"))
     target = write(tmp_path, "wrong.py", WRONG)
@@ -168,6 +169,7 @@ def test_a_known_fault_does_not_fail_a_run(tmp_path: Path) -> None:
     assert [item.verdict for item in results.items] == ["known-fault"]
 
 
+@pytest.mark.slow
 def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_path: Path) -> None:
     write(tmp_path, "faults.toml", entry("err/nc/float32/dy-shape"))
     target = write(tmp_path, "wrong.py", WRONG)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -50,41 +52,74 @@ def test_a_right_implementation_exits_with_0_and_says_how_many() -> None:
 
 def test_what_was_found_on_another_implementation_is_not_replayed_unless_named(folder: Path) -> None:
     (folder / "regressions").mkdir()
-    theirs, own = (folder / "regressions" / f"{name}-0123456789.json" for name in ("other", "textbook.numpy"))
-    theirs.write_text("{}", encoding="utf-8")
+    other, own = (folder / "regressions" / f"{name}-0123456789.json" for name in ("other", "textbook.numpy"))
+    other.write_text("{}", encoding="utf-8")
     arguments = ("fuzz", *TEXTBOOK, "--configs", "5", "--in-process")
     assert called(*arguments).exit_code == 0
-    assert called(*arguments, "--regressions", str(theirs)).exit_code == 2
+    assert called(*arguments, "--regressions", str(other)).exit_code == 2
     own.write_text("{}", encoding="utf-8")
     assert called(*arguments).exit_code == 2
 
 
-def test_a_wrong_one_exits_with_1_and_leaves_a_regression(folder: Path) -> None:
-    done = called("fuzz", "wrong.py", "--configs", "200")
-    assert done.exit_code == 1, done.output
+@dataclass(frozen=True)
+class Fuzzed:
+    """What `bnconform fuzz` said of the wrong adapter, and the regression that it left."""
+
+    done: Result
+    path: Path
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Fuzzed:
+    folder = tmp_path_factory.mktemp("fuzzed")
+    (folder / "wrong.py").write_text(ADAPTER, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = called("fuzz", "wrong.py", "--configs", "200", "--in-process")
     (path,) = (folder / "regressions").glob("wrong-*.json")
-    case = read_regression(path)
-    told = done.stdout
-    repeated = f"--case '{case.id}' --regressions"
-    for part in ("step0.y", "expected", "FWD-1 (MUST)", repeated, "read('regressions/wrong-", "np.sqrt", "beta-rolled"):
-        assert part in told, part
-    assert json.loads(path.read_text())["found"]["explained_by"][0]
+    return Fuzzed(done, path)
 
-    again = called("fuzz", "wrong.py", "--configs", "1")
-    assert again.exit_code == 1
-    assert "1 of 1 saved regressions fail" in again.stderr
-    assert "configurations in" not in again.stdout
 
-    shown = called("show", str(path))
+def test_a_wrong_one_exits_with_1_and_leaves_a_regression(fuzzed: Fuzzed) -> None:
+    assert fuzzed.done.exit_code == 1, fuzzed.done.output
+    repeated = f"--case '{read_regression(fuzzed.path).id}' --regressions"
+    for part in (
+        "step0.y",
+        "expected",
+        "FWD-1 (MUST)",
+        repeated,
+        "read_regression('regressions/wrong-",
+        "np.sqrt",
+        "beta-rolled",
+    ):
+        assert part in fuzzed.done.stdout, part
+    assert json.loads(fuzzed.path.read_text())["found"]["explained_by"][0]
+
+
+@pytest.mark.slow
+def test_a_saved_regression_is_judged_first(folder: Path, fuzzed: Fuzzed) -> None:
+    (folder / "regressions").mkdir()
+    shutil.copy(fuzzed.path, folder / "regressions")
+    done = called("fuzz", "wrong.py", "--configs", "1")
+    assert done.exit_code == 1
+    assert "1 of 1 saved regressions fail" in done.stderr
+    assert "configurations in" not in done.stdout
+
+
+def test_a_regression_is_shown(fuzzed: Fuzzed) -> None:
+    shown = called("show", str(fuzzed.path))
     assert shown.exit_code == 0
-    assert case.id in shown.stdout
+    assert read_regression(fuzzed.path).id in shown.stdout
 
-    for target, code, verdict in (("wrong.py", 1, "fail"), ("textbook.numpy", 0, "pass")):
-        options = ("--regressions", str(path), "--case", "regression/*", "-n", "0", "--results", "r.jsonl")
-        assert called("run", "-i", target, *options).exit_code == code
-        (item,) = read_results("r.jsonl").items
-        assert (item.case, item.verdict) == (case.id, verdict)
-        assert "--regressions" in item.reproduce
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "code", "verdict"), [("wrong.py", 1, "fail"), ("textbook.numpy", 0, "pass")])
+def test_a_regression_runs_in_the_matrix(fuzzed: Fuzzed, target: str, code: int, verdict: str) -> None:
+    options = ("--regressions", str(fuzzed.path), "--case", "regression/*", "-n", "0", "--results", "r.jsonl")
+    assert called("run", "-i", target, *options).exit_code == code
+    (item,) = read_results("r.jsonl").items
+    assert (item.case, item.verdict) == (read_regression(fuzzed.path).id, verdict)
+    assert "--regressions" in item.reproduce
 
 
 @pytest.mark.slow

@@ -71,12 +71,12 @@ def test_capabilities_that_leave_nothing_are_refused() -> None:
         cases(Capabilities(dtypes=frozenset()))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, 8))
 def test_a_right_layer_has_no_violation(seed: int) -> None:
-    result = searched(configurations=500, seed=seed)
+    result = searched(configurations=200, seed=seed)
     assert result.case is None, result.item
-    assert result.configurations == 500
-    assert result.judged >= 450
+    assert result.configurations == 200
+    assert result.judged >= 170
 
 
 @pytest.mark.parametrize(

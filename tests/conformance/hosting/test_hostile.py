@@ -98,6 +98,7 @@ def test_a_crash_shows_what_was_last_written_to_standard_error(runner: Runner) -
     assert "kernel panic in tile 3" in message
 
 
+@pytest.mark.slow
 def test_a_claimed_capability_that_is_not_there_is_an_error(runner: Runner) -> None:
     item = run(runner, "ClaimsFreeze", "state/nc/float32/freeze")
     assert item.outcome == "errored"
@@ -119,6 +120,7 @@ def test_a_layer_that_raises_beside_another_is_named_and_stops_both(runner: Runn
     assert_unharmed(runner)
 
 
+@pytest.mark.slow
 def test_a_deadlock_of_two_layers_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     runner = runner_with(1.0)

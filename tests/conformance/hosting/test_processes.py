@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,10 +110,14 @@ def test_what_cannot_be_ended_is_named(
     (sleeper,) = left()
     kill = os.kill
     monkeypatch.setattr(os, "kill", lambda pid, number: kill(pid, 0 if pid == sleeper else number))
-    monkeypatch.setattr("bn_conformance.hosting.process.END_LIMIT", 0.3)
-    process.close()
-    assert f"processes that a worker left could not be ended: {sleeper} (python" in capsys.readouterr().err
-    kill(sleeper, signal.SIGKILL)
+    monkeypatch.setattr("bn_conformance.hosting.process.END_LIMIT", 0.5)
+    try:
+        process.close()
+    finally:
+        kill(sleeper, signal.SIGKILL)
+    # On a busy machine the worker itself, which was killed, may still be there and be named first.
+    told = capsys.readouterr().err
+    assert re.search(rf"processes that a worker left could not be ended: .*\b{sleeper} \(python", told), told
 
 
 @pytest.mark.parametrize("name", ["HangsInBuild", "HangsInForward"])
@@ -138,7 +143,8 @@ def test_a_large_request_behind_one_that_hangs_is_late_too(start: Start) -> None
         process.ask(calls, 0.5)
 
 
-def test_a_worker_that_closes_its_channel_is_lost(start: Start) -> None:
+def test_a_worker_that_closes_its_channel_is_lost(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bn_conformance.hosting.process.END_LIMIT", 0.5)  # how long its end is waited for
     host, _ = start("ClosesTheChannel")
     with pytest.raises(HostLost, match="the process closed its output"):
         forward(host)

@@ -150,6 +150,7 @@ def test_each_is_broken_with_its_reason_and_the_others_are_listed(site: Path) ->
     assert "textbook.numpy ok" in flat
 
 
+@pytest.mark.slow
 def test_a_run_of_another_is_not_disturbed(site: Path) -> None:
     options = ("-n", "0", "--case", "fwd/nc/float32/random", "--results", "o.jsonl")
     done = bnconform(site, "run", "-i", "plugged.good", *options)

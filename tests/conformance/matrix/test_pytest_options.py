@@ -27,6 +27,7 @@ def test_what_k_deselects_is_not_planned_in_several_processes(tmp_path: Path) ->
     assert results.header.planned == ("good::fwd/nc/float32/eps-default",)
 
 
+@pytest.mark.slow
 def test_a_selection_of_nothing_judges_nothing(tmp_path: Path) -> None:
     done, results = run(tmp_path, "-i", write(tmp_path, "good.py", GOOD), *EPS, "--", "-k", "nonexistent")
     assert done.returncode == 3
@@ -82,6 +83,7 @@ def test_a_junit_file_says_what_is_wrong_and_how_to_run_it_again(tmp_path: Path)
     assert "bnconform-item" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--co", "-q"), ("--collect-only", "-q", "-k", "eps")])
 def test_collecting_lists_the_items_and_writes_no_results(tmp_path: Path, options: tuple[str, ...]) -> None:
     good = write(tmp_path, "good.py", GOOD)

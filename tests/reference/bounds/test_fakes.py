@@ -21,11 +21,12 @@ from bn_reference.specification.grades import TIGHT
 FAKE_KINDS = ("normal", "uniform", "trend")
 
 
+@pytest.mark.parametrize("part", range(5))
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
-def test_zeros_ones_and_the_input_itself_are_wrong(dtype: str) -> None:
+def test_zeros_ones_and_the_input_itself_are_wrong(dtype: str, part: int) -> None:
     """In every case that is judged at all, over all conditions and counts."""
     judged: Counter[str] = Counter()
-    for seed in range(150):
+    for seed in range(part * 30, part * 30 + 30):
         random = np.random.default_rng(seed)
         scale, count = 2.0 ** random.uniform(-5.0, 5.0), int(random.integers(4, 100))
         sample = random_sample(seed, dtype, kinds=FAKE_KINDS, scale=scale, count=count, eps=scale**2 * 2.0**-8)
@@ -40,7 +41,7 @@ def test_zeros_ones_and_the_input_itself_are_wrong(dtype: str) -> None:
                 found = level(name, expected[name], fake)
                 judged[name] += found == "wrong"
                 assert found in ("wrong", "not-judged"), f"{sample.name}: {name}"
-    assert min(judged.values()) > 200, judged
+    assert min(judged.values()) > 40, judged
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if not name.startswith(("constant", "one-value"))])

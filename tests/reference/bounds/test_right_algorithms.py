@@ -40,20 +40,22 @@ HEADER = " " * 34 + " ".join(f"{name:>9s}" for name in SHORT_NAMES)
 
 
 @cache
-def judged_samples() -> tuple[Judged, ...]:
-    return tuple((sample, expected_of(sample)) for sample in random_samples(320, largest_count=150))
+def judged_samples(part: int) -> tuple[Judged, ...]:
+    samples = random_samples(80, start=80 * part, largest_count=150)
+    return tuple((sample, expected_of(sample)) for sample in samples)
 
 
+@pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_right_algorithm_stays_within_its_grade(name: str) -> None:
-    algorithm, seen = ALGORITHMS[name], 0
-    for sample, expected in judged_samples():
+def test_a_right_algorithm_stays_within_its_grade(name: str, part: int) -> None:
+    algorithm, judged = ALGORITHMS[name], 0
+    for sample, expected in judged_samples(part):
         if not is_for(algorithm, sample):
             continue
         for quantity, got in outputs(algorithm, sample).items():
             assert ratio(expected[quantity], got, GRADE_OF[algorithm.grade]) <= 1.0, f"{sample.name}: {quantity}"
-            seen += 1
-    assert seen > 100
+            judged += 1
+    assert judged > 25
 
 
 EXTREMES = {
@@ -64,12 +66,13 @@ EXTREMES = {
 }
 
 
+@pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("dtype", EXTREMES)
 @pytest.mark.parametrize("end", ["tiny", "huge"])
-def test_right_algorithms_stay_within_their_grades_at_both_ends_of_the_range(dtype: str, end: str) -> None:
+def test_right_algorithms_stay_within_their_grades_at_both_ends_of_the_range(dtype: str, end: str, part: int) -> None:
     """From subnormal data, with and without flushing them to zero, to squares short of overflow."""
     judged = 0
-    for seed in range(60):
+    for seed in range(part * 20, part * 20 + 20):
         low, high = EXTREMES[dtype][end == "huge"]
         scale = 2.0 ** np.random.default_rng(seed).uniform(low, high)
         eps = 2.0**-10 if end == "huge" or dtype == "float16" else (2.0**-10, 1e-5)[seed % 2]
@@ -84,7 +87,7 @@ def test_right_algorithms_stay_within_their_grades_at_both_ends_of_the_range(dty
                 judged += int(expected[quantity].bound(TIGHT).meaningful.sum())
                 inside = ratio(expected[quantity], got, GRADE_OF[algorithm.grade]) <= 1.0
                 assert inside, f"{name}, {sample.name}: {quantity}"
-    assert judged > 1000
+    assert judged > 300
 
 
 PARTS = {

@@ -110,6 +110,7 @@ def test_arithmetic_in_the_storage_format_is_named(algorithm: Algorithm, dtype: 
         assert found["degraded(storage-precision)"] >= found["wrong"], (count, found)
 
 
+@pytest.mark.slow
 def test_unstable_algorithms_fail_where_their_grades_are_vacuous() -> None:
     """Sums of 3000 float16 numbers in float16 are no batch normalisation by any name."""
     assert {worst_level(STORAGE, sample) for sample in storage_samples("float16", 3000)} == {"wrong"}
