@@ -204,10 +204,10 @@ class _Printer(Lines):
         diagnoses = self.summary.results.diagnoses
         if diagnoses:
             self.title("Diagnosis")
-        for one in diagnoses:
-            first, *others = one.message.splitlines() or [""]
-            self.line(f"{one.implementation}: {first}", indent=2, hang=2)
-            for line in others:
+        for diagnosis in diagnoses:
+            first, *further = diagnosis.message.splitlines() or [""]
+            self.line(f"{diagnosis.implementation}: {first}", indent=2, hang=2)
+            for line in further:
                 self.line(line, indent=4, hang=2)
 
     def _conventions(self) -> None:
