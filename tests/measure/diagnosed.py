@@ -25,7 +25,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diagnosis.diagnose import diagnose
 from bn_conformance.diagnosis.predictions import Predictions
-from bn_conformance.diagnosis.subject import Subject
+from bn_conformance.diagnosis.subject import JudgedImplementation
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
@@ -153,7 +153,7 @@ def examine(*names: str) -> Diagnosed:
         if not _failing(items):
             items += _items(mutant, sweep=True)
         cases = {item.case: all_cases()[item.case] for item in items}
-        subject = Subject("+".join(names), mutant.convention, ALL_CAPABILITIES, items, cases, mutant.runs)
+        subject = JudgedImplementation("+".join(names), mutant.convention, ALL_CAPABILITIES, items, cases, mutant.runs)
         start = time.process_time()
         diagnosis = diagnose(subject, _goldens(sweep=False), _predictions(mutant.convention))
         return Diagnosed(names, _failing(items), diagnosis, time.process_time() - start)

@@ -15,7 +15,7 @@ from bn_conformance.diagnosis.edges import EDGES, Edge, edge_of
 from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.search import Search
-from bn_conformance.diagnosis.subject import Budget, Subject
+from bn_conformance.diagnosis.subject import Budget, JudgedImplementation
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.diagnosis.wording import Explained, message
 from bn_conformance.judging.goldens import Goldens
@@ -24,7 +24,7 @@ from bn_conformance.results.records import Diagnosis, Item
 
 
 def diagnose(
-    subject: Subject,
+    subject: JudgedImplementation,
     goldens: Goldens | None = None,
     predictions: Predictions | None = None,
     seconds: float = TUNING.seconds,
@@ -50,7 +50,9 @@ def diagnose(
 class _Diagnosing:
     """One diagnosis on its way."""
 
-    def __init__(self, subject: Subject, goldens: Goldens, predictions: Predictions | None, budget: Budget) -> None:
+    def __init__(
+        self, subject: JudgedImplementation, goldens: Goldens, predictions: Predictions | None, budget: Budget
+    ) -> None:
         self._subject, self._goldens, self._budget = subject, goldens, budget
         predictions = predictions or Predictions(subject.convention, subject.capabilities, goldens)
         self._search = Search(subject, predictions, budget)

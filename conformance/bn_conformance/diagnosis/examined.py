@@ -11,7 +11,7 @@ from typing import TypeVar
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.steps import type_of
 from bn_conformance.diagnosis.match import Matcher
-from bn_conformance.diagnosis.subject import Subject
+from bn_conformance.diagnosis.subject import JudgedImplementation
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.results import outcomes
@@ -60,7 +60,7 @@ def is_examinable(case: Case) -> bool:
     return not (case.laws or case.large or hides) and len(case.steps) <= TUNING.steps_per_case
 
 
-def failing_in_order(subject: Subject, items: Sequence[Item]) -> list[Item]:
+def failing_in_order(subject: JudgedImplementation, items: Sequence[Item]) -> list[Item]:
     """Failing items in the order in which they are examined: the most frequent symptoms first, of each the smallest."""
     groups: dict[tuple[str, ...], list[Item]] = {}
     for item in items:
@@ -79,7 +79,7 @@ def in_turn(groups: Iterable[Sequence[_T]]) -> Iterator[_T]:
         yield from (entry for entry in turn if entry is not missing)  # type: ignore[misc]
 
 
-def examined(subject: Subject, item: Item, goldens: Goldens) -> Examined | None:
+def examined(subject: JudgedImplementation, item: Item, goldens: Goldens) -> Examined | None:
     """A failing item, run once more; None where it cannot be run, or no longer fails."""
     case = subject.cases[item.case]
     runs = subject.observe(case)

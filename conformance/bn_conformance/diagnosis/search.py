@@ -16,7 +16,7 @@ import numpy as np
 from bn_conformance.diagnosis.examined import Examined, effort, in_turn
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.residual import NOTHING, Residual
-from bn_conformance.diagnosis.subject import Budget, Subject, deviations_for
+from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, deviations_for
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
@@ -81,7 +81,7 @@ class Search:
         budget: of time.
     """
 
-    def __init__(self, subject: Subject, predictions: Predictions, budget: Budget) -> None:
+    def __init__(self, subject: JudgedImplementation, predictions: Predictions, budget: Budget) -> None:
         self.found: list[Found] = []
         self._subject, self._predictions, self._budget = subject, predictions, budget
         self._deviations = deviations_for(subject.convention, subject.capabilities)

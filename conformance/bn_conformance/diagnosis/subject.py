@@ -18,7 +18,7 @@ OF_A_CAPABILITY = {"MASK": "masks", "SECOND": "second_order"}
 
 
 @dataclass(frozen=True)
-class Subject:
+class JudgedImplementation:
     """One implementation and what its run gave.
 
     Attributes:

@@ -9,7 +9,7 @@ from bn_conformance.diagnosis.edges import Edge, edge_sentence
 from bn_conformance.diagnosis.examined import Examined
 from bn_conformance.diagnosis.search import Found
 from bn_conformance.diagnosis.shared_traits import shared_sentence
-from bn_conformance.diagnosis.subject import Subject
+from bn_conformance.diagnosis.subject import JudgedImplementation
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 from bn_conformance.text import counted
@@ -36,7 +36,7 @@ class Explained:
     edges: Mapping[Edge, Sequence[Item]]
 
 
-def message(subject: Subject, explained: Explained) -> str:
+def message(subject: JudgedImplementation, explained: Explained) -> str:
     """The diagnosis, a line for each thing that is said, the cause of most failures first."""
     sentences = [_found(found, explained) for found in explained.found]
     if explained.rest:
@@ -64,7 +64,7 @@ def _found(found: Found, explained: Explained) -> str:
     return f"{what}{advice}. It explains {cases}{alike} and agrees with {counted(found.witnesses, 'passing case')}."
 
 
-def _rest(subject: Subject, explained: Explained) -> str:
+def _rest(subject: JudgedImplementation, explained: Explained) -> str:
     """What the cases share that nothing explains; those that nobody examined count where nothing at all was found."""
     items = [*explained.rest, *(() if explained.found else explained.unseen)]
     passing = [subject.cases[item.case] for item in subject.with_verdict(ItemVerdict.PASS)]

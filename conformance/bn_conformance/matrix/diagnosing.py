@@ -36,9 +36,9 @@ def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagn
 
 def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], runner: Runner) -> Diagnosis | None:
     from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
-    from bn_conformance.diagnosis.subject import Subject
+    from bn_conformance.diagnosis.subject import JudgedImplementation
 
-    subject = Subject(
+    subject = JudgedImplementation(
         name=implementation.name,
         convention=implementation.convention,
         capabilities=implementation.capabilities,

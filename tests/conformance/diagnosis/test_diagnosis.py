@@ -15,7 +15,7 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diagnosis.diagnose import diagnose
-from bn_conformance.diagnosis.subject import Subject, deviations_for
+from bn_conformance.diagnosis.subject import JudgedImplementation, deviations_for
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.judging.goldens import Goldens
@@ -42,16 +42,18 @@ CASES = [
 ]
 
 
-def subject(*names: str, cases: Sequence[str] = (), masks: bool = True) -> Subject:
+def subject(*names: str, cases: Sequence[str] = (), masks: bool = True) -> JudgedImplementation:
     """A mutant after a run of a few cases."""
     mutant = Mutant.of(*names)
     chosen = {case: all_cases()[case] for case in cases or CASES if case in all_cases()}
     with np.errstate(all="ignore"):
         items = [mutant.judge(case) for case in chosen.values()]
-    return Subject("i", mutant.convention, replace(ALL_CAPABILITIES, masks=masks), items, chosen, mutant.runs)
+    return JudgedImplementation(
+        "i", mutant.convention, replace(ALL_CAPABILITIES, masks=masks), items, chosen, mutant.runs
+    )
 
 
-def told(of: Subject) -> Diagnosis:
+def told(of: JudgedImplementation) -> Diagnosis:
     diagnosis = diagnose(of)
     assert diagnosis is not None
     return diagnosis
