@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "Make a report of a results file.",
     "compare": "Compare two results files: new failures, fixed, changed.",
     "known-faults": "Draft entries of known faults from a results file.",
+    "publish": "Write a small text file for each implementation, for a repository.",
     "merge": "Merge results files into one.",
     "list": "List implementations, cases or clauses.",
     "show": "Show a case: what it tests, its data, and code to reproduce it.",

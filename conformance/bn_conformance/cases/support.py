@@ -100,9 +100,15 @@ def _modes_of_forwards(case: Case) -> set[str]:
 
 
 def _asks_statistics(case: Case) -> bool:
-    """Whether a case is about the running statistics: it judges nothing else, or has a law (all laws use them)."""
+    """Whether a case is about the running statistics: what it judges, or what decides its results."""
     only = bool(case.judges) and case.judges <= STATISTICS
-    return only or bool(case.laws) or case.finite_statistics or case.band
+    return only or bool(case.laws) or case.finite_statistics or case.band or _infers_after_training(case)
+
+
+def _infers_after_training(case: Case) -> bool:
+    """Whether what a training step left decides what a later step gives."""
+    modes = [batch.training for batch in case.batches]
+    return True in modes and not all(modes[modes.index(True) :])
 
 
 def _modes(case: Case) -> set[str]:

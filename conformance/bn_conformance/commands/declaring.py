@@ -78,7 +78,7 @@ target_options = _together(
             "kind",
             default="",
             metavar="KIND",
-            help="What the code is, where several fit: torch-module, keras-layer, flax-module, numpy-functions.",
+            help="What the code is, where several fit: torch-module, keras-layer, numpy-functions, ...",
         ),
         click.option(
             "--convention",

@@ -75,7 +75,12 @@ def test_looking_imports_no_framework(tmp_path: Path) -> None:
 
 
 def test_what_is_of_no_kind_is_said_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match="It is no code of a known kind") as caught:
+    with pytest.raises(TargetError, match="It is no code of a known kind"):
+        load_adapter(f"{write(tmp_path, FUNCTIONS)}:down")
+
+
+def test_what_gives_no_result_is_said_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="up gives nothing of the shape of x") as caught:
         load_adapter(f"{write(tmp_path, FUNCTIONS)}:up")
     assert "\n" not in str(caught.value)
 

@@ -1,0 +1,242 @@
+"""Functions read and made an adapter: NumPy's, torch's and JAX's, a forward alone or a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from bn_adapters.wrappers.function_trials import affine_ways, built_layer, gradient_modes, places_of, takes_format
+from bn_adapters.wrappers.reading.arrays import NUMPY, NumpyArrays
+from bn_adapters.wrappers.reading.backward import NoBackward, read_backward
+from bn_adapters.wrappers.reading.callee import Callee
+from bn_adapters.wrappers.reading.forward import Attempt, read_forward
+from bn_adapters.wrappers.reading.moving import (
+    first_batch_sets,
+    measured_eps,
+    moving_of,
+    own_keep,
+    starts_by_itself,
+)
+from bn_adapters.wrappers.reading.not_quite import named_otherwise
+from bn_adapters.wrappers.reading.recipe import FunctionRecipe
+from bn_adapters.wrappers.reading.roles import EPS, MEAN, MODE, MOMENTUM
+from bn_adapters.wrappers.reading.words import function_notes
+from bn_adapters.wrappers.trial import adapter_class, convention_of
+from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.targets.naming import TargetError
+
+BASE = Convention(running_variance="biased")
+"""The convention of functions of no known library, as far as nothing is measured."""
+
+
+class FunctionAdapter(Adapter):
+    """What the adapters of functions share; `function_adapter` makes a subclass for a function or a pair."""
+
+    framework = ""  # whatever else the user's file imports, in a process of its own
+    requires = ("numpy",)
+    install = "pip install bnconform"
+    recipe: ClassVar[FunctionRecipe]
+    tape: ClassVar[bool]
+    notes: ClassVar[tuple[str, ...]]
+
+    def build(self, config: LayerConfig) -> Layer:
+        return built_layer(self.recipe, self.tape, config)
+
+    def supports(self, config: LayerConfig) -> str | None:
+        if self.capabilities.layouts and (config.rank, config.channel_axis) not in self.places:
+            return f"x of rank {config.rank} with its channels on axis {config.channel_axis}: {self.why_not(config)}"
+        return None
+
+    places: ClassVar[frozenset[tuple[int, int]]]
+    refusals: ClassVar[Mapping[tuple[int, int], str]]
+
+    def why_not(self, config: LayerConfig) -> str:
+        """Why an x of this rank and these channels is not taken."""
+        return self.refusals.get((config.rank, config.channel_axis), "not taken")
+
+
+@dataclass(frozen=True)
+class FunctionSource:
+    """What is to be read.
+
+    Attributes:
+        name: of the adapter, as reports call it.
+        forward: the forward, with the roles that its names tell.
+        backward: the backward; None where there is none.
+        arrays: of the functions' library.
+        base: the convention where nothing was measured.
+        dtypes: formats of x that are tried.
+        tape: whether the library differentiates where there is no backward.
+        measure: whether the choices of the convention are measured; else they are those of the base.
+    """
+
+    name: str
+    forward: Callee
+    backward: Callee | None = None
+    arrays: NumpyArrays = NUMPY
+    base: Convention = BASE
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    tape: bool = False
+    measure: bool = True
+
+
+def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = FunctionAdapter) -> Any:
+    """The adapter of functions.
+
+    Raises:
+        TargetError: they cannot be read, or are something else than batch normalisation.
+    """
+    widest = source.dtypes[-1]
+    one = _read(source, widest)
+    recipe, note = _recipe(source, one)
+    tape = source.tape and recipe.backward is None
+    places, refusals = places_of(recipe, one, widest)
+    dtypes = [dtype for dtype in source.dtypes if takes_format(recipe, dtype, one)]
+    modes = _modes(one)
+    gradients = gradient_modes(recipe, tape, one, widest) & modes
+    literals = frozenset(
+        name for name, role in (("eps", EPS), ("momentum", MOMENTUM)) if role not in recipe.forward.roles
+    )
+    statistics = recipe.moving.exists or modes == {"inference"}
+    capabilities = Capabilities(
+        dtypes=frozenset(dtypes),
+        ranks=frozenset(rank for rank, _ in places),
+        layouts=_layouts(places),
+        modes=modes,  # type: ignore[arg-type]
+        statistics=statistics,
+        set_statistics=MEAN in recipe.forward.roles,
+        gradients=gradients,  # type: ignore[arg-type]
+        affine=affine_ways(recipe, one),
+        literals=literals,  # type: ignore[arg-type]
+        second_order=frozenset(),
+    )
+    values = _measured(source, recipe, one)
+    attributes = {
+        "name": source.name,
+        "recipe": recipe,
+        "tape": tape,
+        "places": frozenset(places),
+        "refusals": refusals,
+        "capabilities": capabilities,
+        "convention": convention_of(source.name, source.base, **values),
+        "notes": function_notes(source.name, recipe, one, capabilities, values, note, tape, refusals),
+    }
+    return adapter_class(parent.__name__, (parent,), attributes)
+
+
+def _layouts(places: Sequence[tuple[int, int]]) -> frozenset[Any]:
+    """Where the channels may be; an x of rank 2 has them in every layout."""
+    tall = [place for place in places if place[0] > 2] or [(2, 1)]
+    return frozenset(LayerConfig(num_channels=3, rank=rank, channel_axis=axis).layout for rank, axis in tall)
+
+
+def _modes(one: Attempt) -> frozenset[str]:
+    """The modes that the code has: both where it takes a mode, even if it raised in one."""
+    if MODE in one.callee.roles or (one.training is not None and one.inference is not None):
+        return frozenset({"training", "inference"})
+    return frozenset({"training" if one.training is not None else "inference"})
+
+
+def _read(source: FunctionSource, dtype: str) -> Attempt:
+    """The reading of the forward.
+
+    Raises:
+        TargetError: there is none, or the function is something else.
+    """
+    name = source.forward.name
+    unknown = [argument.name for argument in source.forward.arguments if not argument.role and argument.required]
+    try:
+        one, others = read_forward(source.forward, source.arrays, dtype, lambda tried: bool(_other(tried)))
+    except IndexError:
+        lines = " ".join(f"--argument {argument}=VALUE" for argument in unknown)
+        raise TargetError(
+            f"{name} needs {', '.join(unknown)}, of which the role is not known; say it: --name ROLE=NAME, or {lines}"
+        ) from None
+    calls = [call for call in (one.training, one.inference) if call is not None]
+    if not calls:
+        raise TargetError(f"{name} raised {one.why_not}, called on x of shape {one.data.x.shape}")
+    if all(call.path is None for call in calls):
+        raise TargetError(f"{name} gives nothing of the shape of x, {one.data.x.shape}")
+    if other := _other(one):
+        raise TargetError(f"{name} is {other}; the suite judges batch normalisation alone")
+    if others:
+        raise TargetError(_both(name, [one, *others[:1]]))
+    return one
+
+
+def _other(one: Attempt) -> str:
+    """What code is where it is not batch normalisation."""
+    call = one.training or one.inference
+    return "" if call is None else named_otherwise(call, one.data, one.callee)
+
+
+def _both(name: str, attempts: list[Attempt]) -> str:
+    """Two readings that fit, with the options that say which is meant."""
+    lines = []
+    for one in attempts:
+        names = [
+            f"--name {role}={argument.name}" for argument in one.callee.arguments for role in argument.roles if role
+        ]
+        lines.append(" ".join(names))
+    return f"{name} can be read in two ways; say which: {' or '.join(lines)}"
+
+
+def _recipe(source: FunctionSource, one: Attempt) -> tuple[FunctionRecipe, str]:
+    """What layers are built from, and what is to be said of the backward."""
+    call = one.training or one.inference
+    assert call is not None
+    moving = moving_of(one)
+    own = starts_by_itself(one.callee, source.arrays, one.data)
+    initial = own or (0.0, source.base.initial_running_variance)
+    recipe = FunctionRecipe(
+        forward=one.callee,
+        y=call.path or (),
+        arrays=source.arrays,
+        moving=moving,
+        weighs_old=(moving.weighs(MOMENTUM in one.callee.roles) or source.base.momentum_weighs) == "old",
+        initial=initial,
+        start=own is None,
+    )
+    note = ""
+    if first_batch_sets(one.callee, source.arrays, one):
+        note = "without statistics the first batch sets the statistics; here they are there from the start"
+    if source.backward is None:
+        return recipe, note
+    try:
+        return replace(recipe, backward=read_backward(source.backward, one, source.arrays)), note
+    except NoBackward as error:
+        raise TargetError(str(error)) from None
+
+
+def _measured(source: FunctionSource, recipe: FunctionRecipe, one: Attempt) -> dict[str, Any]:
+    """The choices of the convention that were measured, or that the signature says."""
+    callee, arrays, moving = recipe.forward, recipe.arrays, recipe.moving
+    values: dict[str, Any] = {"initial_running_variance": recipe.initial[1]}
+    if source.measure:
+        weighs = moving.weighs(MOMENTUM in callee.roles)
+        values |= {"momentum_weighs": weighs} if weighs else {}
+        values |= {"running_variance": moving.estimator} if moving.estimator else {}
+    values["default_eps"] = stated_default(callee, EPS)
+    if values["default_eps"] is None and callee.has_default(EPS):
+        digits = 6 if source.dtypes[-1] == "float64" else 4
+        eps = measured_eps(callee, arrays, one.data, recipe.y, digits)
+        values["default_eps"] = source.base.default_eps if eps is None and EPS not in callee.roles else eps
+    values["default_momentum"] = stated_default(callee, MOMENTUM)
+    if values["default_momentum"] is None and callee.has_default(MOMENTUM):
+        keep = own_keep(callee, arrays, one)
+        old = values.get("momentum_weighs", source.base.momentum_weighs) == "old"
+        if keep is not None:
+            values["default_momentum"] = keep if old else round(1.0 - keep, 12)
+        elif MOMENTUM not in callee.roles:
+            values["default_momentum"] = source.base.default_momentum
+    return values
+
+
+def stated_default(callee: Callee, role: str) -> float | None:
+    """The default of a number in the signature."""
+    for argument in callee.arguments:
+        default = argument.default
+        if argument.role == role and isinstance(default, int | float) and not isinstance(default, bool):
+            return float(default)
+    return None

@@ -1,0 +1,88 @@
+"""Arrays of NumPy, PyTorch and JAX under the same few words, so that functions of any of them are called alike."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bn_conformance.adapter import Array
+
+
+@dataclass(frozen=True)
+class NumpyArrays:
+    """NumPy's own: everything goes through as it is."""
+
+    name: str = "numpy"
+
+    def of(self, array: Array) -> Any:
+        """What a function of this library takes: over the same memory where that is possible."""
+        return array
+
+    def back(self, value: Any) -> Any:
+        """A result as an array; what is no array stays as it is."""
+        return value
+
+    def empty(self, like: Any) -> Any:
+        """Memory for a result."""
+        return np.full_like(like, np.nan)
+
+
+class TorchArrays(NumpyArrays):
+    """Tensors over the memory of NumPy arrays."""
+
+    def of(self, array: Array) -> Any:
+        from bn_adapters.torch_tensors import to_tensor
+
+        return to_tensor(array)
+
+    def back(self, value: Any) -> Any:
+        from bn_adapters.torch_tensors import load_torch, to_array
+
+        return to_array(value) if isinstance(value, load_torch().Tensor) else value
+
+    def empty(self, like: Any) -> Any:
+        from bn_adapters.torch_tensors import load_torch
+
+        return load_torch().full_like(like, float("nan"))
+
+
+class JaxArrays(NumpyArrays):
+    """JAX arrays, which are copies."""
+
+    def of(self, array: Array) -> Any:
+        from bn_adapters.jax_functions import jax_copy
+
+        return jax_copy(array)
+
+    def back(self, value: Any) -> Any:
+        import jax
+
+        return np.asarray(value) if isinstance(value, jax.Array) else value
+
+
+NUMPY, TORCH, JAX = NumpyArrays("numpy"), TorchArrays("torch"), JaxArrays("jax")
+
+_LIBRARIES = ("torch", "jax", "tensorflow", "keras", "flax")
+
+
+def library_of(thing: Any) -> str:
+    """The library whose arrays a class or function works on, after what its module has imported: numpy for none."""
+    scope = vars(inspect.getmodule(thing) or types.SimpleNamespace()) if inspect.isclass(thing) else _globals_of(thing)
+    used = {name for value in list(scope.values()) if (name := _library_named(value))}
+    return next((name for name in _LIBRARIES if name in used), "numpy")
+
+
+def _globals_of(thing: Any) -> dict[str, Any]:
+    found = getattr(inspect.unwrap(thing) if callable(thing) else thing, "__globals__", None)
+    return found if isinstance(found, dict) else vars(inspect.getmodule(thing) or types.SimpleNamespace())
+
+
+def _library_named(value: Any) -> str:
+    """The library that something in a module's scope belongs to."""
+    owner = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+    root = str(owner or "").partition(".")[0]
+    return root if root in _LIBRARIES else ""
