@@ -69,6 +69,10 @@ class FunctionSource:
         dtypes: formats of x that are tried.
         tape: whether the library differentiates where there is no backward.
         measure: whether the choices of the convention are measured; else they are those of the base.
+        gradients: modes in which there are gradients, where they were found already; then `gradient_line` says so.
+        initial: running mean and variance of a fresh layer, where they were found already.
+        note: what else is to be said.
+        title: how the code is called, where that is no call of the functions.
     """
 
     name: str
@@ -79,6 +83,11 @@ class FunctionSource:
     dtypes: tuple[str, ...] = ("float32", "float64")
     tape: bool = False
     measure: bool = True
+    gradients: frozenset[str] | None = None
+    gradient_line: str = ""
+    initial: tuple[float, float] | None = None
+    note: str = ""
+    title: str = ""
 
 
 def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = FunctionAdapter) -> Any:
@@ -94,7 +103,8 @@ def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = Fun
     places, refusals = places_of(recipe, one, widest)
     dtypes = [dtype for dtype in source.dtypes if takes_format(recipe, dtype, one)]
     modes = _modes(one)
-    gradients = gradient_modes(recipe, tape, one, widest) & modes
+    found = gradient_modes(recipe, tape, one, widest) if source.gradients is None else source.gradients
+    gradients = found & modes
     literals = frozenset(
         name for name, role in (("eps", EPS), ("momentum", MOMENTUM)) if role not in recipe.forward.roles
     )
@@ -120,7 +130,7 @@ def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = Fun
         "refusals": refusals,
         "capabilities": capabilities,
         "convention": convention_of(source.name, source.base, **values),
-        "notes": function_notes(source.name, recipe, one, capabilities, values, note, tape, refusals),
+        "notes": function_notes(recipe, capabilities, values, note or source.note, source.title, source.gradient_line),
     }
     return adapter_class(parent.__name__, (parent,), attributes)
 
@@ -188,7 +198,7 @@ def _recipe(source: FunctionSource, one: Attempt) -> tuple[FunctionRecipe, str]:
     assert call is not None
     moving = moving_of(one)
     own = starts_by_itself(one.callee, source.arrays, one.data)
-    initial = own or (0.0, source.base.initial_running_variance)
+    initial = source.initial or own or (0.0, source.base.initial_running_variance)
     recipe = FunctionRecipe(
         forward=one.callee,
         y=call.path or (),

@@ -67,6 +67,7 @@ class Callee:
         modes: what the mode is in training and in inference.
         fixed: values of arguments that the user named.
         positional: whether arguments are given by position alone.
+        settled: whether all of it is known, so that no other reading is tried.
     """
 
     call: Callable[..., Any]
@@ -75,6 +76,7 @@ class Callee:
     modes: tuple[Any, Any] = (True, False)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     positional: bool = False
+    settled: bool = False
 
     @property
     def roles(self) -> frozenset[str]:

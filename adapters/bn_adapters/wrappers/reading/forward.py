@@ -159,6 +159,9 @@ def attempt(callee: Callee, arrays: NumpyArrays, data: TrialData) -> Attempt:
 
 def readings(callee: Callee, arrays: NumpyArrays, data: TrialData) -> Iterator[Callee]:
     """Every reading that is worth a try: forms of the state, values of the mode, roles of unknown arguments."""
+    if callee.settled:
+        yield callee
+        return
     for form in _state_forms(callee, arrays, data):
         taken = form.roles
         unknown = [argument.name for argument in form.arguments if argument.role == UNKNOWN and argument.required]

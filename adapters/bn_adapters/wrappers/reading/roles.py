@@ -52,6 +52,11 @@ FORWARD_NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Names of arguments of a forward, and of attributes, by role. Of a role, earlier names are more common."""
 
+CONSTRUCTOR_NAMES: Mapping[str, tuple[str, ...]] = {
+    role: names for role, names in FORWARD_NAMES.items() if role not in (X, STATE, OUT)
+}
+"""Names of arguments of a constructor, by role."""
+
 BACKWARD_NAMES: Mapping[str, tuple[str, ...]] = {
     DY: (
         "dy", "dout", "grad_output", "grad_out", "grad", "dz", "upstream", "gy", "g", "d_out", "delta", "grad_y",

@@ -7,11 +7,13 @@ from typing import Any
 
 from bn_adapters.wrappers.reading.backward import REST, BackwardReading
 from bn_adapters.wrappers.reading.callee import Callee
-from bn_adapters.wrappers.reading.forward import Attempt
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
 from bn_adapters.wrappers.reading.results import KEPT, WRITTEN, Path
 from bn_adapters.wrappers.reading.roles import BETA, EPS, GAMMA, MEAN, MODE, MOMENTUM, OUT, VARIANCE, X
 from bn_conformance.adapter import Capabilities
+
+THE_RESULT, THE_OBJECT = "the result", "the object"
+"""Keys of what one step of an object gives: y, and what the object holds afterwards."""
 
 TITLES: Mapping[str, str] = {
     X: "x",
@@ -35,7 +37,9 @@ def path_text(path: Path | None) -> str:
     """Where a part of a result is."""
     if path is None:
         return "nowhere"
-    if path in (WRITTEN, KEPT):
+    if path[:1] == (THE_RESULT,):
+        return THE_RESULT
+    if path in (WRITTEN, KEPT) or path[:1] == (THE_OBJECT,):
         return "in place"
     if path == REST:
         return "everything in the result but y"
@@ -43,30 +47,37 @@ def path_text(path: Path | None) -> str:
 
 
 def function_notes(
-    name: str,
     recipe: FunctionRecipe,
-    one: Attempt,
     capabilities: Capabilities,
     measured: Mapping[str, Any],
     note: str,
-    tape: bool,
-    refusals: Mapping[tuple[int, int], str],
+    title: str = "",
+    gradients: str = "",
 ) -> tuple[str, ...]:
-    """The lines that the check prints before it judges."""
-    return tuple(_lines(recipe, one, capabilities, measured, note, tape))
+    """The lines that the check prints before it judges.
+
+    Args:
+        recipe: what was read.
+        capabilities: what it can do.
+        measured: the choices of the convention.
+        note: what else is to be said.
+        title: how it is called, where that is no call of the recipe's functions.
+        gradients: of an object, what is to be said of its gradients.
+    """
+    return tuple(_lines(recipe, capabilities, measured, note, title, gradients))
 
 
 def _lines(
     recipe: FunctionRecipe,
-    one: Attempt,
     capabilities: Capabilities,
     measured: Mapping[str, Any],
     note: str,
-    tape: bool,
+    title: str,
+    gradients: str,
 ) -> Iterator[str]:
     callee, moving = recipe.forward, recipe.moving
     calls = [call_text(callee)] + ([call_text(recipe.backward.callee)] if recipe.backward else [])
-    yield " and ".join(calls) + f" on {recipe.arrays.name} arrays"
+    yield title or " and ".join(calls) + f" on {recipe.arrays.name} arrays"
     for role in (X, GAMMA, BETA):
         if role in callee.roles:
             yield f"{TITLES[role]}: {callee.spelled(role)}"
@@ -91,7 +102,7 @@ def _lines(
             estimator = measured["running_variance"]
             yield f"the running variance is {estimator} and starts at {recipe.initial[1]:g} (measured)"
     yield _mode_line(callee, capabilities)
-    yield _gradient_line(recipe.backward, capabilities, tape)
+    yield gradients or _gradient_line(recipe.backward, capabilities)
     if note:
         yield note
     ranks = ", ".join(map(str, sorted(capabilities.ranks)))
@@ -114,7 +125,7 @@ def _mode_line(callee: Callee, capabilities: Capabilities) -> str:
     return f"mode: none; it is batch normalisation in {' and '.join(sorted(capabilities.modes))}"
 
 
-def _gradient_line(backward: BackwardReading | None, capabilities: Capabilities, tape: bool) -> str:
+def _gradient_line(backward: BackwardReading | None, capabilities: Capabilities) -> str:
     if not capabilities.gradients:
         return "gradients: none, so that the forward alone is judged"
     if backward is None:
