@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.recorded import recorded
-from bn_adapters.wrappers.reading.attributes import HeldAt
+from bn_adapters.wrappers.reading.attributes import AttributePlace
 from bn_adapters.wrappers.reading.callee import Callee
 from bn_adapters.wrappers.reading.results import Path, pick
 from bn_adapters.wrappers.reading.roles import (
@@ -51,12 +51,12 @@ class ClassRecipe:
     constructor: Callee
     forward: str
     calls: Callable[[Any], Callee]
-    places: Mapping[str, HeldAt]
-    mode: HeldAt | None = None
+    places: Mapping[str, AttributePlace]
+    mode: AttributePlace | None = None
     modes: tuple[Any, Any] = (True, False)
     switches: tuple[str, str] | tuple[()] = ()
     backward: str = ""
-    gradients: Mapping[str, Path | HeldAt] = field(default_factory=dict)
+    gradients: Mapping[str, Path | AttributePlace] = field(default_factory=dict)
     weighs_old: bool = True
     initial: tuple[float, float] = (0.0, 1.0)
 
@@ -109,7 +109,7 @@ class ClassLayer(Layer):
         where = self.recipe.gradients.get(role)
         if where is None:
             return None
-        value = where.get(self.own) if isinstance(where, HeldAt) else pick(given, where)
+        value = where.get(self.own) if isinstance(where, AttributePlace) else pick(given, where)
         return value if role == DX else _flat(value)
 
     def running_statistics(self) -> RunningStatistics:

@@ -13,7 +13,7 @@ from bn_adapters.wrappers.class_layers import ClassRecipe
 from bn_adapters.wrappers.code import error_line
 from bn_adapters.wrappers.reading.arrays import NUMPY
 from bn_adapters.wrappers.reading.attributes import (
-    HeldAt,
+    AttributePlace,
     by_role,
     held_flags,
     held_numbers,
@@ -110,7 +110,7 @@ def _caller(read: Callee, modes: tuple[Any, Any]) -> Callable[[Any], Callee]:
     return lambda own: replace(read, call=getattr(own, method), modes=modes)
 
 
-def _vector_places(sample: Any) -> Iterator[dict[str, HeldAt]]:
+def _vector_places(sample: Any) -> Iterator[dict[str, AttributePlace]]:
     """Where the parameters and statistics may be: by name, then any others for those that no name tells."""
     found = held_vectors(sample)
     named = by_role(found, {role: FORWARD_NAMES[role] for role in VECTORS})

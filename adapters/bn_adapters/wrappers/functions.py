@@ -12,8 +12,8 @@ from bn_adapters.wrappers.reading.backward import NoBackward, read_backward
 from bn_adapters.wrappers.reading.callee import Callee
 from bn_adapters.wrappers.reading.forward import Attempt, read_forward
 from bn_adapters.wrappers.reading.moving import (
+    eps_of_function,
     first_batch_sets,
-    measured_eps,
     moving_of,
     own_keep,
     starts_by_itself,
@@ -230,7 +230,7 @@ def _measured(source: FunctionSource, recipe: FunctionRecipe, one: Attempt) -> d
     values["default_eps"] = stated_default(callee, EPS)
     if values["default_eps"] is None and callee.has_default(EPS):
         digits = 6 if source.dtypes[-1] == "float64" else 4
-        eps = measured_eps(callee, arrays, one.data, recipe.y, digits)
+        eps = eps_of_function(callee, arrays, one.data, recipe.y, digits)
         values["default_eps"] = source.base.default_eps if eps is None and EPS not in callee.roles else eps
     values["default_momentum"] = stated_default(callee, MOMENTUM)
     if values["default_momentum"] is None and callee.has_default(MOMENTUM):

@@ -13,7 +13,7 @@ from bn_adapters.wrappers.trial import CHANNELS
 
 
 @dataclass(frozen=True)
-class HeldAt:
+class AttributePlace:
     """An attribute of an object, or a key of a dictionary that is one.
 
     Attributes:
@@ -45,15 +45,15 @@ class HeldAt:
             setattr(owner, self.attribute, value)
 
 
-def places_in(owner: Any) -> Iterator[tuple[HeldAt, Any]]:
+def places_in(owner: Any) -> Iterator[tuple[AttributePlace, Any]]:
     """Every attribute of an object, and every entry of its dictionaries."""
     for name, value in list(vars(owner).items()):
         if isinstance(value, Mapping):
             for key, inside in value.items():
                 if isinstance(key, str):
-                    yield HeldAt(name, key), inside
+                    yield AttributePlace(name, key), inside
         else:
-            yield HeldAt(name), value
+            yield AttributePlace(name), value
 
 
 def may_be_vector(value: Any) -> bool:
@@ -63,9 +63,9 @@ def may_be_vector(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size == CHANNELS == max(value.shape)
 
 
-def by_role(found: Mapping[HeldAt, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, HeldAt]:
+def by_role(found: Mapping[AttributePlace, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, AttributePlace]:
     """The place of each role, by names; of two, the one whose name is more usual."""
-    best: dict[str, HeldAt] = {}
+    best: dict[str, AttributePlace] = {}
     for place in found:
         role = role_named(place.name, names)
         if role == UNKNOWN:
@@ -76,17 +76,17 @@ def by_role(found: Mapping[HeldAt, Any], names: Mapping[str, tuple[str, ...]]) -
     return best
 
 
-def held_vectors(owner: Any) -> dict[HeldAt, Any]:
+def held_vectors(owner: Any) -> dict[AttributePlace, Any]:
     """The places that may hold a parameter or a statistic."""
     return {place: value for place, value in places_in(owner) if may_be_vector(value)}
 
 
-def held_flags(owner: Any) -> dict[HeldAt, Any]:
+def held_flags(owner: Any) -> dict[AttributePlace, Any]:
     """The places that may hold the mode."""
     return {place: value for place, value in places_in(owner) if isinstance(value, bool | str)}
 
 
-def held_numbers(owner: Any) -> dict[HeldAt, Any]:
+def held_numbers(owner: Any) -> dict[AttributePlace, Any]:
     """The places that may hold eps or momentum."""
     plain = (float, int, np.floating)
     return {
@@ -94,6 +94,6 @@ def held_numbers(owner: Any) -> dict[HeldAt, Any]:
     }
 
 
-def role_of_flag(place: HeldAt) -> str:
+def role_of_flag(place: AttributePlace) -> str:
     """The role of a place that holds a flag."""
     return role_named(place.name, FORWARD_NAMES)

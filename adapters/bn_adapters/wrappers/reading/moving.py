@@ -106,7 +106,7 @@ def _vectors_left(call: OneCall, data: TrialData) -> list[Path]:
     ]
 
 
-def measured_eps(callee: Callee, arrays: NumpyArrays, data: TrialData, path: Path, digits: int = 6) -> float | None:
+def eps_of_function(callee: Callee, arrays: NumpyArrays, data: TrialData, path: Path, digits: int = 6) -> float | None:
     """The eps that a function has by itself, measured on an x of small variance; None where it shows none."""
     small = replace(data, x=(data.x * 1e-4).astype(data.x.dtype), vectors=data.vectors | _plain(data))
     without: dict[str, None] = {EPS: None} if EPS in callee.roles else {}

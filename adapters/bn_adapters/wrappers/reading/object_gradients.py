@@ -8,7 +8,7 @@ from typing import Any
 
 from bn_adapters.wrappers.code import error_line
 from bn_adapters.wrappers.reading.arrays import NUMPY
-from bn_adapters.wrappers.reading.attributes import HeldAt, by_role, held_vectors
+from bn_adapters.wrappers.reading.attributes import AttributePlace, by_role, held_vectors
 from bn_adapters.wrappers.reading.results import Path, arrays_in, best_path
 from bn_adapters.wrappers.reading.roles import DBETA, DGAMMA, DX, GRADIENT_NAMES
 from bn_adapters.wrappers.reading.trial_data import TrialData, alike, as_vector
@@ -25,7 +25,7 @@ class ObjectGradients:
         line: what to say of them.
     """
 
-    places: Mapping[str, Path | HeldAt]
+    places: Mapping[str, Path | AttributePlace]
     modes: frozenset[str]
     line: str
 
@@ -35,7 +35,7 @@ def gradients_of_object(
     data: TrialData,
     eps: float,
     gamma: Array | None,
-    taken: set[HeldAt],
+    taken: set[AttributePlace],
     name: str,
 ) -> ObjectGradients:
     """Where the gradients of an object are.
@@ -58,11 +58,11 @@ def gradients_of_object(
     path, likeness = best_path(parts, dx)
     if path is None:
         return ObjectGradients({}, frozenset(), f"gradients: none; {name} gives nothing of the shape of x")
-    found: dict[str, Path | HeldAt] = {DX: path}
-    vectors: dict[Path | HeldAt, Any] = {other: part for other, part in parts.items() if other != path}
+    found: dict[str, Path | AttributePlace] = {DX: path}
+    vectors: dict[Path | AttributePlace, Any] = {other: part for other, part in parts.items() if other != path}
     vectors |= {place: value for place, value in held_vectors(own).items() if place not in taken and value is not None}
     vectors = {where: value for where, value in vectors.items() if as_vector(value) is not None}
-    named = by_role({where: None for where in vectors if isinstance(where, HeldAt)}, GRADIENT_NAMES)
+    named = by_role({where: None for where in vectors if isinstance(where, AttributePlace)}, GRADIENT_NAMES)
     for role, expected in ((DGAMMA, dgamma), (DBETA, dbeta)):
         best = max(vectors, key=lambda where: alike(as_vector(vectors[where]), expected), default=None)
         if role in named:
@@ -87,7 +87,7 @@ def gradients_of_object(
 _TITLES = {DX: "dx", DGAMMA: "dgamma", DBETA: "dbeta"}
 
 
-def _text(where: Path | HeldAt | None) -> str:
-    if isinstance(where, HeldAt):
+def _text(where: Path | AttributePlace | None) -> str:
+    if isinstance(where, AttributePlace):
         return str(where)
     return "the result" if where == () else "result" + "".join(f"[{key!r}]" for key in where or ())
