@@ -31,7 +31,7 @@ def cases() -> Iterator[Case]:
         title, step, odd = "one value a channel in training", train(place, dy=DY), _odd(place)
         yield case(place, "one-value", title, "EDGE-1", step, finite_statistics=True, **odd)
         title, step = "one value a channel in inference", evaluate(place)
-        yield case(place, "one-value-inference", title, "EDGE-5", KNOWN, step, **odd)
+        yield case(place, "one-value-inference", title, "EDGE-5", KNOWN, step, sweep=odd["sweep"])
     for place, empty in EMPTY:
         title, odd = "an empty batch in training, then an ordinary one in inference", _odd(place)
         yield case(empty, "empty-batch", title, "EDGE-2", KNOWN, train(empty), evaluate(place), **odd)

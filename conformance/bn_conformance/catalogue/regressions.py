@@ -10,6 +10,7 @@ from typing import Any
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue.document import REGRESSION_FORMAT, case_to_json, document_violation, from_json
+from bn_conformance.reading import UnusableText, json_of, text_of
 from bn_conformance.user_error import UserError
 
 LARGEST_FILE = 1 << 20
@@ -52,13 +53,9 @@ def read_regression(path: str | Path) -> Case:
         RegressionError: it cannot be read, is no regression, or says something that is no case.
     """
     try:
-        if Path(path).stat().st_size > LARGEST_FILE:
-            raise RegressionError(f"{path}: is larger than {LARGEST_FILE} bytes; no regression is")
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RegressionError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise RegressionError(f"{path}: is not JSON ({' '.join(str(error).split())[:200]})") from None
+        document = json_of(text_of(path, LARGEST_FILE))
+    except UnusableText as error:
+        raise RegressionError(f"{path}: {error}; name a file that bnconform fuzz wrote") from None
     try:
         if broken := document_violation(document):
             raise ValueError(broken)

@@ -11,10 +11,14 @@ from typing import Any
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
+from bn_conformance.reading import UnusableText, json_of, text_of
 from bn_conformance.targets.naming import is_target
 from bn_conformance.user_error import UserError
 from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.config import LayerConfig
+
+LARGEST_FILE = 1 << 20
+"""Bytes of a file with a convention that is read at all."""
 
 WITHOUT_EPS, WITHOUT_MOMENTUM = 1e-3, 0.01
 """eps, and the weight of the new statistic, that a side without defaults is given."""
@@ -94,9 +98,9 @@ def convention_side(text: str) -> Side:
 
 def _from_file(path: Path) -> Mapping[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SideError(f"{path}: is not a convention as JSON ({error})") from None
+        values = json_of(text_of(path, LARGEST_FILE))
+    except UnusableText as error:
+        raise SideError(f"{path}: {error}; give a convention as JSON") from None
     if not isinstance(values, dict):
         raise SideError(f"{path}: is not a JSON object; give one with the fields of a convention")
     return {name: _number(name, value) for name, value in values.items()}
@@ -115,7 +119,7 @@ def _from_text(text: str) -> Mapping[str, Any]:
 def _literal(text: str) -> Any:
     try:
         value = json.loads({"True": "true", "False": "false", "None": "null", "none": "null"}.get(text, text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value
 

@@ -26,8 +26,13 @@ from typing import Any
 
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import Implementation, matches_pattern
+from bn_conformance.reading import UnusableText, text_of
+from bn_conformance.text import one_line
 from bn_conformance.user_error import UserError
 from bn_reference.specification.clauses import clauses
+
+LARGEST_FILE = 1 << 24
+"""Bytes of a file that is read at all."""
 
 DRAFT = "TODO:"
 """How the reason of an entry begins that nobody has completed yet."""
@@ -102,9 +107,9 @@ def load_known_faults(path: str | Path) -> list[KnownFault]:
         KnownFaultsError: it cannot be read, or an entry is not allowed.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KnownFaultsError(f"{path}: cannot be read ({error}); name a TOML file of known faults") from None
+        text = text_of(path, LARGEST_FILE)
+    except UnusableText as error:
+        raise KnownFaultsError(f"{path}: {error}; name a TOML file of known faults") from None
     return parse_known_faults(text, str(path))
 
 
@@ -117,7 +122,11 @@ def parse_known_faults(text: str, file: str) -> list[KnownFault]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise KnownFaultsError(f"{file}: is not TOML ({error})") from None
+        raise KnownFaultsError(f"{file}: is not TOML ({one_line(str(error))})") from None
+    except ValueError:  # of int()
+        raise KnownFaultsError(f"{file}: is not TOML (an integer has too many digits)") from None
+    except RecursionError:
+        raise KnownFaultsError(f"{file}: is not TOML of ours (nested too deeply)") from None
     entries = tables.get("fault", [])
     lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEAD.match(line)]
     if tables.keys() - {"fault"} or not isinstance(entries, list) or len(entries) != len(lines):

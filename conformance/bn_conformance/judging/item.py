@@ -16,6 +16,7 @@ from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.refusal import NO_REFUSAL, refuses
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
@@ -140,7 +141,7 @@ def _outcome(
 ) -> tuple[str, str, tuple[Quantity, ...]]:
     """Outcome, message, and the quantities judged."""
     if observation.error is not None:
-        outcome, message = _outcome_of_error(case, observation.error)
+        outcome, message = _outcome_of_error(case, goldens, observation, observation.error)
         if outcome != outcomes.REFUSED or case.expects == "refusal" or not observation.steps:
             return outcome, message, ()
         # Steps before a refusal are judged all the same: a late refusal excuses no wrong number.
@@ -161,9 +162,11 @@ def _quantities(
         return quantities_of(context, observation, repeat)
 
 
-def _outcome_of_error(case: Case, error: LayerError) -> tuple[str, str]:
+def _outcome_of_error(case: Case, goldens: Goldens, observation: Observation, error: LayerError) -> tuple[str, str]:
     if case.expects == "numbers":
         return outcomes.ERRORED, str(error)
+    if not refuses(case, goldens.data(case), observation):
+        return outcomes.ERRORED, f"{error} ({NO_REFUSAL})"
     if not error.message:
         return outcomes.ERRORED, f"{error} (an error without a message is not a clear refusal)"
     return outcomes.REFUSED, str(error)

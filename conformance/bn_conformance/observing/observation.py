@@ -60,6 +60,7 @@ class Observation:
         laws: the trials of each law.
         error: what the implementation raised; None where it raised nothing.
         error_step: index (among all steps) of the step that raised; -1 for building the layer, and for no error.
+        error_operation: the operation that raised; empty for one of threads or laws, and for no error.
     """
 
     steps: tuple[StepObservation, ...] = ()
@@ -70,6 +71,7 @@ class Observation:
     laws: Mapping[str, tuple[Trial, ...]] = field(default_factory=dict)
     error: LayerError | None = None
     error_step: int = -1
+    error_operation: str = ""
 
 
 def same_returned(first: Returned | None, second: Returned | None) -> bool:

@@ -52,4 +52,5 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
         laws=trials,
         error=error,
         error_step=pipeline.failed_step,
+        error_operation=pipeline.failed_operation,
     )

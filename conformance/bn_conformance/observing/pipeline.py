@@ -36,6 +36,7 @@ class Pipeline:
         answers: what the operations gave, in order, up to the first that raised.
         standing: the host's numbers of the layers that were built and not dropped.
         failed_step: the step of the operation that raised; -1 where none did.
+        failed_operation: the name of that operation; empty where none raised.
     """
 
     def __init__(self, host: Host, copies: bool) -> None:
@@ -45,7 +46,7 @@ class Pipeline:
         self._state: dict[str, Array] = {}
         self.answers: list[AnsweredCall] = []
         self.standing: list[int] = []
-        self.failed_step = -1
+        self.failed_step, self.failed_operation = -1, ""
 
     def send(self, operations: Iterable[Operation]) -> None:
         """Send operations in order.
@@ -85,8 +86,11 @@ class Pipeline:
         for (operation, arguments), result in zip(waiting, results, strict=False):
             self._take(operation, arguments, result)
         if error is not None:
-            self.failed_step = waiting[len(results)][0].step
+            self._failed(waiting[len(results)][0])
             raise error
+
+    def _failed(self, operation: Operation) -> None:
+        self.failed_step, self.failed_operation = operation.step, operation.name
 
     def _take(self, operation: Operation, arguments: Mapping[str, Any], result: Any) -> None:
         layer = arguments["layer"]
@@ -97,9 +101,11 @@ class Pipeline:
         elif operation.name == "running_statistics":
             self._statistics = result
         elif operation.name == "state":
-            self.failed_step = operation.step
-            self._state = _arrays_of(result)
-            self.failed_step = -1
+            try:
+                self._state = _arrays_of(result)
+            except LayerError:
+                self._failed(operation)
+                raise
         elif self._copies and operation.into:
             result = replace(result, **{name: _copied(part) for name, part in vars(result).items()})
         self.answers.append(AnsweredCall(operation, arguments, result))

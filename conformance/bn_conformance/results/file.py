@@ -9,11 +9,15 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, Record, StaleFault, split_id
+
+LONGEST_LINE = 1 << 26
+"""Characters that a line may have; the header of the whole matrix has two million."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +79,11 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     try:
         with _opened(path) as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(iter(partial(stream.readline, LONGEST_LINE), ""), 1):
                 if line.endswith("\n"):
                     yield number, line
+                elif len(line) == LONGEST_LINE:
+                    raise ResultsError(f"{path}, line {number}: is longer than {LONGEST_LINE:,} characters")
     except EOFError:
         return  # a compressed file that was cut off
     except (gzip.BadGzipFile, zlib.error):

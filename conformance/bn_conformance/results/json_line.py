@@ -14,6 +14,7 @@ from math import isfinite, isnan
 from types import NoneType
 from typing import Any, TypeVar, cast
 
+from bn_conformance.reading import within_depth
 from bn_conformance.results.outcomes import ItemVerdict, outcome_rank
 from bn_conformance.results.records import (
     CaseInfo,
@@ -27,6 +28,7 @@ from bn_conformance.results.records import (
     Record,
     StaleFault,
 )
+from bn_conformance.text import one_line
 from bn_conformance.user_error import UserError
 
 RESULTS_FORMAT = 1
@@ -187,7 +189,10 @@ def from_line(line: str) -> Record:
     """
     try:
         data = json.loads(line)
+        if data["type"] != "item" and not within_depth(data):  # an item has no field that may hold anything
+            raise ValueError("nested too deeply")
         _, parse = _RECORDS[data.pop("type")]
         return parse(data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"it is not a record of a results file ({type(error).__name__}: {error})") from None
+        why = one_line(f"{type(error).__name__}: {error}")
+        raise ResultsError(f"it is not a record of a results file ({why})") from None

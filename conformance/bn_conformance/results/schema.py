@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bn_conformance.reading import UnusableText, json_of
 from bn_conformance.results.file import lines
 from bn_conformance.results.json_line import ResultsError
 
@@ -57,9 +58,9 @@ def validate_file(path: str | Path) -> None:
     number, previous = 0, None
     for number, line in lines(Path(path)):
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ResultsError(f"{path}, line {number}: is not JSON ({_short(str(error))})") from None
+            record = json_of(line)
+        except UnusableText as error:
+            raise ResultsError(f"{path}, line {number}: {error}") from None
         violation = record_violation(record)
         if violation is None and ((number == 1) != (record["type"] == "header") or previous == "end"):
             violation = f"a record of type {record['type']} has no place here; the header is first and the end last"

@@ -92,6 +92,6 @@ def _value(text: str, default: Any) -> Any:
     """Read the value of a field: a JSON literal, of the type of the field's default, or else the text itself."""
     try:
         value = json.loads(text.lower())
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return float(value) if isinstance(default, float) and type(value) is int else value

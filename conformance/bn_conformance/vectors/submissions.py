@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bn_conformance.cases.model import STATISTICS
+from bn_conformance.reading import UnusableText, text_of, why_not_json
 from bn_conformance.user_error import UserError
 from bn_conformance.vectors.hexfloat import parse_number
 from bn_conformance.vectors.named_conventions import DEFAULT
+
+LARGEST_FILE = 1 << 30
+"""Bytes of a file that is read at all."""
 
 QUANTITIES = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
 KEYS = frozenset({"case", "convention", "step", "quantity", "values", "shape", "refused"})
@@ -66,11 +69,9 @@ def read_submission(path: str) -> list[SubmittedRecord | UnusableLine]:
         RecordError: the file cannot be read as text.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror}); name a file of results") from None
-    except UnicodeDecodeError:
-        raise RecordError(f"{path}: is not UTF-8 text; write JSON lines") from None
+        text = text_of(path, LARGEST_FILE)
+    except UnusableText as error:
+        raise RecordError(f"{path}: {error}; name a file of results as JSON lines") from None
     values = _listed(text) if text.lstrip().startswith("[") else _lined(text)
     return [value if isinstance(value, UnusableLine) else _record(*value) for value in values]
 
@@ -85,7 +86,7 @@ def _lined(text: str) -> Iterator[tuple[int, Any] | UnusableLine]:
             yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
             cut = "; the file may be cut off" if number == len(lines) else ""
-            yield UnusableLine(number, f"is not JSON ({_reason(error)}){cut}")
+            yield UnusableLine(number, f"is not JSON ({why_not_json(error)}){cut}")
 
 
 def _listed(text: str) -> Iterator[tuple[int, Any] | UnusableLine]:
@@ -104,17 +105,11 @@ def _listed(text: str) -> Iterator[tuple[int, Any] | UnusableLine]:
             value, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             yield UnusableLine(
-                line, f"is not JSON ({_reason(error)}); the file may be cut off, and nothing after is read"
+                line, f"is not JSON ({why_not_json(error)}); the file may be cut off, and nothing after is read"
             )
             return
         yield line, value
         separators = " \t\r\n,"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return error.msg if isinstance(error, json.JSONDecodeError) else "an integer has too many digits"
 
 
 def _record(line: int, data: Any) -> SubmittedRecord | UnusableLine:

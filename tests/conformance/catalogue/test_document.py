@@ -124,7 +124,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.json").write_bytes(b"\xff\xfe")
     (tmp_path / "empty").mkdir()
     for name, says in (
-        ("latin.json", "is not JSON"),
+        ("latin.json", "is not UTF-8 text"),
         ("none.json", "cannot be read"),
         ("empty", "holds no regression"),
     ):
