@@ -91,6 +91,16 @@ class RunOptions:
         "--times", default="", metavar="FILE", help="With --shard: earlier results, whose times balance the parts."
     )
 
+    resume: str = _option(
+        "--resume",
+        default="",
+        metavar="FILE",
+        help="Finish the run that wrote FILE: judge what is missing.",
+    )
+    reuse: str = _option(
+        "--reuse", default="", metavar="FILE", help="Take over from earlier results what cannot have changed since."
+    )
+
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""
         return asdict(self)

@@ -29,6 +29,8 @@ OTHER = RunOptions(
     regressions=("r",),
     shard="1/2",
     times="old.jsonl",
+    resume="cut.jsonl",
+    reuse="earlier.jsonl",
 )
 
 

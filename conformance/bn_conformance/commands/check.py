@@ -19,8 +19,8 @@ from bn_conformance.results.file import read_results
 from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
 
-OF_SEVERAL = ("implementations", "shard", "times")
-"""Options of a run that make no sense for one implementation."""
+OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse")
+"""Options of a run that make little sense for one implementation."""
 
 
 @click.command(cls=SuiteCommand, epilog=EXIT_CODES)

@@ -112,7 +112,7 @@ def judge_runs(
         implementation=implementation,
         case=case.id,
         outcome=outcome,
-        verdict=_verdict(outcome, policy.requirement(case), policy.threshold).value,
+        verdict=verdict_of(outcome, policy.requirement(case), policy.threshold).value,
         message=message,
         quantities=quantities,
         reproduce=reproduce(implementation, case.id),
@@ -187,7 +187,8 @@ def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
     return worst.outcome, worst.message
 
 
-def _verdict(outcome: str, requirement: str, threshold: Threshold) -> ItemVerdict:
+def verdict_of(outcome: str, requirement: str, threshold: Threshold) -> ItemVerdict:
+    """What an outcome means for a run, of a case whose first clause has a requirement (MUST, SHOULD or MAY)."""
     if outcome in (outcomes.REFUSED, outcomes.NOT_JUDGED):
         return ItemVerdict.PASS
     if outcomes.is_level(outcome) and threshold.tolerates(outcome):

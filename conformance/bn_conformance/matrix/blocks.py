@@ -13,13 +13,13 @@ SEPARATOR = "#"
 
 
 def blocks(plan: Plan, count: int) -> dict[str, str]:
-    """A block for each item: the items of each implementation in `count` blocks of about equal size.
+    """A block for each item to judge: the items of each implementation in `count` blocks of about equal size.
 
     Items of one signature share a block, so that each signature is compiled in one process alone, and one
     implementation still keeps every core busy. A signature has the same number in every implementation where sizes
     allow it, so that the goldens of its cases are computed in one process alone, too.
     """
-    items, count = plan.items, max(count, 1)
+    items, count = plan.to_judge, max(count, 1)
     sizes: dict[str, Counter[str]] = defaultdict(Counter)
     for implementation, case in items.values():
         sizes[implementation.name][case.signature] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bn_conformance.catalogue import all_cases, large_cases
@@ -78,13 +78,21 @@ def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:
     """Entries of the known faults that cover items of a run, none of which fails as they say any more."""
     default = [entry.name for entry in registered(plan.options.device).values() if entry.group == "default"]
     whole = [fault for fault in plan.faults if _whole(fault, plan, default)]
-    return [_stale(fault) for fault in whole if _excuses_nothing(fault, plan, items)]
+    by_name = _by_implementation(items)
+    return [_stale(fault) for fault in whole if _excuses_nothing(fault, plan, by_name)]
 
 
-def _excuses_nothing(fault: KnownFault, plan: Plan, items: Collection[Item]) -> bool:
+def _by_implementation(items: Iterable[Item]) -> dict[str, list[Item]]:
+    by_name: dict[str, list[Item]] = {}
+    for item in items:
+        by_name.setdefault(item.implementation, []).append(item)
+    return by_name
+
+
+def _excuses_nothing(fault: KnownFault, plan: Plan, items: Mapping[str, Sequence[Item]]) -> bool:
     known = plan.known_cases
     names = [entry.name for entry in plan.runnable if fault.applies_to(entry)]
-    covered = [item for item in items if item.implementation in names and fault.covers(known[item.case])]
+    covered = [item for name in names for item in items.get(name, ()) if fault.covers(known[item.case])]
     excused = any(item.verdict == ItemVerdict.KNOWN.value and item.known_fault == fault.title for item in covered)
     lost = any(item.verdict == ItemVerdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
     return bool(covered) and not excused and not lost

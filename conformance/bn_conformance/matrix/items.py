@@ -27,7 +27,7 @@ class Items:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._items = plan.items
+        self._items = plan.to_judge
         self._runner: Runner | None = None
         self._record: Item | None = None
 

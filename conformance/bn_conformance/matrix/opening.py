@@ -5,14 +5,61 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from bn_conformance.catalogue.document import digest_of
+from bn_conformance.identity.fingerprint import fingerprint
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.matrix.plan import Plan
-from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Header
+from bn_conformance.results import outcomes
+from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Header, Item
 from bn_conformance.targets.description import capabilities_to_json
 from bn_reference.specification.clauses import clauses
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What stands first in a results file.
+
+    Attributes:
+        header: of the run.
+        environments: one for each implementation, with its fingerprint.
+        unsupported: items that are planned and not judged, as the implementations declare.
+        planned: ids of the items that are to be judged.
+    """
+
+    header: Header
+    environments: tuple[Environment, ...]
+    unsupported: tuple[Item, ...]
+    planned: tuple[str, ...]
+
+
+def opening_of(plan: Plan) -> Opening:
+    """What a run of a plan writes first."""
+    unsupported = tuple(
+        Item(
+            implementation=implementation.name,
+            case=case.id,
+            outcome=outcomes.UNSUPPORTED,
+            verdict=ItemVerdict.UNSUPPORTED.value,
+            message=reason,
+        )
+        for implementation, case, reason in plan.unsupported()
+    )
+    planned = tuple(plan.items)
+    first = header(plan, [*planned, *(item.id for item in unsupported)])
+    known = plan.known_cases
+    cases = tuple(replace(info, digest=digest_of(known[info.id])) for info in first.cases)
+    environments = tuple(_with_fingerprint(plan, entry) for entry in plan.implementations)
+    return Opening(replace(first, cases=cases), environments, unsupported, planned)
+
+
+def _with_fingerprint(plan: Plan, entry: Implementation) -> Environment:
+    record = environment_record(entry)
+    return replace(record, fingerprint=fingerprint(entry, plan.options.in_process)) if entry.status == OK else record
 
 
 def suite_version() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.known_faults import KnownFault, require_cases, shipped_and_own
 from bn_conformance.implementations.registry import find
+from bn_conformance.judging.item import reproduce
 from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
 from bn_conformance.results.file import read_results
@@ -34,6 +35,7 @@ class Plan:
         regressions: to replay.
         cache: a directory for what frameworks compile, shared by the processes of this run; may be none.
         units: implementations and signatures of this shard; all of the run where it is none.
+        left: ids of the items that are still to be judged; all of them where it is none.
     """
 
     options: RunOptions
@@ -43,32 +45,51 @@ class Plan:
     regressions: tuple[Regression, ...] = ()
     cache: str = ""
     units: tuple[Unit, ...] | None = None
+    left: tuple[str, ...] | None = None
 
     @property
     def runnable(self) -> tuple[Implementation, ...]:
         """Implementations that can be judged here."""
         return tuple(entry for entry in self.implementations if entry.status == OK)
 
-    @cached_property
+    @property
     def items(self) -> Mapping[str, tuple[Implementation, Case]]:
         """What is to be run, by id, in the order in which it is best run: by implementation, then by signature."""
-        items = {}
+        return self._sorted_out[0]
+
+    def unsupported(self) -> list[tuple[Implementation, Case, str]]:
+        """What the implementations declare not to support, with why."""
+        return self._sorted_out[1]
+
+    @cached_property
+    def _sorted_out(self) -> tuple[Mapping[str, tuple[Implementation, Case]], list[tuple[Implementation, Case, str]]]:
+        """What is to be run, and what is not supported."""
+        items, unsupported = {}, []
         for implementation in self.runnable:
-            cases = [case for case in self._selected(implementation) if not _reason(implementation, case)]
+            cases = []
+            for case in self._selected(implementation):
+                reason = unsupported_reason(case, implementation.capabilities, implementation.convention)
+                if reason:
+                    unsupported.append((implementation, case, reason))
+                else:
+                    cases.append(case)
             order = _first_use(case.signature for case in cases)
             for case in sorted(cases, key=lambda case: order[case.signature]):
                 own = as_declared(case, implementation.capabilities, implementation.convention)
                 items[f"{implementation.name}::{case.id}"] = implementation, own
-        return items
+        return items, unsupported
 
-    def unsupported(self) -> list[tuple[Implementation, Case, str]]:
-        """What the implementations declare not to support, with why."""
-        return [
-            (implementation, case, reason)
-            for implementation in self.runnable
-            for case in self._selected(implementation)
-            if (reason := _reason(implementation, case))
-        ]
+    @cached_property
+    def to_judge(self) -> Mapping[str, tuple[Implementation, Case]]:
+        """Those of the items that an earlier run has not judged, in order."""
+        left = self.items if self.left is None else frozenset(self.left)
+        return {item: entry for item, entry in self.items.items() if item in left}
+
+    def remaining(self, left: Sequence[str]) -> Plan:
+        """The plan with only some items left to judge. What was sorted out is taken along, as it takes seconds."""
+        plan = replace(self, left=tuple(left))
+        vars(plan)["_sorted_out"] = self._sorted_out
+        return plan
 
     def _selected(self, implementation: Implementation) -> list[Case]:
         cases = [self.known_cases[case_id] for case_id in self.cases]
@@ -90,6 +111,11 @@ class Plan:
         """The file of a regression; empty for a case of the matrix."""
         return next((regression.path for regression in self.regressions if regression.case.id == case.id), "")
 
+    def reproduce(self, implementation: Implementation, case: Case) -> str:
+        """The command that judges an item again."""
+        source = self.source(case)
+        return reproduce(implementation.address, case.id) + (f" --regressions '{source}'" if source else "")
+
     def to_json(self) -> dict[str, Any]:
         """The plan as plain data, for the processes that run it."""
         return {
@@ -103,6 +129,7 @@ class Plan:
             ],
             "cache": self.cache,
             "units": self.units,
+            "left": self.left,
         }
 
     @classmethod
@@ -116,11 +143,8 @@ class Plan:
             tuple(Regression(document.from_json(entry["case"]), entry["path"]) for entry in data["regressions"]),
             data["cache"],
             None if data["units"] is None else tuple((name, signature) for name, signature in data["units"]),
+            None if data["left"] is None else tuple(data["left"]),
         )
-
-
-def _reason(implementation: Implementation, case: Case) -> str | None:
-    return unsupported_reason(case, implementation.capabilities, implementation.convention)
 
 
 def _first_use(signatures: Iterable[str]) -> dict[str, int]:

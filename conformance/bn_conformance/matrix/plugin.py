@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,9 +13,12 @@ import pytest
 
 from bn_conformance.matrix.blocks import blocks
 from bn_conformance.matrix.items import RECORD, Items
+from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.progress import Progress
 from bn_conformance.matrix.recorder import Recorder
+from bn_conformance.matrix.resuming import Interrupted, interrupted_run
+from bn_conformance.matrix.reusing import Reused, reused_items
 from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, item_id
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
@@ -41,7 +45,10 @@ def register(config: pytest.Config) -> None:
         config.pluginmanager.register(Items(Plan.from_json(sent)), "bnconform-items")
         return
     try:
-        control = Control(config, make_plan(options_of(config)), front)
+        options = options_of(config)
+        interrupted = interrupted_run(options.resume) if options.resume else None
+        plan = make_plan(options if interrupted is None else interrupted.options(options))
+        control = Control(config, plan, front, interrupted)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(Items(control.plan), "bnconform-items")
@@ -60,9 +67,10 @@ class Control:
         config: of pytest.
         plan: of the run.
         front: whether `bnconform run` called pytest, so that progress is shown here and not by pytest.
+        interrupted: the run that this one finishes; None for a new one.
     """
 
-    def __init__(self, config: pytest.Config, plan: Plan, front: bool) -> None:
+    def __init__(self, config: pytest.Config, plan: Plan, front: bool, interrupted: Interrupted | None) -> None:
         self._config, self._front = config, front
         self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
         self.plan = replace(plan, cache=self._cache.name)
@@ -70,7 +78,25 @@ class Control:
         self._progress: Progress | None = None
         self._failed_starts = 0
         if not config.option.collectonly:
-            self._recorder = Recorder(self.plan)
+            self._open(interrupted)
+
+    def _open(self, interrupted: Interrupted | None) -> None:
+        """Open the results with what earlier runs have judged, and leave the rest to be judged."""
+        plan, opening = self.plan, opening_of(self.plan)
+        done, left = set[str](), [*plan.items]
+        if interrupted is not None:
+            interrupted.check(plan, opening)
+            done = {item.id for item in interrupted.judged(plan)}
+            left = interrupted.missing(plan)
+        reused = reused_items(plan, opening, left) if plan.options.reuse else Reused()
+        done |= {item.id for item in reused.items}
+        self._recorder = Recorder(plan, opening, interrupted, reused.items)
+        sys.stderr.write("".join(f"{note}\n" for note in reused.notes))
+        if interrupted is not None or done:
+            self.plan = plan.remaining([item for item in left if item not in done])
+            gc.freeze()  # what was read stays to the end, and is not looked through for garbage again and again
+            if not self.plan.left:
+                self._config.option.dist, self._config.option.tx = "no", []  # there is nothing to start processes for
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -112,13 +138,13 @@ class Control:
     def _begin(self, nodes: Sequence[str]) -> None:
         """Plan what pytest collected and did not deselect."""
         if self._recorder is not None and not self._recorder.begun:
-            planned = [item for item in map(item_id, nodes) if item in self.plan.items]
+            collected = [item for item in map(item_id, nodes) if item in self.plan.items]
             try:
-                self._recorder.begin(planned)
+                count = self._recorder.begin(collected)
             except ResultsError as error:
                 self._recorder = None
                 raise pytest.UsageError(str(error)) from None
-            self._progress = Progress(len(planned)) if self._front else None
+            self._progress = Progress(count, self._recorder.items) if self._front else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:
@@ -157,7 +183,7 @@ class Control:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Keep pytest from printing letters where the front shows progress."""
-        if self._front and report.when == "call":
+        if self._front and (report.when == "call" or report.skipped):  # skipped where no item is left to judge
             return ("failed" if report.failed else "passed"), "", ""
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -13,9 +14,14 @@ from bn_conformance.results.records import Item
 
 
 class Progress:
-    """A bar on a terminal; a line every ten per cent where standard error goes elsewhere."""
+    """A bar on a terminal; a line every ten per cent where standard error goes elsewhere.
 
-    def __init__(self, total: int) -> None:
+    Args:
+        total: of the items of the run.
+        done: items that are done already.
+    """
+
+    def __init__(self, total: int, done: Collection[Item] = ()) -> None:
         console = Console(stderr=True)
         columns = (
             TextColumn("{task.fields[name]:<24.24}"),
@@ -26,9 +32,10 @@ class Progress:
         )
         self._on_terminal = console.is_terminal
         self._bar = Bar(*columns, console=console, disable=not self._on_terminal, transient=True)
-        self._task = self._bar.add_task("", total=total, name="starting", failed=0)
-        self._total, self._done, self._failed = total, 0, 0
-        self._next_percent = 10
+        self._failed = sum(item.verdict == ItemVerdict.FAIL.value for item in done)
+        self._task = self._bar.add_task("", total=total, completed=len(done), name="starting", failed=self._failed)
+        self._total, self._done = total, len(done)
+        self._next_percent = 10 * (10 * self._done // max(total, 1) + 1)
         self._bar.start()
 
     def advance(self, item: Item) -> None:

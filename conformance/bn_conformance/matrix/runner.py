@@ -11,15 +11,13 @@ from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
-from bn_conformance.implementations.known_faults import KnownFault, applying, covering
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.item import Policy, Runs, lost_item, observe_runs, reproduce, run_case
+from bn_conformance.judging.item import Runs, lost_item, observe_runs, run_case
 from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.rules import Rules
 from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
 from bn_conformance.targets.loading import load_adapter
-from bn_reference.specification.clauses import clauses
 
 MOST_LOSSES = 3
 """Lost processes in a row after which an implementation is given up: every case would crash or hang it again."""
@@ -39,25 +37,16 @@ class Runner:
     def __init__(self, plan: Plan, open_host: Callable[[Implementation], Host] | None = None) -> None:
         self._plan, self._open_host = plan, open_host
         self.goldens = Goldens()
-        self._policy = Policy(
-            Threshold(plan.options.level), {clause.id: clause.requirement for clause in clauses().values()}
-        )
+        self._rules = Rules(plan)
         self._process: Process | None = None
         self._key: object = None
         self._hosts: dict[str, Host] = {}
         self._losses: dict[str, list[HostLost]] = {}
-        self._faults: dict[str, list[KnownFault]] = {}
 
     def run(self, implementation: Implementation, case: Case) -> Item:
         """Judge a case on an implementation, and see whether its failure is a known fault."""
-        command, source = reproduce(implementation.address, case.id), self._plan.source(case)
-        command += f" --regressions '{source}'" if source else ""
-        item = replace(self._run(implementation, case), reproduce=command)
-        if item.verdict == ItemVerdict.FAIL.value:
-            fault = self._known(implementation, case)
-            if fault is not None:
-                return replace(item, verdict=ItemVerdict.KNOWN.value, known_fault=fault.title)
-        return item
+        item = replace(self._run(implementation, case), reproduce=self._plan.reproduce(implementation, case))
+        return self._rules.excused(item, implementation, case)
 
     def _run(self, implementation: Implementation, case: Case) -> Item:
         losses = self._losses.setdefault(implementation.name, [])
@@ -70,16 +59,11 @@ class Runner:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        item = run_case(implementation.name, case, host, implementation.convention, self.goldens, self._policy)
+        item = run_case(implementation.name, case, host, implementation.convention, self.goldens, self._rules.policy)
         if item.outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
             return self._lost(implementation, case, HostLost(item.outcome, item.message))
         losses.clear()
         return item
-
-    def _known(self, implementation: Implementation, case: Case) -> KnownFault | None:
-        if implementation.name not in self._faults:
-            self._faults[implementation.name] = applying(self._plan.faults, implementation)
-        return covering(self._faults[implementation.name], case)
 
     def observe(self, implementation: Implementation, case: Case) -> Runs | None:
         """Run a case once more, to look at what it gives; None where the implementation cannot be run any more."""

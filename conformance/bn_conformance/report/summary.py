@@ -138,7 +138,7 @@ class Summary:
 
     @cached_property
     def notes(self) -> list[str]:
-        """What a reader must know first: a file that was cut off, missing items, stale known-fault entries."""
+        """What a reader must know first: a file that was cut off, missing items, stale entries, what was reused."""
         notes = []
         results = self.results
         if results.end is None:
@@ -152,6 +152,8 @@ class Summary:
         if results.stale_faults:
             stale = counted(len(results.stale_faults), "known-fault entry", "known-fault entries")
             notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")
+        if reused := sum(item.reused is not None for item in results.items):
+            notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
         if not self.tally.run:
             notes.append(_nothing(results.items))
         return notes

@@ -4,7 +4,7 @@ Files count in the order in which they are named. Of an item that several files 
 that never reported does not undo one that did, and an implementation that was not installed does not undo one that was
 judged: a merge hides nothing and invents nothing. Files contradict each other where their verdicts cannot stand side by
 side: another version of the suite, another option that decides verdicts, another text of a case or clause, or another
-version of an implementation of which items of both files remain. That is an error.
+version or other code of an implementation of which items of both files remain. That is an error.
 """
 
 from __future__ import annotations
@@ -160,7 +160,9 @@ def _environments(files: Sequence[Results], header: Header, kept: dict[str, tupl
         every = [environments[name] for environments in declared if name in environments]
         judged = [environment for environment in every if environment.status == "ok"]
         if every:
-            merged.append(declared[used[-1]][name] if used else (judged or every)[-1])
+            latest = declared[used[-1]][name] if used else (judged or every)[-1]
+            same = all(declared[place][name].fingerprint == latest.fingerprint for place in used)
+            merged.append(latest if same else replace(latest, fingerprint={}))  # of whose items nothing can be reused
     return merged
 
 
@@ -168,6 +170,11 @@ def _check_same_environment(first: Results, environment: Environment, second: Re
     for name in ("versions", "device", "convention"):
         what = f"{name} of {environment.implementation}"
         _check_equal(what, first, getattr(environment, name), second, getattr(other, name))
+    for part in ("suite", "files"):
+        one, another = environment.fingerprint.get(part), other.fingerprint.get(part)
+        if one and another:
+            what = f"the code of {'the suite' if part == 'suite' else environment.implementation}"
+            _check_equal(what, first, one, second, another, shown=False)
 
 
 def _stale_faults(files: Sequence[Results], items: Sequence[Item]) -> list[StaleFault]:

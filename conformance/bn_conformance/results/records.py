@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class CaseInfo:
-    """What a report must know of a case: its id, family, what it tests, its clauses and its axes."""
+    """What a report must know of a case: its id, family, what it tests, its clauses and its axes.
+
+    `digest` is one of all that the case is; empty in files of versions that wrote none.
+    """
 
     id: str
     family: str
@@ -20,6 +23,7 @@ class CaseInfo:
     clauses: tuple[str, ...]
     requirement: str
     axes: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,8 @@ class Environment:
     convention: Mapping[str, Any] = field(default_factory=dict)
     nonstandard: Mapping[str, str] = field(default_factory=dict)
     capabilities: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what its results depend on (`bn_conformance.identity`), by part; a later run compares them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +114,8 @@ class Item:
     reproduce: str = ""
     explained_by: tuple[str, ...] | None = None
     """Of a failing item that was examined: the deviations (`a` or `a+b`) under which all of it would be right."""
+    reused: str | None = None
+    """Of an item that was taken over from another results file: when the run that judged it began."""
 
     @property
     def id(self) -> str:

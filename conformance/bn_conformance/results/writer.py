@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+from bn_conformance.results.file import Extent
 from bn_conformance.results.json_line import ResultsError, to_line
 from bn_conformance.results.records import Record
 
@@ -24,17 +25,18 @@ class Writer:
 
     Args:
         path: the file, which is replaced; where it is empty a new one in `reports/` is made, named after the time.
+        kept: what is kept of a file that is there, which has been read before; None for nothing.
 
     Raises:
-        ResultsError: the file cannot be written, or another run writes it.
+        ResultsError: the file cannot be written, or another run writes it or has written it since it was read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, kept: Extent | None = None) -> None:
         self.path = Path(path) if path else Path(default_path())
         self.failed = False
         """Whether something could not be written."""
         try:
-            self._stream = _replaced(self.path) if path else self._new()
+            self._stream = _opened(self.path, kept) if path else self._new()
         except OSError as error:
             raise self._error(error) from None
 
@@ -79,15 +81,17 @@ def default_path() -> str:
     return next(name for name in names if not Path(name).exists())
 
 
-def _replaced(path: Path) -> BinaryIO:
-    """An empty file in place of one that there may be; it is emptied once no other run writes it."""
+def _opened(path: Path, kept: Extent | None) -> BinaryIO:
+    """A file to append to, of which no more is left than is kept; it is cut once no other run writes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = path.open("ab")
     try:
         if stat.S_ISREG(path.stat().st_mode):
             if fcntl is not None:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stream.truncate(0)
+            if kept is not None and path.stat().st_size != kept.size:
+                raise ResultsError(f"{path}: another run has written it meanwhile; try again")
+            stream.truncate(0 if kept is None else kept.judged)
     except BaseException:
         stream.close()
         raise

@@ -1,0 +1,187 @@
+"""The fingerprint of an implementation: digests of all that its results depend on, but for the case.
+
+Two runs whose fingerprints are equal give the same observations of a case, as far as anything can be known without
+running it. No framework is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from bn_conformance.identity.own_files import OwnFiles, file_digest, own_files
+from bn_conformance.identity.packages import state_of
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.targets.naming import code_and_choices, module_and_class, wrapper_and_code
+from bn_conformance.targets.wrappers import registered_wrappers
+
+OPEN = "open"
+"""The part that is there where something is not known, with why: nothing is reused then."""
+
+PARTS = {
+    "suite": "the suite itself changed",
+    "machine": "the machine, Python or an environment variable changed",
+    "declaration": "what it declares changed",
+    "files": "its own files changed",
+    "packages": "an installed package changed",
+    OPEN: "what it consists of is not known in full",
+}
+"""Every part of a fingerprint, with what it means that it differs; the first that differs is told."""
+
+JUDGING = (
+    "adapter.py",
+    "text.py",
+    "user_error.py",
+    "cases",
+    "comparison",
+    "diagnosis",
+    "hosting",
+    "judging",
+    "laws",
+    "mutation",
+    "observing",
+    "targets",
+)
+"""What in `bn_conformance` an observation and its judgement depend on, beside all of `bn_reference`.
+
+The catalogue is not there, as each case has a digest of its own. What decides verdicts (levels, known faults, words of
+clauses) is not there either, as it is applied anew.
+"""
+
+JUDGES_WITH = ("numpy", "numpy_quaddtype", "ml_dtypes")
+"""Libraries that the judge computes with."""
+
+VARIABLES = ("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "BLIS_", "ONEDNN_", "DNNL_", "VECLIB_", "NPY_")
+COMPILER_VARIABLES = ("XLA_", "TF_", "PYTORCH_", "TRITON_")
+DEVICE_VARIABLES = ("CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "HIP_", "ROCR_", "MIOPEN_", "HSA_", "METAL_")
+LOADER_VARIABLES = ("LD_", "DYLD_", "GLIBC_TUNABLES", "PYTHONHASHSEED")
+"""Beginnings of the names of environment variables that numerical libraries read, or that say what is loaded."""
+
+
+def fingerprint(entry: Implementation, in_process: bool = False) -> dict[str, str]:
+    """The fingerprint of an implementation that can be judged here, a digest by part.
+
+    Args:
+        entry: the implementation.
+        in_process: whether its layers run in the process that judges.
+    """
+    own, packages = _made_of(entry)
+    judge, judge_gap = _suite()
+    device, device_gap = _device(entry.device)
+    parts = {
+        "suite": judge,
+        "machine": _digest([_machine(), device, _variables(entry)]),
+        "declaration": _digest([_declared(entry), in_process]),
+        "files": own.digest(),
+        "packages": packages.digest,
+    }
+    gap = own.gap or packages.gap or device_gap or judge_gap
+    return parts | ({OPEN: gap} if gap else {})
+
+
+def reason_against(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Why what was observed under one fingerprint may not hold under another, in words; empty where it holds."""
+    gap = now.get(OPEN) or earlier.get(OPEN)
+    if gap:
+        return gap
+    if not earlier:
+        return "the file does not say what it consisted of"
+    return next((words for part, words in PARTS.items() if earlier.get(part) != now.get(part)), "")
+
+
+def _made_of(entry: Implementation) -> tuple[OwnFiles, Any]:
+    """An implementation's own files, and the state of the packages that it uses."""
+    wrapped = wrapper_and_code(entry.target)
+    place = module_and_class(code_and_choices(wrapped[1] if wrapped else entry.target)[0])[0]
+    starts = [place] + ([_wrapper_module(wrapped[0])] if wrapped else [])
+    folders = [Path(place).resolve().parent] if place.endswith(".py") else []
+    own = own_files(starts, [] if entry.registered else [*folders, Path.cwd()])
+    libraries = own.libraries
+    if not entry.registered and not wrapped and not any("bn_conformance.adapter" in name for name in own.files):
+        # Code without an adapter, whose kind is found out in its own process: any wrapper may be the one.
+        wrappers = own_files(map(_wrapper_module, registered_wrappers()))
+        own = OwnFiles(own.files | wrappers.files, libraries, own.gap)
+    return own, state_of(libraries, entry.versions)
+
+
+def _wrapper_module(name: str) -> str:
+    point = registered_wrappers().get(name)
+    return point.module if point is not None else name
+
+
+@cache
+def _suite() -> tuple[str, str]:
+    """A digest of the judge, and why it is not known in full."""
+    state = state_of(JUDGES_WITH)
+    sources = [(name, file_digest(path)) for name, path in judging_files()]
+    return _digest([sources, state.digest]), state.gap
+
+
+def judging_files() -> Iterator[tuple[str, Path]]:
+    """The sources of the judge, by name."""
+    suite, reference = (Path(str(files(name))) for name in ("bn_conformance", "bn_reference"))
+    for root, starts in ((suite, [suite / name for name in JUDGING]), (reference, [reference])):
+        for start in starts:
+            for path in [start] if start.is_file() else sorted(start.rglob("*.py")):
+                yield f"{root.name}/{path.relative_to(root).as_posix()}", path
+
+
+@cache
+def _machine() -> tuple[str, ...]:
+    return (
+        platform.system(),
+        platform.machine(),
+        platform.python_implementation(),
+        platform.python_version(),
+        sys.byteorder,
+        *platform.libc_ver(),
+        _processor(),
+    )
+
+
+def _processor() -> str:
+    """The model of the processor and what it can do: libraries choose their kernels by it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor()
+    told = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+    first = text.partition("\n\n")[0].splitlines()
+    return "\n".join(line for line in first if line.partition(":")[0].strip() in told)
+
+
+def _device(device: str) -> tuple[str, str]:
+    """A digest of a device and its driver, and why it is not known."""
+    if device == "cpu":
+        return device, ""
+    told = [Path("/proc/driver/nvidia/version"), *sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in told if path.is_file()]
+    lines = [line for text in texts for line in text.splitlines() if not line.startswith(("GPU UUID", "Device Minor"))]
+    return f"{device} {_digest(lines)}", "" if lines else f"nothing says which device {device} is"
+
+
+def _variables(entry: Implementation) -> list[tuple[str, str]]:
+    """The environment variables that may change what an implementation computes."""
+    libraries = tuple(f"{name.replace('-', '_').upper()}_" for name in (entry.framework, *entry.versions) if name)
+    starts = (*VARIABLES, *COMPILER_VARIABLES, *DEVICE_VARIABLES, *LOADER_VARIABLES, *libraries)
+    return sorted((name, text) for name, text in os.environ.items() if name.startswith(starts))
+
+
+def _declared(entry: Implementation) -> Any:
+    told = entry.to_json()
+    chosen = {name: told[name] for name in ("name", "convention", "capabilities", "framework", "device")}
+    wrapped = wrapper_and_code(entry.target)
+    code, choices = code_and_choices(wrapped[1] if wrapped else entry.target)
+    return [chosen, dict(entry.environment), wrapped[0] if wrapped else "", module_and_class(code)[1], choices]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:32]
