@@ -10,7 +10,7 @@ from bn_conformance.adapter import Adapter
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import Call
-from bn_conformance.targets.errors import error_text
+from bn_conformance.targets.errors import error_place, error_text
 from bn_conformance.text import one_line
 from bnconform.process_state import Interrupts
 
@@ -52,4 +52,5 @@ class GuardedHost(LocalHost):
         except (LayerError, HostLost):
             raise
         except BaseException as error:
-            raise LayerError(call.name, one_line(type(error).__name__), error_text(error)) from error
+            kind = one_line(type(error).__name__)
+            raise LayerError(call.name, kind, error_text(error), error_place(error)) from error

@@ -98,7 +98,8 @@ def numbers_of(problem: SharedProblem) -> list[str]:
     if entry.why and one_line(entry.why) != problem.what:
         lines.append(one_line(entry.why))
     where = f"at {place(worst.name, worst.index)} of " if worst else "in "
-    return [*lines, f"{where}{entry.item.case}{', the worst case' * (len(problem.entries) > 1)}"]
+    which = (", the worst case" if worst else ", for example") if len(problem.entries) > 1 else ""
+    return [*lines, f"{where}{entry.item.case}{which}"]
 
 
 def _details(problem: SharedProblem) -> Iterator[str]:

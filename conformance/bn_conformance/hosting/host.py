@@ -21,11 +21,17 @@ class LayerError(Exception):
         operation: what it was asked to do.
         kind: name of the exception's type.
         message: the exception's text.
+        place: file and line that it comes from, as `my_adapter.py, line 12`; empty where that is not known.
     """
 
-    def __init__(self, operation: str, kind: str, message: str) -> None:
+    def __init__(self, operation: str, kind: str, message: str, place: str = "") -> None:
         super().__init__(f"{operation} raised {kind}: {message}")
-        self.operation, self.kind, self.message = operation, kind, message
+        self.operation, self.kind, self.message, self.place = operation, kind, message, place
+
+    @property
+    def with_place(self) -> str:
+        """What was raised, and where: `forward raised ValueError: no (my_adapter.py, line 12)`."""
+        return f"{self} ({self.place})" if self.place else str(self)
 
 
 class HostLost(Exception):

@@ -93,7 +93,7 @@ class IsolatedHost:
                 raise HostLost(CRASHED, f"the worker broke the protocol: {error}") from None
             self.seconds = read.seconds
             if read.failure is not None:
-                return LayerError(call.name, read.failure.type, read.failure.message)
+                return LayerError(call.name, read.failure.type, read.failure.message, read.failure.place)
             results.append(read.result)
         return None
 

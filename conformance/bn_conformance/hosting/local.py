@@ -40,7 +40,7 @@ from bn_conformance.hosting.operations import (
 from bn_conformance.hosting.returned import as_data, content, copied, gradients_of, reason, result_parts, snapshot
 from bn_conformance.hosting.threads import together
 from bn_conformance.hosting.wire import WireError, is_numeric
-from bn_conformance.targets.errors import error_text
+from bn_conformance.targets.errors import error_place, error_text
 from bn_conformance.text import one_line
 
 T = TypeVar("T")
@@ -236,7 +236,8 @@ class LocalHost:
         try:
             return function()
         except Exception as error:
-            raise LayerError(operation, one_line(type(error).__name__), error_text(error)) from error
+            kind = one_line(type(error).__name__)
+            raise LayerError(operation, kind, error_text(error), error_place(error)) from error
         finally:
             self.seconds += perf_counter() - start
 

@@ -46,10 +46,11 @@ def answer_of(result: Any) -> Any:
 
 @dataclass(frozen=True)
 class Failure:
-    """What an answer holds under `error`."""
+    """What an answer holds under `error`; a worker need not say the place."""
 
     type: str
     message: str
+    place: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Server:
             result = self._result(call_of(request))
             answer = encode_line({"ok": answer_of(result), "seconds": self._seconds()})
         except LayerError as error:
-            return self._failure(error.kind, error.message)
+            return self._failure(error.kind, error.message, error.place)
         except WireError as error:
             return self._failure("ProtocolError", str(error))
         except Exception as error:
@@ -44,9 +44,10 @@ class Server:
         self._failed = False
         return answer
 
-    def _failure(self, kind: str, message: str) -> bytes:
+    def _failure(self, kind: str, message: str, place: str = "") -> bytes:
         self._failed = True
-        return encode_line({"error": {"type": one_line(kind), "message": message}, "seconds": self._seconds()})
+        error = {"type": one_line(kind), "message": message} | ({"place": place} if place else {})
+        return encode_line({"error": error, "seconds": self._seconds()})
 
     def _seconds(self) -> float:
         return self._host.seconds if self._host else 0.0

@@ -82,7 +82,7 @@ def run_case(
     except HostLost as lost:
         return lost_item(implementation, case, lost.outcome, lost.message)
     except LayerError as error:  # of supports(); what a layer raises is part of its observation
-        return lost_item(implementation, case, outcomes.ERRORED, str(error))
+        return lost_item(implementation, case, outcomes.ERRORED, error.with_place)
     in_calls = host.seconds - before
     item = judge_runs(implementation, case, runs, convention, goldens, policy)
     return replace(
@@ -164,11 +164,11 @@ def _quantities(
 
 def _outcome_of_error(case: Case, goldens: Goldens, observation: Observation, error: LayerError) -> tuple[str, str]:
     if case.expects == "numbers":
-        return outcomes.ERRORED, str(error)
+        return outcomes.ERRORED, error.with_place
     if not refuses(case, goldens.data(case), observation):
-        return outcomes.ERRORED, f"{error} ({NO_REFUSAL})"
+        return outcomes.ERRORED, f"{error.with_place} ({NO_REFUSAL})"
     if not error.message:
-        return outcomes.ERRORED, f"{error} (an error without a message is not a clear refusal)"
+        return outcomes.ERRORED, f"{error.with_place} (an error without a message is not a clear refusal)"
     return outcomes.REFUSED, str(error)
 
 

@@ -1,7 +1,8 @@
 """What goes wrong in the same way, told once.
 
-Entries have the same *problem* if they share verdict, outcome, clause and reason. An `ImplementationProblem` holds
-those of one implementation; a `Problem` holds what several implementations have in common.
+Entries have the same *problem* if they share verdict, outcome, clause and reason; errors may share one under different
+clauses. An `ImplementationProblem` holds those of one implementation; a `Problem` holds what several implementations
+have in common.
 """
 
 from __future__ import annotations
@@ -14,26 +15,31 @@ from dataclasses import dataclass
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.legend import readable
 from bn_conformance.report.quantity_text import names
-from bn_conformance.results.outcomes import outcome_rank
+from bn_conformance.results.outcomes import is_level, outcome_rank
 from bn_conformance.text import one_line
 
 _DIGITS = re.compile(r"\d+")
 _SIZES = re.compile(r"#(?:, #)+")
+
+MOST_CLAUSES = 4
+"""Clauses that a sentence names: an error has those of all its cases."""
 
 Key = tuple[str, str, str]
 """What entries with the same problem have in common: outcome, clause and reason."""
 
 
 def key(entry: Entry) -> Key:
-    """Outcome, clause and reason of an entry; of a known fault its reason alone.
+    """Outcome, clause and reason of an entry; of an error no clause; of a known fault its reason alone.
 
-    The reason is a message without its numbers, so that two shapes give one problem. Which quantity is worst does not
-    count: an unstable variance shows in all of them.
+    Which clause a case is about does not count where there is no result that could break it. The reason is a message
+    without its numbers, so that two shapes give one problem. Which quantity is worst does not count either: an unstable
+    variance shows in all of them.
     """
     if entry.item.known_fault:
         return "", "", entry.item.known_fault
     reason = "" if entry.worst else _SIZES.sub("#", _DIGITS.sub("#", one_line(entry.why)))
-    return entry.item.outcome, entry.clause, reason
+    no_result = reason and not is_level(entry.item.outcome)
+    return entry.item.outcome, "" if no_result else entry.clause, reason
 
 
 class _Alike:
@@ -76,7 +82,9 @@ class _Alike:
     def sentence(self) -> str:
         """What is wrong, and under which clause: `y is wrong, clause FWD-1`, `errored, clause EDGE-2: ValueError`."""
         outcome = self.outcome_in_words
-        clauses = f", {'clause' if len(self.clauses) == 1 else 'clauses'} {', '.join(self.clauses)}" * any(self.clauses)
+        named = ", ".join(self.clauses[:MOST_CLAUSES])
+        more = f" and {len(self.clauses) - MOST_CLAUSES} more" if len(self.clauses) > MOST_CLAUSES else ""
+        clauses = f", {'clause' if len(self.clauses) == 1 else 'clauses'} {named}{more}" if self.clauses else ""
         if not self.quantities:
             return f"{outcome}{clauses}: {self.what}" if self.what else f"{outcome}{clauses}"
         return f"{names(self.quantities)} {outcome}{clauses}"

@@ -190,11 +190,13 @@ class _Printer(Lines):
         if entry.why and one_line(entry.why) != problem.what:
             self.line(entry.why, indent=6)
         at = f"{place(worst.name, worst.index)} of " if worst else ""
-        which = ", the worst case" if len(problem.entries) > 1 else ""
+        which = (", the worst case" if worst else ", for example") if len(problem.entries) > 1 else ""
         self.line(f"{'at' if worst else 'in'} {at}{entry.item.case}{which}", indent=6)
 
     def _clause(self, problem: SharedProblem, told: set[str]) -> None:
-        """The text of the clause that decides, the first time it is met."""
+        """The text of the clause that decides, the first time it is met; an error under several clauses has none."""
+        if len(problem.clauses) > 1 and not problem.quantities:
+            return
         clause = self.summary.clauses.get(problem.example.clause)
         if clause and clause.id not in told:
             told.add(clause.id)

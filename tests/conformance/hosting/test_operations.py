@@ -91,6 +91,14 @@ def test_a_result_is_an_object_of_its_own_type() -> None:
     assert answer.seconds == 0.5
 
 
+def test_an_error_may_say_where_it_comes_from() -> None:
+    error = {"type": "ValueError", "message": "no"}
+    for place in ({}, {"place": "mine.py, line 3"}):
+        failure = answer_to(FreezeCall(1), {"error": error | place}).failure
+        assert failure is not None
+        assert failure.place == place.get("place", "")
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [

@@ -214,6 +214,7 @@ def test_an_error_is_said_in_words_that_can_be_shown(start: Start, name: str) ->
     with pytest.raises(LayerError) as caught:
         forward(host)
     assert str(caught.value) == RAISED[name]
+    assert caught.value.place.startswith("leaving.py, line ")
 
 
 def test_a_state_may_have_any_names(start: Start) -> None:

@@ -94,6 +94,14 @@ def test_faults_of_other_outcomes_or_clauses_stay_apart() -> None:
     assert len(faults[1].entries) == 2
 
 
+def test_an_error_is_one_fault_whatever_the_clauses_of_its_cases() -> None:
+    clauses = ["FWD-1", "STAT-1", "EVAL-1", "GRAD-1", "EDGE-1", "FWD-2"]
+    items = [item("i", name, "errored", "fail", message=f"no file {name}, line 3") for name in "123456"]
+    cases = [case(name, clause) for name, clause in zip("123456", clauses, strict=True)]
+    (fault,) = summarise(results(items, cases=cases)).problems(ItemVerdict.FAIL)
+    assert fault.sentence.startswith("errored, clauses FWD-1, STAT-1, EVAL-1, GRAD-1 and 2 more: no file ")
+
+
 def test_a_known_fault_is_one_fault_whatever_it_breaks() -> None:
     items = [
         item("i", "a", "wrong", "known-fault", known_fault="float64 is float32"),
