@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from bn_conformance.adapter import Convention
-from bn_conformance.cases.model import Case, SetStatistics
+from bn_conformance.cases.model import ALL_QUANTITIES, Case, Freeze, SetStatistics
 from bn_conformance.cases.steps import has_step, in_words
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
@@ -22,7 +22,8 @@ from bn_conformance.mutation.case_power import power_of
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_conformance.user_error import UserError
 from bn_reference.arithmetic.quad import round_to, to_float64
-from bn_reference.definition.state import Statistics
+from bn_reference.definition.state import LayerFormats, Statistics
+from bn_reference.golden.expected import Expected
 from bn_reference.specification.clauses import clauses
 from bn_reference.specification.grades import STABLE, TIGHT
 
@@ -74,11 +75,11 @@ def describe_case(case: Case, implementation: str = "", source: str = "") -> str
         with np.errstate(all="ignore"):
             lines += [
                 "",
-                f"Goldens of the first step ({implementation or 'convention of torch.nn'})",
+                f"Goldens of the first step with data ({implementation or 'convention of torch.nn'})",
                 *_goldens(case, convention),
             ]
         if not case.large and not unsupported_reason(case, ALL_CAPABILITIES):
-            lines += ["", "Power (error of the deviations that break a clause, over what the loosest level allows)"]
+            lines += ["", "Power: deviations that break each clause, with error / error that the loosest level allows"]
             lines += _power(case)
     lines += ["", "What it must give, in plain NumPy; put your own calls beside it", ""]
     lines += [f"    {line}".rstrip() for line in case_code(case, convention, source)]
@@ -104,36 +105,46 @@ def _data(case: Case) -> list[str]:
 
 
 def _goldens(case: Case, convention: Convention) -> list[str]:
-    first = Goldens().steps(case, convention)[0]
-    batch = case.batches[0]
-    expected = first.training
-    if expected is None:
-        if has_step(case.steps, SetStatistics):
-            return ["  (inference from statistics that the case sets)"]
-        expected = first.golden.inference(Statistics.initial(case.config.num_channels, convention), first.dy)
+    """What the case judges of its first step with data."""
     lines = []
-    for name, whole in expected.items():
+    for name, whole in _expected(case, convention).items():
         golden = next(iter(whole.parts()))
-        if golden.values.size:
-            dtype = np.float64
-            values, allowed = round_to(golden.values, dtype).ravel(), to_float64(golden.bound(TIGHT).allowed).ravel()
-            loose = to_float64(golden.bound(STABLE).allowed).ravel()
+        if golden.values.size and (name in case.judges or name not in ALL_QUANTITIES):
+            values = round_to(golden.values, np.float64).ravel()
+            allowed, loose = (to_float64(golden.bound(grade).allowed).ravel() for grade in (TIGHT, STABLE))
             lines.append(
-                f"  {name:7} first value {values[0]:.17g}, allowed {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
+                f"  {name:12} first value {values[0]:.17g}, allowed {allowed[0]:.3g} (tight), {loose[0]:.3g} (stable)"
             )
-    return lines or [f"  nothing: x has shape {batch.shape}"]
+    return lines or [f"  no number of it is judged (x has shape {case.batches[0].shape})"]
+
+
+def _expected(case: Case, convention: Convention) -> dict[str, Expected]:
+    """The goldens of the first step with data: outputs, gradients and running statistics."""
+    before = case.steps[: case.steps.index(case.batches[0])]
+    channels, kept = case.config.num_channels, LayerFormats.of(case.config, convention).statistics.name
+    statistics = Statistics.initial(channels, convention)
+    for step in before:
+        if isinstance(step, SetStatistics):
+            mean, variance = (part.vector(channels, kept).astype(np.float64) for part in (step.mean, step.variance))
+            statistics = Statistics.known(mean, variance)
+    first = Goldens().steps(case, convention)[0]
+    if first.training is None or has_step(before, Freeze):
+        return first.golden.inference(statistics, first.dy) | first.second_order(statistics)
+    return first.training | first.golden.updated(statistics)
 
 
 def _power(case: Case) -> list[str]:
     lines = []
     for claim in power_of(case):
         caught = [f"{catch.deviation} {_times(catch.ratio)}" for catch in claim.caught]
-        text = f"{len(caught)} caught" if caught else "none of its own caught"
+        text = f"{len(caught)} caught" if caught else "none caught"
         if caught:
             text += f", from {caught[0]} to {caught[-1]}" if len(caught) > 1 else f", {caught[0]}"
         if claim.any_way:
             text += f"; of any clause {claim.any_way.deviation} {_times(claim.any_way.ratio)}"
-        text += f"; {len(claim.missed)} others are for other cases" if claim.missed else ""
+        if claim.missed:
+            more = f" and {len(claim.missed) - 3} more" if len(claim.missed) > 3 else ""
+            text += f"; not caught here: {', '.join(claim.missed[:3])}{more}"
         lines.append(f"  {claim.clause:8} {text}")
     return lines
 

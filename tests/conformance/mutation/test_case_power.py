@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from bn_conformance.cases.model import SetStatistics
 from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.build import fill
 from bn_conformance.commands.show import describe_case
 from bn_conformance.mutation.case_power import CIRCUMSTANCES, is_circumstance, power_of
 from bn_conformance.mutation.catch import ROBUST
@@ -65,3 +68,25 @@ def test_show_prints_it() -> None:
     assert "Power" in shown
     assert "FWD-1 " in shown.partition("Power")[2]
     assert " caught, from " in shown
+
+
+@pytest.mark.parametrize(
+    ("case", "names"),
+    [
+        ("fwd/nc/float32/random", ["y"]),
+        ("stat/nc/float32/first-step", ["running_mean", "running_var"]),
+        ("grad/nc/float32/random", ["dx", "dgamma", "dbeta"]),
+        ("eval/nc/float32/random", ["y"]),
+    ],
+)
+def test_show_prints_goldens_of_what_the_case_judges(case: str, names: list[str]) -> None:
+    goldens = describe_case(all_cases()[case]).partition("Goldens of the first step with data")[2].partition("\n\n")[0]
+    assert re.findall(r"^  (\w+) +first value", goldens, re.MULTILINE) == names
+
+
+def test_show_starts_from_the_statistics_that_the_case_sets() -> None:
+    case = all_cases()["stat/nc/float32/momentum-0"]
+    known = replace(case, id="set", steps=(SetStatistics(fill(3.0), fill(5.0)), *case.steps))
+    shown = describe_case(known)
+    assert "running_mean first value 3, allowed" in shown
+    assert "running_var  first value 5, allowed" in shown
