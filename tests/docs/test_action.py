@@ -165,8 +165,8 @@ def uses() -> list[dict[str, Any]]:
     for text in texts:
         parsed = yaml.safe_load(text)
         jobs = parsed["jobs"].values() if isinstance(parsed, dict) else [{"steps": parsed}]
-        steps = [one for job in jobs for one in job["steps"]]
-        found += [one["with"] for one in steps if "actions/bnconform" in one.get("uses", "")]
+        steps = [step for job in jobs for step in job["steps"]]
+        found += [step["with"] for step in steps if "actions/bnconform" in step.get("uses", "")]
     return found
 
 
@@ -176,7 +176,7 @@ def test_workflows_use_inputs_that_the_action_has() -> None:
 
 
 def test_every_script_of_the_action_exists() -> None:
-    runs = [one["run"] for one in action()["runs"]["steps"] if "run" in one]
+    runs = [step["run"] for step in action()["runs"]["steps"] if "run" in step]
     scripts = [name for run in runs for name in re.findall(r"\w+\.sh", run)]
     assert [name for name in scripts if not (ACTION / name).is_file()] == []
     assert sorted(scripts) == sorted(path.name for path in ACTION.glob("*.sh"))

@@ -12,7 +12,8 @@ import click
 import pytest
 
 from bn_conformance.cli import main
-from bn_conformance.report.legend import OUTCOME_KINDS, VERDICT_MEANINGS
+from bn_conformance.probe.finding import Status
+from bn_conformance.report.legend import ALGORITHMS, OUTCOME_KINDS, VERDICT_MEANINGS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -117,6 +118,11 @@ def anchors(path: Path) -> set[str]:
 @pytest.mark.parametrize("word", [word.strip() for word in WORDS.split(",")])
 def test_the_glossary_explains_a_word_once(word: str) -> None:
     assert list(glossary()).count(word) == 1
+
+
+def test_the_glossary_explains_the_words_of_verdicts_and_findings() -> None:
+    printed = {*(kind.name for kind in OUTCOME_KINDS), *ALGORITHMS, *(status.value for status in Status)}
+    assert printed - set(glossary()) == set()
 
 
 def test_the_glossary_has_no_word_twice() -> None:

@@ -36,9 +36,9 @@ def test_the_layer_of_the_readme_passes_an_allclose(example: Example, tmp_path: 
     import torch
 
     (tmp_path / example.file).write_text(example.code, encoding="utf-8")
-    theirs, ours = torch.nn.BatchNorm2d(3), load(tmp_path / example.file).MyBatchNorm(3)
+    torch_layer, own_layer = torch.nn.BatchNorm2d(3), load(tmp_path / example.file).MyBatchNorm(3)
     x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(own_layer(x), torch_layer(x))
 
 
 def test_the_readme_counts_cases_and_deviations() -> None:

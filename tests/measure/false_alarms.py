@@ -178,36 +178,36 @@ def table(
     algorithms: Mapping[str, Algorithm], pairs: Iterable[tuple[str, str]] = FORMAT_PAIRS, seeds: int = SEEDS
 ) -> dict[tuple[str, str], Tally]:
     """Tallies by algorithm and format."""
-    found = {}
+    tallies = {}
     for dtype, parameter_dtype in pairs:
         judged = judged_samples(dtype, parameter_dtype, seeds)
         slug = dtype if dtype == parameter_dtype else f"{dtype}+{parameter_dtype}"
         for name, algorithm in algorithms.items():
             if applies(algorithm, dtype):
-                found[name, slug] = tally(algorithm, judged)
-    return found
+                tallies[name, slug] = tally(algorithm, judged)
+    return tallies
 
 
-def lines(found: Mapping[tuple[str, str], Tally]) -> list[str]:
+def lines(tallies: Mapping[tuple[str, str], Tally]) -> list[str]:
     """The table as text: alarms and the largest share of what the promised grade allows, by algorithm and format."""
-    formats = list(dict.fromkeys(slug for _, slug in found))
+    formats = list(dict.fromkeys(slug for _, slug in tallies))
     text = [" " * 34 + "".join(f"{slug:>18s}" for slug in formats)]
-    for name in dict.fromkeys(name for name, _ in found):
-        cells = (found.get((name, slug)) for slug in formats)
+    for name in dict.fromkeys(name for name, _ in tallies):
+        cells = (tallies.get((name, slug)) for slug in formats)
         text.append(f"{name:34s}" + "".join(f"{f'{c.alarms} ({c.worst:.2f})' if c else '-':>18s}" for c in cells))
-    runs, alarms = sum(c.seeds for c in found.values()), sum(c.alarms for c in found.values())
-    text += [f"{name}, {slug}: {one.where}" for (name, slug), one in found.items() if one.alarms]
+    runs, alarms = sum(c.seeds for c in tallies.values()), sum(c.alarms for c in tallies.values())
+    text += [f"{name}, {slug}: {tally.where}" for (name, slug), tally in tallies.items() if tally.alarms]
     text.append(
-        f"{len({name for name, _ in found})} right implementations, {runs} seeds judged, false alarms: {alarms}"
+        f"{len({name for name, _ in tallies})} right implementations, {runs} seeds judged, false alarms: {alarms}"
     )
     return text
 
 
 def main() -> int:
     """Print the table; 1 where there is an alarm."""
-    found = table(ALGORITHMS)
-    print("\n".join(lines(found)))
-    return int(any(one.alarms for one in found.values()))
+    tallies = table(ALGORITHMS)
+    print("\n".join(lines(tallies)))
+    return int(any(tally.alarms for tally in tallies.values()))
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ def median_seconds(command: list[str], runs: int = 5, folder: str | None = None)
 
 def bench_help() -> str:
     """`bnconform --help` against starting Python and importing click."""
-    ours = median_seconds([*COMMAND, "--help"])
+    suite = median_seconds([*COMMAND, "--help"])
     bare = median_seconds([sys.executable, "-c", "import click"])
-    return f"bnconform --help: {ours:.3f} s, {ours / bare:.2f} times starting Python with click (goal: under 0.3 s)"
+    return f"bnconform --help: {suite:.3f} s, {suite / bare:.2f} times starting Python with click (goal: under 0.3 s)"
 
 
 def bench_collection() -> str:
@@ -63,8 +63,8 @@ def bench_collection() -> str:
             f"@pytest.mark.parametrize('item', IDS := [f'implementation-{{n % 14}}::family/layout/float32/case-{{n}}' "
             f"for n in range({count})], ids=IDS)\ndef test_case(item):\n    pass\n"
         )
-        ours = Path(folder) / "ours.py"
-        ours.write_text(
+        program = Path(folder) / "ours.py"
+        program.write_text(
             "import sys, pytest\n"
             "from dataclasses import replace\n"
             "from bn_conformance.catalogue import all_cases, selection\n"
@@ -82,15 +82,18 @@ def bench_collection() -> str:
             "assert not frameworks & set(sys.modules), frameworks & set(sys.modules)\n"
             "sys.exit(code)\n"
         )
-        theirs = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", str(trivial)]
-        check = subprocess.run([sys.executable, str(ours)], capture_output=True, text=True, check=False)
+        plain_pytest = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", str(trivial)]
+        check = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
         collected = sum(int(line.rpartition(": ")[2]) for line in check.stdout.splitlines() if ".py: " in line)
         if check.returncode or collected < count:
             return f"collection failed: {collected} items {check.stdout[-300:]} {check.stderr[-500:]}"
-        mine, other = median_seconds([sys.executable, str(ours)], 3), median_seconds(theirs, 3)
+        suite_seconds, plain_seconds = (
+            median_seconds([sys.executable, str(program)], 3),
+            median_seconds(plain_pytest, 3),
+        )
     return (
-        f"collection: {mine:.2f} s for {collected} items against {other:.2f} s for {count} trivial ones, "
-        f"{mine / other:.2f} times (goal: 2)"
+        f"collection: {suite_seconds:.2f} s for {collected} items against {plain_seconds:.2f} s for {count} trivial "
+        f"ones, {suite_seconds / plain_seconds:.2f} times (goal: 2)"
     )
 
 

@@ -48,7 +48,7 @@ class Page(HTMLParser):
         self._open = [self.root]
         self.feed(text)
         self.close()
-        assert self._open == [self.root], f"not closed: {[one.name for one in self._open[1:]]}"
+        assert self._open == [self.root], f"not closed: {[element.name for element in self._open[1:]]}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
@@ -103,5 +103,5 @@ class Page(HTMLParser):
 
     def section(self, name: str) -> Element:
         """A part of the report."""
-        (found,) = (one for one in self.find("section") if one.attributes["aria-labelledby"] == name)
+        (found,) = (element for element in self.find("section") if element.attributes["aria-labelledby"] == name)
         return found

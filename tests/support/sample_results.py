@@ -103,7 +103,9 @@ def results(
         header=Header(
             suite=suite,
             created="2025-11-23T22:00:00+00:00",
-            implementations=tuple(dict.fromkeys([*(one.implementation for one in environments), *names])),
+            implementations=tuple(
+                dict.fromkeys([*(environment.implementation for environment in environments), *names])
+            ),
             cases=(*cases, *(case(name, "FWD-1") for name in others)),
             clauses=tuple(
                 ClauseInfo(id=name, family=name.partition("-")[0], requirement=requirement, text=text)

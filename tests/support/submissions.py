@@ -36,7 +36,7 @@ def _results(vector: dict[str, Any]) -> Iterator[Result]:
 
 def write(folder: Path, records: list[Any]) -> str:
     path = folder / "results.jsonl"
-    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in records))
+    path.write_text("".join((record if isinstance(record, str) else json.dumps(record)) + "\n" for record in records))
     return str(path)
 
 

@@ -43,17 +43,17 @@ def test_every_case_of_the_matrix_can_be_spelled_out() -> None:
 
 
 def test_the_id_follows_from_the_content_and_not_from_the_title() -> None:
-    one = named_by_content(CASE)
-    assert one.id.startswith("regression/nc-8x5/float32/")
-    assert named_by_content(replace(one, title="another")).id == one.id
-    assert named_by_content(replace(one, repeat=True)).id != one.id
+    case = named_by_content(CASE)
+    assert case.id.startswith("regression/nc-8x5/float32/")
+    assert named_by_content(replace(case, title="another")).id == case.id
+    assert named_by_content(replace(case, repeat=True)).id != case.id
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "one.json"
     write_regression(path, CASE, {"implementation": "x"})
     assert same(read_regression(path), CASE)
-    assert [one.path for one in read_all([str(tmp_path / "deep")])] == [str(path)]
+    assert [regression.path for regression in read_all([str(tmp_path / "deep")])] == [str(path)]
 
 
 def test_a_case_that_two_files_hold_is_one(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class RefusesTheThird(GoodLayer):
 def test_what_was_seen_before_an_error_is_kept_with_the_step_that_raised() -> None:
     host = LocalHost(adapter_of(RefusesTheThird))
     case = sequence(NC, *(train(NC, normal(f"batch {index}")) for index in range(5)))
-    seen = observe(case, data_of(case), host, explicit_update=False)
-    assert (str(seen.error), seen.error_step) == ("forward raised ValueError: three is too many", 2)
-    assert len(seen.steps) == 2
-    assert all(step.after is not None for step in seen.steps)
+    observation = observe(case, data_of(case), host, explicit_update=False)
+    assert (str(observation.error), observation.error_step) == ("forward raised ValueError: three is too many", 2)
+    assert len(observation.steps) == 2
+    assert all(step.after is not None for step in observation.steps)

@@ -132,10 +132,10 @@ def test_a_fault_is_nothing_that_could_be_declared(folder: Path) -> None:
 def test_advice_holds_only_choices_that_make_the_failing_case_pass(folder: Path) -> None:
     advisor = Advisor(from_target("numpy-functions=two.py"), "degraded", 60.0)
     first, fresh = "stat/nc/float32/first-step", "fwd/nc/float32/random"
-    found = advisor.advise([failing(first), Item(implementation="two", case=fresh, outcome="tight", verdict="pass")])
-    assert found is not None
-    assert set(found.choices) <= {"running_variance", "momentum_weighs"}
-    assert found.explained == found.failing == 1
+    advice = advisor.advise([failing(first), Item(implementation="two", case=fresh, outcome="tight", verdict="pass")])
+    assert advice is not None
+    assert set(advice.choices) <= {"running_variance", "momentum_weighs"}
+    assert advice.explained == advice.failing == 1
 
 
 def test_without_failures_there_is_no_advice(folder: Path) -> None:

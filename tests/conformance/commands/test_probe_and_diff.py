@@ -50,8 +50,8 @@ def test_probe_contradicts_a_lie(tmp_path: Path, text: str, field: str) -> None:
 
 @pytest.mark.slow
 def test_diff_converts_and_verifies(tmp_path: Path) -> None:
-    one, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "honest.py", HONEST)
-    done = bnconform(tmp_path, "diff", one, other)
+    good, honest = write(tmp_path, "good.py", GOOD), write(tmp_path, "honest.py", HONEST)
+    done = bnconform(tmp_path, "diff", good, honest)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "running variance" in done.stdout
     assert "verified" in done.stdout
@@ -59,8 +59,8 @@ def test_diff_converts_and_verifies(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_diff_does_not_verify_what_is_wrong(tmp_path: Path) -> None:
-    one, other = write(tmp_path, "good.py", GOOD), write(tmp_path, "lies.py", BIASED)
-    done = bnconform(tmp_path, "diff", one, other)
+    good, lying = write(tmp_path, "good.py", GOOD), write(tmp_path, "lies.py", BIASED)
+    done = bnconform(tmp_path, "diff", good, lying)
     assert done.returncode == 1, done.stdout + done.stderr
 
 

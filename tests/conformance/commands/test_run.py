@@ -101,10 +101,10 @@ CACHING = (
 @pytest.mark.slow
 def test_the_processes_of_a_run_share_a_cache_that_goes_with_it(tmp_path: Path) -> None:
     done, _ = run(tmp_path, "-i", write(tmp_path, "caching.py", CACHING), "--case", "fwd/*/float32/random", "-n", "2")
-    seen = [line.split(" ", 1) for line in (tmp_path / "seen.txt").read_text().splitlines()]
+    builds = [line.split(" ", 1) for line in (tmp_path / "seen.txt").read_text().splitlines()]
     assert done.returncode == 0
-    assert len({process for process, _ in seen}) == 2
-    (kept,) = {folder for _, folder in seen}
+    assert len({process for process, _ in builds}) == 2
+    (kept,) = {folder for _, folder in builds}
     assert not Path(kept).parent.exists()
 
 

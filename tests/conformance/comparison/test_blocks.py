@@ -22,8 +22,8 @@ def judged(values: Quad, got: Any, allowed: Any) -> Any:
     def bound(grade: Grade) -> Bound:
         return Bound(allowed, np.ones(values.shape[0], np.bool_))
 
-    found = judge("y", Expected(values, bound), got, 1, ("FWD-1",))
-    return found.outcome, found.index, found.judged, found.ratio, found.error, found.excess
+    quantity = judge("y", Expected(values, bound), got, 1, ("FWD-1",))
+    return quantity.outcome, quantity.index, quantity.judged, quantity.ratio, quantity.error, quantity.excess
 
 
 def near(random: np.random.Generator, dtype: np.dtype[Any]) -> tuple[Quad, Any]:
@@ -51,11 +51,11 @@ def test_a_judge_in_float64_says_what_one_in_binary128_says(dtype: np.dtype[Any]
         allowed = (
             format_of(dtype).unit_roundoff * float(random.choice([0.1, 1.0, 3.0])) * (1.0 + random.random(values.shape))
         )
-        one, other = judged(values, got, allowed), judged(values, got, to_quad(allowed))
-        assert one[:3] == other[:3]
-        for mine, theirs in zip(one[3:], other[3:], strict=True):
-            assert (mine is None and theirs is None) or mine == pytest.approx(theirs, rel=1e-14)
-        outcomes.add(one[0])
+        in_double, in_quad = judged(values, got, allowed), judged(values, got, to_quad(allowed))
+        assert in_double[:3] == in_quad[:3]
+        for double_part, quad_part in zip(in_double[3:], in_quad[3:], strict=True):
+            assert (double_part is None and quad_part is None) or double_part == pytest.approx(quad_part, rel=1e-14)
+        outcomes.add(in_double[0])
     assert {"exact", "wrong"} <= outcomes
 
 

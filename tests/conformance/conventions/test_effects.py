@@ -38,15 +38,19 @@ def by_choice(baseline: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str
 @pytest.mark.parametrize("baseline", CONVENTIONS)
 @pytest.mark.parametrize("other", CONVENTIONS)
 def test_every_course_is_that_of_a_running_average(baseline: str, other: str) -> None:
-    ours, theirs = CONVENTIONS[baseline], CONVENTIONS[other]
-    for effect in convention_effects(ours, theirs):
-        changed = dict(theirs if effect.choice == "all together" else ours | {effect.choice: theirs.get(effect.choice)})
+    from_convention, to_convention = CONVENTIONS[baseline], CONVENTIONS[other]
+    for effect in convention_effects(from_convention, to_convention):
+        changed = dict(
+            to_convention
+            if effect.choice == "all together"
+            else from_convention | {effect.choice: to_convention.get(effect.choice)}
+        )
         if effect.choice == "default_momentum":
-            changed["momentum_weighs"] = theirs["momentum_weighs"]
+            changed["momentum_weighs"] = to_convention["momentum_weighs"]
         assert [point[0] for point in effect.points] in ([], list(STEPS))
-        for steps, under_ours, under_theirs in effect.points:
-            assert under_ours == pytest.approx(trained(ours, steps)[effect.quantity], rel=1e-12)
-            assert under_theirs == pytest.approx(trained(changed, steps)[effect.quantity], rel=1e-12)
+        for steps, before, after in effect.points:
+            assert before == pytest.approx(trained(from_convention, steps)[effect.quantity], rel=1e-12)
+            assert after == pytest.approx(trained(changed, steps)[effect.quantity], rel=1e-12)
 
 
 def test_conventions_that_agree_have_no_effects() -> None:

@@ -106,10 +106,10 @@ def test_a_wrong_layer_is_found_and_made_small(deviation: str, quantity: str) ->
 
 @pytest.mark.slow
 def test_equal_seeds_find_the_same() -> None:
-    one, other = searched("beta-rolled"), searched("beta-rolled")
-    assert one.case is not None
-    assert other.case is not None
-    assert (one.configurations, one.case.id) == (other.configurations, other.case.id)
+    first, second = searched("beta-rolled"), searched("beta-rolled")
+    assert first.case is not None
+    assert second.case is not None
+    assert (first.configurations, first.case.id) == (second.configurations, second.case.id)
 
 
 def test_a_smaller_case_fails_in_the_same_way() -> None:

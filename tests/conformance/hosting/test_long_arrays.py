@@ -24,12 +24,12 @@ def test_a_long_array_crosses_in_pieces(piece: int, monkeypatch: pytest.MonkeyPa
     line = wire.read_line(io.BytesIO(text + b"another\n"))
     assert (len(line.cut) > 0) == (piece < 3000)
     assert piece == 3000 or len(line.text) < 0.5 * len(text)
-    found = wire.decode_line(line)
-    assert found["none"] | {"y": 0} == message["none"] | {"y": 0}
-    for one, other in zip([*found["x"], found["last"]], [*message["x"], message["last"]], strict=True):
-        np.testing.assert_array_equal(one, other)
-        assert one.dtype == other.dtype
-        assert one.flags.writeable
+    decoded = wire.decode_line(line)
+    assert decoded["none"] | {"y": 0} == message["none"] | {"y": 0}
+    for received, sent in zip([*decoded["x"], decoded["last"]], [*message["x"], message["last"]], strict=True):
+        np.testing.assert_array_equal(received, sent)
+        assert received.dtype == sent.dtype
+        assert received.flags.writeable
 
 
 @pytest.mark.parametrize("spoil", [b"!", b"=", b"#0#", b"#9#AAAA", b"\xff"])

@@ -168,10 +168,10 @@ def test_the_results_before_a_failure_are_kept_and_those_after_it_do_not_exist()
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_holds_the_numbers_of_x_in_memory_of_its_own(view: str) -> None:
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    seen = realise(x, view)
+    realised = realise(x, view)
     expected = np.repeat(x[:1], 2, axis=0) if view == "broadcast" else x
-    np.testing.assert_array_equal(seen, expected)
-    assert not np.may_share_memory(seen, x)
+    np.testing.assert_array_equal(realised, expected)
+    assert not np.may_share_memory(realised, x)
 
 
 def test_views_lie_in_memory_as_they_say() -> None:
@@ -208,13 +208,13 @@ def judged_here_and_there(
     there = IsolatedHost(process, target)
     try:
         for case in sample:
-            one = run_case(name, case, here, convention, goldens(), policy)
-            other = run_case(name, case, there, convention, goldens(), policy)
+            item_here = run_case(name, case, here, convention, goldens(), policy)
+            item_there = run_case(name, case, there, convention, goldens(), policy)
             if case.concurrent:  # which results a race spoils is a matter of chance
-                assert one.outcome == other.outcome
+                assert item_here.outcome == item_there.outcome
             else:
-                assert repr(_strip(one)) == repr(_strip(other))
-            items.append(one)
+                assert repr(_strip(item_here)) == repr(_strip(item_there))
+            items.append(item_here)
     finally:
         process.close()
     return items
@@ -239,7 +239,9 @@ def test_what_memory_and_threads_show_is_seen_in_a_process_of_its_own_too(name: 
     target = f"tests.support.mistake_adapters:{name}"
     (item,) = judged_here_and_there(target, name, [all_cases()[case_id]], Convention())
     assert item.outcome == "wrong"
-    assert clause in {broken for one in item.quantities if one.outcome == "wrong" for broken in one.clauses}
+    assert clause in {
+        broken for quantity in item.quantities if quantity.outcome == "wrong" for broken in quantity.clauses
+    }
 
 
 def _strip(item: Any) -> Any:

@@ -64,17 +64,23 @@ SAMPLE = [
 CHANGES = ["", "dx-without-mean-term", "eps-outside-root", "raw-moments", "sequential-gradient-sums"]
 
 
-def close(one: Any, other: Any, bound: float) -> bool:
+def close(first: Any, second: Any, bound: float) -> bool:
     """Whether two entries of records agree to what bounds in float64 and other orders of summation leave."""
-    if isinstance(one, float) and isinstance(other, float):
-        return isclose(one, other, rel_tol=2.0**-36, abs_tol=bound * GOLDEN_SHARE) or (one != one and other != other)
-    return bool(one == other)
+    if isinstance(first, float) and isinstance(second, float):
+        return isclose(first, second, rel_tol=2.0**-36, abs_tol=bound * GOLDEN_SHARE) or (
+            first != first and second != second
+        )
+    return bool(first == second)
 
 
-def differing(one: Quantity, other: Quantity) -> list[str]:
+def differing(first: Quantity, second: Quantity) -> list[str]:
     """What two records say differently; the error in ULPs follows from the rest."""
-    pairs = ((key, mine, vars(other)[key]) for key, mine in vars(one).items() if key != "ulp")
-    return [f"{one.name}.{key}: {mine} {to}" for key, mine, to in pairs if not close(mine, to, one.bound or 0.0)]
+    pairs = ((key, value, vars(second)[key]) for key, value in vars(first).items() if key != "ulp")
+    return [
+        f"{first.name}.{key}: {value} {other_value}"
+        for key, value, other_value in pairs
+        if not close(value, other_value, first.bound or 0.0)
+    ]
 
 
 @pytest.mark.parametrize("case_id", SAMPLE)
@@ -86,11 +92,19 @@ def test_a_judge_by_blocks_says_what_the_judge_says(case_id: str, monkeypatch: p
     monkeypatch.setattr("bn_conformance.cases.model.LARGE_SIZE", 1)
     monkeypatch.setattr(Tensor, "blocks", lambda self: _few(self))
     assert any(by_blocks(case, batch) for batch in case.batches)
-    for entry, one in zip(tried, expected, strict=True):
-        other = judged(case, *entry, blocks)
-        assert (one.outcome, one.verdict, one.message) == (other.outcome, other.verdict, other.message), entry
-        found = [text for pair in zip(one.quantities, other.quantities, strict=True) for text in differing(*pair)]
-        assert not found, (entry, found)
+    for entry, at_once_item in zip(tried, expected, strict=True):
+        by_blocks_item = judged(case, *entry, blocks)
+        assert (at_once_item.outcome, at_once_item.verdict, at_once_item.message) == (
+            by_blocks_item.outcome,
+            by_blocks_item.verdict,
+            by_blocks_item.message,
+        ), entry
+        differences = [
+            text
+            for pair in zip(at_once_item.quantities, by_blocks_item.quantities, strict=True)
+            for text in differing(*pair)
+        ]
+        assert not differences, (entry, differences)
 
 
 def _few(tensor: Tensor) -> Iterator[slice]:
@@ -141,8 +155,8 @@ def test_the_level_is_of_the_first_grade_that_explains_every_block(
 
 def test_blocks_that_are_exact_are_held_against_the_grade_of_the_others() -> None:
     got = np.array([[0.0], [1.0]], np.float32)
-    found = judge("y", Parts((), (0,)), got, 1, ())
-    assert (found.outcome, found.index, found.judged, found.total) == ("tight", (1, 0), 2, 2)
+    quantity = judge("y", Parts((), (0,)), got, 1, ())
+    assert (quantity.outcome, quantity.index, quantity.judged, quantity.total) == ("tight", (1, 0), 2, 2)
 
 
 class Midpoint(Expected):
@@ -167,8 +181,8 @@ def test_a_block_that_a_midpoint_makes_exact_is_held_against_grades_like_any() -
 
 def test_the_worst_element_is_that_of_all_blocks() -> None:
     got = np.array([[1.0], [3.0], [2.0], [3.0]], np.float32)
-    found = judge("y", Parts(*[(0,)] * 4), got, 1, ())
-    assert (found.outcome, found.index, found.error, found.excess) == ("wrong", (1, 0), 3.0, 1.5)
+    quantity = judge("y", Parts(*[(0,)] * 4), got, 1, ())
+    assert (quantity.outcome, quantity.index, quantity.error, quantity.excess) == ("wrong", (1, 0), 3.0, 1.5)
 
 
 def test_one_block_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,5 +150,5 @@ def test_long_sums_of_one_sign_are_judged_in_sixteen_bits_too() -> None:
     step = evaluate(long, normal("x"), positive, second=Second(v_dx=DataRecipe(kind="positive", seed=2)))
     case = Family().case(long, "long", "long sums", "SECOND-4", step, judges=SECOND_ORDER)
     (item,) = judge_all(adapter_of(GoodLayer), [case])
-    (sums,) = (one for one in item.quantities if one.name.endswith("ds_dgamma"))
+    (sums,) = (quantity for quantity in item.quantities if quantity.name.endswith("ds_dgamma"))
     assert (sums.outcome, sums.judged) == ("exact", 3)

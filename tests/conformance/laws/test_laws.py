@@ -135,8 +135,8 @@ def test_data_that_are_not_exact_are_a_defect_of_the_case() -> None:
 def test_the_layers_of_laws_are_dropped_and_watched() -> None:
     case = all_cases()["law/nc/float32/shift"]
     host = LocalHost(PlainAdapter())
-    seen = observe(case, data_of(case), host, explicit_update=False)
-    assert len(seen.laws["shift"]) == 2
+    observation = observe(case, data_of(case), host, explicit_update=False)
+    assert len(observation.laws["shift"]) == 2
     assert not host.layers
 
 
@@ -163,7 +163,7 @@ def test_the_truncation_of_a_difference_is_allowed_for(mode: str, monkeypatch: p
 
 def test_observations_whose_laws_differ_are_not_the_same() -> None:
     case = all_cases()["law/nc/float32/shift"]
-    seen = observe(case, data_of(case), LocalHost(PlainAdapter()), explicit_update=False)
-    first, _ = seen.laws["shift"]
-    assert same(seen, replace(seen))
-    assert not same(seen, replace(seen, laws={"shift": (first, first)}))
+    observation = observe(case, data_of(case), LocalHost(PlainAdapter()), explicit_update=False)
+    first, _ = observation.laws["shift"]
+    assert same(observation, replace(observation))
+    assert not same(observation, replace(observation, laws={"shift": (first, first)}))

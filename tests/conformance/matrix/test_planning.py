@@ -163,9 +163,11 @@ def test_an_entry_speaks_of_the_cpu_unless_it_says_otherwise(device: str, applie
 
 
 def test_the_device_and_the_cache_are_filled_in_where_variables_name_them() -> None:
-    one = replace(ONE, device="cuda", environment={"WHERE": "{device}:0", "KEPT": "{cache}/kept", "PLAIN": "{other}"})
-    assert one.variables("/run") == {"WHERE": "cuda:0", "KEPT": "/run/kept", "PLAIN": "{other}"}
-    assert one.variables() == {"WHERE": "cuda:0", "PLAIN": "{other}"}
+    implementation = replace(
+        ONE, device="cuda", environment={"WHERE": "{device}:0", "KEPT": "{cache}/kept", "PLAIN": "{other}"}
+    )
+    assert implementation.variables("/run") == {"WHERE": "cuda:0", "KEPT": "/run/kept", "PLAIN": "{other}"}
+    assert implementation.variables() == {"WHERE": "cuda:0", "PLAIN": "{other}"}
 
 
 def test_an_entry_covers_its_cases_alone() -> None:

@@ -41,10 +41,10 @@ def test_x_stops_at_the_first_failure_and_says_what_was_not_run(tmp_path: Path, 
     wrong = write(tmp_path, "wrong.py", WRONG)
     done, results = run(tmp_path, "-n", processes, "-i", wrong, *EPS, "--", "-x")
     assert done.returncode == 1, done.stdout + done.stderr
-    left = len(results.header.planned) - len(results.items)
-    assert left > 0
+    not_run = len(results.header.planned) - len(results.items)
+    assert not_run > 0
     assert results.missing() == ()
-    assert f"{left} planned items not run: the run stopped at a failure" in done.stdout
+    assert f"{not_run} planned items not run: the run stopped at a failure" in done.stdout
 
 
 @pytest.mark.slow

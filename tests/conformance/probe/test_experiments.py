@@ -81,7 +81,9 @@ def test_a_true_declaration_agrees(name: str) -> None:
 
 
 def test_every_choice_of_the_specification_is_among_them() -> None:
-    tested = {(name, value) for one in CONVENTIONS.values() for name, value in Convention(**one).to_json().items()}
+    tested = {
+        (name, value) for choices in CONVENTIONS.values() for name, value in Convention(**choices).to_json().items()
+    }
     assert {(name, value) for name, values in CHOICES.items() for value in values} <= tested
 
 
@@ -193,10 +195,10 @@ def test_a_known_fault_is_named_as_such_and_does_not_fail() -> None:
 
 
 def test_the_table_never_cuts_a_name_short_and_takes_no_text_for_markup() -> None:
-    findings = [replace(one, measured="[bold]\x1b[31m") for one in measured(PlainAdapter())]
+    findings = [replace(finding, measured="[bold]\x1b[31m") for finding in measured(PlainAdapter())]
     out = StringIO()
     print_findings(Implementation(name="a[b]", target="x"), findings, Console(file=out, width=40))
-    assert [one.property for one in findings if one.property not in out.getvalue()] == []
+    assert [finding.property for finding in findings if finding.property not in out.getvalue()] == []
     assert "[bold]" in out.getvalue()
     assert "\x1b[31m" not in out.getvalue()
 

@@ -16,9 +16,9 @@ def test_the_baseline_is_the_first_implementation_that_was_judged() -> None:
         Environment(implementation="b", status="ok"),
         Environment(implementation="c", status="ok", convention=TORCH),
     ]
-    found = convention_table(summarise(results([], environments=environments)))
-    assert found.baseline == "c"
-    assert found.same == ("a",)
+    conventions = convention_table(summarise(results([], environments=environments)))
+    assert conventions.baseline == "c"
+    assert conventions.same == ("a",)
 
 
 def test_implementations_with_the_same_differences_are_one_group() -> None:
@@ -27,16 +27,16 @@ def test_implementations_with_the_same_differences_are_one_group() -> None:
         Environment(implementation=name, status="ok", convention=declared)
         for name, declared in (("a", TORCH), ("b", other), ("c", dict(other)), ("d", TORCH))
     ]
-    found = convention_table(summarise(results([], environments=environments)))
-    assert [difference.implementations for difference in found.differences] == [("b", "c")]
-    assert found.same == ("d",)
+    conventions = convention_table(summarise(results([], environments=environments)))
+    assert [difference.implementations for difference in conventions.differences] == [("b", "c")]
+    assert conventions.same == ("d",)
 
 
 def test_a_convention_with_values_of_any_kind_makes_a_table() -> None:
     odd = Environment(implementation="b", status="ok", convention={"running_variance": ["x"], "new": None})
     environments = [Environment(implementation="a", status="ok", convention=TORCH), odd]
-    found = convention_table(summarise(results([], environments=environments)))
-    cells = dict(zip(found.choices, found.rows["b"], strict=True))
+    conventions = convention_table(summarise(results([], environments=environments)))
+    cells = dict(zip(conventions.choices, conventions.rows["b"], strict=True))
     assert (cells["running_variance"].value, cells["new"].value, cells["default_eps"].value) == (
         "x",
         "none",

@@ -40,9 +40,9 @@ def test_the_verdict_and_the_counts_of_each_implementation_are_at_the_top() -> N
     absent = Environment(implementation="gone", status="not-installed", message="pip install gone")
     known = item("known", "a", "wrong", "known-fault", known_fault="upstream")
     environments = [Environment(implementation=name, status="ok") for name in ("good", "bad", "known")]
-    found = Page(render_html(results([*items, known], environments=[*environments, absent])))
-    assert "✕ 1 of 3 implementations does not conform" in found.find("header")[0].text
-    assert rows(found.section("verdicts").find("table")[0]) == [
+    report = Page(render_html(results([*items, known], environments=[*environments, absent])))
+    assert "✕ 1 of 3 implementations does not conform" in report.find("header")[0].text
+    assert rows(report.section("verdicts").find("table")[0]) == [
         ["good", "✓ conforms", "1", "0", "0", "0", "0"],
         ["bad", "✕ does not conform: 1 of 3 cases fail", "1", "1", "1", "0", "0"],
         ["known", "◆ 1 known fault", "0", "0", "0", "1", "0"],
@@ -83,13 +83,13 @@ def test_a_failure_is_told_with_all_that_a_person_needs() -> None:
         confident=True,
         examined=1,
     )
-    found = Page(render_html(results([failing], diagnoses=[diagnosis])))
-    assert "the numbers match" in found.section("failures").text
-    told = found.section("implementations").text
+    report = Page(render_html(results([failing], diagnoses=[diagnosis])))
+    assert "the numbers match" in report.section("failures").text
+    told = report.section("implementations").text
     for words in ("step0.running_var", "[2]", "1.03", "0.03", "1e-7", "5e4", "bnconform run -i i"):
         assert words in told
     assert "The running variance MUST take in the batch variance" in told
-    assert [cell for cell in rows(found.section("failures").find("table")[0])[0] if "running_var" not in cell] == [
+    assert [cell for cell in rows(report.section("failures").find("table")[0])[0] if "running_var" not in cell] == [
         "✕ wrong",
         "STAT-3",
         "i (1)",
@@ -162,7 +162,7 @@ def test_a_baseline_that_is_not_there_is_an_error_that_names_the_others() -> Non
 
 
 def test_a_file_that_was_cut_off_missing_items_and_stale_entries_are_told_first() -> None:
-    notes = [one.text for one in page().find("p") if one.attributes.get("role") == "note"]
+    notes = [element.text for element in page().find("p") if element.attributes.get("role") == "note"]
     assert len(notes) == 3
     assert "cut off" in notes[0]
     assert "3 planned items never reported" in notes[1]
@@ -177,10 +177,10 @@ def test_a_stale_entry_is_shown_with_the_line_to_delete() -> None:
 
 
 def test_results_without_anything_make_a_report_that_says_so() -> None:
-    found = Page(render_html(results([], end=End(exit_code=3, seconds=0.1, message="nothing was judged"))))
-    assert "Nothing was judged" in found.find("header")[0].text
-    assert "No case fails." in found.root.text
-    assert "No implementation declares a convention." in found.root.text
+    report = Page(render_html(results([], end=End(exit_code=3, seconds=0.1, message="nothing was judged"))))
+    assert "Nothing was judged" in report.find("header")[0].text
+    assert "No case fails." in report.root.text
+    assert "No implementation declares a convention." in report.root.text
 
 
 def test_an_implementation_that_never_said_where_it_runs_is_broken() -> None:

@@ -36,7 +36,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
     assert HOSTILE_NAME in page().root.text
     assert page().root.text.count(HOSTILE) > 20
     assert HOSTILE in json.dumps(page().data(), ensure_ascii=False)
-    assert [one.attributes for one in page().find("script")] == [{"type": "text/plain", "id": "data"}, {}]
+    assert [element.attributes for element in page().find("script")] == [{"type": "text/plain", "id": "data"}, {}]
     assert re.fullmatch(r"[A-Za-z0-9+/=]+", page().by_id("data").text.strip())
     assert "{{ 7*7 }}" in page().root.text
 
@@ -64,31 +64,33 @@ def test_control_characters_in_names_and_ids_are_made_visible_too() -> None:
 
 
 def test_the_page_forbids_everything_but_its_own_style_and_script() -> None:
-    (policy,) = (one.attributes["content"] for one in page().find("meta") if "http-equiv" in one.attributes)
-    (script,) = (one for one in page().find("script") if "type" not in one.attributes)
+    (policy,) = (element.attributes["content"] for element in page().find("meta") if "http-equiv" in element.attributes)
+    (script,) = (element for element in page().find("script") if "type" not in element.attributes)
     digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
     assert "default-src 'none'" in policy
     assert f"script-src 'sha256-{digest}'" in policy
 
 
 def test_the_page_refers_to_nothing_outside_itself() -> None:
-    assert not [one for one in page().elements if "src" in one.attributes]
-    assert not [one.attributes["href"] for one in page().find("a") if not one.attributes["href"].startswith("#")]
+    assert not [element for element in page().elements if "src" in element.attributes]
+    assert not [
+        element.attributes["href"] for element in page().find("a") if not element.attributes["href"].startswith("#")
+    ]
     assert not page().find("link")
     assert "url(" not in page().find("style")[0].text
     assert "@import" not in page().find("style")[0].text
 
 
 def test_every_link_has_its_target_and_every_anchor_is_there_once() -> None:
-    anchors = Counter(one.attributes["id"] for one in page().elements if "id" in one.attributes)
+    anchors = Counter(element.attributes["id"] for element in page().elements if "id" in element.attributes)
     assert [anchor for anchor, count in anchors.items() if count > 1] == []
-    assert {one.attributes["href"][1:] for one in page().find("a")} - set(anchors) == set()
+    assert {element.attributes["href"][1:] for element in page().find("a")} - set(anchors) == set()
 
 
 def test_names_that_differ_in_signs_alone_have_anchors_of_their_own() -> None:
     names = ["a.b", "a-b", "A B", "...", "", "<>"]
-    found = Page(render_html(results(item(name, name) for name in names)))
-    anchors = Counter(one.attributes["id"] for one in found.elements if "id" in one.attributes)
+    report = Page(render_html(results(item(name, name) for name in names)))
+    anchors = Counter(element.attributes["id"] for element in report.elements if "id" in element.attributes)
     assert max(anchors.values()) == 1
     assert len([anchor for anchor in anchors if re.fullmatch(r"i-[^.]*", anchor)]) == len(names)
 
@@ -100,12 +102,12 @@ def test_every_table_has_a_caption_and_its_headers_have_a_scope() -> None:
     tables = page().find("table")
     assert len(tables) > 30
     for table in tables:
-        assert [one.text.strip() for one in table.find("caption")] != []
-    assert {one.attributes.get("scope") for one in page().find("th")} == {"col", "row", "rowgroup"}
+        assert [element.text.strip() for element in table.find("caption")] != []
+    assert {element.attributes.get("scope") for element in page().find("th")} == {"col", "row", "rowgroup"}
 
 
 def test_what_scrolls_is_a_named_region_that_the_keyboard_reaches() -> None:
-    regions = [one for one in page().find("div") if "scroll" in one.classes()]
+    regions = [element for element in page().find("div") if "scroll" in element.classes()]
     assert regions
     for region in regions:
         assert region.attributes["role"] == "region"
@@ -117,8 +119,8 @@ def test_every_picture_has_a_title_and_a_description_or_is_hidden_beside_its_num
     for picture in page().find("svg"):
         if picture.attributes.get("role") == "img":
             titles = [page().by_id(anchor) for anchor in picture.attributes["aria-labelledby"].split()]
-            assert [one.name for one in titles] == ["title", "desc"]
-            assert all(one.text.strip() for one in titles)
+            assert [element.name for element in titles] == ["title", "desc"]
+            assert all(element.text.strip() for element in titles)
         else:
             assert picture.attributes["aria-hidden"] == "true"
 
@@ -127,19 +129,19 @@ def test_the_reader_can_skip_to_the_report_and_knows_its_language() -> None:
     assert page().find("html")[0].attributes["lang"] == "en"
     assert page().find("a")[0].attributes["href"] == "#main"
     assert page().by_id("main").name == "main"
-    assert [one.name for one in page().elements].count("h1") == 1
+    assert [element.name for element in page().elements].count("h1") == 1
 
 
 def test_headings_never_leave_out_a_level() -> None:
-    levels = [int(one.name[1]) for one in page().elements if re.fullmatch("h[1-6]", one.name)]
+    levels = [int(element.name[1]) for element in page().elements if re.fullmatch("h[1-6]", element.name)]
     assert levels[0] == 1
     assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
 
 
 def test_a_colour_always_comes_with_a_word() -> None:
-    coloured = [one for one in page().find("span") + page().find("td") if {"chip", "state"} & one.classes()]
+    coloured = [element for element in page().find("span") + page().find("td") if {"chip", "state"} & element.classes()]
     assert coloured
-    assert all(re.search("[a-z]{4}", one.text) for one in coloured)
+    assert all(re.search("[a-z]{4}", element.text) for element in coloured)
 
 
 def luminance(colour: str) -> float:
@@ -171,4 +173,4 @@ def test_colours_have_the_contrast_that_wcag_aa_asks_for(theme: int) -> None:
     pairs = [*page_colours, *((f"{kind}-fg", f"{kind}-bg", 4.5) for kind in kinds)]
     pairs += [(f"{kind}-ink", "bg", 3.0) for kind in kinds] + [(f"d{n}", "bg", 3.0) for n in range(6)]
     shown = {(front, back): (contrast(colours[front], colours[back]), least) for front, back, least in pairs}
-    assert {pair: found for pair, (found, least) in shown.items() if found < least} == {}
+    assert {pair: report for pair, (report, least) in shown.items() if report < least} == {}

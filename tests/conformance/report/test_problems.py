@@ -37,8 +37,8 @@ def test_every_outcome_has_a_kind_and_every_kind_a_letter_of_its_own() -> None:
     ],
 )
 def test_the_verdict_gives_colour_and_symbol(outcome: str, verdict: str, style: str, symbol: str, letter: str) -> None:
-    found = mark(outcome, verdict)
-    assert (found.style, found.symbol, found.letter) == (style, symbol, letter)
+    shown = mark(outcome, verdict)
+    assert (shown.style, shown.symbol, shown.letter) == (style, symbol, letter)
 
 
 def test_totals_add_up() -> None:
@@ -46,12 +46,15 @@ def test_totals_add_up() -> None:
     summary = summarise(written)
     assert summary.tally.total == len(written.header.planned)
     assert summary.tally.kinds["missing"] == len(written.missing()) == 3
-    assert sum(one.tally.total for one in summary.implementations) == summary.tally.total
+    assert sum(implementation.tally.total for implementation in summary.implementations) == summary.tally.total
     assert sum(summary.case_tally(name).total for name in summary.cases) == summary.tally.total
-    for one in summary.implementations:
-        assert sum(tally.total for tally in one.families.values()) == len(one.entries)
+    for implementation in summary.implementations:
+        assert sum(tally.total for tally in implementation.families.values()) == len(implementation.entries)
         for verdict in (ItemVerdict.FAIL, ItemVerdict.WARN, ItemVerdict.KNOWN):
-            assert sum(len(group.entries) for group in one.problems(verdict)) == one.tally.verdicts[verdict]
+            assert (
+                sum(len(group.entries) for group in implementation.problems(verdict))
+                == implementation.tally.verdicts[verdict]
+            )
     for verdict in (ItemVerdict.FAIL, ItemVerdict.WARN, ItemVerdict.KNOWN):
         assert sum(len(fault.entries) for fault in summary.problems(verdict)) == summary.tally.verdicts[verdict]
 

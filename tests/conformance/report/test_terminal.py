@@ -17,9 +17,9 @@ from bn_conformance.results.file import Results
 from bn_conformance.results.records import Diagnosis, End, Environment, StaleFault
 
 
-def printed(found: Results, width: int = 100) -> str:
+def printed(run_results: Results, width: int = 100) -> str:
     stream = StringIO()
-    print_summary(found, Console(file=stream, width=width))
+    print_summary(run_results, Console(file=stream, width=width))
     return stream.getvalue()
 
 
@@ -44,8 +44,8 @@ def test_the_matrix_names_every_implementation_and_every_family(width: int) -> N
 
 
 def test_a_wide_terminal_has_words_and_a_narrow_one_letters_with_their_meaning() -> None:
-    found = results([item("i", "a", "wrong", "fail"), item("i", "b")])
-    assert "✕wrong 1" in printed(found).splitlines()[1]
+    run_results = results([item("i", "a", "wrong", "fail"), item("i", "b")])
+    assert "✕wrong 1" in printed(run_results).splitlines()[1]
     narrow = printed(realistic(count=120, hostile=False), 80)
     assert re.search(r"^✕ tf.nn.moments .* W\d", narrow, re.MULTILINE)
     assert "W wrong" in narrow
@@ -138,10 +138,12 @@ def test_conventions_that_differ_and_nonstandard_ones_are_told() -> None:
 def test_what_is_not_installed_stale_or_missing_is_told_with_what_to_do() -> None:
     absent = Environment(implementation="keras", status="not-installed", message="pip install 'bnconform[keras]'")
     stale = StaleFault(entry="torch.nn x", file="known.toml", line=3, message="delete lines 3 to 5")
-    found = results([item("i", "a"), item("i", "b")], stale_faults=[stale])
-    found = replace(found, items=found.items[:1], environments=(*found.environments, absent), end=None)
-    header = replace(found.header, implementations=("i", "keras"))
-    text = printed(replace(found, header=header))
+    run_results = results([item("i", "a"), item("i", "b")], stale_faults=[stale])
+    run_results = replace(
+        run_results, items=run_results.items[:1], environments=(*run_results.environments, absent), end=None
+    )
+    header = replace(run_results.header, implementations=("i", "keras"))
+    text = printed(replace(run_results, header=header))
     assert "keras: pip install 'bnconform[keras]'" in text
     assert "known.toml:3 torch.nn x: delete lines 3 to 5" in text
     assert "i::b" in text
@@ -177,8 +179,8 @@ def test_an_ascii_terminal_gets_ascii() -> None:
 
 def test_colour_adds_nothing_but_colour() -> None:
     stream = StringIO()
-    found = realistic(count=120, hostile=False)
-    print_summary(found, Console(file=stream, width=100, force_terminal=True, color_system="standard"))
+    run_results = realistic(count=120, hostile=False)
+    print_summary(run_results, Console(file=stream, width=100, force_terminal=True, color_system="standard"))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     assert plain != stream.getvalue()
-    assert plain == printed(found, 100)
+    assert plain == printed(run_results, 100)

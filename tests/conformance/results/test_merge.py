@@ -43,20 +43,20 @@ def environment(status: str = "ok", name: str = "i", **fields: Any) -> Environme
 
 
 def test_jobs_of_other_implementations_come_together() -> None:
-    found = merged(results([item("i", "a")]), results([item("j", "a"), item("j", "b")]))
-    assert found.header.implementations == ("i", "j")
-    assert [one.id for one in found.header.cases] == ["a", "b"]
-    assert found.header.planned == ("i::a", "j::a", "j::b")
-    assert [one.id for one in found.items] == ["i::a", "j::a", "j::b"]
-    assert found.missing() == ()
-    assert found.end is not None
-    assert found.end.exit_code == 0
-    assert found.end.seconds == 25.0
+    combined = merged(results([item("i", "a")]), results([item("j", "a"), item("j", "b")]))
+    assert combined.header.implementations == ("i", "j")
+    assert [record.id for record in combined.header.cases] == ["a", "b"]
+    assert combined.header.planned == ("i::a", "j::a", "j::b")
+    assert [record.id for record in combined.items] == ["i::a", "j::a", "j::b"]
+    assert combined.missing() == ()
+    assert combined.end is not None
+    assert combined.end.exit_code == 0
+    assert combined.end.seconds == 25.0
 
 
 def test_a_merged_file_is_a_results_file(tmp_path: Path) -> None:
     parts = realistic(count=40), results([item("torch.nn", "extra")])
-    environments = tuple(one for one in parts[0].environments if one.implementation == "torch.nn")
+    environments = tuple(record for record in parts[0].environments if record.implementation == "torch.nn")
     path = tmp_path / "merged.jsonl"
     write_results(path, merge([parts[0], replace(parts[1], environments=environments)]))
     assert len(read_results(path).items) == len(parts[0].items) + 1
@@ -64,35 +64,35 @@ def test_a_merged_file_is_a_results_file(tmp_path: Path) -> None:
 
 def test_one_file_merges_to_itself() -> None:
     whole = results([item("i", "a"), item("i", "b", "wrong", "fail")])
-    found = merged(whole)
-    assert found.items == whole.items
-    assert found.header == whole.header
-    assert found.environments == whole.environments
+    combined = merged(whole)
+    assert combined.items == whole.items
+    assert combined.header == whole.header
+    assert combined.environments == whole.environments
 
 
 def test_of_an_item_that_ran_again_the_later_counts() -> None:
     first = results([item("i", "a", "crashed", "fail"), item("i", "b")])
     again = results([item("i", "a")], cases=first.header.cases)
-    found = merged(first, again)
-    assert {one.id: one.outcome for one in found.items} == {"i::a": "tight", "i::b": "tight"}
-    assert found.end is not None
-    assert found.end.exit_code == 0
-    assert merged(again, first).end == replace(found.end, exit_code=1)
+    combined = merged(first, again)
+    assert {record.id: record.outcome for record in combined.items} == {"i::a": "tight", "i::b": "tight"}
+    assert combined.end is not None
+    assert combined.end.exit_code == 0
+    assert merged(again, first).end == replace(combined.end, exit_code=1)
 
 
 def test_what_was_missing_in_a_later_file_does_not_undo_what_reported() -> None:
     first = results([item("i", "a")])
-    found = merged(first, replace(first, items=()))
-    assert [one.id for one in found.items] == ["i::a"]
-    assert found.missing() == ()
+    combined = merged(first, replace(first, items=()))
+    assert [record.id for record in combined.items] == ["i::a"]
+    assert combined.missing() == ()
 
 
 def test_what_is_missing_everywhere_stays_missing_and_fails() -> None:
     first = results([item("i", "a")], planned=["i::a", "i::b"], cases=[case("a", "FWD-1"), case("b", "FWD-1")])
-    found = merged(first, first)
-    assert found.missing() == ("i::b",)
-    assert found.end is not None
-    assert found.end.exit_code == 1
+    combined = merged(first, first)
+    assert combined.missing() == ("i::b",)
+    assert combined.end is not None
+    assert combined.end.exit_code == 1
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -101,17 +101,17 @@ def test_a_job_without_the_implementation_does_not_hide_the_job_with_it(order: i
     absent = results(
         [], environments=[environment("not-installed", message="pip install i")], cases=judged.header.cases
     )
-    found = merged(*(judged, absent)[::order])
-    assert [one.status for one in found.environments] == ["ok"]
-    assert len(found.items) == 1
+    combined = merged(*(judged, absent)[::order])
+    assert [record.status for record in combined.environments] == ["ok"]
+    assert len(combined.items) == 1
 
 
 def test_an_implementation_that_no_job_had_is_shown_with_its_reason() -> None:
     absent = results([], environments=[environment("not-installed", message="pip install i")])
-    found = merged(absent, absent)
-    assert [one.message for one in found.environments] == ["pip install i"]
-    assert found.end is not None
-    assert found.end.exit_code == 3
+    combined = merged(absent, absent)
+    assert [record.message for record in combined.environments] == ["pip install i"]
+    assert combined.end is not None
+    assert combined.end.exit_code == 3
 
 
 def test_another_version_of_the_suite_is_a_contradiction() -> None:
@@ -159,10 +159,10 @@ def test_a_stale_entry_that_another_job_needs_is_not_stale() -> None:
     first = results([item("i", "a")], stale_faults=[stale])
     needed = results([item("i", "b", "wrong", "known-fault", known_fault="NaN for empty batches")])
     assert merged(first, needed).stale_faults == ()
-    found = merged(first, first)
-    assert found.stale_faults == (stale,)
-    assert found.end is not None
-    assert found.end.exit_code == 1
+    combined = merged(first, first)
+    assert combined.stale_faults == (stale,)
+    assert combined.end is not None
+    assert combined.end.exit_code == 1
 
 
 def test_a_file_that_was_cut_off_is_named_as_such() -> None:
@@ -174,9 +174,9 @@ def test_a_file_that_was_cut_off_is_named_as_such() -> None:
 def test_the_earliest_start_and_all_machines_are_kept() -> None:
     first, second = (results([item(name, "a")], machine={"system": name}) for name in ("i", "j"))
     early = replace(second, header=replace(second.header, created="2025-01-01T00:00:00+00:00"))
-    found = merged(first, early)
-    assert found.header.created == "2025-01-01T00:00:00+00:00"
-    assert found.header.machine == {"system": "i | j"}
+    combined = merged(first, early)
+    assert combined.header.created == "2025-01-01T00:00:00+00:00"
+    assert combined.header.machine == {"system": "i | j"}
 
 
 def test_nothing_to_merge_is_an_error() -> None:
@@ -188,14 +188,14 @@ def test_all_records_of_a_matrix_survive_a_merge_of_its_halves() -> None:
     whole = realistic(count=60)
     halves = [replace(whole, items=whole.items[place::2], stale_faults=()) for place in range(2)]
     assert len(merged(*halves).diagnoses) == len(whole.diagnoses) == 1
-    assert {repr(one) for one in merged(*halves).items} == {repr(one) for one in whole.items}
+    assert {repr(record) for record in merged(*halves).items} == {repr(record) for record in whole.items}
     assert len(records(merged(*halves))) == len(records(whole)) - len(whole.stale_faults) + 1
 
 
 def test_an_implementation_that_ran_but_had_no_case_is_still_judged() -> None:
     ran = results([], environments=[environment(device="cuda")])
     absent = results([], environments=[environment("not-installed", message="pip install i")])
-    assert [one.device for one in merged(ran, absent).environments] == ["cuda"]
+    assert [record.device for record in merged(ran, absent).environments] == ["cuda"]
 
 
 def shard(number: str, *items: Item) -> Results:
@@ -209,12 +209,12 @@ I_A, I_B, J_A, J_B = item("i", "a"), item("i", "b"), item("j", "a"), item("j", "
 
 
 def test_the_shards_of_a_run_are_the_run() -> None:
-    found = merged(shard("2/2", J_A, J_B), shard("1/2", I_A, I_B))
-    verdicts = {one.id: one.verdict for one in found.items}
+    combined = merged(shard("2/2", J_A, J_B), shard("1/2", I_A, I_B))
+    verdicts = {record.id: record.verdict for record in combined.items}
     assert verdicts == {"i::a": "pass", "i::b": "pass", "j::a": "pass", "j::b": "fail"}
-    assert found.header.options["shard"] == ""
-    assert found.end is not None
-    assert found.end.exit_code == 1
+    assert combined.header.options["shard"] == ""
+    assert combined.end is not None
+    assert combined.end.exit_code == 1
 
 
 @pytest.mark.parametrize(

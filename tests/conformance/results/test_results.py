@@ -54,21 +54,21 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = realistic(count=80)
     path = tmp_path / "deep" / "results.jsonl"
     write_results(path, records(written))
-    found = read_results(path)
-    assert repr(found.items) == repr(written.items)
-    assert found.header == written.header
-    assert found.environments == written.environments
-    assert found.stale_faults == written.stale_faults
-    assert found.end is None
+    loaded = read_results(path)
+    assert repr(loaded.items) == repr(written.items)
+    assert loaded.header == written.header
+    assert loaded.environments == written.environments
+    assert loaded.stale_faults == written.stale_faults
+    assert loaded.end is None
 
 
 @pytest.mark.parametrize("value", [nan, inf, -inf])
 def test_numbers_that_are_not_finite_survive(value: float) -> None:
     line = to_line(item("i", "c", quantities=(quantity(got=value),)))
     assert not any(word in line for word in (":NaN", ":Infinity", ":-Infinity"))
-    found = from_line(line)
-    assert isinstance(found, Item)
-    got = found.quantities[0].got
+    record = from_line(line)
+    assert isinstance(record, Item)
+    got = record.quantities[0].got
     assert got is not None
     assert got == value or (isnan(got) and isnan(value))
 
@@ -94,10 +94,10 @@ def test_numpy_numbers_are_written_as_numbers_and_sets_in_order() -> None:
 
 
 def test_what_was_planned_and_never_reported_is_missing() -> None:
-    found = results([item("i", "a"), item("i", "b")], planned=["i::b", "i::a"])
-    assert found.missing() == ()
-    found = results([item("i", "b"), item("j", "a")], planned=["i::b", "i::a", "j::a"], environments=())
-    assert found.missing() == ("i::a",)
+    partial = results([item("i", "a"), item("i", "b")], planned=["i::b", "i::a"])
+    assert partial.missing() == ()
+    partial = results([item("i", "b"), item("j", "a")], planned=["i::b", "i::a", "j::a"], environments=())
+    assert partial.missing() == ("i::a",)
 
 
 def test_a_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
@@ -111,15 +111,15 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("removed", [1, 20, 40])
 def test_a_file_cut_off_in_the_middle_is_read_to_its_last_whole_line(sample: Path, removed: int) -> None:
     sample.write_bytes(sample.read_bytes()[:-removed])
-    found = read_results(sample)
-    assert [one.case for one in found.items] == ["a", "b"]
-    assert found.end is None
+    loaded = read_results(sample)
+    assert [item_read.case for item_read in loaded.items] == ["a", "b"]
+    assert loaded.end is None
 
 
 def test_a_file_cut_off_in_an_item_loses_that_item_alone(sample: Path) -> None:
     text = sample.read_text(encoding="utf-8")
     sample.write_text(text[: text.index('"case":"b"') + 5], encoding="utf-8")
-    assert [one.case for one in read_results(sample).items] == ["a"]
+    assert [item_read.case for item_read in read_results(sample).items] == ["a"]
 
 
 def test_a_file_of_another_version_is_refused(sample: Path) -> None:
@@ -196,8 +196,8 @@ def test_lone_surrogates_and_control_characters_survive(tmp_path: Path) -> None:
 
 
 def test_records_are_frozen_and_compared_by_value() -> None:
-    one = CaseInfo(id="a", family="FWD", title="", clauses=("FWD-1",), requirement="MUST")
-    assert one == CaseInfo(id="a", family="FWD", title="", clauses=("FWD-1",), requirement="MUST")
+    case_info = CaseInfo(id="a", family="FWD", title="", clauses=("FWD-1",), requirement="MUST")
+    assert case_info == CaseInfo(id="a", family="FWD", title="", clauses=("FWD-1",), requirement="MUST")
     with pytest.raises(AttributeError):
         End(exit_code=0, seconds=1.0).seconds = 2.0  # type: ignore[misc]
 

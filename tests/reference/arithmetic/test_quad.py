@@ -29,12 +29,12 @@ def near_ties(precision: int, span: int, seed: int) -> Quad:
     numbers = random.integers(2 ** (precision - 1), 2**precision, count) * 2.0 ** (1 - precision)
     exponents = random.integers(-span, span, count).astype(np.float64)
     scale = np.power(to_quad(2.0), to_quad(exponents)) * to_quad(random.choice([-1.0, 1.0], count))
-    half, found = to_quad(2.0**-precision), []
+    half, rounded = to_quad(2.0**-precision), []
     for shift in (0.0, 1.0, -1.0, 0.5):
         for hair in (0.0, 2.0**-20, -(2.0**-20), 2.0**-54, -(2.0**-54), 2.0**-58, -(2.0**-58)):
-            found.append(scale * (to_quad(numbers) + half * to_quad(shift) * (to_quad(1.0) + to_quad(hair))))
-            found.append(scale * (to_quad(numbers) + half * to_quad(shift + hair)))
-    return np.concatenate(found)
+            rounded.append(scale * (to_quad(numbers) + half * to_quad(shift) * (to_quad(1.0) + to_quad(hair))))
+            rounded.append(scale * (to_quad(numbers) + half * to_quad(shift + hair)))
+    return np.concatenate(rounded)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -45,10 +45,10 @@ def test_parts_are_rounded_as_bits_are(dtype: np.dtype[np.generic], span: int) -
         settled = 0
         for some in np.array_split(values, len(values) // 40):
             parts = parts_of(some)
-            found = nearest_float64(some, parts) if dtype == np.float64 else narrowed(some, parts, dtype)
+            rounded = nearest_float64(some, parts) if dtype == np.float64 else narrowed(some, parts, dtype)
             bits = rounded_on_bits(some, dtype)
-            settled += found is not None
-            assert found is None or found.tobytes() == bits.tobytes()
+            settled += rounded is not None
+            assert rounded is None or rounded.tobytes() == bits.tobytes()
             assert round_to(some, dtype).tobytes() == bits.tobytes()
         assert settled
 
@@ -65,13 +65,13 @@ def test_what_float64_does_not_hold_isrounded_on_bits(dtype: np.dtype[np.generic
     tiny = np.power(to_quad(2.0), to_quad(-3000.0))
     wide = np.power(to_quad(2.0), to_quad(3000.0))
     values = np.stack([tiny, -tiny, wide, -wide, to_quad(np.nan), to_quad(np.inf), to_quad(largest), to_quad(-0.0)])
-    found = round_to(values, dtype).astype(np.float64)
-    assert found[[0, 1, 7]].tolist() == [0.0, 0.0, 0.0]
-    assert np.signbit(found[[0, 1, 7]]).tolist() == [False, True, True]
-    assert found[2:4].tolist() == [np.inf, -np.inf]
-    assert np.isnan(found[4])
-    assert found[5] == np.inf
-    assert found[6] == largest
+    rounded = round_to(values, dtype).astype(np.float64)
+    assert rounded[[0, 1, 7]].tolist() == [0.0, 0.0, 0.0]
+    assert np.signbit(rounded[[0, 1, 7]]).tolist() == [False, True, True]
+    assert rounded[2:4].tolist() == [np.inf, -np.inf]
+    assert np.isnan(rounded[4])
+    assert rounded[5] == np.inf
+    assert rounded[6] == largest
 
 
 def test_parts_are_the_value_but_for_their_last_bits() -> None:
@@ -90,5 +90,5 @@ def test_numbers_of_a_narrower_format_are_rounded_as_they_are() -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_zeros_keep_their_sign(dtype: np.dtype[np.generic]) -> None:
-    found = round_to(to_quad(np.array([-0.0, 0.0, -1.0])), dtype).astype(np.float64)
-    assert list(np.signbit(found)) == [True, False, True]
+    rounded = round_to(to_quad(np.array([-0.0, 0.0, -1.0])), dtype).astype(np.float64)
+    assert list(np.signbit(rounded)) == [True, False, True]

@@ -73,9 +73,9 @@ def test_exact_statistics_leave_right_algorithms_their_few_roundings(
         if not is_for(algorithm, sample) or algorithm.moments.__name__ == "welford":
             continue
         for quantity, got in outputs(algorithm, sample).items():
-            found = ratio(expected[quantity], got, GRADE_OF[algorithm.grade])
-            assert found <= 1.0, f"{name}: {quantity}"
-            largest = max(largest, found if quantity == "y" and dtype in ("float32", "float64") else 0.0)
+            share = ratio(expected[quantity], got, GRADE_OF[algorithm.grade])
+            assert share <= 1.0, f"{name}: {quantity}"
+            largest = max(largest, share if quantity == "y" and dtype in ("float32", "float64") else 0.0)
     figures(f"exact statistics, {dtype}, mean {middle:g}: y at most {largest:.2f} of the bound (C = 1)")
 
 

@@ -38,9 +38,9 @@ def test_zeros_ones_and_the_input_itself_are_wrong(dtype: str, part: int) -> Non
             fakes = [np.zeros(values.shape, storage), np.ones(values.shape, storage)]
             fakes += [sample.x.astype(storage), sample.dy.astype(storage)] if values.ndim == 2 else []
             for fake in fakes:
-                found = level(name, expected[name], fake)
-                judged[name] += found == "wrong"
-                assert found in ("wrong", "not-judged"), f"{sample.name}: {name}"
+                named_level = level(name, expected[name], fake)
+                judged[name] += named_level == "wrong"
+                assert named_level in ("wrong", "not-judged"), f"{sample.name}: {name}"
     assert min(judged.values()) > 40, judged
 
 

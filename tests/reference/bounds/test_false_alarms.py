@@ -10,18 +10,18 @@ from tests.support.figures import Figures
 
 @pytest.mark.slow
 def test_no_right_implementation_gives_a_false_alarm_on_a_thousand_seeds_of_each_format(figures: Figures) -> None:
-    found = table(ALGORITHMS)
-    for line in lines(found):
+    tallies = table(ALGORITHMS)
+    for line in lines(tallies):
         figures(line)
-    assert all(one.seeds == SEEDS for one in found.values())
-    assert len({name for name, _ in found}) >= 10
-    assert sum(one.alarms for one in found.values()) == 0
+    assert all(tally.seeds == SEEDS for tally in tallies.values())
+    assert len({name for name, _ in tallies}) >= 10
+    assert sum(tally.alarms for tally in tallies.values()) == 0
 
 
 @pytest.mark.parametrize(("dtype", "parameter_dtype"), FORMAT_PAIRS)
 def test_no_right_implementation_gives_a_false_alarm_on_a_few_seeds(dtype: str, parameter_dtype: str) -> None:
-    found = table(ALGORITHMS, [(dtype, parameter_dtype)], seeds=40)
-    assert sum(one.alarms for one in found.values()) == 0, lines(found)
+    tallies = table(ALGORITHMS, [(dtype, parameter_dtype)], seeds=40)
+    assert sum(tally.alarms for tally in tallies.values()) == 0, lines(tallies)
 
 
 def test_an_unstable_implementation_gives_alarms() -> None:

@@ -115,15 +115,15 @@ def test_right_algorithms_stay_within_their_grades_on_thousands_of_cases(part: s
                 continue
             safeties = (4.0, 1.0) if cases % 4 == 1 else (4.0,)  # C = 1 decides nothing, and costs as much
             grades = [replace(GRADE_OF[algorithm.grade], safety=safety) for safety in safeties]
-            found = {
+            shares = {
                 quantity: ratios(expected[quantity], got, *grades)
                 for quantity, got in outputs(algorithm, sample).items()
             }
             for place, safety in enumerate(safeties):
                 worst(
-                    tables.setdefault((name, safety), {}), {quantity: pair[place] for quantity, pair in found.items()}
+                    tables.setdefault((name, safety), {}), {quantity: pair[place] for quantity, pair in shares.items()}
                 )
-            assert max(pair[0] for pair in found.values()) <= 1.0, f"{name}, {sample.name}: {found}"
+            assert max(pair[0] for pair in shares.values()) <= 1.0, f"{name}, {sample.name}: {shares}"
     assert cases >= 498
     for safety in (4.0, 1.0):
         figures(f"{part}, {cases} cases, largest error / bound at C = {safety:g}")
@@ -141,10 +141,10 @@ def test_right_algorithms_stay_within_their_grades_at_large_counts(figures: Figu
         expected = expected_of(sample)
         for name, algorithm in ALGORITHMS.items():
             if name != "Welford" and is_for(algorithm, sample):
-                found = outputs(algorithm, sample)
+                results = outputs(algorithm, sample)
                 shares = {
                     quantity: ratio(expected[quantity], got, GRADE_OF[algorithm.grade])
-                    for quantity, got in found.items()
+                    for quantity, got in results.items()
                 }
                 worst(tables.setdefault(name, {}), shares)
     figures("float32, n = 4096 to 50000, C = 4")

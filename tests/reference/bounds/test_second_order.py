@@ -42,9 +42,9 @@ def calibrate(ways: dict[str, Way], seeds: range, dtypes: tuple[str, ...], grade
             expected = sample.expected(inference)
             judged += int(expected["ds_dx"].bound(grade).meaningful.sum())
             for name, way in ways.items():
-                found = way(sample, dtype_of(dtype), inference)
+                results = way(sample, dtype_of(dtype), inference)
                 mode = "inference" if inference else "training"
-                ratios = {quantity: ratio(expected[quantity], found[quantity], grade) for quantity in NAMES}
+                ratios = {quantity: ratio(expected[quantity], results[quantity], grade) for quantity in NAMES}
                 assert max(ratios.values()) <= 1.0, f"{name}, {mode}, {sample.base.name}: {ratios}"
                 worst(tables.setdefault(f"{name}, {mode}", {}), ratios)
     assert judged > 2 * 4 * len(seeds) * 0.8
@@ -151,9 +151,9 @@ def test_zeros_are_wrong_or_not_judged() -> None:
             continue
         for inference in (False, True):
             for name, expected in sample.expected(inference).items():
-                found = level(name, expected, np.zeros(expected.values.shape, dtype_of(sample.base.dtype)))
-                assert found in ("wrong", "not-judged"), f"{sample.base.name}: {name}"
-                judged += found == "wrong"
+                named_level = level(name, expected, np.zeros(expected.values.shape, dtype_of(sample.base.dtype)))
+                assert named_level in ("wrong", "not-judged"), f"{sample.base.name}: {name}"
+                judged += named_level == "wrong"
     assert judged > 300
 
 

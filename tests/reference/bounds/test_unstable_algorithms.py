@@ -59,13 +59,13 @@ def test_raw_moments_are_named(
 ) -> None:
     """Up to 2 (h + 4) u (mean / deviation)**2 = 0.1 by their name, and never anything better far above."""
     for condition in (*good, *named, *wrong):
-        found = Counter(worst_level(algorithm, conditioned(seed, dtype, count, condition)) for seed in range(12))
+        named_levels = Counter(worst_level(algorithm, conditioned(seed, dtype, count, condition)) for seed in range(12))
         if condition in wrong:
-            assert set(found) == {"wrong"}, (condition, found)
+            assert set(named_levels) == {"wrong"}, (condition, named_levels)
             continue
-        assert set(found) <= {"tight", "stable", "degraded(raw-moments)"}, (condition, found)
+        assert set(named_levels) <= {"tight", "stable", "degraded(raw-moments)"}, (condition, named_levels)
         if condition in named:
-            assert found["degraded(raw-moments)"] >= 8, (condition, found)
+            assert named_levels["degraded(raw-moments)"] >= 8, (condition, named_levels)
 
 
 @pytest.mark.parametrize("value", [0.1, 0.7])
@@ -78,9 +78,9 @@ def test_a_sequential_sum_is_named_where_its_rounding_is_systematic(value: float
         x = np.full_like(base.x, np.float32(value))
         sample = replace(base, x=x, running_mean=x[:, 0] / 2, running_variance=np.ones(2))
         expected = expected_of(sample)
-        found = outputs(SEQUENTIAL, sample)
-        assert level("y", expected["y"], found["y"]) == wanted
-        assert level("running_mean", expected["running_mean"], found["running_mean"]) == wanted
+        results = outputs(SEQUENTIAL, sample)
+        assert level("y", expected["y"], results["y"]) == wanted
+        assert level("running_mean", expected["running_mean"], results["running_mean"]) == wanted
 
 
 def storage_samples(dtype: str, count: int) -> list[Sample]:
@@ -104,10 +104,10 @@ def storage_samples(dtype: str, count: int) -> list[Sample]:
 def test_arithmetic_in_the_storage_format_is_named(algorithm: Algorithm, dtype: str, counts: tuple[int, ...]) -> None:
     """With mean / deviation up to 2. Its grade is vacuous for some of dgamma there, which is `wrong` then."""
     for count in counts:
-        found = Counter(worst_level(algorithm, sample) for sample in storage_samples(dtype, count))
-        assert set(found) <= {"stable", "degraded(storage-precision)", "wrong"}, (count, found)
-        assert found["degraded(storage-precision)"] >= 2, (count, found)
-        assert found["degraded(storage-precision)"] >= found["wrong"], (count, found)
+        named_levels = Counter(worst_level(algorithm, sample) for sample in storage_samples(dtype, count))
+        assert set(named_levels) <= {"stable", "degraded(storage-precision)", "wrong"}, (count, named_levels)
+        assert named_levels["degraded(storage-precision)"] >= 2, (count, named_levels)
+        assert named_levels["degraded(storage-precision)"] >= named_levels["wrong"], (count, named_levels)
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def golden_row(expected: dict[str, Expected], row: int) -> list[Exact]:
 def test_goldens_agree_with_the_hessian_of_the_definition_and_with_differences(
     family: str, inference: bool, figures: Figures
 ) -> None:
-    seen, apart = Worst(), 0.0
+    worst, apart = Worst(), 0.0
     for seed, base in enumerate(FAMILIES[family]):
         if base.count > 32 or base.eps == 0.0:
             continue
@@ -94,18 +94,20 @@ def test_goldens_agree_with_the_hessian_of_the_definition_and_with_differences(
         expected = sample.expected(inference)
         for row, (channel, dy) in enumerate(channels_of(base, stored(base.eps, "float64"), inference)):
             up = Upstream(exact_row(sample.v_dx[row]), exact(sample.v_dgamma[row]), exact(sample.v_dbeta[row]))
-            allowed, right = second_allowed(channel, dy, up), second(channel, dy, up)
+            allowed, exact_gradients = second_allowed(channel, dy, up), second(channel, dy, up)
             where = f"{base.name}/{base.dtype}/n={base.count}/channel {row}"
-            seen.take(where, golden_row(expected, row), flat(right), flat(allowed))
+            worst.take(where, golden_row(expected, row), flat(exact_gradients), flat(allowed))
             if base.count <= 9 and row == 0:
                 quotients = second_differences(channel, dy, up)
-                for one, other, limit in zip(flat(quotients), flat(right), flat(allowed), strict=True):
+                for quotient, derivative, limit in zip(
+                    flat(quotients), flat(exact_gradients), flat(allowed), strict=True
+                ):
                     if upper(limit):
-                        apart = max(apart, float(upper(one - other) / upper(limit)))
-    assert seen.elements
+                        apart = max(apart, float(upper(quotient - derivative) / upper(limit)))
+    assert worst.elements
     assert apart < 1e-9
     mode = "inference" if inference else "training"
-    figures(f"{family:20s} 2nd, {mode:9s} {seen}; differences {apart:.0e} of the allowed")
+    figures(f"{family:20s} 2nd, {mode:9s} {worst}; differences {apart:.0e} of the allowed")
 
 
 @pytest.mark.parametrize("gamma", [True, False])

@@ -29,8 +29,8 @@ def right(config: LayerConfig, shape: tuple[int, ...], convention: Convention, s
     return run(PlainLayer, config, shape, convention, scale, equal=equal)
 
 
-def alike(one: Outcome, other: Outcome) -> bool:
-    return len(one) == len(other) and all(map(lambda a, b: np.array_equal(a, b, equal_nan=True), one, other))
+def alike(first: Outcome, second: Outcome) -> bool:
+    return len(first) == len(second) and all(map(lambda a, b: np.array_equal(a, b, equal_nan=True), first, second))
 
 
 def changes(entry: Deviation) -> bool:
@@ -43,8 +43,8 @@ def changes(entry: Deviation) -> bool:
         for config, shape in configurations():
             for scale in SCALES if shape[0] < 10 else SCALES[:1]:
                 for equal in (False, True):
-                    found = run(layer, config, shape, actual, scale, equal=equal)
-                    if not alike(found, right(config, shape, convention, scale, equal)):
+                    outcome = run(layer, config, shape, actual, scale, equal=equal)
+                    if not alike(outcome, right(config, shape, convention, scale, equal)):
                         return True
     return False
 
@@ -63,8 +63,8 @@ class TestEachDeviation:
     def test_that_is_numeric_computes_in_binary128_too(self, entry: Deviation) -> None:
         config, shape = next(configurations())
         count = len(run(PlainLayer, config, shape, Convention(), work=QUAD))
-        found = run(combined([entry]), config, shape, entry.under(Convention()) or Convention(), work=QUAD)
-        assert len(found) >= count, "more where an empty mask is not refused"
+        outcome = run(combined([entry]), config, shape, entry.under(Convention()) or Convention(), work=QUAD)
+        assert len(outcome) >= count, "more where an empty mask is not refused"
 
 
 class TestCombined:

@@ -68,9 +68,9 @@ def test_training_and_inference_agree_with_the_oracle(family: str, figures: Figu
                 worst["dgamma"].take(f"{where} dgamma", dgamma, [channel.dgamma(dy)], [dgamma_allowed(channel, dy)])
                 dbeta = decoded(values["dbeta"][row : row + 1])
                 worst["dbeta"].take(f"{where} dbeta", dbeta, [channel.dbeta(dy)], [dbeta_allowed])
-    for name, seen in worst.items():
-        assert seen.elements
-        figures(f"{family:20s} {name:7s} {seen}")
+    for name, worst_error in worst.items():
+        assert worst_error.elements
+        figures(f"{family:20s} {name:7s} {worst_error}")
 
 
 Choices = tuple[Convention, Running]

@@ -74,7 +74,7 @@ def allowed_of(channel: Channel, dy: list[Any]) -> tuple[list[Any], list[Any], A
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "one-value"])
 def test_masked_goldens_agree_with_the_oracle_and_its_differences(family: str, figures: Figures) -> None:
-    seen, apart = Worst(), Worst()
+    worst, apart = Worst(), Worst()
     for seed, sample in enumerate(FAMILIES[family]):
         if sample.eps == 0.0 or sample.count > 32:
             continue
@@ -90,21 +90,21 @@ def test_masked_goldens_agree_with_the_oracle_and_its_differences(family: str, f
             got = {name: decoded(expected[name].values[row : row + 1]) for name in ("y", "dx", "dgamma", "dbeta")}
             dbeta = [channel.places * U * total(absolutes(dy))]
             where = f"{sample.name}/{sample.dtype}/channel {row}"
-            seen.take(f"{where} y", got["y"], channel.y, y)
-            seen.take(f"{where} dx", got["dx"], channel.dx(dy), dx)
-            seen.take(f"{where} dgamma", got["dgamma"], [channel.dgamma(dy)], [dgamma])
-            seen.take(f"{where} dbeta", got["dbeta"], [channel.dbeta(dy)], dbeta)
+            worst.take(f"{where} y", got["y"], channel.y, y)
+            worst.take(f"{where} dx", got["dx"], channel.dx(dy), dx)
+            worst.take(f"{where} dgamma", got["dgamma"], [channel.dgamma(dy)], [dgamma])
+            worst.take(f"{where} dbeta", got["dbeta"], [channel.dbeta(dy)], dbeta)
             if channel.places <= 9:
                 apart.take(f"{where} differences", got["dx"], differences(channel, dy).dx, [2 * v for v in dx])
             old = exact(sample.running_mean[row]), exact(sample.running_variance[row])
             mean, variance = Running(momentum=0.25, unbiased=unbiased).after(*old, channel)
             mean_error = U * total(absolutes(list(channel.x)))
             near = 8 * U * (abs(old[0]) + total(absolutes(list(channel.x)))) + mean_error
-            seen.take(f"{where} mean", decoded(after.mean[row : row + 1]), [mean], [near])
+            worst.take(f"{where} mean", decoded(after.mean[row : row + 1]), [mean], [near])
             allowed = (channel.count + 16) * U * (old[1] + 2 * channel.variance) + 4 * mean_error**2
-            seen.take(f"{where} variance", decoded(after.variance[row : row + 1]), [variance], [allowed])
-    assert seen.elements
-    figures(f"{family:20s} masked  {seen}")
+            worst.take(f"{where} variance", decoded(after.variance[row : row + 1]), [variance], [allowed])
+    assert worst.elements
+    figures(f"{family:20s} masked  {worst}")
 
 
 def test_an_all_true_mask_gives_what_no_mask_gives() -> None:
@@ -210,8 +210,8 @@ def test_right_masked_algorithms_stay_within_their_grade(
         mask = mask_of(sample, seed, (0.1, 0.5, 0.95)[seed % 3])
         golden = golden_of(sample, mask)
         expected = golden.training(sample.dy_quad) | golden.update(sample.statistics, TIGHT)[1]
-        found = computed(sample, mask, dtype_of(dtype), folded)
-        ratios = {name: ratio(expected[name], got, grade) for name, got in found.items()}
+        results = computed(sample, mask, dtype_of(dtype), folded)
+        ratios = {name: ratio(expected[name], got, grade) for name, got in results.items()}
         assert max(ratios.values()) <= 1.0, f"{sample.name}: {ratios}"
         worst(table, ratios)
     shown = " ".join(f"{name} {value:.2g}" for name, value in table.items())
@@ -237,8 +237,8 @@ def test_every_mistake_with_a_mask_stands_outside(mistake: str, count: int, figu
         if mask.sum() < 2:
             continue
         expected = golden.training(sample.dy_quad) | golden.update(sample.statistics, STABLE)[1]
-        found = computed(sample, mask, np.float64, **{mistake: True})
-        power = min([power, *(ratio(expected[name], found[name], STABLE) for name in MISTAKES[mistake])])
+        results = computed(sample, mask, np.float64, **{mistake: True})
+        power = min([power, *(ratio(expected[name], results[name], STABLE) for name in MISTAKES[mistake])])
     figures(f"masked, n = {count}, {mistake}: power {power:.0f}")
     assert power > 30.0
 
@@ -248,6 +248,6 @@ def test_statistics_of_masked_batches_follow_one_another() -> None:
     sample = random_sample(4, "float32", count=12)
     state = Statistics.initial(sample.channels, Convention())
     state, _ = golden_of(sample, mask_of(sample, 4)).update(state, STABLE)
-    again, _ = golden_of(sample, np.zeros(12, np.bool_)).update(state, STABLE)
-    assert again == state
+    unmoved, _ = golden_of(sample, np.zeros(12, np.bool_)).update(state, STABLE)
+    assert unmoved == state
     assert state.updates == 1

@@ -51,16 +51,16 @@ def test_a_sound_layer_stays_inside_at_every_step(
     for step, sample in enumerate(batches(dtype, 32, offset)):
         golden = golden_of(sample, True, momentum)
         here = replace(sample, running_mean=mean, running_variance=variance)
-        found = outputs(algorithm, here, momentum)
+        results = outputs(algorithm, here, momentum)
         _, local = golden.update(Statistics.known(mean, variance, step), STABLE)
         y = golden.inference(state, None)["y"]
         state, carried = golden.update(state, STABLE)
         for quantity in ("running_mean", "running_var"):
-            largest["local"] = max(largest["local"], ratio(local[quantity], found[quantity], STABLE))
-            largest["carried"] = max(largest["carried"], ratio(carried[quantity], found[quantity], STABLE))
-        largest["y"] = max(largest["y"], ratio(y, found["inference_y"], STABLE))
+            largest["local"] = max(largest["local"], ratio(local[quantity], results[quantity], STABLE))
+            largest["carried"] = max(largest["carried"], ratio(carried[quantity], results[quantity], STABLE))
+        largest["y"] = max(largest["y"], ratio(y, results["inference_y"], STABLE))
         assert max(largest.values()) <= 1.0, f"step {step}: {largest}"
-        mean, variance = (found[quantity].astype(np.float64) for quantity in ("running_mean", "running_var"))
+        mean, variance = (results[quantity].astype(np.float64) for quantity in ("running_mean", "running_var"))
     assert state.updates == STEPS
     shown = ", ".join(f"{what} {value:.2f}" for what, value in largest.items())
     figures(f"trajectory, {name}, {dtype}, mean {offset:g}, momentum {momentum}: error / bound {shown}")

@@ -38,56 +38,58 @@ Gradients = tuple[Rows, Vector, Vector]
 Backward = Callable[[Rows, Pass], Gradients]
 
 
-def closed_form(dy: Rows, seen: Pass) -> Gradients:
-    dbeta, dgamma = seen.add(dy), seen.add(dy * seen.normalised)
-    inner = dy - (dbeta / seen.count)[:, None] - seen.normalised * (dgamma / seen.count)[:, None]
-    return (seen.gamma * seen.inverse)[:, None] * inner, dgamma, dbeta
+def closed_form(dy: Rows, nodes: Pass) -> Gradients:
+    dbeta, dgamma = nodes.add(dy), nodes.add(dy * nodes.normalised)
+    inner = dy - (dbeta / nodes.count)[:, None] - nodes.normalised * (dgamma / nodes.count)[:, None]
+    return (nodes.gamma * nodes.inverse)[:, None] * inner, dgamma, dbeta
 
 
-def multiplied_out(dy: Rows, seen: Pass) -> Gradients:
+def multiplied_out(dy: Rows, nodes: Pass) -> Gradients:
     """gamma / (n sigma) * (n dy - dbeta - normalised * dgamma)."""
-    dbeta, dgamma = seen.add(dy), seen.add(dy * seen.normalised)
-    inner = seen.count * dy - dbeta[:, None] - seen.normalised * dgamma[:, None]
-    return (seen.gamma * seen.inverse / seen.count)[:, None] * inner, dgamma, dbeta
+    dbeta, dgamma = nodes.add(dy), nodes.add(dy * nodes.normalised)
+    inner = nodes.count * dy - dbeta[:, None] - nodes.normalised * dgamma[:, None]
+    return (nodes.gamma * nodes.inverse / nodes.count)[:, None] * inner, dgamma, dbeta
 
 
-def fused_closed_form(dy: Rows, seen: Pass) -> Gradients:
+def fused_closed_form(dy: Rows, nodes: Pass) -> Gradients:
     """The closed form, its two subtractions fused with the products before them."""
-    dbeta, dgamma = seen.add(dy), seen.add(dy * seen.normalised)
-    inner = fused(-seen.normalised, (dgamma / seen.count)[:, None], dy - (dbeta / seen.count)[:, None])
-    return (seen.gamma * seen.inverse)[:, None] * inner, dgamma, dbeta
+    dbeta, dgamma = nodes.add(dy), nodes.add(dy * nodes.normalised)
+    inner = fused(-nodes.normalised, (dgamma / nodes.count)[:, None], dy - (dbeta / nodes.count)[:, None])
+    return (nodes.gamma * nodes.inverse)[:, None] * inner, dgamma, dbeta
 
 
-def staged(dy: Rows, seen: Pass) -> Gradients:
+def staged(dy: Rows, nodes: Pass) -> Gradients:
     """Node by node, as the paper's equations: through the variance, then through the mean."""
-    half, two = seen.x.dtype.type(0.5), seen.x.dtype.type(2)
-    dbeta, dgamma = seen.add(dy), seen.add(dy * seen.normalised)
-    d_normalised = dy * seen.gamma[:, None]
-    cube = seen.inverse * seen.inverse * seen.inverse
-    d_variance = -half * seen.add(d_normalised * seen.centred) * cube
-    d_mean = -seen.add(d_normalised * seen.inverse[:, None]) - two * d_variance * seen.add(seen.centred) / seen.count
-    dx = d_normalised * seen.inverse[:, None] + seen.centred * (two * d_variance / seen.count)[:, None]
-    return dx + (d_mean / seen.count)[:, None], dgamma, dbeta
+    half, two = nodes.x.dtype.type(0.5), nodes.x.dtype.type(2)
+    dbeta, dgamma = nodes.add(dy), nodes.add(dy * nodes.normalised)
+    d_normalised = dy * nodes.gamma[:, None]
+    cube = nodes.inverse * nodes.inverse * nodes.inverse
+    d_variance = -half * nodes.add(d_normalised * nodes.centred) * cube
+    d_mean = (
+        -nodes.add(d_normalised * nodes.inverse[:, None]) - two * d_variance * nodes.add(nodes.centred) / nodes.count
+    )
+    dx = d_normalised * nodes.inverse[:, None] + nodes.centred * (two * d_variance / nodes.count)[:, None]
+    return dx + (d_mean / nodes.count)[:, None], dgamma, dbeta
 
 
-def folded_derivative(dy: Rows, seen: Pass) -> Gradients:
+def folded_derivative(dy: Rows, nodes: Pass) -> Gradients:
     """The derivative of y = a x + b, a = gamma / sigma, b = beta - mean a, with two-pass statistics."""
-    two = seen.x.dtype.type(2)
-    d_b, d_a = seen.add(dy), seen.add(dy * seen.x)
-    d_a = d_a - seen.mean * d_b
-    scale = seen.gamma * seen.inverse
-    d_variance = -d_a * seen.gamma * seen.inverse * seen.inverse * seen.inverse / two
+    two = nodes.x.dtype.type(2)
+    d_b, d_a = nodes.add(dy), nodes.add(dy * nodes.x)
+    d_a = d_a - nodes.mean * d_b
+    scale = nodes.gamma * nodes.inverse
+    d_variance = -d_a * nodes.gamma * nodes.inverse * nodes.inverse * nodes.inverse / two
     d_mean = -scale * d_b
-    dx = dy * scale[:, None] + seen.centred * (d_variance * two / seen.count)[:, None]
-    return dx + (d_mean / seen.count)[:, None], d_a * seen.inverse, d_b
+    dx = dy * scale[:, None] + nodes.centred * (d_variance * two / nodes.count)[:, None]
+    return dx + (d_mean / nodes.count)[:, None], d_a * nodes.inverse, d_b
 
 
-def raw_derivative(dy: Rows, seen: Pass) -> Gradients:
+def raw_derivative(dy: Rows, nodes: Pass) -> Gradients:
     """The derivative through E[x^2] - E[x]^2."""
-    two = seen.x.dtype.type(2)
-    dbeta, dgamma = seen.add(dy), seen.add(dy * seen.normalised)
-    scale = seen.gamma * seen.inverse
-    d_variance = -(dgamma * seen.gamma) * seen.inverse * seen.inverse / two
-    d_mean = -scale * dbeta - two * seen.mean * d_variance
-    dx = dy * scale[:, None] + seen.x * (d_variance * two / seen.count)[:, None]
-    return dx + (d_mean / seen.count)[:, None], dgamma, dbeta
+    two = nodes.x.dtype.type(2)
+    dbeta, dgamma = nodes.add(dy), nodes.add(dy * nodes.normalised)
+    scale = nodes.gamma * nodes.inverse
+    d_variance = -(dgamma * nodes.gamma) * nodes.inverse * nodes.inverse / two
+    d_mean = -scale * dbeta - two * nodes.mean * d_variance
+    dx = dy * scale[:, None] + nodes.x * (d_variance * two / nodes.count)[:, None]
+    return dx + (d_mean / nodes.count)[:, None], dgamma, dbeta

@@ -67,22 +67,22 @@ class _Layer:
 
     def outputs(self, momentum: float, unbiased: bool) -> Outputs:
         mean, variance = self.algorithm.moments(self.x, self.algorithm.add)
-        seen = self._pass(mean, variance)
-        dx, dgamma, dbeta = self._backward(seen)
-        found = self._store(y=self._y(seen, self.algorithm.folded), dx=dx, dgamma=dgamma, dbeta=dbeta)
+        nodes = self._pass(mean, variance)
+        dx, dgamma, dbeta = self._backward(nodes)
+        results = self._store(y=self._y(nodes, self.algorithm.folded), dx=dx, dgamma=dgamma, dbeta=dbeta)
         count = self.sample.count
         batch = variance
         if unbiased and count > 1:
             batch = variance * self.compute.type(count) / self.compute.type(count - 1)
         old = self._in(self.sample.running_mean), self._in(self.sample.running_variance)
-        found |= self._store(
+        results |= self._store(
             running_mean=self._moved(old[0], mean, momentum), running_var=self._moved(old[1], batch, momentum)
         )
         given = self._pass(*old)
         dx, dgamma, dbeta = self._inference_backward(given)
         y = self._y(given, self.algorithm.folded or self.algorithm.folded_inference)
-        found |= self._store(inference_y=y, inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta)
-        return found
+        results |= self._store(inference_y=y, inference_dx=dx, inference_dgamma=dgamma, inference_dbeta=dbeta)
+        return results
 
     def _pass(self, mean: Vector, variance: Vector) -> Pass:
         inverse = self.compute.type(1) / np.sqrt(variance + self.eps)
@@ -91,36 +91,36 @@ class _Layer:
             inverse = inverse * self.compute.type(1 + off)
         return Pass(self.x, mean, inverse, self.gamma, self.beta, self.algorithm.add)
 
-    def _y(self, seen: Pass, folded: bool) -> Rows:
+    def _y(self, nodes: Pass, folded: bool) -> Rows:
         if folded:
-            a = seen.gamma * seen.inverse
-            return np.asarray(self._round(self.x * a[:, None]) + self._round(seen.beta - seen.mean * a)[:, None])
+            a = nodes.gamma * nodes.inverse
+            return np.asarray(self._round(self.x * a[:, None]) + self._round(nodes.beta - nodes.mean * a)[:, None])
         if self.algorithm.fused:
-            return fused(seen.gamma[:, None], seen.normalised, seen.beta[:, None])
-        scaled = self._round(seen.gamma[:, None] * self._round(seen.normalised))
-        return np.asarray(scaled + seen.beta[:, None])
+            return fused(nodes.gamma[:, None], nodes.normalised, nodes.beta[:, None])
+        scaled = self._round(nodes.gamma[:, None] * self._round(nodes.normalised))
+        return np.asarray(scaled + nodes.beta[:, None])
 
-    def _backward(self, seen: Pass) -> Gradients:
+    def _backward(self, nodes: Pass) -> Gradients:
         backward: Backward = self.algorithm.backward
         if self.algorithm.rounds != "paths":
-            return backward(self.dy, seen)
-        normalised = self._round(seen.normalised)
-        d_normalised = self._round(self.dy * seen.gamma[:, None])
-        dbeta = seen.add(self.dy)
-        dgamma = seen.add(self._round(self.dy * self._round(seen.normalised, vector=True), vector=True))
-        m1, m2 = seen.add(d_normalised) / seen.count, seen.add(self._round(d_normalised * normalised)) / seen.count
-        first = self._round(d_normalised * seen.inverse[:, None])
-        second = self._round(m1 * seen.inverse)[:, None]
-        third = self._round(normalised * self._round(m2 * seen.inverse)[:, None])
+            return backward(self.dy, nodes)
+        normalised = self._round(nodes.normalised)
+        d_normalised = self._round(self.dy * nodes.gamma[:, None])
+        dbeta = nodes.add(self.dy)
+        dgamma = nodes.add(self._round(self.dy * self._round(nodes.normalised, vector=True), vector=True))
+        m1, m2 = nodes.add(d_normalised) / nodes.count, nodes.add(self._round(d_normalised * normalised)) / nodes.count
+        first = self._round(d_normalised * nodes.inverse[:, None])
+        second = self._round(m1 * nodes.inverse)[:, None]
+        third = self._round(normalised * self._round(m2 * nodes.inverse)[:, None])
         return self._round(first - second) - third, dgamma, dbeta
 
-    def _inference_backward(self, seen: Pass) -> Gradients:
-        dbeta = seen.add(self.dy)
+    def _inference_backward(self, nodes: Pass) -> Gradients:
+        dbeta = nodes.add(self.dy)
         if self.algorithm.backward is folded_derivative:
-            dgamma = (seen.add(self.dy * self.x) - seen.mean * dbeta) * seen.inverse
+            dgamma = (nodes.add(self.dy * self.x) - nodes.mean * dbeta) * nodes.inverse
         else:
-            dgamma = seen.add(self._round(self.dy * self._round(seen.normalised, vector=True), vector=True))
-        return self.dy * (seen.gamma * seen.inverse)[:, None], dgamma, dbeta
+            dgamma = nodes.add(self._round(self.dy * self._round(nodes.normalised, vector=True), vector=True))
+        return self.dy * (nodes.gamma * nodes.inverse)[:, None], dgamma, dbeta
 
     def _moved(self, old: Vector, batch: Vector, momentum: float) -> Vector:
         new: Any = self.compute.type(momentum)
