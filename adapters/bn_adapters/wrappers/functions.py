@@ -34,7 +34,7 @@ class FunctionAdapter(Adapter):
     """What the adapters of functions share; `function_adapter` makes a subclass for a function or a pair."""
 
     framework = ""  # whatever else the user's file imports, in a process of its own
-    requires = ("numpy",)
+    requires: ClassVar[tuple[str, ...]] = ("numpy",)
     install = "pip install bnconform"
     recipe: ClassVar[FunctionRecipe]
     tape: ClassVar[bool]

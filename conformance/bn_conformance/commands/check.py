@@ -26,6 +26,12 @@ OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse")
 @click.command(cls=SuiteCommand, epilog=EXIT_CODES)
 @click.argument("target")
 @target_options
+@click.option(
+    "--signature",
+    default="",
+    metavar="TEXT",
+    help="Of a C function: its parameters in order, such as 'x:in gamma:in beta:in y:out n c eps'.",
+)
 @run_options(*(name for name in OPTIONS if name not in OF_SEVERAL))
 @processes_option
 def command(
@@ -34,6 +40,7 @@ def command(
     convention: tuple[str, ...],
     names: tuple[str, ...],
     arguments: tuple[str, ...],
+    signature: str,
     processes: str,
     **options: Any,
 ) -> int:
@@ -42,6 +49,7 @@ def command(
     TARGET is path/to/file.py:NAME or module:NAME: an adapter, or the code itself. What the code is, is found out and
     said; --as says it where two readings fit. The name may be left out where the file has one thing to judge.
     """
+    arguments += (f"signature={signature}",) if signature else ()
     target = target_of(target, kind, convention, names, arguments)
     return _judge(RunOptions(implementations=(target,), **options), processes)
 

@@ -14,7 +14,7 @@ from bn_conformance.targets.declarations import check_declarations
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, code_and_choices, module_and_class, wrapper_and_code
 from bn_conformance.targets.recognition import candidates, check_environment, is_adapter, kind_of, kinds_of
-from bn_conformance.targets.wrappers import wrapped_adapter
+from bn_conformance.targets.wrappers import kind_of_file, wrapped_adapter
 
 
 def load_adapter(target: str) -> type[Adapter]:
@@ -54,6 +54,8 @@ def _found_adapter(target: str) -> type[Adapter]:
     """The adapter of a target that does not say of which kind the code is: an adapter class, or a wrapper's."""
     code, choices = code_and_choices(target)
     place, attribute = module_and_class(code)
+    if kind := kind_of_file(place):
+        return wrapped_adapter(f"{kind}={'+'.join([code, *choices])}")
     module = module_of(place)
     attribute = attribute or _named(module, place)
     thing = _attribute(module, place, attribute) if attribute else module

@@ -16,6 +16,10 @@ _WRAPPED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", re.DOTA
 _LAST_CHOICE = re.compile(r"\+([A-Za-z_][\w.]*=[^+=]*)$")
 
 
+FILES = (".py", ".c", ".so", ".dylib", ".dll", ".onnx")
+"""Endings of files that can be judged."""
+
+
 class TargetError(UserError):
     """A target names no usable adapter; the message says what to do."""
 
@@ -48,4 +52,4 @@ def is_target(name: str) -> bool:
     if wrapper_and_code(name) is not None:
         return True
     module, attribute = module_and_class(code_and_choices(name)[0])
-    return module.endswith(".py") or (bool(attribute) and all(part.isidentifier() for part in module.split(".")))
+    return module.endswith(FILES) or (bool(attribute) and all(part.isidentifier() for part in module.split(".")))

@@ -41,6 +41,7 @@ class Wrapper:
         requires: import names that must be importable.
         install: the command that installs them.
         environment: gives the environment variables that must be set before the code is imported.
+        suffixes: endings of files that are code of this kind, such as `.c`.
         names: whether `adapter` takes as its second argument a `Said`: what a user says of the code.
         recognises: whether an imported thing is code of this kind. It imports no framework: what a framework has made
             is there only where the framework is imported already.
@@ -53,6 +54,7 @@ class Wrapper:
     environment: Callable[[], Mapping[str, str]] = dict
     recognises: Callable[[object], bool] = _recognises_nothing
     names: bool = False
+    suffixes: tuple[str, ...] = ()
 
 
 @cache
@@ -84,6 +86,14 @@ def usable_wrappers() -> Mapping[str, Wrapper]:
         with suppress(TargetError):
             wrappers[name] = _loaded(point)
     return wrappers
+
+
+def kind_of_file(place: str) -> str:
+    """The wrapper whose code files of a name are; empty for Python files, modules and anything else."""
+    for name, wrapper in usable_wrappers().items():
+        if wrapper.suffixes and place.endswith(wrapper.suffixes):
+            return name
+    return ""
 
 
 def _loaded(point: EntryPoint) -> Wrapper:
