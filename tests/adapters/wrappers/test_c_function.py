@@ -167,4 +167,4 @@ def test_a_crash_costs_only_itself(tmp_path: Path) -> None:
     bnconform(tmp_path, "check", "crash.c", "-n", "0", "--results", "o.jsonl", *cases)
     outcomes = {item.case: item.outcome for item in read_results(tmp_path / "o.jsonl").items}
     assert outcomes["num/nc-65536x3/float32/long-constant"] == "crashed"
-    assert outcomes["fwd/nc/float32/random"] == "tight"
+    assert outcomes["fwd/nc/float32/random"] in ("exact", "tight")
