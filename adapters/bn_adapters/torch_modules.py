@@ -8,7 +8,7 @@ torch's autograd. Arrays go to torch without a copy, so that a module which writ
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
@@ -96,6 +96,14 @@ class TorchLayer(Layer):
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
         self._copy_into(weight=gamma, bias=beta)
+
+    def overwritten(self, but: Collection[str] = ()) -> None:
+        # On the CPU the arrays are the memory of these tensors: a write into one counts, as `y.mul_(2)` does.
+        if self.latest is not None and self.device == "cpu":
+            x, y = self.latest
+            for tensor, name in ((x, "x of forward"), (y, "y of forward")):
+                if name not in but:
+                    self.torch.autograd.graph.increment_version(tensor)
 
     def _copy_into(self, **arrays: Array | None) -> None:
         with self.torch.no_grad():

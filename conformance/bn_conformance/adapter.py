@@ -8,7 +8,7 @@ framework inside `build` (or in a module-level function that `build` calls), nev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -175,6 +175,15 @@ class Layer(ABC):
     def freeze(self) -> None:
         """Use the running statistics from now on, in training too, and never move them."""
         raise NotImplementedError("this adapter has no freeze(); declare Capabilities(freeze=False)")
+
+    def overwritten(self, but: Collection[str] = ()) -> None:  # noqa: B027 - most frameworks do not count writes
+        """The caller has written over its arrays: over those that went into this layer, and those that came out of it.
+
+        A framework that counts writes into its tensors, to refuse a backward that needs old values, is told so here.
+
+        Args:
+            but: arrays that were left alone, such as `x of forward`.
+        """
 
     def update_statistics(self) -> None:  # noqa: B027 - most layers have nothing to run
         """Run the explicit update of the running statistics.

@@ -1,7 +1,8 @@
 """What is asked of an implementation in a case: the case itself, less what it declares that it does not have.
 
 A layer that keeps no running statistics is judged on its results alone. A layer without any gradient is judged on the
-forward of the cases that take gradients as well, unless the gradient is what the case is about.
+forward of the cases that take gradients as well, unless the gradient is what the case is about. A layer that never has
+gamma or beta is judged without it in the cases that are about something else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from dataclasses import replace
 
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.cases.literals import with_own_values
-from bn_conformance.cases.model import GRADIENTS, STATISTICS, Batch, Case, EarlierBackward
+from bn_conformance.cases.model import GRADIENTS, STATISTICS, Batch, Case, EarlierBackward, SetParameters
+
+OF_PARAMETERS = ("FWD-3", "FWD-4", "GRAD-2", "GRAD-3", "DTYPE-5", "SECOND-2")
+"""Clauses that are about gamma and beta."""
 
 OF_GRADIENTS = ("GRAD", "SECOND")
 """Families of clauses that are about gradients."""
@@ -25,12 +29,42 @@ def as_declared(case: Case, can: Capabilities, convention: Convention) -> Case:
         convention: the declared convention, which says the values of literals.
     """
     case = with_own_values(case, can, convention)
+    case = _with_own_parameters(case, can)
     if not can.statistics and case.judges - STATISTICS:
         case = replace(case, judges=case.judges - STATISTICS)
     if not can.gradients and convention.statistics_move != "backward" and _is_whole_without_gradients(case):
         steps = tuple(replace(step, dy=None, dy_view=None) if isinstance(step, Batch) else step for step in case.steps)
         case = replace(case, judges=case.judges - GRADIENTS, steps=steps)
     return case
+
+
+def _with_own_parameters(case: Case, can: Capabilities) -> Case:
+    """The case without the parameters that no layer has, where it is not about these."""
+    gamma = case.config.gamma and bool({"both", "gamma"} & can.affine)
+    beta = case.config.beta and bool({"both", "beta"} & can.affine)
+    if (gamma, beta) == (case.config.gamma, case.config.beta) or not _is_whole_without_parameters(case):
+        return case
+    steps = tuple(_weighing(step, gamma, beta) if isinstance(step, Batch) else step for step in case.steps)
+    return replace(case, config=replace(case.config, gamma=gamma, beta=beta), steps=steps)
+
+
+def _weighing(step: Batch, gamma: bool, beta: bool) -> Batch:
+    """A step whose second order weighs the gradients that there are."""
+    if step.second is None:
+        return step
+    v_dgamma, v_dbeta = step.second.v_dgamma if gamma else None, step.second.v_dbeta if beta else None
+    return replace(step, second=replace(step.second, v_dgamma=v_dgamma, v_dbeta=v_dbeta))
+
+
+def _is_whole_without_parameters(case: Case) -> bool:
+    """Whether a case asks something that has nothing to do with gamma and beta."""
+    return (
+        case.clauses[0] not in OF_PARAMETERS
+        and "affine" not in case.axes
+        and bool(case.judges - {"dgamma", "dbeta"} or case.expects == "refusal")
+        and not any(isinstance(change, EarlierBackward) for change in case.changes)
+        and not (case.clauses[0] == "STATE-6" and SetParameters in map(type, case.changes))
+    )
 
 
 def _is_whole_without_gradients(case: Case) -> bool:

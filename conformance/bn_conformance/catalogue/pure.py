@@ -38,6 +38,7 @@ def cases() -> Iterator[Case]:
         title, look = "what went in and came out stays as it is through later steps", evaluate(place)
         yield case(place, "later", title, "PURE-4", train(place, dy=DY), train(place, normal("next"), DY), look, look)
         yield _overwritten(place)
+        yield _nothing_but_numbers(place)
         title, step = (
             "two layers train at the same time in two threads",
             train(place, dy=DY, interrupt=normal("other", offset=3.0)),
@@ -81,6 +82,12 @@ def _overwritten(place: Place) -> Case:
         train(place, normal("other"), DY),
     )
     return case(place, "overwritten", title, "PURE-7", *steps, overwrites=True)
+
+
+def _nothing_but_numbers(place: Place) -> Case:
+    title, look = "gradients of a step do not go into the steps before it, whose own were taken", evaluate(place, dy=DY)
+    steps = train(place, dy=DY), train(place, normal("next"), DY), look, Reload(), look
+    return case(place, "nothing-but-numbers", title, "PURE-8", *steps)
 
 
 def _threads(place: Place, threads: int, sweep: bool = False) -> Case:

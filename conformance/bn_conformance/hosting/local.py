@@ -208,9 +208,10 @@ class LocalHost:
         return self._timed("concurrently", lambda: together(steps, call.rounds))
 
     def overwrite(self, call: OverwriteCall) -> None:
-        """Write over the arrays that a layer was given or gave, except those named."""
-        self._layer(call)
+        """Write over the arrays that a layer was given or gave, except those named, and let its framework know."""
+        layer = self._layer(call)
         self._guards[call.layer].overwrite(call.but)
+        self._timed("overwritten", lambda: layer.overwritten(call.but))
 
     def drop(self, call: DropCall) -> Sequence[str]:
         """Forget a layer, and name the arrays that changed after their call."""

@@ -20,8 +20,8 @@ from bn_reference.golden.golden import Golden
 CAPACITY = 1500
 """How many cases the cache holds, with their data and goldens."""
 
-CaseKey = tuple[str, bool]
-"""A case, and whether it takes gradients: it is run without them on a layer that has none (`as_declared`)."""
+CaseKey = tuple[str, bool, bool, bool]
+"""A case, whether it takes gradients, and whether there are gamma and beta: a layer may lack them (`as_declared`)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class Goldens:
 
 
 def _key(case: Case) -> CaseKey:
-    return case.id, any(batch.dy is not None for batch in case.batches)
+    takes_gradients = any(batch.dy is not None for batch in case.batches)
+    return case.id, takes_gradients, case.config.gamma, case.config.beta
 
 
 def by_blocks(case: Case, batch: Batch) -> bool:

@@ -163,9 +163,10 @@ def _quantities(
 
 
 def _outcome_of_error(case: Case, goldens: Goldens, observation: Observation, error: LayerError) -> tuple[str, str]:
-    if case.expects == "numbers":
+    refused = refuses(case, goldens.data(case), observation)
+    if case.expects == "numbers" and not refused:
         return outcomes.ERRORED, error.with_place
-    if not refuses(case, goldens.data(case), observation):
+    if not refused:
         return outcomes.ERRORED, f"{error.with_place} ({NO_REFUSAL})"
     if not error.message:
         return outcomes.ERRORED, f"{error.with_place} (an error without a message is not a clear refusal)"

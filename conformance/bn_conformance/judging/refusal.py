@@ -67,13 +67,13 @@ def may_refuse(case: Case, data: CaseData, step: int, operation: str) -> bool:
     """Whether an error of an operation counts as a refusal of what the case is about.
 
     Args:
-        case: one that does not expect numbers alone.
+        case: one that does not expect numbers alone, or whose caller writes over y before the backward.
         data: its tensors.
         step: index in `Case.steps` of the step that the operation belongs to; -1 for none.
         operation: its name in the worker protocol.
     """
     if case.expects == "numbers":
-        return False
+        return case.overwrites and operation in BACKWARD  # PURE-7
     if any(holds(case) for holds in _WHOLE.values()):
         return True
     if step < 0 or not has_data(batch := case.steps[step]):

@@ -18,6 +18,10 @@ FORWARD_ONLY = Capabilities(gradients=frozenset())
 TRAINING_ONLY = Capabilities(modes=frozenset({"training"}), statistics=False, set_statistics=False)
 
 
+WITHOUT_PARAMETERS = Capabilities(affine=frozenset({"none"}))
+SCALING = Capabilities(affine=frozenset({"gamma"}))
+
+
 class WithoutBackward(GoodLayer):
     def backward(self, dy: Array) -> Gradients:
         raise NotImplementedError
@@ -34,6 +38,10 @@ class Lacking(GoodNumpy):
 
     def build(self, config: LayerConfig) -> GoodLayer:
         return self.layer(config)
+
+
+class WithoutParameters(GoodNumpy):
+    capabilities = WITHOUT_PARAMETERS
 
 
 def asked(can: Capabilities, *families: str) -> list[Case]:
@@ -82,3 +90,27 @@ def test_statistics_that_do_not_exist_are_not_judged() -> None:
 def test_a_layer_that_has_everything_is_asked_the_case_itself() -> None:
     for case in all_cases().values():
         assert as_declared(case, Capabilities(), Convention()) is case
+
+
+def test_a_layer_without_gamma_and_beta_is_judged_in_what_is_not_about_them() -> None:
+    cases = asked(
+        WITHOUT_PARAMETERS, "FWD", "EVAL", "GRAD", "EDGE", "STATE", "STAT", "NUM", "PURE", "LAW", "LAYOUT", "ERR"
+    )
+    assert not any(case.config.gamma or case.config.beta for case in cases)
+    assert not {"FWD-3", "GRAD-2", "GRAD-3"} & {case.clauses[0] for case in cases}
+    items = judge_all(WithoutParameters(), cases)
+    assert not failing(items), lines(failing(items))
+    assert sum(item.outcome in ("exact", "tight") for item in items) > 250
+
+
+def test_a_layer_that_scales_alone_keeps_its_gamma() -> None:
+    case = as_declared(all_cases()["grad/nc/float32/random"], SCALING, Convention())
+    assert (case.config.gamma, case.config.beta) == (True, False)
+
+
+def test_a_parameter_is_neither_added_nor_left_out_where_a_layer_may_have_it() -> None:
+    plain = next(case for case in all_cases().values() if not case.config.gamma and not case.config.beta)
+    assert as_declared(plain, SCALING, Convention()) == plain
+    assert unsupported_reason(plain, SCALING) is not None
+    scaled = next(case for case in all_cases().values() if case.config.gamma and not case.config.beta)
+    assert as_declared(scaled, Capabilities(), Convention()) == scaled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,8 @@ class ReadModuleLayer(TorchLayer):
                 self.places[role].write(self.held, array)
 
     def state(self) -> Mapping[str, Array]:
+        if any(map(self._holds_a_graph, (MEAN, VARIANCE))):
+            copy.deepcopy(self.held)  # as averages of a model's weights do: torch refuses it
         if hasattr(self.held, "state_dict"):
             return {name: to_array(tensor).copy() for name, tensor in self.held.state_dict().items()}
         return {role: place.vector(self.held, self.channels) for role, place in self.places.items()}
