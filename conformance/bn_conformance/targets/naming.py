@@ -10,7 +10,7 @@ import re
 
 from bn_conformance.user_error import UserError
 
-_WRAPPED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", re.DOTALL)
+_WRAPPED = re.compile(r"(command|[a-z0-9]+(?:-[a-z0-9]+)+(?:\[[a-z]+\])?)=(.*)", re.DOTALL)
 
 
 _LAST_CHOICE = re.compile(r"\+([A-Za-z_][\w.]*=[^+=]*)$")

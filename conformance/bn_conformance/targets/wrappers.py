@@ -22,7 +22,7 @@ from bn_conformance.targets.naming import TargetError, code_and_choices, wrapper
 from bn_conformance.targets.said import divided
 
 GROUP = "bnconform.wrappers"
-"""The entry point group in which distributions register wrappers, by name; a name has a hyphen."""
+"""The entry point group in which distributions register wrappers, by name; a name has a hyphen, but for `command`."""
 
 
 def _recognises_nothing(_: object) -> bool:
