@@ -10,21 +10,32 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO
 
+from bn_conformance.hosting.lines import LineBuffer
 from bn_conformance.hosting.process_tree import exit_of
-from bn_conformance.hosting.wire import PIECE, Line, LineBuffer
+from bn_conformance.hosting.wire import PIECE, Line, WireError
 
 SLOWEST = 1 << 24
 """Bytes that cross in a second at the slowest: an exchange is given that much more time."""
 
+SHORTEST_LIMIT = 1 << 26
+"""Bytes that the line of an answer may have, whatever was asked."""
+
+LIMIT_SHARE = 16
+"""How many times as long as all that was asked the line of an answer may be."""
+
 _CHUNK = 1 << 16
+_PIPES = 64
+"""Chunks that are read at most once the process has ended; a pipe holds no more."""
+
 _GLANCE = 0.1
 """Seconds between two looks at the process, where the system cannot say that it ended."""
 
-_LONGEST = 3600.0
-"""Seconds that one call of poll may wait, which does not take any number."""
+_LONGEST = 0.25
+"""Seconds that one call of poll may wait, before what the process uses is looked at."""
 
 
 class Late(Exception):
@@ -42,10 +53,11 @@ class Channel:
         pid: of the process.
         sink: unbuffered stream that requests are written to; the channel closes it.
         source: unbuffered stream that answers are read from, likewise.
+        watch: called again and again while an answer is waited for; what it raises ends the exchange.
     """
 
-    def __init__(self, pid: int, sink: IO[bytes], source: IO[bytes]) -> None:
-        self._pid, self._sink, self._source = pid, sink, source
+    def __init__(self, pid: int, sink: IO[bytes], source: IO[bytes], watch: Callable[[], None] = lambda: None) -> None:
+        self._pid, self._sink, self._source, self._watch = pid, sink, source, watch
         self._buffer, self._lines = LineBuffer(), deque[Line]()
         self._end_of_process = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
         for stream in (sink, source):
@@ -66,7 +78,9 @@ class Channel:
         Raises:
             Late: an answer did not come in time.
             Closed: the process ended, or closed its side.
+            WireError: an answer is too long, or answers what nobody asked.
         """
+        self._check_silent()
         sending = _Sending(self._sink.fileno(), pieces)
         for _ in range(count):
             start = time.monotonic()
@@ -74,6 +88,7 @@ class Channel:
                 remaining = start + limit + sending.written / SLOWEST - time.monotonic()
                 if remaining <= 0:
                     raise Late
+                self._buffer.most = SHORTEST_LIMIT + LIMIT_SHARE * sending.written
                 self._write_and_read(sending, remaining)
             yield self._lines.popleft()
 
@@ -83,6 +98,7 @@ class Channel:
         Raises:
             Closed: there is nothing to read, and never will be.
         """
+        self._watch()
         end = self._end_of_process
         longest = _LONGEST if end >= 0 else _GLANCE
         ready = {descriptor for descriptor, _ in self._wait(sending, min(seconds, longest))}
@@ -90,6 +106,17 @@ class Channel:
         more = self._read(ended) if self._source.fileno() in ready or ended else True
         if not more and not self._lines:
             raise Closed
+
+    def _check_silent(self) -> None:
+        """Check that there is no answer before anything was asked: it would be taken for that of the next request.
+
+        Raises:
+            WireError: there is.
+        """
+        with suppress(BlockingIOError):
+            self._lines.extend(self._buffer.feed(os.read(self._source.fileno(), _CHUNK)))
+        if self._lines or self._buffer.begun:
+            raise WireError("it sent an answer to nothing that was asked")
 
     def _wait(self, sending: _Sending, seconds: float) -> list[tuple[int, int]]:
         """Write what the pipe takes, and wait until it takes more or something else happens: descriptors and events."""
@@ -103,7 +130,7 @@ class Channel:
 
     def _read(self, ended: bool) -> bool:
         """Read a chunk, or all that is there where the process ended; whether more may come."""
-        while True:
+        for _ in range(_PIPES):
             try:
                 chunk = os.read(self._source.fileno(), _CHUNK)
             except BlockingIOError:
@@ -111,6 +138,7 @@ class Channel:
             self._lines.extend(self._buffer.feed(chunk))
             if not chunk or not ended:
                 return bool(chunk)
+        return False  # others write on and on into the pipe of a process that has ended
 
     def close(self) -> None:
         """Close the pipes, whoever else holds them."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from bn_conformance.hosting.operations import Call
+from bn_conformance.targets.errors import TEXT_LIMIT
+from bn_conformance.text import one_line
 
 ResultT = TypeVar("ResultT")
 
@@ -25,8 +27,9 @@ class LayerError(Exception):
     """
 
     def __init__(self, operation: str, kind: str, message: str, place: str = "") -> None:
-        super().__init__(f"{operation} raised {kind}: {message}")
-        self.operation, self.kind, self.message, self.place = operation, kind, message, place
+        self.operation, self.kind, self.message = operation, one_line(kind), one_line(message, TEXT_LIMIT)
+        self.place = one_line(place)
+        super().__init__(f"{operation} raised {self.kind}: {self.message}")
 
     @property
     def with_place(self) -> str:

@@ -38,7 +38,7 @@ class MemoryGuard:
 
     def hold(self, what: str, number: int, array: Any, content: bytes | None = None) -> None:
         """Watch an array, whose bytes are given where they are known; what is no array is not watched."""
-        if isinstance(array, np.ndarray) and array.dtype != np.object_:
+        if type(array) is np.ndarray and array.dtype != np.object_:
             self._held.append((what, number, array, array.tobytes() if content is None else content))
 
     def overwrite(self, but: Collection[str] = ()) -> None:

@@ -18,6 +18,7 @@ from bn_conformance.hosting.channel import Channel, Closed, Late
 from bn_conformance.hosting.host import HostLost
 from bn_conformance.hosting.neutral import neutral_environment
 from bn_conformance.hosting.process_tree import MARK, end_tree, exit_of
+from bn_conformance.hosting.watch import TAIL, OutOfMemory, Watch
 from bn_conformance.hosting.wire import WireError, decode_line, encode
 from bn_conformance.results.outcomes import CRASHED, TIMED_OUT
 from bn_conformance.text import one_line
@@ -37,9 +38,6 @@ START_LIMIT = 180.0
 
 END_LIMIT = 5.0
 """Seconds that ending a process and what it started may take."""
-
-TAIL = 600
-"""Characters of standard error that are shown when a process is lost."""
 
 
 class Process:
@@ -67,7 +65,8 @@ class Process:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout)
+        self._watch = Watch(self._process.pid, self._errors)
+        self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout, self._watch.look)
         self._closed = False
         self.layers: Iterator[int] = itertools.count(1)
 
@@ -91,7 +90,9 @@ class Process:
         except Closed:
             raise self._lost(CRASHED, f"the process {self._how_it_ended()}") from None
         except WireError as error:
-            raise self._lost(CRASHED, f"the worker broke the protocol: {error}") from None
+            raise self._lost(CRASHED, one_line(f"the worker broke the protocol: {error}")) from None
+        except OutOfMemory as error:
+            raise self._lost(CRASHED, f"the process was ended: {error}") from None
         except BaseException:  # an answer that nobody waits for must not become that of the next request
             self.close()
             raise
@@ -99,7 +100,7 @@ class Process:
 
     def _lost(self, outcome: str, message: str) -> HostLost:
         """End the process, and say what became of it and what it left."""
-        tail = one_line(self._error_tail(), 2 * TAIL) if outcome == CRASHED else ""
+        tail = one_line(self._watch.tail(), 2 * TAIL) if outcome == CRASHED else ""
         survivors = self._end()
         if tail:
             message += f"; it last wrote: {tail}"
@@ -120,12 +121,6 @@ class Process:
             return f"was killed by {signal.Signals(-code).name}"
         except ValueError:
             return f"was killed by signal {-code}"
-
-    def _error_tail(self) -> str:
-        """The end of what the process wrote to standard error (and to standard output)."""
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - TAIL))
-        return self._errors.read().decode("utf-8", "replace")
 
     def close(self) -> None:
         """End the process and everything that it started; what cannot be ended is named on standard error."""

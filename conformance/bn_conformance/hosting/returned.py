@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ def reason(returned: Any) -> str | None:
 
     Raises:
         TypeError: it is no text.
+        ValueError: the text is empty.
     """
     if returned is None:
         return None
     if not isinstance(returned, str):
         raise TypeError(f"supports returned {describe_foreign(returned).description}; expected None or a text")
+    if not returned.strip():
+        raise ValueError("supports returned an empty text; expected None or the reason")
     return one_line(returned, REASON_LIMIT)
 
 
@@ -50,7 +54,7 @@ def result_parts(operation: str, returned: Any, count: int, expected: str) -> Se
         TypeError: it has not so many.
     """
     try:
-        parts = tuple(returned)
+        parts = tuple(islice(returned, count + 1))
     except TypeError:
         parts = ()
     if len(parts) != count:

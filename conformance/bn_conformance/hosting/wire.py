@@ -14,26 +14,30 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from bn_conformance.adapter import Array
 from bn_conformance.cases.recipes import dtype_of
+from bn_conformance.text import one_line
 
 PROTOCOL = 1
 
 PIECE = 3 << 18
 """Bytes that are encoded at a time; a multiple of 3, so that the texts of pieces make up that of the whole."""
 
-_DATA = b'"data":"'
-_CUT = "#"
+DATA = b'"data":"'
+"""What stands before the text of an array."""
+
+CUT = "#"
 """Begins the rest of a text whose beginning was decoded as it came; no digit of base64."""
 
-_NUMERIC = frozenset(
+NUMERIC = frozenset(
     {"float16", "bfloat16", "float32", "float64", "bool"}
     | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
+"""Names of the formats that the protocol carries."""
 
 
 class WireError(Exception):
@@ -49,14 +53,17 @@ class NotAnArray:
 
 def describe_foreign(value: Any) -> NotAnArray:
     """The description of a returned object that is no array of numbers."""
-    if isinstance(value, np.ndarray):
-        return NotAnArray(f"an array of dtype {value.dtype}")
-    return NotAnArray("None" if value is None else f"an object of type {type(value).__name__}")
+    kind = type(value)
+    if kind is np.ndarray:
+        return NotAnArray(one_line(f"an array of dtype {value.dtype}"))
+    if issubclass(kind, np.ndarray):  # a mask, or other rules of arithmetic, would be lost without a word
+        return NotAnArray(one_line(f"a {kind.__module__}.{kind.__name__}, a subclass of numpy.ndarray"))
+    return NotAnArray("None" if value is None else one_line(f"an object of type {kind.__name__}"))
 
 
 def is_numeric(value: Any) -> bool:
-    """Whether the value is an array that the protocol can carry."""
-    return isinstance(value, np.ndarray) and _name_of(value.dtype) in _NUMERIC
+    """Whether the value is an array that the protocol can carry: of NumPy's own class, and of numbers."""
+    return type(value) is np.ndarray and _name_of(value.dtype) in NUMERIC
 
 
 @cache
@@ -137,7 +144,7 @@ def _bytes(array: Array) -> memoryview:
 
 def _encoded(array: Array) -> Iterator[bytes]:
     content = _bytes(array)
-    yield _json(_kind(array))[:-1] + b"," + _DATA
+    yield _json(_kind(array))[:-1] + b"," + DATA
     for start in range(0, len(content), PIECE):
         yield base64.b64encode(content[start : start + PIECE])
     yield b'"}'
@@ -156,7 +163,7 @@ def _decoded(value: dict[str, Any], cut: Sequence[bytearray] = ()) -> Any:
     if value.keys() == {"dtype", "shape", "data"}:
         return _array(value, cut)
     if value.keys() == {"not-an-array"}:
-        return NotAnArray(str(value["not-an-array"]))
+        return NotAnArray(one_line(str(value["not-an-array"])))
     return value
 
 
@@ -165,22 +172,22 @@ _decode = json.JSONDecoder(object_hook=_decoded).decode
 
 def _array(value: dict[str, Any], cut: Sequence[bytearray]) -> Array:
     try:
-        if value["dtype"] not in _NUMERIC:
-            raise WireError(f"dtype {value['dtype']!r} is not of the protocol")
-        shape = [int(size) for size in value["shape"]]
-        if any(size < 0 for size in shape):  # which NumPy would take for "whatever fits"
-            raise WireError(f"shape {shape} is not of the protocol")
+        if value["dtype"] not in NUMERIC:
+            raise WireError(f"dtype {one_line(repr(value['dtype']))} is not of the protocol")
+        shape = value["shape"]
+        if any(type(size) is not int or size < 0 for size in shape):  # NumPy takes -1 for "whatever fits"
+            raise WireError(f"shape {one_line(str(shape))} is not of the protocol")
         buffer = _buffer(value["data"], cut)
         array = np.frombuffer(buffer, dtype_of(value["dtype"])).reshape(shape)
-    except (ValueError, TypeError, IndexError, binascii.Error) as error:
-        raise WireError(f"an array is malformed ({error})") from None
+    except (ValueError, TypeError, IndexError, OverflowError, binascii.Error) as error:
+        raise WireError(f"an array is malformed ({one_line(str(error))})") from None
     return array.byteswap() if sys.byteorder == "big" else array
 
 
 def _buffer(text: Any, cut: Sequence[bytearray]) -> bytearray:
-    if not isinstance(text, str) or not text.startswith(_CUT):
+    if not isinstance(text, str) or not text.startswith(CUT):
         return bytearray(base64.b64decode(text, validate=True))
-    number, _, rest = text[1:].partition(_CUT)
+    number, _, rest = text[1:].partition(CUT)
     cut[int(number)].extend(base64.b64decode(rest, validate=True))
     return cut[int(number)]
 
@@ -198,71 +205,6 @@ class Line:
     cut: tuple[bytearray, ...] = ()
 
 
-class LineBuffer:
-    """Puts lines together from the bytes in which they come.
-
-    A long text under `data` is an array's, and is decoded as it comes.
-    """
-
-    def __init__(self) -> None:
-        self._text, self._cut, self._fresh = bytearray(), list[bytearray](), 0
-
-    def feed(self, data: bytes) -> list[Line]:
-        """Take the next bytes; the lines that end in them."""
-        *ends, rest = data.split(b"\n")
-        lines = []
-        for end in ends:
-            self._add(end)
-            lines.append(self.rest(b"\n"))
-        self._add(rest)
-        return lines
-
-    def rest(self, end: bytes = b"") -> Line:
-        """The line so far, which ends here."""
-        line = Line(bytes(self._text + end), tuple(self._cut))
-        self._text, self._cut, self._fresh = bytearray(), [], 0
-        return line
-
-    def _add(self, data: bytes) -> None:
-        self._text += data
-        self._fresh += len(data)
-        if self._fresh >= PIECE:
-            _cut_out(self._text, self._cut)
-            self._fresh = 0
-
-
-def read_line(stream: IO[bytes]) -> Line:
-    """The next line of a stream; its text is empty where there is none."""
-    buffer = LineBuffer()
-    while piece := stream.readline(PIECE):
-        for line in buffer.feed(piece):
-            return line
-    return buffer.rest()
-
-
-def _cut_out(text: bytearray, cut: list[bytearray]) -> None:
-    """Decode what is there of an array in which a text ends, and leave its number and the rest in its place."""
-    start = text.rfind(_DATA) + len(_DATA)
-    if start <= len(_DATA) or text.find(b'"', start) >= 0:
-        return
-    if text[start - len(_DATA) - 1] not in b",{":  # the end of a longer key
-        return
-    mark = f"{_CUT}{len(cut) - 1}{_CUT}".encode()
-    begun = bool(cut) and text.startswith(mark, start)
-    start += len(mark) if begun else 0
-    end = start + (len(text) - start) // 4 * 4
-    try:
-        decoded = base64.b64decode(text[start:end], validate=True)
-    except ValueError:  # no array of ours; what it is will be seen when the line is whole
-        return
-    if begun:
-        cut[-1] += decoded
-        del text[start:end]
-    else:
-        text[start:end] = f"{_CUT}{len(cut)}{_CUT}".encode()
-        cut.append(bytearray(decoded))
-
-
 def decode_line(line: bytes | Line) -> dict[str, Any]:
     """The message of a line.
 
@@ -274,7 +216,7 @@ def decode_line(line: bytes | Line) -> dict[str, Any]:
     try:
         message = decode(line.text.decode())
     except (ValueError, RecursionError) as error:
-        raise WireError(f"a line is not JSON ({error})") from None
+        raise WireError(f"a line is not JSON ({one_line(str(error))})") from None
     if not isinstance(message, dict):
         raise WireError("a message is not an object")
     return message

@@ -54,8 +54,8 @@ def main() -> int:
     """Serve until the channel closes."""
     requests, answers = _take_channel()
     _start_watchdog(requests, answers)
+    from bn_conformance.hosting.lines import read_line
     from bn_conformance.hosting.server import Server
-    from bn_conformance.hosting.wire import read_line
 
     server = Server()
     with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:

@@ -10,6 +10,7 @@ from bn_conformance.judging.context import StepContext
 from bn_conformance.judging.pairs import same_pair
 from bn_conformance.observing.observation import Observation
 from bn_conformance.results.records import Quantity
+from bn_conformance.text import one_line
 
 SHOWN = 3
 """Changed arrays that are named one by one."""
@@ -38,7 +39,7 @@ def judge_purity_at_the_end(observation: Observation) -> Iterator[Quantity]:
     changed, disturbed = observation.changed, observation.disturbed
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-        message = f"changed in memory after the call was over: {', '.join(changed[:SHOWN])}{more}"
+        message = f"changed in memory after the call was over: {', '.join(map(one_line, changed[:SHOWN]))}{more}"
         yield fault("changed-later", message, (KEPT_LATER,))
     if disturbed:
         message = f"differs when another layer runs at the same time: {', '.join(disturbed)}"

@@ -14,6 +14,9 @@ from bn_reference.arithmetic.formats import FORMATS
 NAME_LIMIT = 200
 """Characters of a name."""
 
+TEXT_LIMIT = 2000
+"""Characters of any other text, and entries of a collection of them."""
+
 _MODES = ("training", "inference")
 _ALLOWED: Mapping[str, Collection[Any]] = {
     "dtypes": tuple(FORMATS),
@@ -77,7 +80,7 @@ def _shown(value: Any) -> str:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and printable(value) == value
+    return isinstance(value, str) and len(value) <= TEXT_LIMIT and printable(value) == value
 
 
 def _is_name(value: Any) -> bool:
@@ -85,7 +88,7 @@ def _is_name(value: Any) -> bool:
 
 
 def _are_texts(value: Any) -> bool:
-    return isinstance(value, tuple | list) and all(map(_is_text, value))
+    return isinstance(value, tuple | list) and len(value) <= TEXT_LIMIT and all(map(_is_text, value))
 
 
 def _are_variables(value: Any) -> bool:

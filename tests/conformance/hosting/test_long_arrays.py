@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bn_conformance.hosting import wire
+from bn_conformance.hosting import lines, wire
 
 
 @pytest.mark.parametrize("piece", [9, 33, 300, 3000])
@@ -21,7 +21,7 @@ def test_a_long_array_crosses_in_pieces(piece: int, monkeypatch: pytest.MonkeyPa
         "last": np.arange(333, dtype=np.uint8),
     }
     text = wire.encode_line(message)
-    line = wire.read_line(io.BytesIO(text + b"another\n"))
+    line = lines.read_line(io.BytesIO(text + b"another\n"))
     assert (len(line.cut) > 0) == (piece < 3000)
     assert piece == 3000 or len(line.text) < 0.5 * len(text)
     decoded = wire.decode_line(line)
@@ -37,6 +37,6 @@ def test_a_long_array_that_is_malformed_is_named(spoil: bytes, monkeypatch: pyte
     monkeypatch.setattr(wire, "PIECE", 90)
     text = wire.encode_line({"x": np.arange(400, dtype=np.float32)})
     for place in (text.index(b'"data":"') + 8, len(text) // 2, len(text) - 8):
-        line = wire.read_line(io.BytesIO(text[:place] + spoil + text[place + 1 :]))
+        line = lines.read_line(io.BytesIO(text[:place] + spoil + text[place + 1 :]))
         with pytest.raises(wire.WireError):
             wire.decode_line(line)
