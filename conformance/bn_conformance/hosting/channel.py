@@ -14,18 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO
 
-from bn_conformance.hosting.lines import LineBuffer
+from bn_conformance.hosting.lines import LineBuffer, most_after
 from bn_conformance.hosting.process_tree import exit_of
 from bn_conformance.hosting.wire import PIECE, Line, WireError
 
 SLOWEST = 1 << 24
 """Bytes that cross in a second at the slowest: an exchange is given that much more time."""
-
-SHORTEST_LIMIT = 1 << 26
-"""Bytes that the line of an answer may have, whatever was asked."""
-
-LIMIT_SHARE = 16
-"""How many times as long as all that was asked the line of an answer may be."""
 
 _CHUNK = 1 << 16
 _PIPES = 64
@@ -88,7 +82,7 @@ class Channel:
                 remaining = start + limit + sending.written / SLOWEST - time.monotonic()
                 if remaining <= 0:
                     raise Late
-                self._buffer.most = SHORTEST_LIMIT + LIMIT_SHARE * sending.written
+                self._buffer.most = most_after(sending.written)
                 self._write_and_read(sending, remaining)
             yield self._lines.popleft()
 

@@ -21,6 +21,18 @@ _KIND = re.compile(rb'"dtype"\s*:\s*"(\w{1,20})"\s*,\s*"shape"\s*:\s*\[([\d,\s]{
 _KIND_SIZE = 512
 
 
+ANY_ANSWER = 1 << 26
+"""Bytes that the line of an answer may have, whatever was asked."""
+
+TIMES_ASKED = 16
+"""How many times as long as all that was asked the line of an answer may be."""
+
+
+def most_after(sent: int) -> int:
+    """Bytes that the line of an answer may have when so many were sent to ask for it."""
+    return ANY_ANSWER + TIMES_ASKED * sent
+
+
 class LineBuffer:
     """Puts lines together.
 

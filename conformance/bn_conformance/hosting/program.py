@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from bn_conformance.hosting.wire import Line, LineBuffer, WireError, decode_line, encode_line
+from bn_conformance.hosting.lines import LineBuffer, most_after
+from bn_conformance.hosting.wire import Line, WireError, decode_line, encode_line
 from bn_conformance.targets.naming import TargetError
 from bn_conformance.text import one_line
 
@@ -70,7 +71,9 @@ class Program:
             ProgramRefusal: the program answered with an error.
         """
         try:
-            self._input.write(encode_line({"op": operation, **arguments}))
+            request = encode_line({"op": operation, **arguments})
+            self._buffer.most = most_after(len(request))
+            self._input.write(request)
             self._input.flush()
         except OSError:
             raise ProtocolMistake(f"the program ended before {operation}{self._code()}") from None
