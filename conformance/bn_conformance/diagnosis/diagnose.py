@@ -8,13 +8,14 @@ described: an edge in a sentence, the rest by what its cases share. Nothing is g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bn_conformance.diagnosis.edges import EDGES, Edge, edge_of
 from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable
 from bn_conformance.diagnosis.predictions import Predictions
-from bn_conformance.diagnosis.search import Search
+from bn_conformance.diagnosis.search import Found, Search
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.diagnosis.wording import Explained, message
@@ -60,9 +61,9 @@ class _Diagnosing:
 
     def diagnosis(self, failing: Sequence[Item]) -> Diagnosis | None:
         ordinary = [item for item in failing if edge_of(self._subject.cases[item.case]) is None]
-        self._explain(ordinary, TUNING.cases_in_all)
+        self._explain(ordinary, TUNING.cases_in_all, all_alike=False)
         for edge in EDGES:
-            self._explain(self._at(edge, failing), TUNING.cases_of_an_edge)
+            self._explain(self._at(edge, failing), TUNING.cases_of_an_edge, all_alike=True)
         if not self._examined:
             return None
         explained = self._results(failing)
@@ -71,16 +72,14 @@ class _Diagnosing:
             implementation=self._subject.name,
             deviations=names,
             message=message(self._subject, explained),
-            confident=bool(names)
-            and not explained.rest
-            and all(found.witnesses >= TUNING.witnesses_for_confidence for found in explained.found),
+            confident=bool(names) and not explained.rest and all(_is_sure(found) for found in explained.found),
             examined=len(self._examined),
         )
 
     def _at(self, edge: Edge, items: Sequence[Item]) -> list[Item]:
         return [item for item in items if edge_of(self._subject.cases[item.case]) is edge]
 
-    def _explain(self, items: Sequence[Item], most: int) -> None:
+    def _explain(self, items: Sequence[Item], most: int, all_alike: bool) -> None:
         """Examine some of the items and look for what explains them."""
         new: list[Examined] = []
         for item in failing_in_order(self._subject, items):
@@ -89,7 +88,7 @@ class _Diagnosing:
             one = examined(self._subject, item, self._goldens)
             new += [one] if one is not None else []
         self._examined += new
-        self._search.explain(new)
+        self._search.explain(new, all_alike)
 
     def _results(self, failing: Sequence[Item]) -> Explained:
         """What was found, and which items are left."""
@@ -97,11 +96,19 @@ class _Diagnosing:
         seen = {case.item.case for case in self._examined}
         edges = {edge: self._at(edge, failing) for edge in EDGES}
         ordinary = [item for item in failing if edge_of(self._subject.cases[item.case]) is None]
+        found = [
+            replace(one, explained=self._search.explained_by(one, self._examined) or one.explained)
+            for one in self._search.found
+        ]
         return Explained(
-            found=tuple(sorted(self._search.found, key=lambda found: -len(found.explained))),
+            found=tuple(sorted(found, key=lambda one: -len(one.explained))),
             examined=tuple(self._examined),
             failing=len(failing),
             rest=tuple(item for item in ordinary if item.case in unexplained),
             unseen=tuple(item for item in ordinary if item.case not in seen),
             edges={edge: items for edge, items in edges.items() if any(item.case in unexplained for item in items)},
         )
+
+
+def _is_sure(found: Found) -> bool:
+    return not found.contradictions and found.witnesses >= TUNING.witnesses_for_confidence

@@ -118,7 +118,9 @@ class Matcher:
         """
         if not self._runner.acts(deviations):
             return False
-        if self._failing.observation.error is not None or self._within_bounds or not self._wrong_numbers:
+        if self._failing.observation.error is not None or self._failing.expects_refusal:
+            return self._runner.runs(deviations) is not None
+        if self._within_bounds or not self._wrong_numbers:
             runs, before = self._runner.runs(deviations), self._runner.reference
             if runs is None or not self._within_bounds:
                 return runs is not None

@@ -18,7 +18,7 @@ from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.residual import NOTHING, Residual
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, deviations_for
 from bn_conformance.diagnosis.tuning import TUNING
-from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict, is_level
 from bn_conformance.results.records import Item
 from bn_reference.deviations import Deviation
 
@@ -32,12 +32,14 @@ class Found:
     Attributes:
         deviations: one, or two that explain a case only together.
         witnesses: passing cases that agree with them, of those in which they act.
+        contradictions: passing cases that contradict them; few, and none unless very much speaks for them.
         alike: names of other deviations that no case tells from them.
         explained: the examined cases of which they explain something.
     """
 
     deviations: Deviations
     witnesses: int
+    contradictions: int = 0
     alike: tuple[str, ...] = ()
     explained: tuple[Examined, ...] = ()
 
@@ -56,12 +58,16 @@ class _Candidate:
         gained: the examined cases of which they explain something beside those that were found before.
         whole: how many of these they explain wholly.
         misses: failing cases that nobody examined and that they would pass.
+        witnesses: passing cases that agree with them.
+        contradictions: passing cases that do not.
     """
 
     deviations: Deviations
     gained: list[Examined] = field(default_factory=list)
     whole: int = 0
     misses: int = 0
+    witnesses: int = 0
+    contradictions: int = 0
 
     @property
     def declarable(self) -> bool:
@@ -85,7 +91,13 @@ class Search:
         self.found: list[Found] = []
         self._subject, self._predictions, self._budget = subject, predictions, budget
         self._deviations = deviations_for(subject.convention, subject.capabilities)
-        self._passing = self._in_order(subject.with_verdict(ItemVerdict.PASS))
+        self._passing = self._in_order(
+            [
+                item
+                for item in subject.with_verdict(ItemVerdict.PASS)
+                if is_level(item.outcome) or subject.cases[item.case].expects == "refusal"
+            ]
+        )
         self._failing = self._in_order(subject.with_verdict(ItemVerdict.FAIL))
         self._refuted: set[tuple[str, ...]] = set()
 
@@ -108,18 +120,37 @@ class Search:
         left = case.matcher.left(self.deviations)
         return case.matcher.left(self.deviations, allowance=True) if left and self.deviations else left
 
-    def explain(self, cases: Sequence[Examined]) -> None:
-        """Look for the deviations that explain cases, the first of them first."""
+    def explain(self, cases: Sequence[Examined], all_alike: bool = False) -> None:
+        """Look for the deviations that explain cases, the first of them first.
+
+        Args:
+            cases: that fail.
+            all_alike: one deviation must explain all that is left of them.
+        """
         hopeless: set[Examined] = set()
         while not self._budget.spent and len(hopeless) < TUNING.unexplained_cases:
             target = next((case for case in cases if case not in hopeless and self.left(case)), None)
             if target is None:
                 return
-            found = self._best(target, cases, pairs=len(hopeless) < TUNING.cases_without_pair)
-            if found is None:
-                hopeless.add(target)
-            else:
+            found = self._best(target, cases, pairs=not all_alike and len(hopeless) < TUNING.cases_without_pair)
+            if found is not None and not (all_alike and self._is_chance(found, cases)):
                 self.found.append(found)
+            elif all_alike:
+                return
+            else:
+                hopeless.add(target)
+
+    def _is_chance(self, found: Found, cases: Iterable[Examined]) -> bool:
+        """Whether a find at an edge may be chance: it leaves something there, or others fit as well."""
+        together = (*self.deviations, *found.deviations)
+        leaves = any(case.matcher.left(together, allowance=True) for case in cases)
+        return leaves or bool(self.found and found.alike)
+
+    def explained_by(self, found: Found, cases: Iterable[Examined]) -> tuple[Examined, ...]:
+        """The cases of which nothing is left with all finds, and something without this one."""
+        others = tuple(deviation for deviation in self.deviations if deviation not in found.deviations)
+        whole = [case for case in cases if not self.left(case)]
+        return tuple(case for case in whole if case.matcher.left(others, allowance=True))
 
     def _best(self, target: Examined, cases: Sequence[Examined], pairs: bool) -> Found | None:
         """The best of the deviations that explain something of a case; None where no candidate holds."""
@@ -198,39 +229,49 @@ class Search:
     def _standing(self, ranked: Sequence[_Candidate]) -> Found | None:
         """The first candidate that no passing case contradicts, told apart from those that rank with it."""
         best = [one for one in ranked if _names(one.deviations) not in self._refuted]
-        agreeing: list[tuple[_Candidate, int]] = []
+        agreeing: list[_Candidate] = []
         for candidate in best[: TUNING.candidates]:
-            if agreeing and _rank(candidate) < _rank(agreeing[0][0]) and len(agreeing) >= TUNING.tied_candidates:
+            if agreeing and _rank(candidate) < _rank(agreeing[0]) and len(agreeing) >= TUNING.tied_candidates:
                 break
-            witnesses = self._agreeing(candidate.deviations)
-            if witnesses is None:
+            if self._is_refuted(candidate):
                 self._refuted.add(_names(candidate.deviations))
             else:
-                agreeing.append((candidate, witnesses))
+                agreeing.append(candidate)
         if not agreeing:
             return None
         if len(agreeing) > 1 or not self.found:
-            for candidate, _ in agreeing:
+            for candidate in agreeing:
                 candidate.misses = self._misses(candidate.deviations)
-        agreeing.sort(key=lambda one: (one[0].misses, *(-rank for rank in _rank(one[0])), not one[0].declarable))
-        first, witnesses = agreeing[0]
+        agreeing.sort(
+            key=lambda one: (one.contradictions, one.misses, *(-rank for rank in _rank(one)), not one.declarable)
+        )
+        first = agreeing[0]
         alike = [
             "+".join(_names(other.deviations))
-            for other, _ in agreeing[1:]
-            if (other.misses, _rank(other)) == (first.misses, _rank(first))
+            for other in agreeing[1:]
+            if (other.contradictions, other.misses, _rank(other)) == (first.contradictions, first.misses, _rank(first))
         ]
-        return Found(first.deviations, witnesses, tuple(alike[: TUNING.alike]), tuple(first.gained))
+        return Found(
+            first.deviations, first.witnesses, first.contradictions, tuple(alike[: TUNING.alike]), tuple(first.gained)
+        )
 
-    def _agreeing(self, deviations: Deviations) -> int | None:
-        """How many passing cases in which they act agree with deviations; None where some case contradicts them."""
-        agreeing = 0
-        for item in self._acting(deviations, self._passing):
-            if self._predictions.contradicts((*self.deviations, *deviations), item, self._subject.cases[item.case]):
-                return None
-            agreeing += 1
-            if agreeing >= TUNING.witnesses or self._budget.spent:
+    def _is_refuted(self, candidate: _Candidate) -> bool:
+        """Compare a candidate with passing cases in which it acts; whether these contradict it.
+
+        One contradiction is enough, unless it explains very many cases wholly.
+        """
+        together = (*self.deviations, *candidate.deviations)
+        tolerated = candidate.whole // TUNING.explained_for_a_contradiction
+        for item in self._acting(candidate.deviations, self._passing):
+            if self._predictions.contradicts(together, item, self._subject.cases[item.case]):
+                candidate.contradictions += 1
+                if candidate.contradictions > tolerated:
+                    return True
+            else:
+                candidate.witnesses += 1
+            if candidate.witnesses >= TUNING.witnesses or self._budget.spent:
                 break
-        return agreeing
+        return False
 
     def _misses(self, deviations: Deviations) -> int:
         """How many failing cases, of those that are compared, deviations would pass."""

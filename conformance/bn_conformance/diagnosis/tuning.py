@@ -65,6 +65,8 @@ class Tuning:
     """Candidates that are compared with cases that nobody examined."""
     witnesses: int = 60
     """Passing cases in which a candidate acts that it is compared with."""
+    explained_for_a_contradiction: int = 8
+    """Cases that a candidate must explain wholly for each passing case that may contradict it."""
     witnesses_for_confidence: int = 8
     """Witnesses that must agree before a diagnosis is confident."""
     tied_candidates: int = 4

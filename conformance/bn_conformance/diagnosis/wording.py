@@ -41,7 +41,10 @@ def message(subject: JudgedImplementation, explained: Explained) -> str:
     sentences = [_found(found, explained) for found in explained.found]
     if explained.rest:
         sentences.append(_rest(subject, explained))
-    sentences += [edge_sentence(edge, items) for edge, items in explained.edges.items()]
+    if explained.rest and not explained.found:
+        sentences += [_edges_too(explained.edges)] * bool(explained.edges)
+    else:
+        sentences += [edge_sentence(edge, items) for edge, items in explained.edges.items()]
     return "\n".join(sentences)
 
 
@@ -61,7 +64,15 @@ def _found(found: Found, explained: Explained) -> str:
         cases = f"all {of} failing cases that were examined"
     else:
         cases = f"{count} of the {of} failing cases that were examined, such as {found.explained[0].case.id}"
-    return f"{what}{advice}. It explains {cases}{alike} and agrees with {counted(found.witnesses, 'passing case')}."
+    against = f" and contradicts {found.contradictions}" if found.contradictions else ""
+    agrees = f"agrees with {counted(found.witnesses, 'passing case')}{against}"
+    return f"{what}{advice}. It explains {cases}{alike} and {agrees}."
+
+
+def _edges_too(edges: Mapping[Edge, Sequence[Item]]) -> str:
+    """The edges at which cases fail too, where the ordinary cases are not understood."""
+    places = [f"{edge.name} ({len(items)})" for edge, items in edges.items()]
+    return f"Cases with {'; '.join(places)} fail too, for this reason or another."
 
 
 def _rest(subject: JudgedImplementation, explained: Explained) -> str:

@@ -8,13 +8,18 @@ from collections.abc import Collection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
+from bn_conformance.report.failure import item_line
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
+from bn_conformance.text import one_line
 
 
 class Progress:
     """A bar on a terminal; a line every ten per cent where standard error goes elsewhere.
+
+    The first failure is shown as soon as there is one.
 
     Args:
         total: of the items of the run.
@@ -22,7 +27,7 @@ class Progress:
     """
 
     def __init__(self, total: int, done: Collection[Item] = ()) -> None:
-        console = Console(stderr=True)
+        console = self._console = Console(file=sys.stderr)
         columns = (
             TextColumn("{task.fields[name]:<24.24}"),
             BarColumn(bar_width=None),
@@ -40,7 +45,10 @@ class Progress:
 
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
-        self._failed += item.verdict == ItemVerdict.FAIL.value
+        if item.verdict == ItemVerdict.FAIL.value:
+            self._failed += 1
+            if self._failed == 1:
+                self._console.print(Text(f"first failure: {one_line(item_line(item))}"))
         self._done += 1
         self._bar.update(self._task, advance=1, name=item.implementation, failed=self._failed)
         if not self._on_terminal and 100 * self._done >= self._next_percent * self._total:

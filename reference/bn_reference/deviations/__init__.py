@@ -29,6 +29,7 @@ MODULES: tuple[str, ...] = (
     "folding",
     "gradients",
     "gradient_modes",
+    "home_made",
     "parameter_gradients",
     "masks",
     "masked_gradients",
