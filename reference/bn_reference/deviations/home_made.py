@@ -47,7 +47,7 @@ class EpsAddedInPlace(PlainLayer):
         """Leave eps in running_var after an inference."""
         saved = super().normalisers(x, mask, training)
         if saved.mode == "inference":
-            self.running_var = self.store(self.wide(self.running_var) + self.eps, self.kept)
+            self.running_var = self.store(self.wide(self.running_var) + self.eps, self.statistics_dtype)
         return saved
 
 
