@@ -172,15 +172,16 @@ _cumulative(
 )
 
 
-def _one_of_two(name: str, kept: str, sentence: str, effect: str, clause: str, whole: bool) -> None:
+def _one_of_two(name: str, statistic: str, sentence: str, effect: str, clause: str, whole: bool) -> None:
     """Register a layer with one wrong statistic: each batch replaces it, or it never moves."""
 
     class OneOfTwo(PlainLayer):
         def move(self, mean: Array, variance: Array, count: int) -> None:
             """Move both statistics, then overwrite one of them."""
-            before, new = getattr(self, kept), mean if kept == "running_mean" else self.estimate(variance, count)
+            before = getattr(self, statistic)
+            new = mean if statistic == "running_mean" else self.estimate(variance, count)
             super().move(mean, variance, count)
-            setattr(self, kept, self.store(new, self.statistics_dtype) if whole else before)
+            setattr(self, statistic, self.store(new, self.statistics_dtype) if whole else before)
 
     OneOfTwo.__doc__ = sentence
     deviation(name, clause=clause, effect=effect)(OneOfTwo)

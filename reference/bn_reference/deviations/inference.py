@@ -109,21 +109,21 @@ class InferenceAStepBehind(PlainLayer):
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
         """Keep the statistics from before the update."""
-        self.behind: tuple[Array, Array] | None = self.running_mean, self.running_var
+        self.before_update: tuple[Array, Array] | None = self.running_mean, self.running_var
         super().move(mean, variance, count)
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
         """Forget what was kept: there is no update before statistics that are set."""
-        self.behind = None
+        self.before_update = None
         super().set_running_statistics(mean, variance)
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
         """Normalise by the statistics from before the update, in inference."""
-        saved, behind = super().normalisers(x, mask, training), getattr(self, "behind", None)
-        if saved.mode == "training" or behind is None:
+        saved, before = super().normalisers(x, mask, training), getattr(self, "before_update", None)
+        if saved.mode == "training" or before is None:
             return saved
-        inverse = self.normaliser(self.column(behind[1]), "inference")
-        return replace(saved, mean=self.column(behind[0]), inverse=inverse)
+        inverse = self.normaliser(self.column(before[1]), "inference")
+        return replace(saved, mean=self.column(before[0]), inverse=inverse)
 
 
 # What is made of the running variance.

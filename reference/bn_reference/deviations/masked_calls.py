@@ -117,17 +117,17 @@ class CountedNanIsZero(PlainLayer):
 class MaskKeptByReference(PlainLayer):
     """Backward reads the caller's mask again."""
 
-    given: Array | None = None
+    callers_mask: Array | None = None
 
     def counted(self, x: Array, mask: Array | None) -> Array:
         """Keep the caller's mask."""
-        self.given = mask
+        self.callers_mask = mask
         return super().counted(x, mask)
 
     def backward(self, dy: Array) -> RowGradients:
         """Read the caller's mask as it is at the backward."""
-        if self.saved is not None and self.given is not None:
-            self.saved = replace(self.saved, counted=super().counted(dy, self.given))
+        if self.saved is not None and self.callers_mask is not None:
+            self.saved = replace(self.saved, counted=super().counted(dy, self.callers_mask))
         return super().backward(dy)
 
 

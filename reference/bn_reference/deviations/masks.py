@@ -71,13 +71,14 @@ _counting(
 class MaskKept(PlainLayer):
     """The first mask is used for every later one of the same shape."""
 
-    first: Array | None = None
+    first_mask: Array | None = None
 
     def counted(self, x: Array, mask: Array | None) -> Array:
         """Count by the first mask of this shape."""
         if mask is not None:
-            self.first = mask if self.first is None or self.first.shape != mask.shape else self.first
-            mask = self.first
+            if self.first_mask is None or self.first_mask.shape != mask.shape:
+                self.first_mask = mask
+            mask = self.first_mask
         return super().counted(x, mask)
 
 

@@ -84,14 +84,14 @@ class XOverwrittenInBackward(PlainLayer):
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
         """Remember the caller's x."""
-        self.given = x
+        self.callers_x = x
         return super().forward_masked(x, mask, training)
 
     def backward(self, dy: Array) -> RowGradients:
         """Give the gradients, then write dx into that x."""
         gradients = super().backward(dy)
-        if self.given.flags.writeable:
-            self.given[...] = gradients.dx
+        if self.callers_x.flags.writeable:
+            self.callers_x[...] = gradients.dx
         return gradients
 
 
@@ -182,13 +182,13 @@ class SavedYByReference(PlainLayer):
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
         """Remember the y that the caller gets, and a copy of it."""
         y = super().forward_masked(x, mask, training)
-        self.given_y, self.own_y = y, y.copy()
+        self.callers_y, self.copied_y = y, y.copy()
         return y
 
     def backward(self, dy: Array) -> RowGradients:
         """Shift the normalised values by what the caller changed in y."""
         saved = self.saved
-        if saved is not None and not np.array_equal(self.given_y, self.own_y, equal_nan=True):
-            changed = self.rows_of(self.given_y) - self.rows_of(self.own_y)
+        if saved is not None and not np.array_equal(self.callers_y, self.copied_y, equal_nan=True):
+            changed = self.rows_of(self.callers_y) - self.rows_of(self.copied_y)
             self.saved = replace(saved, rows=saved.rows + changed)
         return super().backward(dy)

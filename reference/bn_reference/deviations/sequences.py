@@ -32,19 +32,19 @@ class FrozenIsSaved(PlainLayer):
 class FreezeKeepsStatistics(PlainLayer):
     """A frozen layer normalises by the running statistics that it had when it was frozen, whatever is set later."""
 
-    then: tuple[Array, Array] | None = None
+    frozen_statistics: tuple[Array, Array] | None = None
 
     def freeze(self) -> None:
         """Freeze the layer, and keep its statistics."""
         super().freeze()
-        self.then = self.running_mean, self.running_var
+        self.frozen_statistics = self.running_mean, self.running_var
 
     def normalisers(self, x: Array, mask: Array | None, training: bool) -> Saved:
         """Normalise a frozen layer by the statistics that were kept."""
-        if not self.frozen or self.then is None:
+        if not self.frozen or self.frozen_statistics is None:
             return super().normalisers(x, mask, training)
         now = self.running_mean, self.running_var
-        self.running_mean, self.running_var = self.then
+        self.running_mean, self.running_var = self.frozen_statistics
         try:
             return super().normalisers(x, mask, training)
         finally:
@@ -115,18 +115,18 @@ _past_statistics(1.0)
 class YIsSavedWithoutAffine(PlainLayer):
     """Without gamma and beta backward takes the y that it handed out for the normalised values."""
 
-    given: Array | None = None
+    callers_y: Array | None = None
 
     def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
         """Keep the y that the caller gets."""
-        self.given = super().forward_masked(x, mask, training)
-        return self.given
+        self.callers_y = super().forward_masked(x, mask, training)
+        return self.callers_y
 
     def backward(self, dy: Array) -> RowGradients:
         """Compute the normalised values from that y, where the layer has no parameters."""
         saved = self.saved
         plain = not (self.config.gamma or self.config.beta)
-        if plain and saved is not None and self.given is not None and saved.mode == "training":
-            whole = self.rows_of(self.given) / saved.inverse + saved.mean
+        if plain and saved is not None and self.callers_y is not None and saved.mode == "training":
+            whole = self.rows_of(self.callers_y) / saved.inverse + saved.mean
             self.saved = Saved(whole, saved.mean, saved.inverse, saved.counted, saved.mode, saved.shape, saved.gamma)
         return super().backward(dy)

@@ -88,12 +88,12 @@ class SavedAStepBehind(PlainLayer):
 
     def move(self, mean: Array, variance: Array, count: int) -> None:
         """Keep the statistics from before the update."""
-        self.behind = {"running_mean": self.running_mean, "running_var": self.running_var}
+        self.state_before_update = {"running_mean": self.running_mean, "running_var": self.running_var}
         super().move(mean, variance, count)
 
     def state(self) -> State:
         """Save the statistics that were kept."""
-        return {**super().state(), **getattr(self, "behind", {})}
+        return {**super().state(), **getattr(self, "state_before_update", {})}
 
 
 @deviation("loaded-once-used", clause="STATE-2", effect="the first call after a load gives results of a fresh layer")
