@@ -11,11 +11,12 @@ from bn_conformance.adapter import Adapter
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import OK, Implementation, filled_in
 from bn_conformance.implementations.registry import UnknownImplementation, find, from_adapter, registered
+from bn_conformance.targets.factories import class_from, is_factory, name_of
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
 from bn_conformance.targets.recognition import NeedsEnvironment, kinds_of
 from bn_conformance.targets.wrappers import environment_of, usable_wrappers, wrapped_target
-from bnconform.live_code import class_from, held, importable, is_factory, name_of, title_of
+from bnconform.live_code import held, importable, title_of
 from bnconform.process_state import environment
 
 VARIANT = "["

@@ -232,6 +232,18 @@ class Doubled(Plain):
         return super().forward(x)
 
 
+class Grouped(nn.GroupNorm):
+    """One group: layer normalisation."""
+    def __init__(self, width):
+        super().__init__(1, width)
+
+
+class Lazy(nn.LazyBatchNorm2d):
+    """Has no shapes before its first call."""
+    def __init__(self, width):
+        super().__init__()
+
+
 class Twins(nn.Module):
     """Two layers, so that nobody knows which is meant."""
     def __init__(self, width):
@@ -258,6 +270,10 @@ class Tiny(Plain):
 
     def forward(self, x):
         return self.normalise(x, self.training, 1, self.tiny)
+
+
+def make(width):
+    return Plain(width)
 
 
 instance = Plain(8)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.adapter import Convention, LayerConfig
+from bn_conformance.targets.factories import class_from, is_factory
 from bn_conformance.targets.loading import module_of
 from bn_conformance.targets.naming import TargetError, module_and_class
 from bn_conformance.text import one_line as text_on_one_line
@@ -51,7 +52,7 @@ def class_of(
     """The class that `file.py:Class` names, or the only one that a file derives from a base, and its name in reports.
 
     Args:
-        code: names the class, or an instance of it.
+        code: names the class, an instance of it, or a function that makes one.
         bases: that the class derives from.
         expected: what it is, for messages.
         accepts: whether a class that does is meant.
@@ -76,7 +77,7 @@ def class_of(
     if found is None:
         raise TargetError(f"{place} has no {attribute}; it defines {len(own)} that are {expected}{_list(own)}")
     if not inspect.isclass(found) and accepts is not bool and accepts(found):
-        found = type(found)
+        found = class_from(found) if is_factory(found) else type(found)
     if not (inspect.isclass(found) and issubclass(found, bases) and accepts(found)):
         what = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
         raise TargetError(f"{attribute} in {place} is {what}, and not {expected}")

@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 
 from bn_adapters.torch_modules import INSTALL, TorchAdapter
 from bn_adapters.torch_tensors import load_torch
-from bn_adapters.wrappers.code import class_of, framework_class, is_or_makes
+from bn_adapters.wrappers.code import class_of, error_line, framework_class, is_or_makes
 from bn_adapters.wrappers.torch.calling import BY_GRAD
 from bn_adapters.wrappers.torch.layer import ModuleRecipe
-from bn_adapters.wrappers.torch.names import AFFINE, BIAS, EPS, MEAN, MOMENTUM, WEIGHT
+from bn_adapters.wrappers.torch.names import AFFINE, BIAS, BUILT, CHANNELS, EPS, MEAN, MOMENTUM, WEIGHT
 from bn_adapters.wrappers.torch.reading import ModuleReading, read_module
 from bn_adapters.wrappers.torch.words import notes_of
 from bn_adapters.wrappers.trial import adapter_class, affine_of, convention_of
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.targets.factories import is_factory
+from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.said import Said
 from bn_conformance.targets.wrappers import Wrapper
 
@@ -57,7 +59,12 @@ def adapter(code: str, said: Said = Said()) -> type[TorchModule]:  # noqa: B008 
     """
     load_torch()
     built, name = class_of(code, object, "a torch.nn.Module class", _recognises)
-    reading = read_module(built, name, said)
+    try:
+        reading = read_module(built, name, said)
+    except TargetError:
+        raise
+    except Exception as error:
+        raise TargetError(f"{name} cannot be read as a torch-module: {error_line(error)}") from None
     capabilities = _capabilities(reading, built)
     numbers = {f"default_{role}": reading.numbers[role] for role in (EPS, MOMENTUM)}
     for role in reading.literals:
@@ -119,12 +126,24 @@ def _inherits(reading: ModuleReading, built: type) -> tuple[str, ...]:
 
 
 def _recognises(thing: object) -> bool:
-    """Whether a thing is a module class, a module, or a plain class that uses torch; a layer of Keras is Keras's."""
+    """Whether a thing is a module class, a module, a plain class that uses torch, or a function that makes one."""
     if is_or_makes(thing, framework_class("keras", "Layer")):
         return False
     if is_or_makes(thing, framework_class("torch.nn", "Module")):
         return not is_or_makes(thing, framework_class("torch.nn.modules.loss", "_Loss"))
-    return inspect.isclass(thing) and _is_plain_layer(thing)
+    return _is_plain_layer(thing) if inspect.isclass(thing) else is_factory(thing) and _makes_layers(thing)
+
+
+def _makes_layers(factory: Any) -> bool:
+    """Whether a function takes a number of channels, by its name, and uses torch or a module class."""
+    if not inspect.isfunction(factory):
+        return False
+    first = next(iter(inspect.signature(factory).parameters), "")
+    return first in BUILT[CHANNELS] and (_uses_torch(factory) or any(map(_is_module_class, _used_by(factory))))
+
+
+def _is_module_class(thing: object) -> bool:
+    return inspect.isclass(thing) and is_or_makes(thing, framework_class("torch.nn", "Module"))
 
 
 def _is_plain_layer(built: type) -> bool:
@@ -139,8 +158,13 @@ def _is_plain_layer(built: type) -> bool:
 
 
 def _uses_torch(function: Any) -> bool:
-    used = (function.__globals__.get(name) for name in function.__code__.co_names)
-    return any(getattr(value, "__name__", "").partition(".")[0] == "torch" for value in used if value is not None)
+    return any(getattr(value, "__name__", "").partition(".")[0] == "torch" for value in _used_by(function))
+
+
+def _used_by(function: Any) -> list[Any]:
+    """What a function names of its module."""
+    scope = function.__globals__
+    return [scope[name] for name in function.__code__.co_names if name in scope]
 
 
 WRAPPER = Wrapper(

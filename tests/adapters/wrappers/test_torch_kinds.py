@@ -11,8 +11,9 @@ import pytest
 from tests.support.torch_kinds import SOURCE
 
 from bn_conformance.adapter import Adapter, LayerConfig
-from bn_conformance.targets.loading import load_adapter
+from bn_conformance.targets.loading import load_adapter, module_of
 from bn_conformance.targets.naming import TargetError
+from bn_conformance.targets.recognition import kinds_of
 
 pytestmark = pytest.mark.framework
 
@@ -88,6 +89,8 @@ def test_literals_are_measured(file: Path, name: str) -> None:
 
 
 REFUSED = {
+    "Grouped": "is layer normalisation",
+    "Lazy": "Lazy cannot be read as a torch-module: RuntimeError: ",
     "Stuck": "is batch normalisation and tanh in one, and the activation cannot be switched off",
     "Layered": "is layer normalisation .*; the suite judges batch normalisation alone",
     "Told": "Told needs flavour; .* say the rest: --argument flavour=VALUE",
@@ -118,8 +121,11 @@ def test_which_of_two_layers_is_meant_can_be_said(file: Path) -> None:
     np.testing.assert_allclose(layer.running_statistics().mean, 0.1)
 
 
-def test_an_instance_stands_for_its_class(file: Path) -> None:
-    assert adapter(file, "instance").capabilities == adapter(file, "Plain").capabilities
+@pytest.mark.parametrize("name", ["instance", "make"])
+def test_an_instance_and_a_factory_stand_for_their_class(file: Path, name: str) -> None:
+    plain = adapter(file, "Plain")
+    assert kinds_of(getattr(module_of(str(file)), name)) == ("torch-module",)
+    assert adapter(file, name).capabilities == plain.capabilities
 
 
 def test_a_layer_over_the_kernel_of_torch_inherits_its_known_faults(file: Path) -> None:

@@ -24,10 +24,10 @@ from bn_adapters.wrappers.torch.trial_run import (
     config_of,
     layer_for,
     prepare,
+    trial_x,
     tried,
     unlike,
 )
-from bn_adapters.wrappers.trial import trial as trial_x
 from bn_conformance.adapter import Array
 
 ABSENT = ("does not require grad", "not have been used", "no gradient of x", "must implement either the backward")

@@ -21,6 +21,7 @@ _AXES: Mapping[str, Callable[[int, int], tuple[int, ...]]] = {
     "instance normalisation (one mean and one variance a sample and channel)": lambda rank, axis: tuple(
         other for other in range(1, rank) if other != axis
     ),
+    "layer normalisation over the channels (one mean and one variance a position)": lambda rank, axis: (axis,),
     "normalisation per activation (means over the batch alone)": lambda rank, axis: (0,),
     "normalisation by one mean and one variance of the whole x": lambda rank, axis: tuple(range(rank)),
 }

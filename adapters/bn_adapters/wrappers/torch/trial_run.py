@@ -26,6 +26,16 @@ LIKE = 0.02
 """A result is like another where it differs by less than this part of it."""
 
 
+def trial_x(rank: int, axis: int, dtype: str) -> Array:
+    """The x of a trial: samples, channels and positions have means and spreads of their own."""
+    x = trial(rank, axis, "float64")
+    for place, size in enumerate(x.shape):
+        shape = [size if other == place else 1 for other in range(rank)]
+        own = np.cos(np.arange(size) * 2.7 + place).reshape(shape)
+        x = x * (1.0 + 0.4 * own) + 1.5 * own
+    return np.asarray(x.astype(dtype))
+
+
 @dataclass(frozen=True)
 class LayerTrial:
     """What a layer gave in a trial.
@@ -121,12 +131,12 @@ def tried(recipe: ModuleRecipe, rank: int, axis: int, expected: str, dtype: str 
     dtype = dtype or recipe.tried_in
     layer = layer_for(recipe, config_of(rank, axis, dtype), expected)
     has = frozenset(recipe.construction.places)
-    found = LayerTrial(trial(rank, axis, dtype).astype(np.float64), axis, has=has)
+    found = LayerTrial(trial_x(rank, axis, dtype).astype(np.float64), axis, has=has)
     moved = None
     for mode in ("inference", "training"):
         try:
             prepare(layer, dtype)
-            y = layer.forward(trial(rank, axis, dtype), mode == "training")
+            y = layer.forward(trial_x(rank, axis, dtype), mode == "training")
             if y.shape != found.x.shape:
                 raise ValueError(f"y has shape {y.shape} for x of {found.x.shape}")
             found.y[mode] = y.astype(np.float64)
@@ -139,4 +149,4 @@ def tried(recipe: ModuleRecipe, rank: int, axis: int, expected: str, dtype: str 
 
 def fresh_x(rank: int, axis: int, dtype: str = "float32") -> Any:
     """The x of a trial as a tensor."""
-    return to_tensor(trial(rank, axis, dtype))
+    return to_tensor(trial_x(rank, axis, dtype))
