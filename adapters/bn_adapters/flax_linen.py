@@ -37,7 +37,7 @@ def _linen(
         variables, arguments = {**_params(parameters), **statistics}, mode(argument, training) | masked(mask)
         if not training:
             return module.apply(variables, x, **arguments), statistics
-        y, updated = module.apply(variables, x, **arguments, mutable=["batch_stats"])
+        y, updated = module.apply(variables, x, **arguments, mutable=list(statistics))
         return y, {**statistics, **updated}
 
     shape = [config.num_channels if axis == config.channel_axis else 1 for axis in range(config.rank)]
@@ -59,21 +59,24 @@ class LinenLayer(FunctionalLayer):
     """
 
     names = ("scale", "bias")
+    collection, statistic_names = "batch_stats", ("mean", "var")
 
     def __init__(self, config: LayerConfig, compiled: bool, *module: Any) -> None:
         super().__init__(config, _linen(config, compiled, *module))
 
     def running_statistics(self) -> RunningStatistics:
-        statistics = self.statistics["batch_stats"]
-        return RunningStatistics(np.array(statistics["mean"]), np.array(statistics["var"]))
+        statistics = self.statistics[self.collection]
+        return RunningStatistics(*(np.array(statistics[name]).reshape(-1) for name in self.statistic_names))
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
         import jax.numpy as jnp
 
         # The dtype that training gives them, which a checkpoint holds: the first step turns float32 into float64.
         dtype = jnp.promote_types(self.config.dtype, jnp.float32)
-        statistics = {"mean": jax_copy(mean, dtype), "var": jax_copy(variance, dtype)}
-        self.statistics = {**self.statistics, "batch_stats": statistics}
+        statistics = dict(self.statistics[self.collection])
+        for name, vector in zip(self.statistic_names, (mean, variance), strict=True):
+            statistics[name] = jax_copy(vector, dtype).reshape(statistics[name].shape)
+        self.statistics = {**self.statistics, self.collection: statistics}
 
     def state(self) -> Mapping[str, Array]:
         from flax import serialization, traverse_util

@@ -25,7 +25,7 @@ COMMANDS = {
     "show": "Show a case: what it tests, its data, and code to reproduce it.",
     "probe": "Measure the convention of an implementation from its behaviour.",
     "diff": "Show how two implementations differ, and convert one's state to the other's.",
-    "protocol-test": "Tell mistakes of a command's protocol from mistakes in its numbers.",
+    "protocol-test": "Tell mistakes in the protocol of a program from mistakes in its numbers.",
     "fuzz": "Look for a violation with drawn configurations, and make it small.",
     "power": "Show which deviations the suite catches, and where.",
     "vectors": "Export golden vectors for other languages, and judge results made with them.",

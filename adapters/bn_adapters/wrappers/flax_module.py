@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
+from bn_adapters.flax_calls import mode
 from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_modules import FlaxNnx
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
-from bn_adapters.wrappers.code import Constructor, class_of, constructor, framework_class, is_or_makes
+from bn_adapters.wrappers.code import (
+    Constructor,
+    class_of,
+    constructor,
+    error_line,
+    framework_class,
+    is_or_makes,
+)
+from bn_adapters.wrappers.layer_literals import layer_literals
+from bn_adapters.wrappers.reading.roles import BETA, EPS, FORWARD_NAMES, GAMMA, MEAN, MOMENTUM, VARIANCE, role_named
 from bn_adapters.wrappers.trial import CHANNELS, Ranks, adapter_class, convention_of, described, refusal_of, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
@@ -24,8 +35,8 @@ ARGUMENTS = (
 )
 STATE = "an nnx module has mean and var, scale and bias; a linen module batch_stats/mean and var, params/scale and bias"
 KNOWN = {
-    "eps": ("epsilon", "eps"),
-    "momentum": ("momentum",),
+    "eps": FORWARD_NAMES[EPS],
+    "momentum": FORWARD_NAMES[MOMENTUM],
     "axis": ("axis",),
     "gamma": ("use_scale",),
     "beta": ("use_bias",),
@@ -53,7 +64,7 @@ class _FlaxCode(FlaxNnx):
         return type(self).layer(config, False, make, self.argument)
 
     def supports(self, config: LayerConfig) -> str | None:
-        return self.takes.refusal(config, self.convention)
+        return None if self.capabilities.literals else self.takes.refusal(config, self.convention)
 
 
 def _module(takes: Constructor, convention: Convention, config: LayerConfig) -> Any:
@@ -95,11 +106,11 @@ def adapter(code: str) -> type[FlaxNnx]:
     argument = next((mode for mode in MODES if mode in called), None)
     if argument is None:
         raise TargetError(f"{name}.__call__ has none of the arguments {', '.join(MODES)}, which say the mode")
-    wide = {"dtype", "param_dtype"} & set(takes.names)
-    if not wide:  # its formats are what JAX makes of a float, which is float32 where 64 bits are not asked for
+    wide = {"param_dtype"} & set(takes.names) or (not linen and {"dtype"} & set(takes.names))
+    if not wide:  # its parameters are float32, so that 64 bits would be the harness's doing and not the class's
         jax.config.update("jax_enable_x64", False)
-    layer = LinenLayer if linen else NnxLayer
     make = partial(_module, takes, FlaxNnx.convention)
+    layer, places = _linen_layer(make, argument, name) if linen else (NnxLayer, "")
     ranks = Ranks.tried(
         lambda rank: _refusal(layer, make, argument, rank, rank - 1), name, f"(N, ..., {CHANNELS})", hint=STATE
     )
@@ -117,10 +128,21 @@ def adapter(code: str) -> type[FlaxNnx]:
         freeze=True,
         compiles=True,
     )
+    how = f"{'linen' if linen else 'nnx'}, called with {argument}; built with {takes.described('channels', *KNOWN)}"
     values: dict[str, Any] = {f"default_{key}": takes.number(key) for key in ("eps", "momentum")}
+    if literals := frozenset({"eps", "momentum"} - set(takes.names)):
+        capabilities = replace(capabilities, literals=literals)  # type: ignore[arg-type]
+        rank = min(ranks.taken)
+        values |= layer_literals(
+            lambda rank, axis: layer(_usual(rank, axis), False, make, argument),
+            literals,
+            (rank, rank - 1),
+            {GAMMA: True, BETA: True},
+        )
+        how += "; literals in its code: " + ", ".join(f"{key} {values[f'default_{key}']}" for key in sorted(literals))
     if not issubclass(built, nnx.BatchNorm | flax.linen.BatchNorm):
         values["statistics_dtype"] = "parameter"
-    how = f"{'linen' if linen else 'nnx'}, called with {argument}; built with {takes.described('channels', *KNOWN)}"
+    how += places
     attributes = {
         "name": name,
         "convention": convention_of(name, FlaxNnx.convention, **values),
@@ -131,6 +153,51 @@ def adapter(code: str) -> type[FlaxNnx]:
         "notes": (how, described(capabilities), str(ranks)),
     }
     return adapter_class(built.__name__, (_FlaxCode,), attributes)
+
+
+def _linen_layer(make: Any, argument: str, name: str) -> tuple[type[LinenLayer], str]:
+    """A layer that knows where a linen class has its parameters and statistics, and what to say of that.
+
+    Raises:
+        TargetError: it has no running mean and variance, or a parameter that is neither gamma nor beta.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    for rank in (4, 2, 3, 5):
+        config = LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=rank - 1)
+        x = jnp.asarray(trial(rank, rank - 1))
+        try:
+            variables = dict(jax.eval_shape(_initialised(make, config, argument), x))
+        except Exception as error:
+            reason = error_line(error)
+            continue
+        break
+    else:
+        raise TargetError(f"{name} cannot be initialised: {reason}; {STATE}")
+    params = {role_named(key, FORWARD_NAMES): key for key in variables.pop("params", {})}
+    found = {
+        (collection, role_named(key, FORWARD_NAMES)): key for collection, held in variables.items() for key in held
+    }
+    collections = [collection for collection, role in found if role == MEAN and (collection, VARIANCE) in found]
+    if set(params) - {GAMMA, BETA} or not collections:
+        raise TargetError(f"{name} holds {', '.join([*params.values(), *found.values()]) or 'nothing'}; {STATE}")
+    names = params.get(GAMMA, "scale"), params.get(BETA, "bias")
+    statistics = found[collections[0], MEAN], found[collections[0], VARIANCE]
+    own = {"names": names, "collection": collections[0], "statistic_names": statistics}
+    words = f"; gamma {names[0]}, beta {names[1]}, statistics {collections[0]}/{statistics[0]} and {statistics[1]}"
+    return type("LinenLayer", (LinenLayer,), own), words
+
+
+def _initialised(make: Any, config: LayerConfig, argument: str) -> Any:
+    """The variables of a fresh linen module, as a function of x."""
+    import jax
+
+    return lambda x: make(config).init(jax.random.key(0), x, **mode(argument, True))
+
+
+def _usual(rank: int, axis: int) -> LayerConfig:
+    return LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=axis, eps=None, momentum=None)
 
 
 def _refusal(layer: Any, make: Any, argument: str, rank: int, axis: int) -> str | None:

@@ -31,9 +31,10 @@ class ProtocolFinding:
 @click.argument("program")
 @click.option("--timeout", "seconds", default=SECONDS, show_default=True, metavar="SECONDS", help="Of an answer.")
 def command(program: str, seconds: float) -> int:
-    """Ask PROGRAM, a command such as 'node bn.js', every kind of question of the protocol, and check its answers.
+    """Tell mistakes in the protocol of a program from mistakes in its numbers.
 
-    Numbers are not judged here, but for one line that says whether y is about right: bnconform check --as command does.
+    PROGRAM is a command such as 'node bn.js'. It is asked every kind of question, and its answers are checked. Numbers
+    are not judged here, but for one line that says whether y is about right: bnconform check --as command judges them.
     """
     check_seconds("--timeout", seconds)
     mistakes = 0

@@ -13,6 +13,11 @@ from bn_conformance.adapter import Adapter
 from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.wrappers import Wrapper, usable_wrappers, wrapper_named
 
+OF_KERNEL_BENCHMARKS = ("get_inputs", "get_init_inputs")
+"""Functions of a kernel-benchmark file, in which `MODELS` are the kernel and what it replaces: the first is judged."""
+
+MODELS = ("ModelNew", "Model")
+
 _SAYS_ITS_KIND = " says its kind; "
 
 
@@ -75,6 +80,9 @@ def candidates(module: ModuleType) -> dict[str, object]:
         for name, value in vars(module).items()
         if getattr(value, "__module__", None) == module.__name__ and not name.startswith("_")
     }
+    if all(inspect.isfunction(own.get(name)) for name in OF_KERNEL_BENCHMARKS):
+        models = [name for name in MODELS if kinds_of(own.get(name))]
+        own = {name: own[name] for name in models[:1]} or own
     adapters = {name: value for name, value in own.items() if is_adapter(value) and not inspect.isabstract(value)}
     return adapters or {name: value for name, value in own.items() if kinds_of(value)}
 

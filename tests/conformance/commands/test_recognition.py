@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 from tests.support.command_line import GOOD
@@ -12,7 +13,7 @@ from tests.support.command_line import GOOD
 from bn_conformance.implementations.registry import from_target
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
-from bn_conformance.targets.recognition import kinds_of
+from bn_conformance.targets.recognition import candidates, kinds_of
 
 FUNCTIONS = "def up(x, gamma, beta, bn_param): ...\ndef down(dout, cache): ...\n"
 LINEN = """
@@ -95,3 +96,25 @@ def test_several_things_of_a_file_are_named_with_lines_to_paste(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["a.py:F+G", "a.py:B+running_variance=biased", "package.module:Class+eps=1"])
 def test_targets_with_pairs_and_choices_are_targets(name: str) -> None:
     assert is_target(name)
+
+
+def test_of_a_kernel_benchmark_file_the_new_model_is_judged() -> None:
+    def convolve(x: object, weight: object, bias: object) -> object:
+        return x, weight, bias
+
+    module = ModuleType("kernel")
+    made = {
+        "Model": type("Model", (Plain,), {"__module__": "kernel"}),
+        "ModelNew": type("ModelNew", (Plain,), {"__module__": "kernel"}),
+        "get_inputs": FunctionType(convolve.__code__, {"__name__": "kernel"}, "get_inputs"),
+        "get_init_inputs": FunctionType(convolve.__code__, {"__name__": "kernel"}, "get_init_inputs"),
+    }
+    vars(module).update(made)
+    assert list(candidates(module)) == ["ModelNew"]
+    del module.ModelNew
+    assert list(candidates(module)) == ["Model"]
+
+
+class Plain:
+    def forward(self, x: object) -> object:
+        return x

@@ -1,0 +1,46 @@
+"""Linen classes under any names, with literals, and without 64 bits that nobody asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.own_process import process_with
+from tests.support.wrapped_code import code_in, outcome_of
+
+from bn_adapters.jax_functions import JAX_ENVIRONMENT
+
+pytestmark = [pytest.mark.framework, pytest.mark.slow]
+
+OTHER_NAMES = """
+    import flax.linen as nn
+    import jax.numpy as jnp
+
+    class Norm(nn.Module):
+        dtype: type = jnp.float32
+
+        @nn.compact
+        def __call__(self, x, train=True):
+            c, axes = x.shape[-1], tuple(range(x.ndim - 1))
+            gamma = self.param("gamma", nn.initializers.ones, (c,))
+            beta = self.param("beta", nn.initializers.zeros, (c,))
+            moving_mean = self.variable("state", "moving_mean", jnp.zeros, (c,), jnp.float32)
+            moving_var = self.variable("state", "moving_var", jnp.ones, (c,), jnp.float32)
+            mean, var = (x.mean(axes), x.var(axes)) if train else (moving_mean.value, moving_var.value)
+            if train and not self.is_initializing():
+                moving_mean.value = 0.97 * moving_mean.value + 0.03 * mean
+                moving_var.value = 0.97 * moving_var.value + 0.03 * var
+            return ((x - mean) / jnp.sqrt(var + 3e-4) * gamma + beta).astype(self.dtype)
+"""
+
+
+def test_names_and_literals_are_found_and_formats_are_those_of_the_class(tmp_path: Path) -> None:
+    cases = [f"{family}/nhwc/*/random" for family in ("fwd", "eval", "grad")]
+    with process_with(JAX_ENVIRONMENT) as call:
+        target = f"flax-module={code_in(tmp_path, OTHER_NAMES, 'Norm')}"
+        said, count, failing = call(outcome_of, target, *cases, "stat/nhwc/*/first-step")
+    assert failing == ""
+    assert count == 4
+    assert "literals in its code: eps 0.0003, momentum 0.97" in said
+    assert "gamma gamma, beta beta, statistics state/moving_mean and moving_var" in said
+    assert "formats float32;" in said
