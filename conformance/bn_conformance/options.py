@@ -101,6 +101,13 @@ class RunOptions:
         "--reuse", default="", metavar="FILE", help="Take over from earlier results what cannot have changed since."
     )
 
+    ray: str = _option(
+        "--ray",
+        default="",
+        metavar="ADDRESS",
+        help="Judge on a cluster of Ray (HOST:PORT, or auto for one that runs here).",
+    )
+
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""
         return asdict(self)

@@ -31,6 +31,7 @@ OTHER = RunOptions(
     times="old.jsonl",
     resume="cut.jsonl",
     reuse="earlier.jsonl",
+    ray="head:6379",
 )
 
 

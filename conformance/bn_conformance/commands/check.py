@@ -19,7 +19,7 @@ from bn_conformance.results.file import read_results
 from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
 
-OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse")
+OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse", "ray")
 """Options of a run that make little sense for one implementation."""
 
 

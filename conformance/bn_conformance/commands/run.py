@@ -61,6 +61,10 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
         if processes != "auto":
             raise UserError("--in-process needs -n 0")
         count = 0
+    if options.ray:
+        if options.in_process or (processes != "auto" and count):
+            raise UserError("--ray judges on a cluster; leave out -n and --in-process")
+        count = 0
     check_seconds("--timeout", options.timeout)
     matrix = files("bn_conformance").joinpath("matrix")
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]

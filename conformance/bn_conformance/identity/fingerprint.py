@@ -78,7 +78,7 @@ def fingerprint(entry: Implementation, in_process: bool = False) -> dict[str, st
     device, device_gap = _device(entry.device)
     parts = {
         "suite": judge,
-        "machine": _digest([_machine(), device, _variables(entry)]),
+        "machine": _digest([_machine(), device, library_variables(entry)]),
         "declaration": _digest([_declared(entry), in_process]),
         "files": own.digest(),
         "packages": packages.digest,
@@ -168,7 +168,7 @@ def _device(device: str) -> tuple[str, str]:
     return f"{device} {_digest(lines)}", "" if lines else f"nothing says which device {device} is"
 
 
-def _variables(entry: Implementation) -> list[tuple[str, str]]:
+def library_variables(entry: Implementation) -> list[tuple[str, str]]:
     """The environment variables that may change what an implementation computes."""
     libraries = tuple(f"{name.replace('-', '_').upper()}_" for name in (entry.framework, *entry.versions) if name)
     starts = (*VARIABLES, *COMPILER_VARIABLES, *DEVICE_VARIABLES, *LOADER_VARIABLES, *libraries)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from bn_conformance.catalogue.document import digest_of
-from bn_conformance.identity.fingerprint import fingerprint
+from bn_conformance.identity.fingerprint import OPEN, fingerprint
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
@@ -59,7 +59,12 @@ def opening_of(plan: Plan) -> Opening:
 
 def _with_fingerprint(plan: Plan, entry: Implementation) -> Environment:
     record = environment_record(entry)
-    return replace(record, fingerprint=fingerprint(entry, plan.options.in_process)) if entry.status == OK else record
+    if entry.status != OK:
+        return record
+    parts = fingerprint(entry, plan.options.in_process)
+    if plan.options.ray:
+        parts |= {OPEN: "a cluster judged it, whose machines may differ"}
+    return replace(record, fingerprint=parts)
 
 
 def suite_version() -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,9 @@ from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
+
+if TYPE_CHECKING:
+    from bn_conformance.matrix.cluster import Cluster
 
 MOST_FAILED_STARTS = 8
 """Judging processes that may end one after the other before any has started."""
@@ -77,6 +80,7 @@ class Control:
         self._recorder: Recorder | None = None
         self._progress: Progress | None = None
         self._failed_starts = 0
+        self._cluster: Cluster | None = None
         if not config.option.collectonly:
             self._open(interrupted)
 
@@ -90,6 +94,12 @@ class Control:
             left = interrupted.missing(plan)
         reused = reused_items(plan, opening, left) if plan.options.reuse else Reused()
         done |= {item.id for item in reused.items}
+        if plan.options.ray:
+            self._config.option.dist, self._config.option.tx = "no", []
+            from bn_conformance.matrix.cluster import Cluster  # which imports Ray
+
+            self._cluster = Cluster(plan.options.ray, plan.runnable)
+        self._environments = opening.environments
         self._recorder = Recorder(plan, opening, interrupted, reused.items)
         sys.stderr.write("".join(f"{note}\n" for note in reused.notes))
         if interrupted is not None or done:
@@ -106,6 +116,16 @@ class Control:
         if self._front and session is not None:
             session.terminal = None
             plugins.unregister(reporter)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Leave the items to the cluster, if there is one."""
+        if self._cluster is None or session.testsfailed:
+            return None
+        from bn_conformance.matrix.cluster_loop import run_on_cluster
+
+        run_on_cluster(session, self._cluster, self.plan, self._environments)
+        return True
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -18,7 +18,7 @@ from bn_conformance.results.outcomes import is_level
 from bn_conformance.results.records import Environment, Item
 from bn_conformance.user_error import UserError
 
-OF_THE_PROCESS = ("results", "resume", "reuse", "timeout")
+OF_THE_PROCESS = ("results", "resume", "reuse", "ray", "timeout")
 """Options that are not those of the first run: where results are, and how they are made."""
 
 
