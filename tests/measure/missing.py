@@ -28,7 +28,7 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.implementations.registry import GROUP
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.mutation.bench import Bench, under_conventions
+from bn_conformance.mutation.bench import Bench, BrokenDeviation, under_conventions
 from bn_conformance.mutation.case_power import ClaimedClause, is_circumstance, power_of
 from bn_conformance.mutation.catch import ROBUST
 from bn_conformance.mutation.power import judged_cases
@@ -261,8 +261,12 @@ def main(names: list[str]) -> int:
     except SelectionError as error:
         print(f"{error}; a deviation of that name is not there either (bnconform power lists them)")
         return 2
-    # Vectors come last: they are made again when the data of a case are what they should be.
-    lines = [*missing(), *measured(cases, deviations), *_of_vectors(cases)]
+    lines = list(missing())
+    try:
+        lines += measured(cases, deviations)
+    except BrokenDeviation as error:
+        lines.append(str(error))
+    lines += _of_vectors(cases)  # they come last, since they are made again when the data of a case are right
     print("\n".join(lines) if lines else "nothing is missing")
     return 1 if lines else 0
 

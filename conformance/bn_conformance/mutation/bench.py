@@ -17,6 +17,7 @@ from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.observing.observation import same
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
+from bn_conformance.user_error import UserError
 from bn_reference.deviations import Deviation
 from bn_reference.layer.layer import PlainLayer
 from bn_reference.specification.clauses import clauses
@@ -54,6 +55,17 @@ def lenient_policy() -> Policy:
     return Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
 
 
+class BrokenDeviation(UserError):
+    """A deviation does not run, so that what it gives says nothing of a case."""
+
+
+NO_REFUSAL = frozenset(
+    {"AttributeError", "ImportError", "IndexError", "KeyError", "NameError", "NotImplementedError", "TypeError"}
+    | {"ModuleNotFoundError", "UnboundLocalError"}
+)
+"""Errors of code that is not finished. A deviation that refuses an input, as layers do, raises another one."""
+
+
 class Bench:
     """Judges mutants under one convention.
 
@@ -77,6 +89,9 @@ class Bench:
         """The catches of a case, which the plain layer must support.
 
         Equivalent mutants are neither run nor judged.
+
+        Raises:
+            BrokenDeviation: a deviation does not run on a case that expects numbers.
         """
         layer, looked_up = recording_layer()
         reference_runs = self._observe([], case, layer)
@@ -84,6 +99,11 @@ class Bench:
             if deviation.under(self._convention) is None or is_equivalent(deviation, looked_up):
                 continue
             runs = self._observe([deviation], case)
+            error = runs[0].error
+            if error is not None and error.kind in NO_REFUSAL and case.expects == "numbers":
+                raise BrokenDeviation(
+                    f"deviation {deviation.name} does not run on {case.id}: {error.with_place}; mend it"
+                )
             if same(runs, reference_runs):
                 continue  # equivalent here: its verdict would be the reference layer's
             item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)

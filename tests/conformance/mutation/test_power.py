@@ -10,13 +10,14 @@ from click.testing import CliRunner
 
 from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
-from bn_conformance.mutation.bench import Bench
+from bn_conformance.mutation.bench import Bench, BrokenDeviation
 from bn_conformance.mutation.catch import Catch, is_caught, worst_wrong_ratio
 from bn_conformance.mutation.kill_matrix import power_text
 from bn_conformance.mutation.measuring import measure
 from bn_conformance.mutation.power import Power, judged_cases
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_reference.deviations import catalogue
+from bn_reference.layer.first_order import Array
 from bn_reference.layer.layer import PlainLayer
 
 CASE = "fwd/nchw/float32/random"
@@ -51,6 +52,29 @@ def test_a_grade_that_means_nothing_somewhere_explains_nothing_there() -> None:
 def test_a_change_without_effect_survives() -> None:
     nothing = replace(catalogue()["eps-outside-root"], name="nothing", layer=PlainLayer)
     assert not list(Bench().catches(all_cases()[CASE], [nothing]))
+
+
+class Unfinished(PlainLayer):
+    """Its code names what is not there."""
+
+    def root(self, values: Array) -> Array:
+        return nump.sqrt(values)  # type: ignore[name-defined]  # noqa: F821
+
+
+class Refuses(PlainLayer):
+    """It refuses what others take."""
+
+    def root(self, values: Array) -> Array:
+        raise ValueError("no root")
+
+
+def test_a_deviation_that_does_not_run_is_no_catch() -> None:
+    unfinished = replace(catalogue()["eps-outside-root"], name="unfinished", layer=Unfinished)
+    said = r"deviation unfinished does not run on \S+: forward raised NameError: .*nump.* \(test_power.py, line \d+\)"
+    with pytest.raises(BrokenDeviation, match=said):
+        list(Bench().catches(all_cases()[CASE], [unfinished]))
+    (catch,) = Bench().catches(all_cases()[CASE], [replace(unfinished, name="refuses", layer=Refuses)])
+    assert catch.fails
 
 
 def test_a_warning_is_not_enough_for_a_clause_that_must_hold() -> None:
