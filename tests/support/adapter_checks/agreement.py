@@ -53,9 +53,11 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 def configurations(capabilities: Capabilities, thin: bool = False) -> list[LayerConfig]:
     """Every declared combination of dtypes, rank, channel axis and parameters; thin: every value of each once."""
     pairs = [(dtype, dtype) for dtype in sorted(capabilities.dtypes)] + sorted(capabilities.mixed)
+    pairs.sort(key=lambda pair: pair != ("float32", "float32"))
+    places = [place for rank in sorted(capabilities.ranks) for place in _places(rank, capabilities)]
+    affines = sorted(capabilities.affine, key=lambda affine: (affine != "both", affine))
     found = []
-    places = [(rank, axis) for rank in sorted(capabilities.ranks) for axis in range(1, rank)]
-    for pair, (rank, axis), affine in product(pairs, places, sorted(capabilities.affine)):
+    for pair, (rank, axis), affine in product(pairs, places, affines):
         config = LayerConfig(
             num_channels=CHANNELS,
             rank=rank,
@@ -65,10 +67,16 @@ def configurations(capabilities: Capabilities, thin: bool = False) -> list[Layer
             gamma=affine in ("both", "gamma"),
             beta=affine in ("both", "beta"),
         )
-        unusual = (pair != ("float32", "float32")) + ((rank, axis) != places[0]) + (affine != "both")
-        if config.layout in capabilities.layouts and (not thin or unusual <= 1):
+        unusual = (pair != pairs[0]) + ((rank, axis) != places[0]) + (affine != affines[0])
+        if not thin or unusual <= 1:
             found.append(config)
     return found
+
+
+def _places(rank: int, capabilities: Capabilities) -> list[tuple[int, int]]:
+    """A rank with each channel axis that is declared; at rank 2 channels are first and last, and any layout will do."""
+    configs = [LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=axis) for axis in range(1, rank)]
+    return [(rank, one.channel_axis) for one in configs if rank == 2 or one.layout in capabilities.layouts]
 
 
 def name_of(config: LayerConfig) -> str:
