@@ -43,6 +43,9 @@ Where beta is 0 it absorbs no error of the root.
 UNITS = DataRecipe(kind="plus-minus", offset=0.0, scale=1.0)
 """m - 1 and m + 1, with an integer m in each channel."""
 
+FAR = {"float32": 1e7, "float64": 1e15}
+"""Means at which the spacing of numbers is 1 and 1/8: one deviation of 1 away, float32 has two more numbers only."""
+
 QUARTERS = DataRecipe(kind="plus-minus", offset=0.0, scale=0.25)
 
 SIGNS = DataRecipe(kind="alternating")
@@ -62,6 +65,8 @@ def cases() -> Iterator[Case]:
         yield from _gradients(pair)
         yield _running(pair)
         yield from _own_roots(pair)
+        if formats[0] in FAR:
+            yield _far(pair)
         for place in images_of(formats):
             yield from _inference(place)
             yield from _inference_own_roots(place)
@@ -77,6 +82,15 @@ def _outputs(pair: Place) -> Iterator[Case]:
     title = "everything is exact but the sum with beta, which is rounded once, to the nearest"
     more = fields(parameters=few_bits, judges=OUTPUTS, sweep=pair.formats in MIXED)
     yield _pair(pair, "rounded-once", title, "DTYPE-2 NUM-6", step, eps=EPS, exact=True, **more)
+
+
+def _far(pair: Place) -> Case:
+    """The sum and the mean are exact; the squares of x are not, and raw moments say nothing of the variance."""
+    offset = FAR[pair.formats[0]]
+    title = f"mean and variance are exact beside a mean of {offset:g} deviations, and y is near -1 and 1"
+    step = train(pair, DataRecipe(kind="alternating", offset=offset + 2.0, scale=1.0), SIGNS)
+    more = fields(parameters=PARAMETERS, axes={"offset": offset}, sweep=False)
+    return _pair(pair, f"offset-{offset:g}-exact-statistics", title, "NUM-7 NUM-1", step, eps=2.0**-10, **more)
 
 
 def _gradients(pair: Place) -> Iterator[Case]:

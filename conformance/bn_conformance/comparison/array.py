@@ -14,6 +14,7 @@ import numpy as np
 
 from bn_conformance.adapter import Array
 from bn_conformance.comparison.blocks import Block, Blocks, Worst, ratios_of, sortable
+from bn_conformance.comparison.ranges import NOTHING_RANGED, InRange, in_range
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.results.outcomes import EXACT, NOT_JUDGED, WRONG
 from bn_conformance.results.records import Quantity
@@ -57,10 +58,12 @@ class Comparison:
         level: the best level that explains every judged element; `wrong` where none does, `not-judged` where no bound
             means anything.
         judged: how many elements are judged.
-        worst: the judged element with the largest error / bound at grade `tight`; None where none is judged.
+        worst: the judged element with the largest error / bound at grade `tight`; None where none is judged. The
+            element that is farthest outside its range, where one is.
         blocks: the array, block by block.
         place: where it lies.
         format_: its number format.
+        ranges: what ranges say of the elements that no bound judges.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Comparison:
     blocks: Blocks
     place: ArrayPlace
     format_: Format
+    ranges: InRange = NOTHING_RANGED
 
     def quantity(self, clauses: tuple[str, ...], outcome: str = "", excess: float | None = None) -> Quantity:
         """The record of the comparison.
@@ -83,8 +87,10 @@ class Comparison:
         if total == 0:
             return Quantity(name=self.name, outcome=EXACT, clauses=clauses)
         if worst is None:
-            return Quantity(name=self.name, outcome=outcome, clauses=clauses, total=total)
-        if outcome == WRONG and excess is None:
+            return Quantity(name=self.name, outcome=outcome, clauses=clauses, total=total, ranged=self.ranges.count)
+        if self.ranges.outside is not None:
+            excess = np.inf if excess is not None else worst.sortable
+        elif outcome == WRONG and excess is None:
             excess = _excess(self.blocks)
         return Quantity(
             name=self.name,
@@ -99,6 +105,8 @@ class Comparison:
             got=worst.got,
             judged=self.judged,
             total=total,
+            ranged=self.ranges.count,
+            ends=self.ranges.ends,
             excess=excess,
         )
 
@@ -118,7 +126,11 @@ def compare(name: str, expected: Expected, got: Array, channel_axis: int, nonfin
     """
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
     level, judged, worst = _survey(blocks)
-    return Comparison(name, level, judged, worst, blocks, ArrayPlace(got.shape, channel_axis), format_of(got.dtype))
+    ranges = in_range(blocks) if level != EXACT and judged < got.size else NOTHING_RANGED
+    if ranges.outside is not None:
+        level, worst = WRONG, ranges.outside
+    place = ArrayPlace(got.shape, channel_axis)
+    return Comparison(name, level, judged, worst, blocks, place, format_of(got.dtype), ranges)
 
 
 def judge(

@@ -55,6 +55,9 @@ def error_and_allowed(quantity: Quantity) -> str:
     """The error beside what is allowed, and by how many times it is over; empty where there is no error."""
     if quantity.error is None:
         return ""
+    if quantity.ends is not None:
+        low, high = map(number, quantity.ends)
+        return f"no error bound means anything there, but every sound algorithm stays between {low} and {high}"
     if not isfinite(quantity.error):
         return f"the error is not finite; allowed is {number(quantity.bound)}"
     ratio = "" if quantity.ratio is None else f"{number(quantity.ratio, 3)} times "
@@ -66,4 +69,5 @@ def not_judged(quantity: Quantity) -> str:
     unjudged = quantity.total - quantity.judged
     if unjudged <= 0:
         return ""
-    return f"{unjudged:,} of {counted(quantity.total, 'element')} not judged: no error bound means anything for them"
+    of = f"{unjudged:,} of {counted(quantity.total, 'element')} not judged: no error bound means anything for them"
+    return f"{of}, only the range where they may lie" if quantity.ranged == unjudged else of

@@ -47,9 +47,15 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "float | None": (int, float, NoneType),
     "tuple[int, ...] | None": (tuple, NoneType),
+    "tuple[float, float] | None": (tuple, NoneType),
     "tuple[str, ...] | None": (tuple, NoneType),
 }
-_ELEMENTS = {"tuple[str, ...]": str, "tuple[str, ...] | None": str, "tuple[int, ...] | None": int}
+_ELEMENTS = {
+    "tuple[str, ...]": str,
+    "tuple[str, ...] | None": str,
+    "tuple[int, ...] | None": int,
+    "tuple[float, float] | None": float,
+}
 _Built = TypeVar("_Built")
 
 
@@ -159,6 +165,8 @@ def _quantity(data: dict[str, Any]) -> Quantity:
     for name in _NUMBERS:
         if isinstance(data.get(name), str):
             data[name] = _NON_FINITE[data[name]]
+    if "ends" in data:
+        data["ends"] = tuple(float(_NON_FINITE.get(end, end)) for end in data["ends"])
     if "index" in data:
         data["index"] = tuple(data["index"])
     _check_outcome(data["outcome"])

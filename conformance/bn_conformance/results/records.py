@@ -91,6 +91,10 @@ class Quantity:
     """Elements that were judged."""
     total: int = 0
     """Elements there are; where fewer were judged, no bound means anything for the rest."""
+    ranged: int = 0
+    """Of the rest: elements that were held against the range where every sound algorithm stays, and to be no NaN."""
+    ends: tuple[float, float] | None = None
+    """Where the worst element is outside that range: its ends; `bound` is then the way to the nearer end."""
     message: str = ""
     excess: float | None = None
     """Of a wrong number: its error over what the grade allows that comes nearest to explaining it."""

@@ -59,10 +59,12 @@ class WholeBatch:
     Attributes:
         count: values per channel.
         magnitude: mean of |x|, a vector of shape (C,).
+        spread: largest minus smallest value, a vector of shape (C,).
     """
 
     count: int
     magnitude: Vector
+    spread: Vector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,14 @@ class BatchBounds:
         return mean_of(np.abs(counted_rows(self.x, self.mask))) if self.whole is None else self.whole.magnitude
 
     @property
+    def spread(self) -> Vector:
+        """Largest minus smallest of the values that count."""
+        if self.whole is not None:
+            return self.whole.spread
+        counted = counted_rows(self.x, self.mask)
+        return np.asarray(counted.max(axis=1) - counted.min(axis=1))
+
+    @property
     def work(self) -> np.dtype[Any]:
         """Dtype that the bounds are evaluated in."""
         return self.nodes.mean.dtype
@@ -129,7 +139,8 @@ class BatchBounds:
         safety = 1.0 if self.exact_statistics else None
         return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
 
-    def _parameter_precision(self, grade: Grade) -> Precision:
+    def parameter_precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade, for what is stored as gamma and beta are."""
         return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
 
     def statistics(self, grade: Grade) -> StatisticsErrors:
@@ -180,7 +191,7 @@ class BatchBounds:
     def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6 of BOUNDS.md: a vector."""
         allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
-        stored = self._parameter_precision(grade)
+        stored = self.parameter_precision(grade)
         paths = sums.dy if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.statistics(grade).sums)
 
@@ -200,7 +211,7 @@ class BatchBounds:
         errors = self.statistics(grade)
         paths = sums.along.rounded if grade.composite else None
         allowed = self._dgamma(sums, grads, grade, errors)
-        allowed = allowed + self._parameter_precision(grade).stored(grads.dgamma, paths)
+        allowed = allowed + self.parameter_precision(grade).stored(grads.dgamma, paths)
         tight = tight_of(grade, lambda best: self.dgamma(sums, grads, best))
         return Bound(allowed, errors.meaningful).below(sums.product_size(grads.dgamma), tight=tight)
 

@@ -80,7 +80,8 @@ class InferenceBounds:
         safety = 1.0 if self.exact_statistics else None
         return Precision.of(self.compute, self.storage, grade, safety, self.work == QUAD)
 
-    def _parameter_precision(self, grade: Grade) -> Precision:
+    def parameter_precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade, for what is stored as gamma and beta are."""
         return Precision.of(self.compute, self.parameters, grade, wide=self.work == QUAD)
 
     @quietly
@@ -111,7 +112,7 @@ class InferenceBounds:
     def dgamma(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 7 of BOUNDS.md, inference: a vector; with the terms of folding where the grade allows it."""
         p, inverse = self.precision(grade), self._inverse
-        stored = self._parameter_precision(grade)
+        stored = self.parameter_precision(grade)
         allowed = (self.root_error(grade) + ROOT * p.u) * np.abs(grads.dgamma)
         allowed = allowed + product_error(sums.along, sums.count, grade, p)
         allowed = allowed + inverse * self.mean_error * np.abs(grads.dbeta)
@@ -128,7 +129,7 @@ class InferenceBounds:
     def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
         """Item 6 of BOUNDS.md: a vector."""
         allowed = dbeta_error(sums, grads.dbeta, self.precision(grade))
-        stored = self._parameter_precision(grade)
+        stored = self.parameter_precision(grade)
         paths = sums.dy if grade.composite else None
         return Bound(allowed + stored.stored(grads.dbeta, paths), self.sums(grade))
 
@@ -175,7 +176,7 @@ class RunningBounds:
     def running_mean(self, grade: Grade) -> Bound:
         """Item 5 of BOUNDS.md, E_m: a vector."""
         errors = self.batch(grade)
-        allowed = np.abs(self.weights.old) * self.old_mean_error + self._own_error(
+        allowed = np.abs(self.weights.old) * self.old_mean_error + self.own_error(
             grade, self.old_mean, self.batch_mean, self.mean, errors.mean
         )
         return Bound(allowed, errors.sums & np.isfinite(allowed))
@@ -183,16 +184,17 @@ class RunningBounds:
     @quietly
     def running_variance(self, grade: Grade) -> Bound:
         """Item 5 of BOUNDS.md, E_v: a vector."""
-        p = self._precision(grade)
+        p = self.precision(grade)
         errors = self.batch(grade)
         batch = np.float64(self.bessel).astype(self.mean.dtype) * errors.variance + 2 * p.u * self.batch_variance
-        allowed = np.abs(self.weights.old) * self.old_variance_error + self._own_error(
+        allowed = np.abs(self.weights.old) * self.old_variance_error + self.own_error(
             grade, self.old_variance, self.batch_variance, self.variance, batch
         )
         return Bound(allowed, errors.meaningful & np.isfinite(allowed))
 
-    def _own_error(self, grade: Grade, old: Quad, batch: Quad, result: Quad, batch_error: Quad) -> Quad:
-        p = self._precision(grade)
+    def own_error(self, grade: Grade, old: Quad, batch: Quad, result: Quad, batch_error: Quad) -> Quad:
+        """Error of one update of a statistic, given the error of the batch's: a vector."""
+        p = self.precision(grade)
         new_weight = np.abs(self.weights.new)
         size, step = np.abs(old), np.abs(batch)
         both = step + size
@@ -201,5 +203,6 @@ class RunningBounds:
         allowed = allowed + p.u * (self.weights.old_roundoffs * size + self.weights.new_roundoffs * step)
         return np.asarray(allowed + p.eta + p.stored(result, paths if grade.composite else None))
 
-    def _precision(self, grade: Grade) -> Precision:
+    def precision(self, grade: Grade) -> Precision:
+        """Roundoffs of a grade, with running statistics as results."""
         return Precision.of(self.compute, self.storage, grade, wide=self.mean.dtype == QUAD)

@@ -39,6 +39,7 @@ MODULES: tuple[str, ...] = (
     "counting",
     "reciprocal_roots",
     "numerics",
+    "large_means",
     "formats",
     "narrow_arithmetic",
     "layout",

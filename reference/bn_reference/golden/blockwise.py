@@ -22,6 +22,7 @@ from bn_reference.arithmetic.formats import FORMATS
 from bn_reference.arithmetic.quad import QUAD, Quad, quietly, to_quad
 from bn_reference.bounds.batch import BatchBounds, WholeBatch
 from bn_reference.bounds.bound import Bound
+from bn_reference.bounds.ranges import BatchRanges, Range
 from bn_reference.bounds.sums import GradientRows, GradientSums, added
 from bn_reference.definition import graph
 from bn_reference.definition.graph import Forward, RowGradients, Rows, Vector, column, sum_of
@@ -137,12 +138,14 @@ class LongGolden(Golden):
 
     @cached_property
     @quietly
-    def _moments(self) -> tuple[Vector, Vector, Vector]:
-        """Mean and variance in binary128, and the mean of |x|, in two passes over the blocks."""
+    def _moments(self) -> tuple[Vector, Vector, Vector, Vector]:
+        """Mean and variance in binary128, and the mean of |x| and the range of x, in two passes over the blocks."""
         count = np.float64(self.batch.count)
+        ends: list[Vector] = []
 
         def first(entries: slice) -> tuple[Vector, ...]:
             x = self.batch.rows(entries, self.work)
+            ends.extend((x.max(axis=1), x.min(axis=1)))
             return sum_of(self.batch.rows(entries, QUAD)), sum_of(np.abs(x))
 
         def second(entries: slice) -> tuple[Vector, ...]:
@@ -152,11 +155,12 @@ class LongGolden(Golden):
         total, magnitude = added(map(first, self.batch.blocks()))
         mean = total / count.astype(QUAD)
         (squares,) = added(map(second, self.batch.blocks()))
-        return mean, squares / count.astype(QUAD), magnitude / count.astype(self.work)
+        spread = np.max(ends, axis=0) - np.min(ends, axis=0)
+        return mean, squares / count.astype(QUAD), magnitude / count.astype(self.work), spread
 
     def vectors_in(self, dtype: Any) -> Vectors:
         """Mean, variance, gamma, beta and eps in a dtype."""
-        mean, variance, _ = self._moments
+        mean, variance, *_ = self._moments
         parameters = (self.parameters.gamma, self.parameters.beta)
         gamma, beta = (None if vector is None else vector.astype(dtype) for vector in parameters)
         return mean.astype(dtype), variance.astype(dtype), gamma, beta, np.asarray(self.eps).astype(dtype)
@@ -177,7 +181,7 @@ class LongGolden(Golden):
             storage=self.formats.storage,
             parameters=self.formats.parameters,
             exact_statistics=self.exact_statistics,
-            whole=WholeBatch(self.batch.count, self._moments[2]),
+            whole=WholeBatch(self.batch.count, *self._moments[2:]),
         )
 
     def training(self, dy: Quad | Tensor | None) -> dict[str, Expected]:
@@ -193,7 +197,7 @@ class LongGolden(Golden):
         def y(entries: slice) -> Expected:
             values = self.nodes_of(self.batch.rows(entries, QUAD), wide).y
             bounds = self.bounds_of(self.batch.rows(entries, self.work), narrow)
-            return Expected(values, bounds.y, entries, entries.start * self.batch.width)
+            return Expected(values, bounds.y, entries, entries.start * self.batch.width, BatchRanges(bounds).y)
 
         expected: dict[str, Expected] = {"y": LongExpected(self.batch.channels, y, self.batch.blocks)}
         return expected if dy is None else expected | _Backward(self, dy).expected()
@@ -262,14 +266,23 @@ class _Backward:
             dy, bounds, grads = at()
             return bounds.dx(dy, self._sums, grads, grade, self._mean)
 
-        return Expected(values, bound, entries, entries.start * self._batch.width)
+        def range_(grade: Grade) -> Range:
+            dy, bounds, _ = at()
+            return BatchRanges(bounds).dx(dy, self._sums, grade)
+
+        return Expected(values, bound, entries, entries.start * self._batch.width, range_)
 
     def expected(self) -> dict[str, Expected]:
         """dx, dgamma and dbeta."""
         bounds = self._golden.vector_bounds()
+        ranges = BatchRanges(bounds)
         nothing = self._gradients(bounds.x, bounds.nodes, bounds.gamma)
         return {
             "dx": LongExpected(self._batch.channels, self._dx, self._batch.blocks),
-            "dgamma": Expected(self._dgamma, lambda grade: bounds.dgamma(self._sums, nothing, grade)),
+            "dgamma": Expected(
+                self._dgamma,
+                lambda grade: bounds.dgamma(self._sums, nothing, grade),
+                range_=lambda grade: ranges.dgamma(self._sums, grade),
+            ),
             "dbeta": Expected(self._dbeta, lambda grade: bounds.dbeta(self._sums, nothing, grade)),
         }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bn_reference.arithmetic.quad import Parts, Quad, parts_of, round_to
 from bn_reference.bounds.bound import Bound
+from bn_reference.bounds.ranges import Range
 from bn_reference.specification.grades import Grade
 
 EVERY_ENTRY = slice(None)
@@ -25,17 +26,25 @@ class Expected:
         bound: gives the allowed error of each value under a grade.
         entries: the entries of the batch (indices of axis 0) that the rows hold.
         first: the column of the whole rows at which these rows begin.
+        range_: gives the range of each value under a grade, for values whose bound is vacuous; None where nothing
+            is said of them.
     """
 
     whole = True
     """Whether `values` hold the whole golden. If not, `parts` makes it part by part."""
 
     def __init__(
-        self, values: Quad, bound: Callable[[Grade], Bound], entries: slice = EVERY_ENTRY, first: int = 0
+        self,
+        values: Quad,
+        bound: Callable[[Grade], Bound],
+        entries: slice = EVERY_ENTRY,
+        first: int = 0,
+        range_: Callable[[Grade], Range] | None = None,
     ) -> None:
         self.values = values
         self.bound = cache(bound)
         self.entries, self.first = entries, first
+        self.range = None if range_ is None else cache(range_)
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def parts(self) -> Iterable[Expected]:

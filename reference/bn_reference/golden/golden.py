@@ -16,6 +16,7 @@ from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
 from bn_reference.bounds.arithmetic import FLOAT64, arithmetic_for, nodes_in, rounded
 from bn_reference.bounds.batch import BatchBounds
 from bn_reference.bounds.inference import InferenceBounds, RunningBounds
+from bn_reference.bounds.ranges import BatchRanges, InferenceRanges, RunningRanges
 from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.bounds.sums import GradientSums
 from bn_reference.definition import graph
@@ -126,19 +127,20 @@ class Golden:
         nodes, bounds = self._batch()
         if bounds.count == 0:
             return empty_batch(nodes.y, dy)
-        expected = {"y": Expected(nodes.y, bounds.y)}
+        expected = {"y": Expected(nodes.y, bounds.y, range_=BatchRanges(bounds).y)}
         if dy is not None:
-            grads = graph.backward(dy, nodes, self.parameters.gamma, self.mask)
-            expected |= _gradients(self._bounds_for(dy), dy, grads)
+            grads, bounds = graph.backward(dy, nodes, self.parameters.gamma, self.mask), self._bounds_for(dy)
+            expected |= _gradients(bounds, BatchRanges(bounds), dy, grads)
         return expected
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """y, and with dy the gradients, of an inference step with the given running statistics."""
         nodes, bounds = self._inference(statistics, dy)
-        expected = {"y": Expected(nodes.y, bounds.y)}
+        ranges = InferenceRanges(bounds)
+        expected = {"y": Expected(nodes.y, bounds.y, range_=ranges.y)}
         if dy is not None:
             grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
-            expected |= _gradients(bounds, dy, grads)
+            expected |= _gradients(bounds, ranges, dy, grads)
         return expected
 
     def second_order(
@@ -256,18 +258,27 @@ class Golden:
             compute=self.formats.compute,
             storage=self.formats.statistics,
         )
+        ranges = RunningRanges(running, bounds)
         return {
             "running_mean": Expected(mean, running.running_mean),
-            "running_var": Expected(variance, running.running_variance),
+            "running_var": Expected(variance, running.running_variance, range_=ranges.running_variance),
         }
 
 
-def _gradients(bounds: BatchBounds | InferenceBounds, dy: Quad, grads: graph.RowGradients) -> dict[str, Expected]:
+def _gradients(
+    bounds: BatchBounds | InferenceBounds, ranges: BatchRanges | InferenceRanges, dy: Quad, grads: graph.RowGradients
+) -> dict[str, Expected]:
     own = rounded(dy, bounds.work)
     near = graph.RowGradients(*(rounded(part, bounds.work) for part in grads))
     sums = GradientSums.of_rows(own, bounds.x, bounds.nodes.normalised)
     return {
-        "dx": Expected(grads.dx, lambda grade: bounds.dx(own, sums, near, grade)),
-        "dgamma": Expected(grads.dgamma, lambda grade: bounds.dgamma(sums, near, grade)),
+        "dx": Expected(
+            grads.dx, lambda grade: bounds.dx(own, sums, near, grade), range_=lambda grade: ranges.dx(own, sums, grade)
+        ),
+        "dgamma": Expected(
+            grads.dgamma,
+            lambda grade: bounds.dgamma(sums, near, grade),
+            range_=lambda grade: ranges.dgamma(sums, grade),
+        ),
         "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, near, grade)),
     }

@@ -70,6 +70,8 @@ def close(first: Any, second: Any, bound: float) -> bool:
         return isclose(first, second, rel_tol=2.0**-36, abs_tol=bound * GOLDEN_SHARE) or (
             first != first and second != second
         )
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        return all(close(mine, to, bound) for mine, to in zip(first, second, strict=True))
     return bool(first == second)
 
 
