@@ -12,10 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from bn_conformance.diagnosis.candidates import Found
 from bn_conformance.diagnosis.edges import EDGES, Edge, edge_of
 from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable
 from bn_conformance.diagnosis.predictions import Predictions
-from bn_conformance.diagnosis.search import Found, Search
+from bn_conformance.diagnosis.search import Search
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.diagnosis.wording import Explained, message

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import prod
 from typing import TypeVar
 
-from bn_conformance.cases.model import Case
+from bn_conformance.cases.model import STATISTICS, Case
 from bn_conformance.cases.steps import type_of
 from bn_conformance.diagnosis.match import Matcher
 from bn_conformance.diagnosis.subject import JudgedImplementation
@@ -52,12 +52,14 @@ def symptom(item: Item, case: Case) -> tuple[str, ...]:
 
 
 def is_examinable(case: Case) -> bool:
-    """Whether mutants can be compared with a case that fails.
+    """Whether mutants can be compared with a case that fails."""
+    return not (case.laws or case.large) and len(case.steps) <= TUNING.steps_per_case
 
-    Statistics that are set within a step hide those that the step moves to.
-    """
+
+def _comparable(case: Case) -> Case:
+    """A case without its running statistics where they are set within a step, which hides those that it moves to."""
     hides = any(type_of(change).replaces_statistics for batch in case.batches for change in batch.between)
-    return not (case.laws or case.large or hides) and len(case.steps) <= TUNING.steps_per_case
+    return replace(case, judges=case.judges - STATISTICS) if hides else case
 
 
 def failing_in_order(subject: JudgedImplementation, items: Sequence[Item]) -> list[Item]:
@@ -85,5 +87,5 @@ def examined(subject: JudgedImplementation, item: Item, goldens: Goldens) -> Exa
     runs = subject.observe(case)
     if runs is None:
         return None
-    matcher = Matcher.of(case, *runs, subject.convention, goldens)
+    matcher = Matcher.of(_comparable(case), *runs, subject.convention, goldens)
     return Examined(item, case, matcher) if matcher.left_by_reference else None

@@ -8,11 +8,12 @@ goes on until all is explained, nothing is found, or its budget of time is spent
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
+from bn_conformance.cases.model import Case
+from bn_conformance.diagnosis.candidates import Deviations, Found, RankedDeviations, names_of
 from bn_conformance.diagnosis.examined import Examined, effort, in_turn
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.residual import NOTHING, Residual
@@ -20,59 +21,6 @@ from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, devia
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.results.outcomes import ItemVerdict, is_level
 from bn_conformance.results.records import Item
-from bn_reference.deviations import Deviation
-
-Deviations = tuple[Deviation, ...]
-
-
-@dataclass(frozen=True)
-class Found:
-    """Deviations that were found together, mostly one.
-
-    Attributes:
-        deviations: one, or two that explain a case only together.
-        witnesses: passing cases that agree with them, of those in which they act.
-        contradictions: passing cases that contradict them; few, and none unless very much speaks for them.
-        alike: names of other deviations that no case tells from them.
-        explained: the examined cases of which they explain something.
-    """
-
-    deviations: Deviations
-    witnesses: int
-    contradictions: int = 0
-    alike: tuple[str, ...] = ()
-    explained: tuple[Examined, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the deviations."""
-        return tuple(deviation.name for deviation in self.deviations)
-
-
-@dataclass
-class _Candidate:
-    """Deviations that explain something of a case.
-
-    Attributes:
-        deviations: the deviations.
-        gained: the examined cases of which they explain something beside those that were found before.
-        whole: how many of these they explain wholly.
-        misses: failing cases that nobody examined and that they would pass.
-        witnesses: passing cases that agree with them.
-        contradictions: passing cases that do not.
-    """
-
-    deviations: Deviations
-    gained: list[Examined] = field(default_factory=list)
-    whole: int = 0
-    misses: int = 0
-    witnesses: int = 0
-    contradictions: int = 0
-
-    @property
-    def declarable(self) -> bool:
-        """Whether an implementation could declare all of it."""
-        return all(deviation.convention for deviation in self.deviations)
 
 
 class Search:
@@ -212,9 +160,9 @@ class Search:
 
     def _weighed(
         self, deviations: Deviations, target: Examined, left: dict[Examined, frozenset[str]]
-    ) -> _Candidate | None:
+    ) -> RankedDeviations | None:
         """A candidate with the cases of which it explains something; None where some case speaks against it."""
-        candidate = _Candidate(deviations)
+        candidate = RankedDeviations(deviations)
         for case, before in left.items():
             now = case.matcher.left((*self.deviations, *deviations))
             if now and (now != before or case is target):
@@ -226,15 +174,15 @@ class Search:
                 candidate.whole += not now
         return candidate if candidate.gained else None
 
-    def _standing(self, ranked: Sequence[_Candidate]) -> Found | None:
+    def _standing(self, ranked: Sequence[RankedDeviations]) -> Found | None:
         """The first candidate that no passing case contradicts, told apart from those that rank with it."""
-        best = [one for one in ranked if _names(one.deviations) not in self._refuted]
-        agreeing: list[_Candidate] = []
+        best = [one for one in ranked if names_of(one.deviations) not in self._refuted]
+        agreeing: list[RankedDeviations] = []
         for candidate in best[: TUNING.candidates]:
-            if agreeing and _rank(candidate) < _rank(agreeing[0]) and len(agreeing) >= TUNING.tied_candidates:
+            if agreeing and candidate.rank < agreeing[0].rank and len(agreeing) >= TUNING.tied_candidates:
                 break
             if self._is_refuted(candidate):
-                self._refuted.add(_names(candidate.deviations))
+                self._refuted.add(names_of(candidate.deviations))
             else:
                 agreeing.append(candidate)
         if not agreeing:
@@ -243,19 +191,16 @@ class Search:
             for candidate in agreeing:
                 candidate.misses = self._misses(candidate.deviations)
         agreeing.sort(
-            key=lambda one: (one.contradictions, one.misses, *(-rank for rank in _rank(one)), not one.declarable)
+            key=lambda one: (one.contradictions, one.misses, *(-rank for rank in one.rank), not one.declarable)
         )
+        agreeing = self._told_apart(agreeing)
         first = agreeing[0]
-        alike = [
-            "+".join(_names(other.deviations))
-            for other in agreeing[1:]
-            if (other.contradictions, other.misses, _rank(other)) == (first.contradictions, first.misses, _rank(first))
-        ]
+        alike = ["+".join(names_of(other.deviations)) for other in agreeing[1:] if other.standing == first.standing]
         return Found(
             first.deviations, first.witnesses, first.contradictions, tuple(alike[: TUNING.alike]), tuple(first.gained)
         )
 
-    def _is_refuted(self, candidate: _Candidate) -> bool:
+    def _is_refuted(self, candidate: RankedDeviations) -> bool:
         """Compare a candidate with passing cases in which it acts; whether these contradict it.
 
         One contradiction is enough, unless it explains very many cases wholly.
@@ -273,6 +218,23 @@ class Search:
                 break
         return False
 
+    def _told_apart(self, ranked: list[RankedDeviations]) -> list[RankedDeviations]:
+        """Candidates without those that rank with the first and that some further passing case contradicts."""
+        tied = [one for one in ranked if one.standing == ranked[0].standing]
+        rest = ranked[len(tied) :]
+        for item in self._passing[: TUNING.cases_to_tell_apart]:
+            if len(tied) < 2 or self._budget.spent:
+                break
+            case = self._subject.cases[item.case]
+            kept = [one for one in tied if not self._contradicts(one, item, case)]
+            tied = kept or tied
+        return tied + rest
+
+    def _contradicts(self, candidate: RankedDeviations, item: Item, case: Case) -> bool:
+        if not self._predictions.acts(candidate.deviations, case):
+            return False
+        return self._predictions.contradicts((*self.deviations, *candidate.deviations), item, case)
+
     def _misses(self, deviations: Deviations) -> int:
         """How many failing cases, of those that are compared, deviations would pass."""
         together, missed = (*self.deviations, *deviations), 0
@@ -287,11 +249,3 @@ class Search:
             for item in items:
                 if self._predictions.acts(deviations, self._subject.cases[item.case]):
                     yield item
-
-
-def _names(deviations: Deviations) -> tuple[str, ...]:
-    return tuple(deviation.name for deviation in deviations)
-
-
-def _rank(candidate: _Candidate) -> tuple[int, int]:
-    return candidate.whole, len(candidate.gained)

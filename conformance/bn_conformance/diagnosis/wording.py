@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bn_conformance.diagnosis.candidates import Found
 from bn_conformance.diagnosis.edges import Edge, edge_sentence
 from bn_conformance.diagnosis.examined import Examined
-from bn_conformance.diagnosis.search import Found
 from bn_conformance.diagnosis.shared_traits import shared_sentence
 from bn_conformance.diagnosis.subject import JudgedImplementation
 from bn_conformance.results.outcomes import ItemVerdict

@@ -10,7 +10,7 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -85,6 +85,13 @@ class PlainLayer(DoubleBackward):
         dbeta = self.deliver(self.dbeta(rows)[:, 0], self.parameters) if self.config.beta else None
         self.settle("backward")
         return RowGradients(dx, dgamma, dbeta)  # type: ignore[arg-type]
+
+    def overwritten(self, but: Collection[str] = ()) -> None:
+        """Nothing: plain arrays count no writes.
+
+        Args:
+            but: arrays that the caller left alone.
+        """
 
     def update_statistics(self) -> None:
         """Move the running statistics, under a convention where an explicit update does."""
