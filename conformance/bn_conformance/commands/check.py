@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +17,12 @@ from bn_conformance.implementations.registry import described_once
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import FAILS
 from bn_conformance.results.file import read_results
+from bn_conformance.results.records import Diagnosis
 from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
+
+if TYPE_CHECKING:
+    from bn_conformance.probe.advice import Advice
 
 OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse", "ray")
 """Options of a run that make little sense for one implementation."""
@@ -82,10 +87,23 @@ def _advise(implementation: Implementation, options: RunOptions) -> None:
     """Print which other choices of the convention the code matches, and the options that declare them."""
     from bn_conformance.probe.advice import Advisor
 
-    items = read_results(Path(options.results)).items
-    advice = Advisor(implementation, options.level, options.timeout).advise(items)
+    results = read_results(Path(options.results))
+    advice = Advisor(implementation, options.level, options.timeout).advise(results.items)
     click.echo()
-    if advice is None:
-        click.echo(f"{implementation.name}: no other choice of the convention makes what fails pass.")
-        return
-    click.echo(f"{implementation.name} {advice.sentence()}.")
+    click.echo(advice_line(implementation.name, advice, results.diagnoses))
+
+
+def advice_line(name: str, advice: Advice | None, diagnoses: Sequence[Diagnosis]) -> str:
+    """The advice in a line that goes with the diagnosis, which was printed before.
+
+    Args:
+        name: of the implementation.
+        advice: other choices under which failing cases pass; None where there are none.
+        diagnoses: of the run.
+    """
+    if advice is not None:
+        left_open = any(not diagnosis.deviations for diagnosis in diagnoses)
+        return f"{name}{': what the diagnosis left open may be a choice. It' if left_open else ''} {advice.sentence()}."
+    if any("if that is meant, declare" in diagnosis.message for diagnosis in diagnoses):
+        return f"{name}: the choice that the diagnosis names does not make all of what fails pass."
+    return f"{name}: no other choice of the convention makes what fails pass."
