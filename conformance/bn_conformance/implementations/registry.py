@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 
 from bn_conformance.adapter import Adapter, Convention
 from bn_conformance.hosting.host import HostLost, LayerError
@@ -28,6 +28,7 @@ from bn_conformance.targets.description import Description, capabilities_from_js
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
+from bn_conformance.targets.plug_ins import plug_ins, registered_twice
 from bn_conformance.targets.recognition import NeedsEnvironment
 from bn_conformance.targets.wrappers import environment_of
 from bn_conformance.text import one_line
@@ -42,21 +43,32 @@ class UnknownImplementation(UserError):
 
 
 def registered(device: str = "cpu") -> dict[str, Implementation]:
-    """Every registered implementation by name, frameworks together; one that cannot be described is broken."""
-    implementations = [_registered(point.name, point.value, device) for point in entry_points(group=GROUP)]
+    """Every registered implementation by name, frameworks together; one that cannot be described is broken.
+
+    So is a name that two distributions register: which of the two was judged, nobody could tell.
+    """
+    implementations = [
+        _registered(name, points[0].value, device)
+        if len(points) == 1
+        else Implementation(name=name, target="", status=BROKEN, message=registered_twice(name, points), device=device)
+        for name, points in plug_ins(GROUP).items()
+    ]
     return {entry.name: entry for entry in sorted(implementations, key=lambda entry: (entry.framework, entry.name))}
 
 
 def _registered(name: str, target: str, device: str) -> Implementation:
     try:
-        return _described_here(load_adapter(target), target, device)
+        implementation = _described_here(load_adapter(target), target, device)
+        if implementation.name != name:  # it could be that of another
+            raise TargetError(f"{target} is registered as {name} and is named {implementation.name}; give it one name")
+        return implementation
     except KeyboardInterrupt:
         raise
     except TargetError as error:
         message = str(error)
     except BaseException as error:  # whatever a distribution registers must not end a run of others
         message = f"{target} cannot be described: {described_error(error)}"
-    return Implementation(name=one_line(name), target=target, status=BROKEN, message=message, device=device)
+    return Implementation(name=name, target=target, status=BROKEN, message=message, device=device)
 
 
 def _described_here(adapter: type[Adapter], target: str, device: str) -> Implementation:
@@ -122,7 +134,8 @@ def from_adapter(adapter: type[Adapter], target: str, device: str = "cpu") -> Im
     """The implementation of an adapter class of a user's, which is loaded in this process already.
 
     Raises:
-        TargetError: it declares something that is not declarable, or does not run on the device.
+        TargetError: it declares something that is not declarable, does not run on the device, or has the name of a
+            registered implementation.
     """
     try:
         implementation = _from_description(target, describe_adapter(adapter), device)
@@ -131,6 +144,7 @@ def from_adapter(adapter: type[Adapter], target: str, device: str = "cpu") -> Im
     devices = implementation.capabilities.devices
     if device not in devices:
         raise TargetError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
+    _check_name(implementation, registered(device).values())
     return replace(implementation, registered=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.matrix.blocks import blocks
 from bn_conformance.matrix.items import RECORD, Items
 from bn_conformance.matrix.opening import opening_of
@@ -35,6 +37,9 @@ MOST_FAILED_STARTS = 8
 PLAN_KEY = "bnconform-plan"
 """Where xdist's processes find the plan among their input."""
 
+PARENT_KEY = "bnconform-parent"
+"""Where they find the number of the process that started them."""
+
 
 def register(config: pytest.Config) -> None:
     """Register the plugins of this process; xdist's processes get the plan from the controlling one.
@@ -45,6 +50,7 @@ def register(config: pytest.Config) -> None:
     front = bool(config.getoption("bn_front"))
     sent = getattr(config, "workerinput", {}).get(PLAN_KEY)
     if sent is not None:
+        end_with_parent(config.workerinput[PARENT_KEY])  # type: ignore[attr-defined]
         config.pluginmanager.register(Items(Plan.from_json(sent)), "bnconform-items")
         return
     try:
@@ -130,7 +136,7 @@ class Control:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give xdist's processes the plan, so that all of them make the same items."""
-        node.workerinput[PLAN_KEY] = self.plan.to_json()
+        node.workerinput |= {PLAN_KEY: self.plan.to_json(), PARENT_KEY: os.getpid()}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> BlockScheduling:

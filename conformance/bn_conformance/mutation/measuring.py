@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.bench import Bench, under_conventions
 from bn_conformance.mutation.catch import Catch, family_of, is_grave
@@ -42,7 +43,8 @@ def measure(names: Sequence[str], case_ids: Sequence[str], processes: int = 0) -
     plain = [case_id for case_id in case_ids if not all_cases()[case_id].sweep]
     sweeps = [case_id for case_id in case_ids if all_cases()[case_id].sweep]
     catches: list[Catch] = []
-    with ProcessPoolExecutor(processes or available_cpus(), mp_context=get_context("spawn")) as pool:
+    count, context = processes or available_cpus(), get_context("spawn")
+    with ProcessPoolExecutor(count, context, end_with_parent, (os.getpid(),)) as pool:
         for share, part in _judged_parts(pool, names, plain):
             catches += part
             yield share * (1.0 - SHARE_OF_SWEEPS)

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.targets.choices import fields_of, with_values
 from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, code_and_choices, wrapper_and_code
+from bn_conformance.targets.plug_ins import plug_ins, registered_twice
 from bn_conformance.targets.said import divided
 
 GROUP = "bnconform.wrappers"
@@ -59,9 +60,8 @@ class Wrapper:
 
 @cache
 def registered_wrappers() -> Mapping[str, EntryPoint]:
-    """The entry point of each registered wrapper, by name."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    return dict(sorted(points.items()))
+    """The entry point of each registered wrapper, by name; names that are registered twice are left out."""
+    return {name: points[0] for name, points in sorted(plug_ins(GROUP).items()) if len(points) == 1}
 
 
 def wrapper_named(name: str) -> Wrapper:
@@ -157,5 +157,8 @@ def wrapped_adapter(target: str) -> type[Adapter]:
 
 
 def _check_registered(name: str) -> None:
+    points = plug_ins(GROUP).get(name, ())
+    if len(points) > 1:
+        raise TargetError(registered_twice(name, points))
     if name not in registered_wrappers():
         raise TargetError(f"there is no kind {name!r}; there are {', '.join(registered_wrappers())}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,14 @@ class Unspeakable(Exception):
 
 class Good(GoodNumpy):
     name = "plugged.good"
+
+
+class Other(GoodNumpy):
+    name = "plugged.good"
+
+
+class TakesAName(GoodNumpy):
+    name = "textbook.numpy"
 
 
 class NumberAsName(GoodNumpy):
@@ -100,6 +109,10 @@ REASONS = {
     "versions": ("plug_ins:VersionsRaise", "cannot be described: Fatal: not today"),
     "numbers": ("plug_ins:VersionsAreNumbers", "versions() of plug_ins:VersionsAreNumbers gives {'numpy': 2.4}"),
     "init": ("plug_ins:InitRaises", "cannot be described: Unspeakable: (its text cannot be read)"),
+    "name-of-another": (
+        "plug_ins:TakesAName",
+        "plug_ins:TakesAName is registered as bad.name-of-another and is named textbook.numpy; give it one name",
+    ),
     "none": ("plug_ins:Nothing", "plug_ins has no Nothing"),
     "class": ("plug_ins:NoClass", "plug_ins:NoClass is not an adapter"),
     "exits": ("plug_exits:Adapter", "plug_exits cannot be imported: SystemExit: 0"),
@@ -148,6 +161,72 @@ def test_each_is_broken_with_its_reason_and_the_others_are_listed(site: Path) ->
         assert reason in flat, name
     assert "plugged.good ok" in flat
     assert "textbook.numpy ok" in flat
+
+
+@pytest.fixture(scope="module")
+def twice(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder beside it with a distribution that takes names that are taken."""
+    folder = tmp_path_factory.mktemp("twice")
+    (folder / "plug_ins.py").write_text(PLUG_INS)
+    for name, entries in {
+        "first": ["plugged.good = plug_ins:Good", "twice.over = plug_ins:Good"],
+        "second": ["plugged.good = plug_ins:Other", "textbook.numpy = plug_ins:TakesAName"],
+    }.items():
+        information = folder / f"{name}-1.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        wrapper = f"torch-module = plug_ins:{name}" if name == "first" else "keras-layer = plug_ins:Other"
+        text = "\n".join(["[bnconform.adapters]", *entries, "[bnconform.wrappers]", wrapper, ""])
+        (information / "entry_points.txt").write_text(text)
+    return folder
+
+
+def test_a_name_that_two_distributions_register_is_broken_and_names_both(twice: Path) -> None:
+    done = bnconform(twice, "list")
+    assert done.returncode == 0, done.stderr
+    flat = " ".join(done.stdout.split())
+    both = "plugged.good is registered by plug_ins:Good (first 1.0) and plug_ins:Other (second 1.0); uninstall one"
+    assert both in flat
+    assert flat.count("plugged.good broken") == 1
+    assert re.search(r"textbook\.numpy is registered by .*bn_adapters\.textbook:TextbookNumpy \(bnconform", flat)
+    assert "plug_ins:TakesAName (second 1.0)" in flat
+    assert "torch.nn ok" in flat
+
+
+def test_a_run_of_a_name_that_two_distributions_register_is_no_success(twice: Path) -> None:
+    options = ("-n", "0", "--case", "fwd/nc/float32/random", "--results", "o.jsonl")
+    done = bnconform(twice, "run", "-i", "plugged.good", *options)
+    assert done.returncode in (1, 2, 3), done.stdout + done.stderr
+    assert "plug_ins:Other (second 1.0)" in done.stdout + done.stderr
+
+
+def test_a_wrapper_that_two_distributions_register_is_an_error_that_names_both(twice: Path) -> None:
+    (twice / "code.py").write_text("class Layer: pass\n")
+    done = bnconform(twice, "check", "--as", "torch-module", "code.py:Layer")
+    assert done.returncode == 2
+    assert "torch-module is registered by " in done.stderr
+    assert "plug_ins:first (first 1.0)" in done.stderr
+
+
+def test_a_file_cannot_take_the_name_of_a_registered_implementation(site: Path) -> None:
+    (site / "mine.py").write_text(PLUG_INS)
+    taken = ("-n", "0", "--case", "fwd/nc/float32/random", "--results", "o.jsonl")
+    done = bnconform(site, "run", "-i", "mine.py:TakesAName", *taken)
+    assert done.returncode == 2
+    assert "mine.py:TakesAName and bn_adapters.textbook:TextbookNumpy are both named textbook.numpy" in done.stderr
+    python = "import bnconform, mine; bnconform.check(mine.TakesAName, cases='fwd/nc/float32/random')"
+    path = os.pathsep.join([str(site), str(ROOT)])
+    asked = subprocess.run(
+        [sys.executable, "-c", python],
+        env=os.environ | {"PYTHONPATH": path},
+        cwd=site,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert asked.returncode != 0
+    assert "are both named textbook.numpy; give one another name" in asked.stderr
 
 
 @pytest.mark.slow

@@ -1,0 +1,93 @@
+"""However the main process of a run ends, nothing that it started goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import HEAD, ROOT, write
+
+HANGING = f"""{HEAD}
+import pathlib, time
+
+class Layer(GoodLayer):
+    def forward(self, x, training):
+        pathlib.Path("hangs").touch()
+        HANG
+        return super().forward(x, training)
+
+class Hanging(GoodNumpy):
+    name, layer = "hanging", Layer
+"""
+ASLEEP = "time.sleep(300)"
+HOLDING = "import re; re.match('(a|a)*b', 'a' * 60)"
+"""A hang in C that keeps the interpreter's lock."""
+
+RUN = ("run", "-i", "hanging.py", "--case", "fwd/nc/float32/*", "--results", "o.jsonl", "-n")
+COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "two judging processes": ((*RUN, "2"), ASLEEP),
+    "the main process judges": ((*RUN, "0"), HOLDING),
+    "the processes of the power": (("power",), ASLEEP),
+}
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """The descendants of a process, each with the time that it started at."""
+    parents: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] not in "ZX":
+                parents[int(entry.name)] = int(fields[1]), fields[19]
+    found, fresh = dict[int, str](), {pid}
+    while fresh:
+        fresh = {child for child, (parent, _) in parents.items() if parent in fresh}
+        found |= {child: parents[child][1] for child in fresh}
+    return found
+
+
+def runs(pid: int, start: str) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] not in "ZX" and fields[19] == start
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "hang"), COMMANDS.values(), ids=COMMANDS)
+def test_nothing_outlives_a_main_process_that_is_killed(tmp_path: Path, command: tuple[str, ...], hang: str) -> None:
+    write(tmp_path, "hanging.py", HANGING.replace("HANG", hang))
+    main = subprocess.Popen(
+        [sys.executable, "-m", "bn_conformance", *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        at_work = (tmp_path / "hangs").exists if "run" in command else lambda: len(children_of(main.pid)) > 2
+        assert within(60.0, at_work)
+        children = children_of(main.pid)
+        assert children
+    finally:
+        main.kill()
+        main.wait(20)
+    assert within(6.0, lambda: not any(runs(*child) for child in children.items()))
