@@ -35,6 +35,10 @@ def is_adapter(thing: object) -> bool:
     return inspect.isclass(thing) and issubclass(thing, Adapter)
 
 
+_ANY_CLASS = "numpy-class"
+"""The kind of any class that has a forward. It is that of a class which no framework's kind takes."""
+
+
 def kinds_of(thing: object) -> tuple[str, ...]:
     """The kinds of code that a thing is, as `--as` names them; empty where it is none or is an adapter class.
 
@@ -43,7 +47,9 @@ def kinds_of(thing: object) -> tuple[str, ...]:
     """
     if is_adapter(thing):
         return ()
-    return tuple(name for name, wrapper in usable_wrappers().items() if _recognises(wrapper, thing))
+    kinds = tuple(name for name, wrapper in usable_wrappers().items() if _recognises(wrapper, thing))
+    framework = tuple(name for name in kinds if name != _ANY_CLASS)
+    return framework or kinds
 
 
 def _recognises(wrapper: Wrapper, thing: object) -> bool:

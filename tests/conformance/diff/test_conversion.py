@@ -176,7 +176,7 @@ def test_names_are_escaped() -> None:
         ("running_variance=neither", "declarable are 'biased', 'unbiased'"),
         ("nothing=1", "there is no convention field 'nothing'"),
         ("running_variance=biased,old", "is no NAME=VALUE"),
-        ("missing.json", "is not a convention as JSON"),
+        ("missing.json", "cannot be read"),
     ],
 )
 def test_a_convention_that_is_none_is_a_mistake_of_usage(text: str, message: str) -> None:
