@@ -70,9 +70,9 @@ def test_a_case_of_a_clause_that_does_not_exist() -> None:
 
 
 def test_a_case_without_power() -> None:
-    weak = replace(all_cases()["grad/nc/float32/dy-zero"], clauses=("GRAD-1",))
+    weak = replace(all_cases()["fwd/nc/float32/eps-0.25"], clauses=("GRAD-1",))
     line = only(of_power([weak]))
-    assert "grad/nc/float32/dy-zero has no power for GRAD-1: it catches no deviation that breaks it (error" in line
+    assert "fwd/nc/float32/eps-0.25 has no power for GRAD-1: it catches no deviation that breaks it (error" in line
     assert list(of_power([replace(RANDOM, clauses=("GRAD-1",))])) == []
 
 
@@ -102,7 +102,7 @@ def test_a_module_of_deviations_that_is_not_in_the_catalogue() -> None:
 
 
 def test_a_deviation_that_no_case_catches() -> None:
-    blind = all_cases()["grad/nc/float32/dy-zero"]
+    blind = all_cases()["fwd/nc/float32/eps-0.25"]
     assert "dx-without-mean-term is caught by no case" in only(of_catching([DEVIATION], [blind]))
     assert list(of_catching([DEVIATION], [blind, RANDOM])) == []
 

@@ -31,7 +31,7 @@ def test_a_target_that_cannot_be_used_gives_2_and_a_line(tmp_path: Path, name: s
     [
         ("none.py", "none.py does not exist"),
         ("good.py:Missing", "good.py has no Missing"),
-        ("good.py:GoodLayer", "is not an adapter"),
+        ("good.py:GoodLayer", "GoodLayer cannot be built"),
     ],
 )
 def test_a_target_that_is_not_there_gives_2_and_a_line(tmp_path: Path, target: str, words: str) -> None:
