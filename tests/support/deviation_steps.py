@@ -84,6 +84,9 @@ def crossed_configurations() -> Iterator[tuple[LayerConfig, tuple[int, ...]]]:
 
 SCALES = (1.0, 1e-4, 1e6)
 
+FAR = 1e7
+"""A mean that is large beside any deviation of the data."""
+
 
 def data(shape: tuple[int, ...], seed: int, axis: int, offset: float = 0.5) -> np.ndarray:
     """Normal numbers; outliers in channel 0, and channel 1 is constant for one of the seeds."""
@@ -105,6 +108,7 @@ def run(
     scale: float = 1.0,
     work: np.dtype | None = None,
     equal: bool = False,
+    far: float = 0.0,
 ) -> Outcome:
     """Everything that a sequence of steps gives; where the layer raises, what it gave before that."""
     found: Outcome = []
@@ -115,7 +119,7 @@ def run(
     def step(layer: PlainLayer, seed: int, training: bool, dy_scale: float = 1.0, more: int = 0) -> None:
         axis, storage, shape = config.channel_axis, layer.storage, (sizes[0] + more, *sizes[1:])
         with np.errstate(all="ignore"):
-            x = (data(shape, seed, axis) * scale).astype(storage)
+            x = (data(shape, seed, axis) * scale + far).astype(storage)
             dy = (data(shape, seed + 10, axis, 0.25) * dy_scale).astype(storage)
             dy = np.full_like(dy, 0.5) if seed == 5 else np.zeros_like(dy) if seed == 6 else dy
             y = layer.forward(x, training)

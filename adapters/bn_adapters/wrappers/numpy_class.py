@@ -114,5 +114,6 @@ WRAPPER = Wrapper(
     requires=(),
     install="pip install bnconform",
     names=True,
+    general=True,
     recognises=_recognises,
 )

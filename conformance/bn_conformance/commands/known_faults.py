@@ -22,7 +22,7 @@ def command() -> None:
 def draft_command(results: str, output: str | None) -> int:
     """Write an entry for what fails in RESULTS, to be completed by hand.
 
-    An entry whose reason still begins with TODO: is refused by `bnconform run --known-faults FILE`.
+    An entry whose reason still begins with DRAFT: is refused by `bnconform run --known-faults FILE`.
     """
     text = draft(read_results(results))
     if output is None:

@@ -34,7 +34,7 @@ from bn_reference.specification.clauses import clauses
 LARGEST_FILE = 1 << 24
 """Bytes of a file that is read at all."""
 
-DRAFT = "TODO:"
+DRAFT = "DRAFT:"
 """How the reason of an entry begins that nobody has completed yet."""
 
 _HEAD = re.compile(r"\s*\[\[\s*fault\s*\]\]\s*(#.*)?$")

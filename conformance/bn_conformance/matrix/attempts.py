@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bn_conformance.matrix.items import LOST
 from bn_conformance.matrix.scheduler import LOST_ITEMS, TRIES
 from bn_conformance.results.records import split_id
 
@@ -32,7 +33,7 @@ class Attempts:
         if self._ends[running] < TRIES:
             return [], [*left]
         self._lost[implementation] += 1
-        lost = [(running, f"the process that judged it ended {TRIES} times while it ran")]
+        lost = [(running, f"{LOST} {TRIES} times while it ran")]
         if self._lost[implementation] < LOST_ITEMS:
             return lost, others
         why = f"not tried: given up after {LOST_ITEMS} items that ended the process that judged them"

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from functools import partial
 
 from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.matrix.items import LOST
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
-from bn_conformance.results.outcomes import CRASHED, ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis, Item
 
 
@@ -30,7 +31,7 @@ def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagn
         _diagnosis(plan, entry, by_name[entry.name], runner)
         for entry in plan.runnable
         if any(item.verdict == ItemVerdict.FAIL.value for item in by_name.get(entry.name, ()))
-        and not any(item.outcome == CRASHED for item in by_name[entry.name])  # it would crash this process next
+        and not any(LOST in item.message for item in by_name[entry.name])  # it would end this process next
     )
     return [diagnosis for diagnosis in results if diagnosis is not None]
 

@@ -14,6 +14,9 @@ from bn_conformance.results.json_line import to_line
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
+LOST = "the process that judged it ended"
+"""How the message begins of an item that ended its judging process every time."""
+
 RECORD = "bnconform_item"
 """The attribute of a pytest report that holds the record of its item, as a line of JSON."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.matrix.blocks import blocks
-from bn_conformance.matrix.items import RECORD, Items
+from bn_conformance.matrix.items import LOST, RECORD, Items
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.progress import Progress
@@ -147,9 +147,7 @@ class Control:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
         """Say of an item that is lost what happened to it."""
-        report.longrepr = (
-            f"the process that judged it ended {TRIES} times while it ran: it was killed, or its memory was used up"
-        )
+        report.longrepr = f"{LOST} {TRIES} times while it ran: it was killed, or its memory was used up"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:

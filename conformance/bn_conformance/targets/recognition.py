@@ -35,10 +35,6 @@ def is_adapter(thing: object) -> bool:
     return inspect.isclass(thing) and issubclass(thing, Adapter)
 
 
-_ANY_CLASS = "numpy-class"
-"""The kind of any class that has a forward. It is that of a class which no framework's kind takes."""
-
-
 def kinds_of(thing: object) -> tuple[str, ...]:
     """The kinds of code that a thing is, as `--as` names them; empty where it is none or is an adapter class.
 
@@ -47,9 +43,8 @@ def kinds_of(thing: object) -> tuple[str, ...]:
     """
     if is_adapter(thing):
         return ()
-    kinds = tuple(name for name, wrapper in usable_wrappers().items() if _recognises(wrapper, thing))
-    framework = tuple(name for name in kinds if name != _ANY_CLASS)
-    return framework or kinds
+    fitting = {name: wrapper for name, wrapper in usable_wrappers().items() if _recognises(wrapper, thing)}
+    return tuple(name for name, wrapper in fitting.items() if not wrapper.general) or tuple(fitting)
 
 
 def _recognises(wrapper: Wrapper, thing: object) -> bool:

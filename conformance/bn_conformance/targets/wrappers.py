@@ -44,6 +44,7 @@ class Wrapper:
         environment: gives the environment variables that must be set before the code is imported.
         suffixes: endings of files that are code of this kind, such as `.c`.
         names: whether `adapter` takes as its second argument a `Said`: what a user says of the code.
+        general: whether other kinds go before it: it takes code of no framework, as any class with a forward.
         recognises: whether an imported thing is code of this kind. It imports no framework: what a framework has made
             is there only where the framework is imported already.
     """
@@ -56,6 +57,7 @@ class Wrapper:
     recognises: Callable[[object], bool] = _recognises_nothing
     names: bool = False
     suffixes: tuple[str, ...] = ()
+    general: bool = False
 
 
 @cache

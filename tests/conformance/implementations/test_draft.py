@@ -46,7 +46,7 @@ def test_a_draft_must_be_completed_before_it_is_used() -> None:
     text = draft(results(failing('a "quoted"', "edge/nc/float32/empty")))
     with pytest.raises(KnownFaultsError, match="the reason is a draft"):
         parse_known_faults(text, "faults.toml")
-    (fault,) = parse_known_faults(text.replace("TODO: ", ""), "faults.toml")
+    (fault,) = parse_known_faults(text.replace("DRAFT: ", ""), "faults.toml")
     assert fault.implementation == 'a "quoted"'
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bn_conformance.matrix.progress import Progress
@@ -22,3 +24,20 @@ def test_the_first_failure_is_shown_when_it_comes_and_no_other(capsys: pytest.Ca
     progress.advance(item("e/f", "fail"))
     progress.close()
     assert "first failure" not in capsys.readouterr().err
+
+
+def test_what_was_not_judged_is_counted_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(2)
+    progress.advance(item("a/b", "pass"))
+    progress.advance(replace(item("c/d", "pass"), outcome="not-judged"))
+    progress.close()
+    assert "(2 of 2), 0 failed, 1 not judged" in capsys.readouterr().err
+
+
+def test_a_line_says_how_far_the_run_is(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(3)
+    for case in ("a", "b", "c"):
+        progress.advance(item(case, "pass"))
+    progress.close()
+    lines = [line.split(",")[0].strip() for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["33 % (1 of 3)", "66 % (2 of 3)", "100 % (3 of 3)"]
