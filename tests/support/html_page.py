@@ -87,13 +87,12 @@ class Page(HTMLParser):
         return unpacked
 
     def results_of_case(self, place: int = 0) -> list[list[str]]:
-        """The results of a case: implementation, outcome with its symbol, letter and verdict, then what is told."""
+        """The results of a case: implementation, outcome with its sign and verdict, then what is told."""
         data = self.data()
         return [
             [
                 data["names"][name],
                 f"{data['marks'][mark][2]} {data['marks'][mark][0]}",
-                data["marks"][mark][3],
                 data["verdicts"][verdict],
                 data["texts"][text],
                 *rest,

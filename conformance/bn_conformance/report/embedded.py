@@ -82,8 +82,8 @@ class _Tables:
         ]
 
     def _result(self, name: str, entry: Entry) -> list[Any]:
-        mark, worst = entry.mark, entry.worst
-        shown = (text.printable(readable(entry.item.outcome)), mark.style, mark.symbol, mark.letter)
+        sign, worst = entry.sign, entry.worst
+        shown = (text.printable(readable(entry.item.outcome)), sign.name, sign.symbol)
         start = [self._names[name], self._marks.index(shown), self._verdicts.index(entry.item.verdict)]
         if worst is None or worst.error is None:
             return [*start, self._texts.index(text.one_line(entry.why, 200))]
@@ -109,10 +109,10 @@ def _judged(summary: Summary) -> list[Any]:
 
 
 def plain_lines(summary: Summary, cases: list[CaseInfo]) -> list[tuple[str, str]]:
-    """The id of each case, and a letter for each implementation that was judged: what is read without the script."""
+    """The id of each case, and a sign for each implementation that was judged: what is read without the script."""
     names = [one.name for one in _judged(summary)]
-    return [(case.id, "".join(_letter(summary.cases[case.id].get(name)) for name in names)) for case in cases]
+    return [(case.id, "".join(_symbol(summary.cases[case.id].get(name)) for name in names)) for case in cases]
 
 
-def _letter(entry: Entry | None) -> str:
-    return "." if entry is None or not _was_run(entry) else entry.mark.letter
+def _symbol(entry: Entry | None) -> str:
+    return "–" if entry is None else entry.sign.symbol

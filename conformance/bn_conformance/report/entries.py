@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.report.legend import OUTCOME_KINDS, Mark, OutcomeKind, gravity, mark, outcome_kind
+from bn_conformance.report.legend import OUTCOME_KINDS, SIGNS, OutcomeKind, Sign, gravity, outcome_kind, sign
 from bn_conformance.results.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, ItemVerdict, outcome_rank
 from bn_conformance.results.records import CaseInfo, Item, Quantity
 
@@ -34,9 +34,9 @@ class Entry:
         return outcome_kind(self.item.outcome)
 
     @property
-    def mark(self) -> Mark:
-        """How the outcome is shown."""
-        return mark(self.item.outcome, self.item.verdict)
+    def sign(self) -> Sign:
+        """What shows the verdict."""
+        return sign(self.item.outcome, self.item.verdict)
 
     @property
     def clause(self) -> str:
@@ -69,12 +69,14 @@ class Tally:
         kinds: entries by kind of outcome.
         worst: gravest outcome among those with the gravest verdict.
         verdict: gravest verdict.
+        signs: entries by sign, the gravest first.
     """
 
     verdicts: Counter[str]
     kinds: Counter[str]
     worst: str
     verdict: str
+    signs: Mapping[Sign, int]
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Tally:
@@ -83,7 +85,9 @@ class Tally:
         pairs = ((item.outcome, item.verdict) for item in items)
         outcome, verdict = max(pairs, key=lambda pair: gravity(*pair), default=(UNSUPPORTED, ItemVerdict.UNSUPPORTED))
         kinds = Counter(outcome_kind(item.outcome).name for item in items)
-        return cls(Counter(item.verdict for item in items), kinds, outcome, verdict)
+        signs = Counter(sign(item.outcome, item.verdict) for item in items)
+        shown = {one: signs[one] for one in SIGNS if signs[one]}
+        return cls(Counter(item.verdict for item in items), kinds, outcome, verdict, shown)
 
     @property
     def total(self) -> int:
@@ -101,9 +105,9 @@ class Tally:
         return outcome_kind(self.worst)
 
     @property
-    def mark(self) -> Mark:
-        """How the gravest outcome is shown."""
-        return mark(self.worst, self.verdict)
+    def sign(self) -> Sign:
+        """What shows the gravest verdict."""
+        return sign(self.worst, self.verdict)
 
     @property
     def at_worst(self) -> int | None:

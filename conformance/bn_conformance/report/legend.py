@@ -1,7 +1,7 @@
 """The legend: what every outcome, verdict and family of clauses means, and the sign that shows it.
 
-These tables are the only place that words the legend: the terminal, Markdown and HTML all show their rows. A sign never
-depends on colour: an outcome has a word, a letter and a symbol.
+These tables are the only place that words the legend: the terminal, Markdown and HTML all show their rows. There are
+five signs. Each has a symbol of its own, so that none depends on colour.
 """
 
 from __future__ import annotations
@@ -18,31 +18,27 @@ class OutcomeKind:
     """A kind of outcome. All `degraded(ALGORITHM)` are one kind.
 
     Attributes:
-        name: the outcome without what stands in brackets; also its class in style sheets.
-        letter: for dense displays.
-        symbol: says good, doubtful or bad without colour.
+        name: the outcome without what stands in brackets.
         meaning: one line of explanation.
     """
 
     name: str
-    letter: str
-    symbol: str
     meaning: str
 
 
 OUTCOME_KINDS = (
-    OutcomeKind("exact", "E", "✓", "every number is the correctly rounded result, bit for bit"),
-    OutcomeKind("tight", "T", "✓", "every error is within the bound of a direct, two-pass or updating algorithm"),
-    OutcomeKind("stable", "S", "✓", "an error is larger, but within the bound of a stable algorithm that rounds more"),
-    OutcomeKind("refused", "R", "✓", "it raised a clear error, which the clause allows or asks for"),
-    OutcomeKind("degraded", "D", "▲", "only an unstable algorithm explains the error; its name is given"),
-    OutcomeKind("wrong", "W", "✕", "no algorithm that the suite knows explains the result"),
-    OutcomeKind("errored", "X", "✕", "it raised an error where a result was due"),
-    OutcomeKind("timed-out", "H", "✕", "a call did not finish in time"),
-    OutcomeKind("crashed", "C", "✕", "the process ended during a call"),
-    OutcomeKind("missing", "M", "✕", "planned, but never reported: an error of the run"),
-    OutcomeKind("not-judged", "N", "?", "too ill-conditioned: no error bound means anything for these numbers"),
-    OutcomeKind("unsupported", "U", "–", "not run: the implementation does not declare what the case needs"),
+    OutcomeKind("exact", "every number is the correctly rounded result, bit for bit"),
+    OutcomeKind("tight", "every error is within the bound of a direct, two-pass or updating algorithm"),
+    OutcomeKind("stable", "an error is larger, but within the bound of a stable algorithm that rounds more"),
+    OutcomeKind("refused", "it raised a clear error, which the clause allows or asks for"),
+    OutcomeKind("degraded", "only an unstable algorithm explains the error; its name is given"),
+    OutcomeKind("wrong", "no algorithm that the suite knows explains the result"),
+    OutcomeKind("errored", "it raised an error where a result was due"),
+    OutcomeKind("timed-out", "a call did not finish in time"),
+    OutcomeKind("crashed", "the process ended during a call"),
+    OutcomeKind("missing", "planned, but never reported: an error of the run"),
+    OutcomeKind("not-judged", "too ill-conditioned: no error bound means anything for these numbers"),
+    OutcomeKind("unsupported", "not run: the implementation does not declare what the case needs"),
 )
 """Every kind of outcome, from best to worst, and last the two that say nothing of the implementation."""
 
@@ -104,30 +100,54 @@ def family_title(family: str) -> str:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """How an outcome with its verdict is shown: the verdict gives symbol and colour, the outcome gives word and letter.
+class Sign:
+    """What shows a verdict: in a terminal, in Markdown and in HTML alike.
 
     Attributes:
-        style: class in style sheets.
-        symbol: says good, doubtful or bad without colour.
-        letter: upper case, but lower case for what only warns.
+        name: class in style sheets; also the state of an implementation.
+        symbol: one character that needs no colour.
+        colour: its style in a terminal.
+        meaning: a few words for the line under a matrix.
     """
 
-    style: str
+    name: str
     symbol: str
-    letter: str
+    colour: str
+    meaning: str
 
 
-_MARKS = {ItemVerdict.FAIL: ("fail", "✕"), ItemVerdict.KNOWN: ("known", "◆"), ItemVerdict.WARN: ("warn", "▲")}
+SIGNS = (
+    Sign("fail", "✕", "bold red", "fails"),
+    Sign("known", "◆", "magenta", "known fault"),
+    Sign("warn", "▲", "yellow", "only warns"),
+    Sign("ok", "✓", "green", "conforms"),
+    Sign("absent", "–", "dim", "nothing judged"),
+)
+"""All signs, the gravest first."""
+
+CELL_MEANING = "A cell: the gravest verdict, and how many cases have it"
+"""What a cell of a matrix shows."""
+
+_SIGN = {sign.name: sign for sign in SIGNS}
+_VERDICT_SIGNS = {ItemVerdict.FAIL: "fail", ItemVerdict.KNOWN: "known", ItemVerdict.WARN: "warn"}
 
 
-def mark(outcome: str, verdict: str) -> Mark:
-    """The mark of an outcome under a verdict."""
-    kind = outcome_kind(outcome)
-    if verdict in _MARKS:
-        style, symbol = _MARKS[ItemVerdict(verdict)]
-        return Mark(style, symbol, kind.letter.lower() if verdict == ItemVerdict.WARN else kind.letter)
-    return Mark("stable", "✓", kind.letter) if kind.symbol in "▲✕" else Mark(kind.name, kind.symbol, kind.letter)
+def sign_of_state(state: str) -> Sign:
+    """The sign of the state of an implementation."""
+    return _SIGN[state]
+
+
+def sign(outcome: str, verdict: str) -> Sign:
+    """The sign of an outcome under a verdict."""
+    if verdict == ItemVerdict.UNSUPPORTED or (verdict == ItemVerdict.PASS and outcome == NOT_JUDGED):
+        return _SIGN["absent"]
+    return _SIGN[_VERDICT_SIGNS.get(ItemVerdict(verdict), "ok")]
+
+
+def signs_explained(signs: Iterable[Sign]) -> list[Sign]:
+    """The signs that a matrix shows, each once, the gravest first: its legend."""
+    shown = set(signs)
+    return [one for one in SIGNS if one in shown]
 
 
 _GRAVITY = (ItemVerdict.UNSUPPORTED, ItemVerdict.PASS, ItemVerdict.WARN, ItemVerdict.KNOWN, ItemVerdict.FAIL)

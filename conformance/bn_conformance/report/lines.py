@@ -13,6 +13,9 @@ from bn_conformance.text import one_line
 
 _ASCII = str.maketrans({"✓": "+", "▲": "!", "✕": "x", "◆": "*", "–": "-", "…": "."})
 
+BESIDE = "   "
+"""What stands between texts on one line."""
+
 
 class Lines:
     """Writes lines to a console. Text of results is never taken as markup."""
@@ -29,6 +32,17 @@ class Lines:
             part.rstrip()
             margin = indent + hang * (place > 0)
             self.console.print(Padding(part, (0, 0, 0, margin), expand=False), highlight=False)
+
+    def beside(self, parts: Iterable[tuple[str, str]]) -> None:
+        """Texts with their styles beside one another; a line ends between two of them only."""
+        row = Text()
+        for text, style in parts:
+            part = Text(self.encodable(one_line(text)), style=style)
+            if row and row.cell_len + len(BESIDE) + part.cell_len > self.console.width:
+                self.console.print(row, highlight=False)
+                row = Text()
+            row = Text.assemble(row, BESIDE if row else "", part)
+        self.console.print(row, highlight=False)
 
     def command(self, text: str, indent: int = 0) -> None:
         """A command to copy: never broken into lines."""

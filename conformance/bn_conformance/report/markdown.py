@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.entries import Tally
-from bn_conformance.report.legend import RATIO_MEANING, VERDICT_COUNTS, explained, family_title
+from bn_conformance.report.legend import (
+    CELL_MEANING,
+    RATIO_MEANING,
+    VERDICT_COUNTS,
+    explained,
+    family_title,
+    signs_explained,
+)
 from bn_conformance.report.markdown_text import block, bullets, escape, table
 from bn_conformance.report.problems import SharedProblem
 from bn_conformance.report.summary import Summary, summarise
@@ -66,8 +73,8 @@ def _numbers(summary: Summary) -> str:
 
 
 def _cell(tally: Tally | None) -> str:
-    """Symbol, kind and, where it is not good, how many cases are as bad."""
-    return f"{tally.mark.symbol} {tally.kind.name} {tally.at_worst or ''}".strip() if tally else ""
+    """Sign, kind of outcome and, where it is not good, how many cases are as bad."""
+    return f"{tally.sign.symbol} {tally.kind.name} {tally.at_worst or ''}".strip() if tally else ""
 
 
 def _matrix(summary: Summary) -> str:
@@ -75,7 +82,7 @@ def _matrix(summary: Summary) -> str:
     rows = (
         [
             escape(implementation.name),
-            f"{implementation.symbol} {escape(implementation.headline)}",
+            f"{implementation.sign.symbol} {escape(implementation.headline)}",
             *(_cell(implementation.families.get(family)) for family in summary.families),
         ]
         for implementation in summary.implementations
@@ -85,7 +92,9 @@ def _matrix(summary: Summary) -> str:
 
 def _legend(summary: Summary) -> Iterator[str]:
     """The outcomes and families of the matrix, a line each."""
-    yield "A cell: the gravest outcome, and how many cases fail (✕), are known faults (◆) or only warn (▲)"
+    tallies = (tally for one in summary.implementations for tally in one.families.values())
+    shown = signs_explained([*(one.sign for one in summary.implementations), *(tally.sign for tally in tallies)])
+    yield f"{CELL_MEANING}: {', '.join(f'{sign.symbol} {sign.meaning}' for sign in shown)}"
     yield f"**ratio**: {RATIO_MEANING}"
     outcomes = {entry.item.outcome for implementation in summary.implementations for entry in implementation.entries}
     yield from (f"**{escape(word)}**: {escape(meaning)}" for word, meaning in explained(outcomes))
@@ -97,7 +106,7 @@ def _row(problem: SharedProblem) -> list[str]:
     example, worst = problem.example, problem.example.worst
     reason = example.item.known_fault
     return [
-        escape(f"{example.mark.symbol} {problem.outcome_in_words}"),
+        escape(f"{example.sign.symbol} {problem.outcome_in_words}"),
         escape(", ".join(problem.clauses)),
         ": ".join(escape(part) for part in (problem.what, reason) if part),
         ", ".join(f"{escape(part.implementation)} ({len(part.entries)})" for part in problem.parts),

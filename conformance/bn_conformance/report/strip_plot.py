@@ -90,7 +90,7 @@ def strip(entries: Iterable[Entry], axis: Axis) -> Strip:
     for entry in entries:
         ratio = worst_ratio(entry)
         if ratio is not None:
-            by_style.setdefault(entry.mark.style, []).append(ratio)
+            by_style.setdefault(entry.sign.name, []).append(ratio)
     ratios = [ratio for members in by_style.values() for ratio in members]
     if not ratios:
         return Strip(0, "", "", ())

@@ -12,6 +12,7 @@ from functools import cached_property
 from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
+from bn_conformance.report.legend import Sign, sign_of_state
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, ItemVerdict
@@ -50,9 +51,9 @@ class ImplementationSummary:
         return "known" if verdicts[ItemVerdict.KNOWN] else "warn" if verdicts[ItemVerdict.WARN] else "ok"
 
     @property
-    def symbol(self) -> str:
-        """The state as a symbol."""
-        return {"ok": "✓", "warn": "▲", "known": "◆", "fail": "✕", "absent": "–"}[self.state]
+    def sign(self) -> Sign:
+        """What shows the state."""
+        return sign_of_state(self.state)
 
     @property
     def headline(self) -> str:

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from bn_conformance.report.entries import Tally
 from bn_conformance.report.legend import (
-    OUTCOME_KINDS,
+    CELL_MEANING,
     RATIO_MEANING,
     VERDICT_COUNTS,
     explained,
     family_title,
+    signs_explained,
 )
 from bn_conformance.report.lines import Lines
 from bn_conformance.report.problems import SharedProblem
@@ -32,10 +33,6 @@ MOST_MISSING = 10
 
 FEWEST = 14
 """Columns that a name must have at least; a longer one goes on in the next line."""
-
-_STYLES = {"ok": "green", "warn": "yellow", "known": "magenta", "fail": "bold red", "absent": "dim"}
-_SYMBOL_STYLES = {"✓": "green", "▲": "yellow", "◆": "magenta", "✕": "bold red", "?": "dim", "–": "dim"}
-_SHORT = {"degraded": "degr.", "unsupported": "unsup.", "not-judged": "n/j"}
 
 
 def print_summary(results: Results, console: Console) -> None:
@@ -72,7 +69,7 @@ class _Printer(Lines):
         self._closing()
 
     def _matrix(self) -> None:
-        """The matrix in words where the width allows, in letters where not, as a list where even that is too wide."""
+        """The matrix in words where the width allows, in signs where not, as a list where even that is too wide."""
         for words in (True, False):
             rows = [self._row(implementation, words) for implementation in self.summary.implementations]
             head = ["", "implementation", *map(self.encodable, self.summary.families)]
@@ -90,7 +87,7 @@ class _Printer(Lines):
             table.add_column(Text(title), no_wrap=not folds, overflow="fold", width=room if folds else None)
         for row, implementation in zip(rows, self.summary.implementations, strict=True):
             styles = [
-                _STYLES[implementation.state],
+                implementation.sign.colour,
                 "",
                 *(self._style(implementation.families.get(name)) for name in self.summary.families),
             ]
@@ -98,59 +95,47 @@ class _Printer(Lines):
                 row[1] = row[1].replace("[", "\n  [", 1)
             table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
         self.console.print(table)
-        if not words:
-            used = {
-                tally.kind
-                for implementation in self.summary.implementations
-                for tally in implementation.families.values()
-            }
-            self.line(", ".join(f"{kind.letter} {kind.name}" for kind in OUTCOME_KINDS if kind in used), "dim")
-        self._counting(words)
+        self._key()
 
-    def _counting(self, words: bool) -> None:
-        """What the numbers in the matrix count, and what its families are."""
-        if any(
-            tally.at_worst
-            for implementation in self.summary.implementations
-            for tally in implementation.families.values()
-        ):
-            signs = "(✕), are known faults (◆) or only warn (▲)"
-            letters = "(capital letter), are known faults (◆) or only warn (small letter)"
-            self.line(f"A cell: the gravest outcome, and how many cases fail {signs if words else letters}", "dim")
+    def _key(self) -> None:
+        """What the signs in the matrix say, what its numbers count, and what its families are."""
+        tallies = [tally for one in self.summary.implementations for tally in one.families.values()]
+        states = [one.sign for one in self.summary.implementations]
+        shown = signs_explained([*states, *(tally.sign for tally in tallies)])
+        self.beside((f"{sign.symbol} {sign.meaning}", sign.colour) for sign in shown)
+        if any(tally.at_worst for tally in tallies):
+            self.line(CELL_MEANING, "dim")
         titles = {family: family_title(family) for family in self.summary.families}
         self.line(", ".join(f"{family} {title}" for family, title in titles.items() if title), "dim")
 
     def _row(self, implementation: ImplementationSummary, words: bool) -> list[str]:
         cells = [self._cell(implementation.families.get(family), words) for family in self.summary.families]
         name = self.encodable(one_line(implementation.name))
-        return [self.encodable(implementation.symbol), name, *map(self.encodable, cells)]
+        return [self.encodable(implementation.sign.symbol), name, *map(self.encodable, cells)]
 
     @staticmethod
     def _cell(tally: Tally | None, words: bool) -> str:
-        """The gravest outcome, and how many cases fail or warn; in words those that warn have a symbol."""
+        """The sign of the gravest verdict and how many cases have it, in words with the gravest outcome."""
         if tally is None:
             return ""
-        mark, count = tally.mark, str(tally.at_worst or "")
-        known = "◆" if tally.verdict == ItemVerdict.KNOWN else ""
-        if not words:
-            return f"{known}{mark.letter}{count}"
-        return f"{mark.symbol if count else ''}{_SHORT.get(tally.kind.name, tally.kind.name)} {count}".strip()
+        word = f" {tally.kind.name} " if words else ""
+        return f"{tally.sign.symbol}{word}{tally.at_worst or ''}".strip()
 
     @staticmethod
     def _style(tally: Tally | None) -> str:
-        return _SYMBOL_STYLES[tally.mark.symbol] if tally else ""
+        return tally.sign.colour if tally else ""
 
     def _list(self) -> None:
         for implementation in self.summary.implementations:
             self.line(
-                f"{implementation.symbol} {implementation.name}: {implementation.headline}",
-                _STYLES[implementation.state],
+                f"{implementation.sign.symbol} {implementation.name}: {implementation.headline}",
+                implementation.sign.colour,
                 hang=2,
             )
             bad = [(name, tally) for name, tally in implementation.families.items() if tally.at_worst]
             if bad:
-                self.line(", ".join(f"{name} {self._cell(tally, True)}" for name, tally in bad), indent=2)
-        self._counting(words=True)
+                self.line(", ".join(f"{name} {self._cell(tally, False)}" for name, tally in bad), indent=2)
+        self._key()
 
     def _problems(self, verdict: ItemVerdict, title: str) -> None:
         """What has a verdict, the gravest first; what is missing has a part of its own."""
@@ -179,8 +164,7 @@ class _Printer(Lines):
         ratio = example.worst.ratio if example.worst else None
         up_to = "" if ratio is None or problem.verdict == ItemVerdict.FAIL else f", ratio up to {number(ratio)}"
         said = example.item.known_fault or f"{problem.sentence}{up_to}"
-        style = _SYMBOL_STYLES[example.mark.symbol]
-        self.line(f"{example.mark.symbol} {said}: {where}", style, indent=2, hang=2)
+        self.line(f"{example.sign.symbol} {said}: {where}", example.sign.colour, indent=2, hang=2)
 
     def _numbers(self, problem: SharedProblem) -> None:
         """The worst number of a failure, and the case that gave it."""

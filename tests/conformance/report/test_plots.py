@@ -50,7 +50,7 @@ def test_a_strip_has_a_dot_for_each_case_and_says_the_same_in_numbers() -> None:
     plot = strip(summarise(results(items)).implementations[0].entries, Axis(-4, 4))
     assert (plot.count, plot.middle, plot.worst) == (4, "0.55", "inf")
     paths = dict(plot.paths)
-    assert paths["tight"].count("M") == 3
+    assert paths["ok"].count("M") == 3
     assert paths["fail"] == f"M{STRIP_WIDTH} 6h0"
 
 

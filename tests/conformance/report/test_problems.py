@@ -9,36 +9,41 @@ from tests.support.sample_declarations import CLAUSES
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import case, item, quantity, results
 
-from bn_conformance.report.legend import OUTCOME_KINDS, mark, outcome_kind
+from bn_conformance.report.legend import OUTCOME_KINDS, SIGNS, outcome_kind, sign
 from bn_conformance.report.strip_plot import worst_ratio
 from bn_conformance.report.summary import summarise
 from bn_conformance.results.outcomes import ItemVerdict, outcome_rank
 
 
-def test_every_outcome_has_a_kind_and_every_kind_a_letter_of_its_own() -> None:
+def test_every_outcome_has_a_kind() -> None:
     for kind in OUTCOME_KINDS:
         outcome = "degraded(x)" if kind.name == "degraded" else kind.name
         outcome_rank(outcome)
         assert outcome_kind(outcome) is kind
-    assert len({kind.letter for kind in OUTCOME_KINDS}) == len(OUTCOME_KINDS)
+
+
+def test_five_signs_with_symbols_of_their_own_show_every_verdict() -> None:
+    shown = {sign(kind.name, verdict) for kind in OUTCOME_KINDS for verdict in ItemVerdict}
+    assert shown == set(SIGNS)
+    assert len({one.symbol for one in SIGNS}) == len({one.colour for one in SIGNS}) == len(SIGNS) == 5
 
 
 @pytest.mark.parametrize(
-    ("outcome", "verdict", "style", "symbol", "letter"),
+    ("outcome", "verdict", "name", "symbol"),
     [
-        ("wrong", "fail", "fail", "✕", "W"),
-        ("degraded(x)", "fail", "fail", "✕", "D"),
-        ("wrong", "warn", "warn", "▲", "w"),
-        ("wrong", "known-fault", "known", "◆", "W"),
-        ("tight", "pass", "tight", "✓", "T"),
-        ("wrong", "pass", "stable", "✓", "W"),
-        ("not-judged", "pass", "not-judged", "?", "N"),
-        ("unsupported", "unsupported", "unsupported", "–", "U"),
+        ("wrong", "fail", "fail", "✕"),
+        ("degraded(x)", "fail", "fail", "✕"),
+        ("wrong", "warn", "warn", "▲"),
+        ("wrong", "known-fault", "known", "◆"),
+        ("tight", "pass", "ok", "✓"),
+        ("wrong", "pass", "ok", "✓"),
+        ("not-judged", "pass", "absent", "–"),
+        ("unsupported", "unsupported", "absent", "–"),
     ],
 )
-def test_the_verdict_gives_colour_and_symbol(outcome: str, verdict: str, style: str, symbol: str, letter: str) -> None:
-    shown = mark(outcome, verdict)
-    assert (shown.style, shown.symbol, shown.letter) == (style, symbol, letter)
+def test_the_verdict_gives_colour_and_symbol(outcome: str, verdict: str, name: str, symbol: str) -> None:
+    shown = sign(outcome, verdict)
+    assert (shown.name, shown.symbol) == (name, symbol)
 
 
 def test_totals_add_up() -> None:

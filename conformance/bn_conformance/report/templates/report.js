@@ -28,12 +28,12 @@ function caseOf(raw, data) {
   };
 }
 
-function letters(one, data) {
-  const row = element("span", { class: "letters", "aria-hidden": "true" });
+function signs(one, data) {
+  const row = element("span", { class: "signs", "aria-hidden": "true" });
   const by = new Map(one.results.map(result => [result[0], data.marks[result[1]]]));
   data.names.forEach((_, place) => {
     const mark = by.get(place);
-    row.append(mark ? element("i", { class: `k-${mark[1]}` }, mark[3]) : element("i", {}));
+    row.append(mark ? element("i", { class: `k-${mark[1]}` }, mark[2]) : element("i", {}));
   });
   return row;
 }
@@ -80,7 +80,7 @@ function bodyOf(one, data) {
 // A case, whose numbers are built when it is opened.
 function detailsOf(one, data, anchored) {
   const made = element("details", anchored ? { class: "case", id: one.anchor } : { class: "case" },
-    element("summary", {}, element("code", {}, one.id), " ", element("span", { class: "tally" }, tally(one, data)), letters(one, data)));
+    element("summary", {}, element("code", {}, one.id), " ", element("span", { class: "tally" }, tally(one, data)), signs(one, data)));
   made.addEventListener("toggle", () => {
     if (made.open && !made.querySelector(".body")) made.append(bodyOf(one, data));
   });
