@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from bn_conformance.report.done import Done
 from bn_conformance.report.failure import item_line
-from bn_conformance.results import outcomes
-from bn_conformance.results.outcomes import ItemVerdict, is_level
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
 
@@ -31,22 +31,20 @@ class Progress:
             TextColumn("{task.fields[name]}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[judged]} judged, {task.fields[failed]} failed"),
+            TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(),
         )
         self._console = console
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self._task = self._bar.add_task("", total=total, name=name[:40], judged=0, failed=0)
-        self._judged = self._failed = 0
+        self._task = self._bar.add_task("", total=total, name=name[:40], counts="")
+        self._done = Done()
 
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
-        self._judged += is_level(item.outcome) or item.outcome == outcomes.REFUSED
-        if item.verdict == ItemVerdict.FAIL.value:
-            if not self._failed and self._console.is_terminal:
-                self._console.print(Text(f"first failure: {item_line(item)}"))
-            self._failed += 1
-        self._bar.update(self._task, advance=1, judged=self._judged, failed=self._failed)
+        self._done.add(item)
+        if item.verdict == ItemVerdict.FAIL.value and self._done.failed == 1 and self._console.is_terminal:
+            self._console.print(Text(f"first failure: {item_line(item)}"))
+        self._bar.update(self._task, advance=1, counts=str(self._done))
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, Unpack, cast
 
 from bn_conformance.cases.model import Case
 from bn_conformance.report.failure import explain
-from bn_conformance.results import outcomes
+from bn_conformance.results.outcomes import SILENT
 from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bnconform.judging import opened
 from bnconform.keywords import Keywords, request_of
@@ -33,7 +33,10 @@ class CaseCheck:
         self.id, self.title, self.clauses = case.id, case.title, case.clauses
 
     def __call__(self) -> None:
-        """Judge the case: the test fails, is expected to fail (a known fault), is skipped (no bound), or passes."""
+        """Judge the case: the test passes, fails, is expected to fail (a known fault), or is skipped.
+
+        What was refused, as it may be, or not judged, is skipped: it is no pass.
+        """
         __tracebackhide__ = True
         import pytest
 
@@ -43,8 +46,8 @@ class CaseCheck:
             pytest.xfail(f"known fault: {item.known_fault}")
         if item.verdict == ItemVerdict.FAIL.value:
             pytest.fail(explain(item, self._case), pytrace=False)
-        if item.outcome in (outcomes.NOT_JUDGED, outcomes.UNSUPPORTED):
-            pytest.skip(item.message)
+        if item.verdict in (ItemVerdict.REFUSED, *SILENT):
+            pytest.skip(f"{item.outcome}: {item.message}")
 
     def __repr__(self) -> str:
         return f"<case {self.id} of {self._session.implementation.name}>"

@@ -44,7 +44,7 @@ def test_the_first_failure_is_told_at_once_and_once(monkeypatch: pytest.MonkeyPa
 def test_what_was_not_judged_is_not_counted_as_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = terminal_of(monkeypatch)
     with Progress("mine", 2) as progress:
-        progress.advance(item("a/b", "not-judged", "pass"))
+        progress.advance(item("a/b", "not-judged", "not-judged"))
         progress.advance(item("c/d", "tight", "pass"))
     assert "1 judged, 0 failed" in terminal.getvalue()
     assert "2 judged" not in terminal.getvalue()

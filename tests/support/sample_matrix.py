@@ -162,7 +162,7 @@ def _item(generator: random.Random, name: str, case: CaseInfo) -> Item:
         return Item(implementation=name, case=case.id, outcome="unsupported", verdict="unsupported", message=message)
     if case.family == "ERR":
         return Item(
-            implementation=name, case=case.id, outcome="refused", verdict="pass", message="ValueError", **fields
+            implementation=name, case=case.id, outcome="refused", verdict="refused", message="ValueError", **fields
         )
     draw = generator.random()
     if case.family == "EDGE" and draw < 0.2 and name in ("keras[jax]", "torch.nn[channels_last]", HOSTILE_NAME):
@@ -185,7 +185,7 @@ def _item(generator: random.Random, name: str, case: CaseInfo) -> Item:
         broken = replace(quantities[0], outcome="wrong", error=nan, ratio=inf, ulp=None, got=nan, message="got is NaN")
         quantities = (broken, *quantities[1:])
     worst = max(quantities, key=lambda one: (_RANK[one.outcome.partition("(")[0]], one.ratio or 0.0))
-    verdict = {"wrong": "fail", "degraded": "warn"}.get(worst.outcome.partition("(")[0], "pass")
+    verdict = _VERDICTS.get(worst.outcome.partition("(")[0], "pass")
     if verdict == "fail" and name == "tf.nn.fused":
         verdict, fields["known_fault"] = "known-fault", "empty batch gives NaN statistics, https://example.invalid/1"
     if hostile:
@@ -196,6 +196,7 @@ def _item(generator: random.Random, name: str, case: CaseInfo) -> Item:
     )
 
 
+_VERDICTS = {"wrong": "fail", "degraded": "warn", "not-judged": "not-judged"}
 _RANK = {"exact": 0, "tight": 1, "stable": 2, "not-judged": 3, "degraded": 4, "wrong": 5}
 
 

@@ -19,7 +19,7 @@ from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.residual import NOTHING, Residual
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, deviations_for
 from bn_conformance.diagnosis.tuning import TUNING
-from bn_conformance.results.outcomes import ItemVerdict, is_level
+from bn_conformance.results.outcomes import RIGHT, ItemVerdict, is_level
 from bn_conformance.results.records import Item
 
 
@@ -42,7 +42,7 @@ class Search:
         self._passing = self._in_order(
             [
                 item
-                for item in subject.with_verdict(ItemVerdict.PASS)
+                for item in subject.with_verdict(*RIGHT)
                 if is_level(item.outcome) or subject.cases[item.case].expects == "refusal"
             ]
         )

@@ -37,12 +37,12 @@ class JudgedImplementation:
     cases: Mapping[str, Case]
     observe: Callable[[Case], Runs | None] = field(repr=False)
 
-    def with_verdict(self, verdict: ItemVerdict) -> list[Item]:
-        """The items of a verdict whose cases are known and not large."""
+    def with_verdict(self, *verdicts: ItemVerdict) -> list[Item]:
+        """The items of some verdicts whose cases are known and not large."""
         return [
             item
             for item in self.items
-            if item.verdict == verdict.value and item.case in self.cases and not self.cases[item.case].large
+            if item.verdict in verdicts and item.case in self.cases and not self.cases[item.case].large
         ]
 
 

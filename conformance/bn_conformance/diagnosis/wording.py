@@ -10,7 +10,7 @@ from bn_conformance.diagnosis.edges import Edge, edge_sentence
 from bn_conformance.diagnosis.examined import Examined
 from bn_conformance.diagnosis.shared_traits import shared_sentence
 from bn_conformance.diagnosis.subject import JudgedImplementation
-from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.outcomes import RIGHT
 from bn_conformance.results.records import Item
 from bn_conformance.text import counted
 
@@ -78,7 +78,7 @@ def _edges_too(edges: Mapping[Edge, Sequence[Item]]) -> str:
 def _rest(subject: JudgedImplementation, explained: Explained) -> str:
     """What the cases share that nothing explains; those that nobody examined count where nothing at all was found."""
     items = [*explained.rest, *(() if explained.found else explained.unseen)]
-    passing = [subject.cases[item.case] for item in subject.with_verdict(ItemVerdict.PASS)]
+    passing = [subject.cases[item.case] for item in subject.with_verdict(*RIGHT)]
     shared = shared_sentence([(item, subject.cases[item.case]) for item in items], passing)
     lead = "No known deviation explains the rest" if explained.found else "No known deviation explains it"
     return f"{lead}: {shared}"

@@ -191,7 +191,7 @@ def _worst(quantities: tuple[Quantity, ...]) -> tuple[str, str]:
 def verdict_of(outcome: str, requirement: str, threshold: Threshold) -> ItemVerdict:
     """What an outcome means for a run, of a case whose first clause has a requirement (MUST, SHOULD or MAY)."""
     if outcome in (outcomes.REFUSED, outcomes.NOT_JUDGED):
-        return ItemVerdict.PASS
+        return ItemVerdict(outcome)
     if outcomes.is_level(outcome) and threshold.tolerates(outcome):
         return ItemVerdict.WARN if outcomes.level_rank(outcome) > SOUND else ItemVerdict.PASS
     return ItemVerdict.FAIL if requirement == "MUST" else ItemVerdict.WARN

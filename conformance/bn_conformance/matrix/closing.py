@@ -12,7 +12,7 @@ from bn_conformance.implementations.registry import registered
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS, INTERRUPTED
-from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.outcomes import SILENT, ItemVerdict
 from bn_conformance.results.records import Item, StaleFault, split_id
 
 _NOT_A_JUDGEMENT = frozenset(
@@ -92,7 +92,12 @@ def _by_implementation(items: Iterable[Item]) -> dict[str, list[Item]]:
 def _excuses_nothing(fault: KnownFault, plan: Plan, items: Mapping[str, Sequence[Item]]) -> bool:
     known = plan.known_cases
     names = [entry.name for entry in plan.runnable if fault.applies_to(entry)]
-    covered = [item for name in names for item in items.get(name, ()) if fault.covers(known[item.case])]
+    covered = [
+        item
+        for name in names
+        for item in items.get(name, ())
+        if fault.covers(known[item.case]) and item.verdict not in SILENT
+    ]
     excused = any(item.verdict == ItemVerdict.KNOWN.value and item.known_fault == fault.title for item in covered)
     lost = any(item.verdict == ItemVerdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
     return bool(covered) and not excused and not lost

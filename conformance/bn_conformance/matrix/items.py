@@ -11,7 +11,7 @@ from bn_conformance.matrix.runner import Runner
 from bn_conformance.report.entries import badness
 from bn_conformance.report.failure import explain
 from bn_conformance.results.json_line import to_line
-from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.outcomes import SILENT, ItemVerdict
 from bn_conformance.results.records import Item
 
 LOST = "the process that judged it ended"
@@ -53,6 +53,8 @@ class Items:
             pytest.xfail(f"known fault: {record.known_fault}")
         if record.verdict == ItemVerdict.FAIL.value:
             pytest.fail(explain(record, case, self._plan.source(case)), pytrace=False)
+        if record.verdict in (ItemVerdict.REFUSED, *SILENT):
+            pytest.skip(f"{record.outcome}: {record.message}")  # no pass in pytest's counts and JUnit files either
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from bn_conformance.report.done import Done
 from bn_conformance.report.failure import item_line
-from bn_conformance.results.outcomes import NOT_JUDGED, ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 from bn_conformance.text import one_line
 
@@ -37,30 +38,21 @@ class Progress:
         )
         self._on_terminal = console.is_terminal
         self._bar = Bar(*columns, console=console, disable=not self._on_terminal, transient=True)
-        self._failed = sum(item.verdict == ItemVerdict.FAIL.value for item in done)
-        self._not_judged = sum(item.outcome == NOT_JUDGED for item in done)
-        self._task = self._bar.add_task("", total=total, completed=len(done), name="starting", counts=self._counts())
-        self._total, self._done = total, len(done)
-        self._next_percent = 10 * (10 * self._done // max(total, 1) + 1)
+        self._total, self._done = total, Done(done)
+        self._task = self._bar.add_task("", total=total, completed=len(done), name="starting", counts=str(self._done))
+        self._next_percent = 10 * (10 * len(done) // max(total, 1) + 1)
         self._bar.start()
 
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
-        if item.verdict == ItemVerdict.FAIL.value:
-            self._failed += 1
-            if self._failed == 1:
-                self._console.print(Text(f"first failure: {one_line(item_line(item))}"))
-        self._not_judged += item.outcome == NOT_JUDGED
-        self._done += 1
-        self._bar.update(self._task, advance=1, name=item.implementation, counts=self._counts())
-        if not self._on_terminal and 100 * self._done >= self._next_percent * self._total:
-            percent = 100 * self._done // self._total
-            sys.stderr.write(f"{percent:3d} % ({self._done} of {self._total}), {self._counts()}\n")
+        self._done.add(item)
+        if item.verdict == ItemVerdict.FAIL.value and self._done.failed == 1:
+            self._console.print(Text(f"first failure: {one_line(item_line(item))}"))
+        self._bar.update(self._task, advance=1, name=item.implementation, counts=str(self._done))
+        if not self._on_terminal and 100 * self._done.total >= self._next_percent * self._total:
+            percent = 100 * self._done.total // self._total
+            sys.stderr.write(f"{percent:3d} % ({self._done.total} of {self._total}), {self._done}\n")
             self._next_percent = 10 * (percent // 10 + 1)
-
-    def _counts(self) -> str:
-        """What fails, and what was run and not judged, which is no pass."""
-        return f"{self._failed} failed" + (f", {self._not_judged} not judged" if self._not_judged else "")
 
     def close(self) -> None:
         """Remove the bar."""

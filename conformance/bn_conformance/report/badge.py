@@ -46,7 +46,7 @@ def _message(summary: Summary) -> str:
     verdicts = summary.tally.verdicts
     if summary.results.end is None:
         return "the run did not end"
-    if not summary.tally.run:
+    if not summary.tally.judged:
         return "nothing judged"
     if failing := verdicts["fail"]:
         return f"{counted(failing, 'failure')}"

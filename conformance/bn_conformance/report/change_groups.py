@@ -223,7 +223,7 @@ def change_parts(changes: Changes) -> list[Part]:
         part("new-warnings", "Warn now and passed before", changes.warned, worse=True),
         Part("not-installed", "Implementations that cannot run any more", True, lines=tuple(cannot)),
         Part("vanished", "Implementations that are gone", True, lines=changes.vanished),
-        part("dropped", "Cases that are not supported any more", changes.dropped, worse=True),
+        part("dropped", "Cases that are not judged any more", changes.dropped, worse=True),
         Part("stale", "Known faults that are gone: delete these entries", True, lines=tuple(stale)),
         _cases_part("vanished-cases", "Cases that are gone", changes.same_suite, changes.vanished_cases),
         part("fixed", "Fixed", changes.fixed, by_old=True),

@@ -1,7 +1,8 @@
 """What changed between two runs, so that a person is told only that.
 
-An item is *good* when it passes or warns, *bad* when it fails or is missing, and otherwise *excused*: a known fault, or
-unsupported. What got worse makes `Changes.regressed`; what merely changed does not.
+An item is *good* when it passes, warns or is refused as it may be, *bad* when it fails or is missing, *silent* when
+nothing of it was judged, and otherwise *excused*: a known fault. What got worse makes `Changes.regressed`; what merely
+changed does not.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import MISSING, ItemVerdict, outcome_rank
+from bn_conformance.results.outcomes import MISSING, RIGHT, SILENT, ItemVerdict, outcome_rank
 from bn_conformance.results.records import CaseInfo, Environment, Item, StaleFault, split_id
 from bn_conformance.user_error import UserError
 
-_GOOD = (ItemVerdict.PASS, ItemVerdict.WARN)
+_GOOD = (*RIGHT, ItemVerdict.WARN)
 
 _NO_CHANGE = frozenset({"same_suite", "cut_off", "both", "cases", "left_out"})
 """Fields of `Changes` that are no change of a judgement."""
@@ -51,9 +52,11 @@ class ItemChange:
 
     @property
     def changed_level(self) -> bool:
-        """Whether it has another outcome with the same verdict."""
+        """Whether it has another outcome, with the same verdict or one that is as good."""
         old, new = self.old, self.new
-        return bool(old and new and old.outcome != new.outcome and old.verdict == new.verdict)
+        if not (old and new) or old.outcome == new.outcome:
+            return False
+        return old.verdict == new.verdict or self.went((*RIGHT, ItemVerdict.NOT_JUDGED), RIGHT)
 
     @property
     def newly_bad(self) -> bool:
@@ -90,8 +93,9 @@ class Changes:
         fixed: bad or a known fault before, good now.
         warned: passed before, warns now.
         newly_excused: judged before, a known fault now.
-        dropped: good before, unsupported now: a capability that is no longer declared.
-        changed_level: another outcome, with the same verdict; `ItemChange.worse` says which of them got worse.
+        dropped: good before, and not judged or not supported now, such as a capability that is no longer declared.
+        changed_level: another outcome, with the same verdict or one that is as good; `ItemChange.worse` says which
+            of them got worse.
         conventions: choices that are declared otherwise.
         versions: per implementation and distribution, the version before and after.
         appeared: implementations that are judged now and were not before.
@@ -166,9 +170,9 @@ def changes_between(old: Results, new: Results) -> Changes:
     return Changes(
         new_failures=tuple(change for change in changes if change.newly_bad),
         fixed=which((ItemVerdict.FAIL, ItemVerdict.KNOWN), _GOOD),
-        warned=which((ItemVerdict.PASS,), (ItemVerdict.WARN,)),
+        warned=which((*RIGHT, ItemVerdict.NOT_JUDGED), (ItemVerdict.WARN,)),
         newly_excused=which(not_known, (ItemVerdict.KNOWN,)),
-        dropped=which(_GOOD, (ItemVerdict.UNSUPPORTED,)),
+        dropped=which(_GOOD, SILENT),
         changed_level=tuple(change for change in both if change.changed_level),
         conventions=tuple(_convention_changes(old_ok, new_ok)),
         versions=tuple(_versions(old_ok, new_ok)),

@@ -8,17 +8,19 @@ from typing import Any
 
 from bn_conformance.report.summary import summarise
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import NOT_JUDGED, ItemVerdict
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
 STATUS = {
     ItemVerdict.PASS.value: "passed",
+    ItemVerdict.REFUSED.value: "other",
     ItemVerdict.WARN.value: "passed",
     ItemVerdict.FAIL.value: "failed",
     ItemVerdict.KNOWN.value: "other",
+    ItemVerdict.NOT_JUDGED.value: "other",
     ItemVerdict.UNSUPPORTED.value: "skipped",
 }
-"""The status of each verdict. A known fault is `other`: it neither passed nor fails the run."""
+"""The status of each verdict. A known fault, a refusal and what was not judged are `other`: no pass, and no failure."""
 
 
 STATUSES = ("passed", "failed", "pending", "skipped", "other")
@@ -49,10 +51,9 @@ def ctrf(results: Results) -> dict[str, Any]:
 
 
 def _test(item: Item) -> dict[str, Any]:
-    judged = item.outcome != NOT_JUDGED
     test: dict[str, Any] = {
         "name": item.id,
-        "status": STATUS[item.verdict] if judged or item.verdict == ItemVerdict.FAIL.value else "other",
+        "status": STATUS[item.verdict],
         "duration": int((item.seconds + item.harness_seconds) * 1000),
         "rawStatus": item.outcome,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf, isnan
 
 from bn_conformance.report.legend import OUTCOME_KINDS, SIGNS, OutcomeKind, Sign, gravity, outcome_kind, sign
-from bn_conformance.results.outcomes import NOT_JUDGED, UNSUPPORTED, WRONG, ItemVerdict, outcome_rank
+from bn_conformance.results.outcomes import NOT_JUDGED, RIGHT, SILENT, UNSUPPORTED, WRONG, ItemVerdict, outcome_rank
 from bn_conformance.results.records import CaseInfo, Item, Quantity
 
 
@@ -36,7 +36,7 @@ class Entry:
     @property
     def sign(self) -> Sign:
         """What shows the verdict."""
-        return sign(self.item.outcome, self.item.verdict)
+        return sign(self.item.verdict)
 
     @property
     def clause(self) -> str:
@@ -85,7 +85,7 @@ class Tally:
         pairs = ((item.outcome, item.verdict) for item in items)
         outcome, verdict = max(pairs, key=lambda pair: gravity(*pair), default=(UNSUPPORTED, ItemVerdict.UNSUPPORTED))
         kinds = Counter(outcome_kind(item.outcome).name for item in items)
-        signs = Counter(sign(item.outcome, item.verdict) for item in items)
+        signs = Counter(sign(item.verdict) for item in items)
         shown = {one: signs[one] for one in SIGNS if signs[one]}
         return cls(Counter(item.verdict for item in items), kinds, outcome, verdict, shown)
 
@@ -100,6 +100,11 @@ class Tally:
         return self.total - self.verdicts[ItemVerdict.UNSUPPORTED]
 
     @property
+    def judged(self) -> int:
+        """Number of entries that were run and judged."""
+        return self.run - self.verdicts[ItemVerdict.NOT_JUDGED]
+
+    @property
     def kind(self) -> OutcomeKind:
         """OutcomeKind of the gravest outcome."""
         return outcome_kind(self.worst)
@@ -107,12 +112,12 @@ class Tally:
     @property
     def sign(self) -> Sign:
         """What shows the gravest verdict."""
-        return sign(self.worst, self.verdict)
+        return sign(self.verdict)
 
     @property
     def at_worst(self) -> int | None:
-        """How many entries have the gravest verdict; None where all pass or none was run."""
-        return None if self.verdict in (ItemVerdict.PASS, ItemVerdict.UNSUPPORTED) else self.verdicts[self.verdict]
+        """How many entries have the gravest verdict; None where nothing is wrong, or nothing was judged."""
+        return None if self.verdict in (*RIGHT, *SILENT) else self.verdicts[ItemVerdict(self.verdict)]
 
     @property
     def counts(self) -> list[tuple[OutcomeKind, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bn_conformance.results.outcomes import NOT_JUDGED, ItemVerdict, outcome_rank
+from bn_conformance.results.outcomes import SILENT, ItemVerdict, outcome_rank
 from bn_reference.specification.clauses import families
 
 
@@ -51,18 +51,22 @@ ALGORITHMS = {
 
 VERDICT_MEANINGS = {
     ItemVerdict.PASS: "conforms",
+    ItemVerdict.REFUSED: "raised a clear error, which the clause allows or asks for; not counted as a pass",
     ItemVerdict.WARN: "does not fail the run: an unstable algorithm, or a clause that says SHOULD",
     ItemVerdict.FAIL: "does not conform",
     ItemVerdict.KNOWN: "fails, but is on the list of known faults, with a reason; does not fail the run",
+    ItemVerdict.NOT_JUDGED: "no error bound means anything for some of its numbers; not counted as a pass",
     ItemVerdict.UNSUPPORTED: "not run: the implementation does not declare what the case needs",
 }
 """What each verdict means for the run."""
 
 VERDICT_COUNTS = {
     ItemVerdict.PASS: "pass",
+    ItemVerdict.REFUSED: "refused",
     ItemVerdict.WARN: "warn",
     ItemVerdict.FAIL: "fail",
     ItemVerdict.KNOWN: "known faults",
+    ItemVerdict.NOT_JUDGED: "not judged",
     ItemVerdict.UNSUPPORTED: "not supported and not run",
 }
 """What stands behind the count of each verdict."""
@@ -137,9 +141,9 @@ def sign_of_state(state: str) -> Sign:
     return _SIGN[state]
 
 
-def sign(outcome: str, verdict: str) -> Sign:
-    """The sign of an outcome under a verdict."""
-    if verdict == ItemVerdict.UNSUPPORTED or (verdict == ItemVerdict.PASS and outcome == NOT_JUDGED):
+def sign(verdict: str) -> Sign:
+    """The sign of a verdict."""
+    if verdict in SILENT:
         return _SIGN["absent"]
     return _SIGN[_VERDICT_SIGNS.get(ItemVerdict(verdict), "ok")]
 
@@ -150,7 +154,16 @@ def signs_explained(signs: Iterable[Sign]) -> list[Sign]:
     return [one for one in SIGNS if one in shown]
 
 
-_GRAVITY = (ItemVerdict.UNSUPPORTED, ItemVerdict.PASS, ItemVerdict.WARN, ItemVerdict.KNOWN, ItemVerdict.FAIL)
+_GRAVITY = {
+    ItemVerdict.UNSUPPORTED: 0,
+    ItemVerdict.NOT_JUDGED: 1,
+    ItemVerdict.REFUSED: 2,
+    ItemVerdict.PASS: 2,
+    ItemVerdict.WARN: 3,
+    ItemVerdict.KNOWN: 4,
+    ItemVerdict.FAIL: 5,
+}
+"""How grave a verdict is; under equal ones the outcome decides."""
 
 
 def gravity(outcome: str, verdict: str) -> tuple[int, int]:
@@ -158,4 +171,4 @@ def gravity(outcome: str, verdict: str) -> tuple[int, int]:
 
     What was not judged says nothing, so it is better than anything that was.
     """
-    return _GRAVITY.index(ItemVerdict(verdict)), -1 if outcome == NOT_JUDGED else outcome_rank(outcome)
+    return _GRAVITY[ItemVerdict(verdict)], outcome_rank(outcome)

@@ -46,7 +46,7 @@ class ImplementationSummary:
         verdicts = self.tally.verdicts
         if verdicts[ItemVerdict.FAIL] or self.environment.status == "broken":
             return "fail"
-        if not self.tally.run:
+        if not self.tally.judged:
             return "absent"
         return "known" if verdicts[ItemVerdict.KNOWN] else "warn" if verdicts[ItemVerdict.WARN] else "ok"
 
@@ -155,7 +155,7 @@ class Summary:
             notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")
         if reused := sum(item.reused is not None for item in results.items):
             notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
-        if not self.tally.run:
+        if not self.tally.judged:
             notes.append(_nothing(results.items))
         return notes
 

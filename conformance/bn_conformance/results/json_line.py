@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any, TypeVar, cast
 
 from bn_conformance.reading import within_depth
-from bn_conformance.results.outcomes import ItemVerdict, outcome_rank
+from bn_conformance.results.outcomes import outcome_rank, verdict_as_counted
 from bn_conformance.results.records import (
     CaseInfo,
     ClauseInfo,
@@ -196,7 +196,7 @@ def _item(data: dict[str, Any]) -> Item:
     if "explained_by" in data:
         data["explained_by"] = tuple(data["explained_by"])
     _check_outcome(data["outcome"])
-    ItemVerdict(data["verdict"])
+    data["verdict"] = verdict_as_counted(data["verdict"], data["outcome"])
     return _build(Item, data)
 
 

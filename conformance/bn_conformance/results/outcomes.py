@@ -61,13 +61,36 @@ class Threshold(StrEnum):
 
 
 class ItemVerdict(StrEnum):
-    """What an item means for the run; only `FAIL` and `STALE` make `bnconform run` exit with 1."""
+    """What an item means for the run; only `FAIL` makes `bnconform run` exit with 1.
+
+    Only `PASS` is a pass. A permitted refusal, and what no bound can judge, are counted apart from it.
+    """
 
     PASS = "pass"
+    REFUSED = "refused"
     WARN = "warn"
     FAIL = "fail"
     KNOWN = "known-fault"
+    NOT_JUDGED = "not-judged"
     UNSUPPORTED = "unsupported"
+
+
+RIGHT = (ItemVerdict.PASS, ItemVerdict.REFUSED)
+"""Verdicts of items that were judged, with nothing to say against them."""
+
+SILENT = (ItemVerdict.NOT_JUDGED, ItemVerdict.UNSUPPORTED)
+"""Verdicts of items of which nothing was judged, so that they say nothing of the implementation."""
+
+
+def verdict_as_counted(verdict: str, outcome: str) -> str:
+    """The verdict of an item whose file may be old: there, such items are among those that pass.
+
+    Raises:
+        ValueError: there is no such verdict.
+    """
+    apart = {REFUSED: ItemVerdict.REFUSED, NOT_JUDGED: ItemVerdict.NOT_JUDGED}
+    known = ItemVerdict(verdict)
+    return (apart.get(outcome, known) if known is ItemVerdict.PASS else known).value
 
 
 _OUTCOME_ORDER = (

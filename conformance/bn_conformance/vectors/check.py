@@ -169,7 +169,7 @@ def _reduced(item: Item, policy: Policy, case: Case) -> Item:
     judged = [quantity for quantity in item.quantities if quantity.outcome != outcomes.NOT_JUDGED]
     if not judged:
         message = "nothing that the file gives can be judged"
-        return replace(item, outcome=outcomes.MISSING, verdict=ItemVerdict.PASS.value, message=message)
+        return replace(item, outcome=outcomes.MISSING, verdict=ItemVerdict.NOT_JUDGED.value, message=message)
     worst = max(judged, key=lambda quantity: outcomes.outcome_rank(quantity.outcome))
     if policy.threshold.tolerates(worst.outcome):
         verdict = ItemVerdict.WARN if worst.outcome.startswith("degraded") else ItemVerdict.PASS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bn_conformance.matrix.progress import Progress
@@ -27,11 +25,12 @@ def test_the_first_failure_is_shown_when_it_comes_and_no_other(capsys: pytest.Ca
 
 
 def test_what_was_not_judged_is_counted_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(2)
-    progress.advance(item("a/b", "pass"))
-    progress.advance(replace(item("c/d", "pass"), outcome="not-judged"))
+    progress = Progress(4)
+    for verdict in ("pass", "refused", "not-judged", "unsupported"):
+        progress.advance(item("a/b", verdict))
     progress.close()
-    assert "(2 of 2), 0 failed, 1 not judged" in capsys.readouterr().err
+    said = "(4 of 4), 1 judged, 0 failed, 1 refused, 1 not judged, 1 not supported and not run"
+    assert said in capsys.readouterr().err
 
 
 def test_a_line_says_how_far_the_run_is(capsys: pytest.CaptureFixture[str]) -> None:

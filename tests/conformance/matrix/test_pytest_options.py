@@ -84,6 +84,17 @@ def test_a_junit_file_says_what_is_wrong_and_how_to_run_it_again(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_of_a_junit_file_what_was_refused_is_skipped(tmp_path: Path) -> None:
+    good = write(tmp_path, "good.py", GOOD)
+    done, _ = run(tmp_path, "-i", good, "--case", "err/nc/float32/channels-training", "--", "--junitxml=junit.xml")
+    (case,) = ElementTree.parse(tmp_path / "junit.xml").iter("testcase")
+    skipped = case.find("skipped")
+    assert skipped is not None
+    assert (skipped.get("message") or "").startswith("refused: ")
+    assert "1 case: 1 refused" in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--co", "-q"), ("--collect-only", "-q", "-k", "eps")])
 def test_collecting_lists_the_items_and_writes_no_results(tmp_path: Path, options: tuple[str, ...]) -> None:
     good = write(tmp_path, "good.py", GOOD)

@@ -51,6 +51,7 @@ def test_the_same_run_twice_changes_nothing() -> None:
 
 PASS, WARN, FAIL = ("tight", "pass"), ("degraded(raw-moments)", "warn"), ("wrong", "fail")
 KNOWN, UNSUPPORTED = ("wrong", "known-fault"), ("unsupported", "unsupported")
+REFUSED, NOT_JUDGED = ("refused", "refused"), ("not-judged", "not-judged")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,15 @@ KNOWN, UNSUPPORTED = ("wrong", "known-fault"), ("unsupported", "unsupported")
         (FAIL, KNOWN, "newly_excused", False),
         (PASS, KNOWN, "newly_excused", False),
         (PASS, UNSUPPORTED, "dropped", True),
+        (PASS, NOT_JUDGED, "dropped", True),
+        (REFUSED, NOT_JUDGED, "dropped", True),
         (FAIL, UNSUPPORTED, None, False),
+        (FAIL, NOT_JUDGED, None, False),
+        (FAIL, REFUSED, "fixed", False),
+        (PASS, REFUSED, "changed_level", False),
+        (NOT_JUDGED, PASS, "changed_level", False),
+        (REFUSED, WARN, "warned", True),
+        (REFUSED, FAIL, "new_failures", True),
         (WARN, PASS, None, False),
         (PASS, ("stable", "pass"), "changed_level", False),
         (FAIL, ("crashed", "fail"), "changed_level", False),

@@ -17,21 +17,23 @@ from bn_conformance.results.records import Item
 PASS, FAIL = item("i", "a"), item("i", "b", "wrong", "fail", reproduce="bnconform run -i i --case b")
 KNOWN = item("i", "c", "wrong", "known-fault", known_fault="i: c: a reason")
 UNSUPPORTED = item("i", "d", "unsupported", "unsupported", message="float16 is not declared", quantities=())
-NOT_JUDGED = item("i", "e", "not-judged", "pass", quantities=())
+NOT_JUDGED = item("i", "e", "not-judged", "not-judged", quantities=())
+REFUSED = item("i", "f", "refused", "refused", quantities=())
 
 
 def test_ctrf_counts_what_it_lists() -> None:
-    report = ctrf(results([PASS, FAIL, KNOWN, UNSUPPORTED, NOT_JUDGED]))["results"]
+    report = ctrf(results([PASS, FAIL, KNOWN, UNSUPPORTED, NOT_JUDGED, REFUSED]))["results"]
     listed = {test["name"]: test["status"] for test in report["tests"]}
-    assert listed == {"i::a": "passed", "i::b": "failed", "i::c": "other", "i::d": "skipped", "i::e": "other"}
+    no_pass = {"i::c": "other", "i::d": "skipped", "i::e": "other", "i::f": "other"}
+    assert listed == {"i::a": "passed", "i::b": "failed"} | no_pass
     assert {name: report["summary"][name] for name in STATUSES} == {
         "passed": 1,
         "failed": 1,
         "pending": 0,
         "skipped": 1,
-        "other": 2,
+        "other": 3,
     }
-    assert report["summary"]["tests"] == 5
+    assert report["summary"]["tests"] == 6
     assert report["summary"]["start"] <= report["summary"]["stop"]
 
 
@@ -48,6 +50,7 @@ def test_ctrf_says_how_to_run_a_failure_again() -> None:
         ([PASS, FAIL], "1 failure"),
         ([PASS, KNOWN], "1 known fault"),
         ([UNSUPPORTED], "nothing judged"),
+        ([NOT_JUDGED], "nothing judged"),
     ],
 )
 def test_a_badge_says_the_verdict(items: list[Item], message: str) -> None:

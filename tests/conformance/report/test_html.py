@@ -39,14 +39,16 @@ def test_the_verdict_and_the_counts_of_each_implementation_are_at_the_top() -> N
     items = [item("good", "a"), item("bad", "a", "wrong", "fail"), item("bad", "b"), item("bad", "c", "tight", "warn")]
     absent = Environment(implementation="gone", status="not-installed", message="pip install gone")
     known = item("known", "a", "wrong", "known-fault", known_fault="upstream")
+    items += [item("good", name, "refused", "refused") for name in ("d", "e")]
+    items += [item("good", "f", "not-judged", "not-judged")]
     environments = [Environment(implementation=name, status="ok") for name in ("good", "bad", "known")]
     report = Page(render_html(results([*items, known], environments=[*environments, absent])))
     assert "✕ 1 of 3 implementations does not conform" in report.find("header")[0].text
     assert rows(report.section("verdicts").find("table")[0]) == [
-        ["good", "✓ conforms", "1", "0", "0", "0", "0"],
-        ["bad", "✕ does not conform: 1 of 3 cases fail", "1", "1", "1", "0", "0"],
-        ["known", "◆ 1 known fault", "0", "0", "0", "1", "0"],
-        ["gone", "– not installedpip install gone", "0", "0", "0", "0", "0"],
+        ["good", "✓ conforms", "1", "2", "0", "0", "0", "1", "0"],
+        ["bad", "✕ does not conform: 1 of 3 cases fail", "1", "0", "1", "1", "0", "0", "0"],
+        ["known", "◆ 1 known fault", "0", "0", "0", "0", "1", "0", "0"],
+        ["gone", "– not installedpip install gone", "0", "0", "0", "0", "0", "0", "0"],
     ]
 
 

@@ -67,7 +67,7 @@ def test_a_long_message_is_cut() -> None:
 def test_the_verdict_stands_in_the_heading_and_the_numbers_below() -> None:
     text = render_markdown(results([item("i", "a", "wrong", "fail"), item("i", "b")]))
     assert text.startswith("### Batch normalisation conformance: ✕ i does not conform: 1 of 2 cases fail\n")
-    assert "1 pass, 0 warn, 1 fail, 0 known faults, 0 not supported and not run." in text
+    assert "1 pass, 0 refused, 0 warn, 1 fail, 0 known faults, 0 not judged, 0 not supported and not run." in text
     matrix, failures = tables(text)
     assert matrix[2] == ["i", "✕ does not conform: 1 of 2 cases fail", "✕ wrong 1"]
     assert failures[2] == ["✕ wrong", "FWD-1", "y", "i (1)", "1000", "a"]

@@ -62,6 +62,12 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert loaded.end is None
 
 
+@pytest.mark.parametrize("outcome", ["refused", "not-judged"])
+def test_of_an_old_file_what_was_refused_or_not_judged_is_no_pass(outcome: str) -> None:
+    assert from_line(to_line(item("i", "a", outcome, "pass"))) == item("i", "a", outcome, outcome)
+    assert from_line(to_line(item("i", "a", outcome, "fail"))) == item("i", "a", outcome, "fail")
+
+
 @pytest.mark.parametrize("value", [nan, inf, -inf])
 def test_numbers_that_are_not_finite_survive(value: float) -> None:
     line = to_line(item("i", "c", quantities=(quantity(got=value),)))
