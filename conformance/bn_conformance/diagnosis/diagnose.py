@@ -14,7 +14,7 @@ import numpy as np
 
 from bn_conformance.diagnosis.candidates import Found
 from bn_conformance.diagnosis.edges import EDGES, Edge, edge_of
-from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable
+from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable, work
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.search import Search
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation
@@ -29,7 +29,7 @@ def diagnose(
     subject: JudgedImplementation,
     goldens: Goldens | None = None,
     predictions: Predictions | None = None,
-    seconds: float = TUNING.seconds,
+    budget: float = TUNING.budget,
 ) -> Diagnosis | None:
     """The diagnosis of one implementation; None where no failing case can be examined.
 
@@ -37,7 +37,7 @@ def diagnose(
         subject: the implementation and its run.
         goldens: that the run has computed; None for fresh ones.
         predictions: under its convention, where an earlier diagnosis has made some.
-        seconds: of processor time that it may take, about.
+        budget: what it may compute, in the units of `examined.work`.
 
     Raises:
         HostLost: the process of the implementation is gone.
@@ -46,7 +46,7 @@ def diagnose(
     if not failing:
         return None
     with np.errstate(all="ignore"):
-        return _Diagnosing(subject, goldens or Goldens(), predictions, Budget(seconds)).diagnosis(failing)
+        return _Diagnosing(subject, goldens or Goldens(), predictions, Budget(budget)).diagnosis(failing)
 
 
 class _Diagnosing:
@@ -86,6 +86,7 @@ class _Diagnosing:
         for item in failing_in_order(self._subject, items):
             if len(new) >= most or (new and self._budget.spent):
                 break
+            self._budget.spend(work(self._subject.cases[item.case]))
             one = examined(self._subject, item, self._goldens)
             new += [one] if one is not None else []
         self._examined += new
@@ -108,6 +109,7 @@ class _Diagnosing:
             rest=tuple(item for item in ordinary if item.case in unexplained),
             unseen=tuple(item for item in ordinary if item.case not in seen),
             edges={edge: items for edge, items in edges.items() if any(item.case in unexplained for item in items)},
+            stopped=self._budget.spent,
         )
 
 

@@ -41,6 +41,11 @@ def effort(case: Case) -> int:
     return sum(prod(batch.shape) + TUNING.numbers_of_a_step for batch in case.batches)
 
 
+def work(case: Case) -> float:
+    """What comparing a mutant with a case costs, about, in steps of a small case: the unit of a `Budget`."""
+    return len(case.batches) + sum(prod(batch.shape) for batch in case.batches) / TUNING.numbers_of_work
+
+
 def symptom(item: Item, case: Case) -> tuple[str, ...]:
     """What an item shows: the family of the case and which of its quantities are wrong."""
     wrong = {

@@ -2,7 +2,7 @@
 
 The search is greedy. It takes the smallest failing case that is not explained, looks for the deviations that explain
 something of it, and keeps the one that explains most of all examined cases and that no passing case contradicts. It
-goes on until all is explained, nothing is found, or its budget of time is spent.
+goes on until all is explained, nothing is found, or its budget is spent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from bn_conformance.cases.model import Case
 from bn_conformance.diagnosis.candidates import Deviations, Found, RankedDeviations, names_of
-from bn_conformance.diagnosis.examined import Examined, effort, in_turn
+from bn_conformance.diagnosis.examined import Examined, effort, in_turn, work
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.residual import NOTHING, Residual
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, deviations_for
@@ -32,7 +32,7 @@ class Search:
     Args:
         subject: what is diagnosed.
         predictions: of verdicts under its convention.
-        budget: of time.
+        budget: of what it computes.
     """
 
     def __init__(self, subject: JudgedImplementation, predictions: Predictions, budget: Budget) -> None:
@@ -115,27 +115,26 @@ class Search:
     def _candidates(self, target: Examined, left: frozenset[str], pairs: bool) -> Iterator[list[Deviations]]:
         """Deviations that explain something of a case: single ones, then with every allowance, then pairs."""
         known, matcher = self.deviations, target.matcher
-        singles = [
-            (deviation,)
-            for deviation in self._deviations
-            if deviation not in known and matcher.comes_nearer((*known, deviation), known)
-        ]
-        first = {one: matcher.first_residual((*known, *one)) for one in self._in_time(singles)}
+        others = [(deviation,) for deviation in self._deviations if deviation not in known]
+        singles = [one for one in self._affordable(others, target) if matcher.comes_nearer((*known, *one), known)]
+        first = {one: matcher.first_residual((*known, *one)) for one in self._affordable(singles, target)}
         whole = [one for one, residual in first.items() if residual == NOTHING]
         nearest = self._nearest(first, matcher.reference_residual)
         tried = nearest[: TUNING.tried_beside_others if whole else TUNING.tried_with_allowance]
-        allowed = {one: matcher.left((*known, *one), allowance=True) for one in self._in_time(tried)}
+        allowed = {one: matcher.left((*known, *one), allowance=True) for one in self._affordable(tried, target)}
         yield whole + [one for one in allowed if not allowed[one]]
-        remaining = {one: matcher.left((*known, *one)) for one in self._in_time(nearest)} | allowed
+        remaining = {one: matcher.left((*known, *one)) for one in self._affordable(nearest, target)} | allowed
         yield [one for one in remaining if remaining[one] and remaining[one] < left]
         if pairs:
-            yield [pair for pair in self._in_time(self._pairs(nearest)) if not matcher.left((*known, *pair))]
+            pairs_of = self._affordable(self._pairs(nearest), target)
+            yield [pair for pair in pairs_of if not matcher.left((*known, *pair))]
 
-    def _in_time(self, candidates: Iterable[Deviations]) -> Iterator[Deviations]:
-        """The candidates, as long as there is time."""
+    def _affordable(self, candidates: Iterable[Deviations], case: Examined) -> Iterator[Deviations]:
+        """The candidates that are compared with a case before the budget is spent."""
         for one in candidates:
             if self._budget.spent:
                 return
+            self._budget.spend(work(case.case))
             yield one
 
     def _nearest(self, first: Mapping[Deviations, Residual | None], of_reference: Residual) -> list[Deviations]:
@@ -164,6 +163,7 @@ class Search:
         """A candidate with the cases of which it explains something; None where some case speaks against it."""
         candidate = RankedDeviations(deviations)
         for case, before in left.items():
+            self._budget.spend(work(case.case))
             now = case.matcher.left((*self.deviations, *deviations))
             if now and (now != before or case is target):
                 now = case.matcher.left((*self.deviations, *deviations), allowance=True)
@@ -203,19 +203,22 @@ class Search:
     def _is_refuted(self, candidate: RankedDeviations) -> bool:
         """Compare a candidate with passing cases in which it acts; whether these contradict it.
 
-        One contradiction is enough, unless it explains very many cases wholly.
+        One contradiction is enough, unless it explains very many cases wholly. What cannot be compared with enough
+        cases before the budget is spent is no find either.
         """
         together = (*self.deviations, *candidate.deviations)
         tolerated = candidate.whole // TUNING.explained_for_a_contradiction
         for item in self._acting(candidate.deviations, self._passing):
-            if self._predictions.contradicts(together, item, self._subject.cases[item.case]):
+            if self._predicts_otherwise(together, item):
                 candidate.contradictions += 1
                 if candidate.contradictions > tolerated:
                     return True
             else:
                 candidate.witnesses += 1
-            if candidate.witnesses >= TUNING.witnesses or self._budget.spent:
+            if candidate.witnesses >= TUNING.witnesses:
                 break
+            if self._budget.spent:
+                return candidate.witnesses < TUNING.witnesses_for_confidence
         return False
 
     def _told_apart(self, ranked: list[RankedDeviations]) -> list[RankedDeviations]:
@@ -233,7 +236,7 @@ class Search:
     def _contradicts(self, candidate: RankedDeviations, item: Item, case: Case) -> bool:
         if not self._predictions.acts(candidate.deviations, case):
             return False
-        return self._predictions.contradicts((*self.deviations, *candidate.deviations), item, case)
+        return self._predicts_otherwise((*self.deviations, *candidate.deviations), item)
 
     def _misses(self, deviations: Deviations) -> int:
         """How many failing cases, of those that are compared, deviations would pass."""
@@ -241,8 +244,13 @@ class Search:
         for item in self._failing[: TUNING.tie_breakers]:
             if self._budget.spent:
                 break
-            missed += self._predictions.contradicts(together, item, self._subject.cases[item.case])
+            missed += self._predicts_otherwise(together, item)
         return missed
+
+    def _predicts_otherwise(self, deviations: Deviations, item: Item) -> bool:
+        case = self._subject.cases[item.case]
+        self._budget.spend(work(case))
+        return self._predictions.contradicts(deviations, item, case)
 
     def _acting(self, deviations: Deviations, items: Iterable[Item]) -> Iterator[Item]:
         with np.errstate(all="ignore"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -57,12 +56,19 @@ def _concerns(deviation: Deviation, capabilities: Capabilities) -> bool:
 
 
 class Budget:
-    """Seconds of this process's own processor time, from when it is made."""
+    """How much may still be computed, in the units of `bn_conformance.diagnosis.examined.work`.
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.process_time() + seconds
+    It counts steps that are computed, not seconds: a diagnosis says the same on a slow machine as on a fast one.
+    """
+
+    def __init__(self, steps: float) -> None:
+        self._left = steps
+
+    def spend(self, steps: float) -> None:
+        """Take off what was computed."""
+        self._left -= steps
 
     @property
     def spent(self) -> bool:
         """Whether nothing is left."""
-        return time.process_time() >= self._end
+        return self._left <= 0

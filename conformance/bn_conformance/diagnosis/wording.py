@@ -26,6 +26,7 @@ class Explained:
         rest: ordinary items that were examined and that nothing explains.
         unseen: ordinary items that were not examined.
         edges: items at edges, those edges alone of which something is unexplained.
+        stopped: whether the search ended at its budget, so that more may explain the rest.
     """
 
     found: tuple[Found, ...]
@@ -34,6 +35,7 @@ class Explained:
     rest: tuple[Item, ...]
     unseen: tuple[Item, ...]
     edges: Mapping[Edge, Sequence[Item]]
+    stopped: bool = False
 
 
 def message(subject: JudgedImplementation, explained: Explained) -> str:
@@ -80,5 +82,7 @@ def _rest(subject: JudgedImplementation, explained: Explained) -> str:
     items = [*explained.rest, *(() if explained.found else explained.unseen)]
     passing = [subject.cases[item.case] for item in subject.with_verdict(*RIGHT)]
     shared = shared_sentence([(item, subject.cases[item.case]) for item in items], passing)
-    lead = "No known deviation explains the rest" if explained.found else "No known deviation explains it"
-    return f"{lead}: {shared}"
+    what = "the rest" if explained.found else "it"
+    if explained.stopped:
+        return f"The search for what explains {what} ended at its limit of work: {shared}"
+    return f"No known deviation explains {what}: {shared}"

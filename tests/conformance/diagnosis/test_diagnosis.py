@@ -16,7 +16,6 @@ from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.diagnosis.diagnose import diagnose
 from bn_conformance.diagnosis.subject import JudgedImplementation, deviations_for
-from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Runs, judge_runs
@@ -149,10 +148,19 @@ def errored(item: Item) -> Item:
     return replace(item, outcome="errored", verdict="fail", message="division by zero", quantities=())
 
 
-def test_a_diagnosis_keeps_to_its_time() -> None:
-    start = time.process_time()
-    diagnose(subject("y-unbiased"), seconds=0.0)
-    assert time.process_time() - start < TUNING.seconds
+def test_a_diagnosis_ends_at_its_budget_and_says_so() -> None:
+    diagnosis = diagnose(subject("y-unbiased"), budget=100.0)
+    assert diagnosis is not None
+    assert diagnosis.deviations == ()
+    assert diagnosis.message.startswith("The search for what explains it ended at its limit of work: ")
+
+
+def test_a_diagnosis_says_the_same_on_a_machine_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = told(subject("gamma-absolute", "running-var-biased"))
+    clock = iter(range(0, 10**9, 1000))
+    monkeypatch.setattr(time, "process_time", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    assert told(subject("gamma-absolute", "running-var-biased")) == calm
 
 
 def test_a_module_stands_for_its_deviations_and_the_order_of_processes_for_nothing(
