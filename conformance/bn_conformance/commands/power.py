@@ -11,8 +11,11 @@ import click
 
 from bn_conformance.commands.declaring import Output, SuiteCommand, output_options, run_options
 from bn_conformance.mutation import kill_matrix
+from bn_conformance.mutation.attack import attack
 from bn_conformance.mutation.measuring import measure
 from bn_conformance.mutation.power import Power, judged_cases
+from bn_conformance.mutation.sampling import Mutant, sample
+from bn_conformance.mutation.survivors import Attacked, attacked_json, attacked_markdown, attacked_text
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
 from bn_conformance.user_error import UserError
 from bn_reference.deviations import catalogue
@@ -21,12 +24,37 @@ WRITERS = {"terminal": kill_matrix.power_text, "markdown": kill_matrix.to_markdo
 """How the kill matrix is written, by format."""
 
 
-@click.command(cls=SuiteCommand, epilog="Exit codes: 0 every deviation is caught, 1 some survives, 2 usage.")
+ATTACK_WRITERS = {"terminal": attacked_text, "markdown": attacked_markdown, "json": attacked_json}
+"""How the fates of conditional mutants are written, by format."""
+
+
+@click.command(
+    cls=SuiteCommand,
+    epilog="Exit codes: 0 every deviation is caught, 1 some survives, 2 usage. With --conditional, a survivor that "
+    "conformance/bn_conformance/mutation/explained.py explains is no reason for 1.",
+)
 @click.argument("deviations", nargs=-1, metavar="[DEVIATION]...")
 @run_options("cases")
 @click.option("-n", "processes", type=int, default=0, metavar="N", help="Processes  [default: one a core]")
+@click.option(
+    "--conditional",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Judge N conditional mutants instead: deviations that act only under a condition on shape, layout, format, "
+    "mode, step, data or memory.",
+)
+@click.option("--seed", type=int, default=1, metavar="S", help="Of the draw of --conditional  [default: 1]")
 @output_options("terminal", "markdown", "json")
-def command(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int, format_: str, output: str) -> int:
+def command(
+    deviations: tuple[str, ...],
+    cases: tuple[str, ...],
+    processes: int,
+    conditional: int,
+    seed: int,
+    format_: str,
+    output: str,
+) -> int:
     """Show which deviations the suite catches, and where.
 
     DEVIATION is the name of a mutant in the catalogue, or a pattern of * and ?; all without.
@@ -38,6 +66,12 @@ def command(deviations: tuple[str, ...], cases: tuple[str, ...], processes: int,
         raise UserError(f"no deviation matches {', '.join(deviations)}; bnconform power without names lists them")
     if processes < 0:
         raise UserError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
+    if conditional < 0:
+        raise UserError(f"--conditional is {conditional}; allowed are numbers from 1")
+    if conditional:
+        attacked = _attacked(sample(conditional, seed, names), seed, judged_cases(cases), processes)
+        Output(output).write(ATTACK_WRITERS[format_](attacked))
+        return FAILS if attacked.unexplained else CONFORMS
     start = time.perf_counter()
     result = _measured(names, judged_cases(cases), processes)
     Output(output).write(WRITERS[format_](result, time.perf_counter() - start))
@@ -53,3 +87,16 @@ def _measured(names: Sequence[str], cases: Sequence[str], processes: int) -> Pow
                 return step
             bar.update(round(1000 * step) - bar.pos)
     raise AssertionError("the measurement ended without a result")
+
+
+def _attacked(mutants: Sequence[Mutant], seed: int, cases: Sequence[str], processes: int) -> Attacked:
+    """What becomes of the mutants, with a progress bar meanwhile."""
+    start, fates = time.perf_counter(), {}
+    hidden = not sys.stderr.isatty()
+    label = f"{len(mutants)} conditional mutants"
+    with click.progressbar(length=len(mutants), label=label, file=sys.stderr, hidden=hidden) as bar:
+        for fate in attack(mutants, cases, processes):
+            fates[fate.mutant.text] = fate
+            bar.update(1)
+    in_order = tuple(fates[mutant.text] for mutant in mutants)
+    return Attacked(in_order, seed, len(cases), time.perf_counter() - start)

@@ -78,6 +78,7 @@ class Bench:
         self._convention = convention or Convention()
         self._policy = lenient_policy()
         self._goldens = goldens or Goldens()
+        self._references: dict[str, tuple[set[str], Runs]] = {}
 
     def judge(self, deviations: Sequence[Deviation], case: Case) -> Item:
         """The item that a mutant with these deviations gets; with none, that of the reference layer."""
@@ -93,10 +94,9 @@ class Bench:
         Raises:
             BrokenDeviation: a deviation does not run on a case that expects numbers.
         """
-        layer, looked_up = recording_layer()
-        reference_runs = self._observe([], case, layer)
+        reference_runs = self._reference(case)[1]
         for deviation in deviations:
-            if deviation.under(self._convention) is None or is_equivalent(deviation, looked_up):
+            if not self.may_act(deviation, case):
                 continue
             runs = self._observe([deviation], case)
             error = runs[0].error
@@ -109,6 +109,17 @@ class Bench:
             item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
             if is_caught(item) or item.outcome == deviation.level:
                 yield Catch(deviation.name, case.id, worst_wrong_ratio(item), item.verdict == ItemVerdict.FAIL.value)
+
+    def may_act(self, deviation: Deviation, case: Case) -> bool:
+        """Whether a deviation is not proven, without a run, to give what the reference layer gives in a case."""
+        return deviation.under(self._convention) is not None and not is_equivalent(deviation, self._reference(case)[0])
+
+    def _reference(self, case: Case) -> tuple[set[str], Runs]:
+        """The names that the reference layer looks up in a case, and what it gives; observed once."""
+        if case.id not in self._references:
+            layer, looked_up = recording_layer()
+            self._references[case.id] = looked_up, self._observe([], case, layer)
+        return self._references[case.id]
 
     def _observe(self, deviations: Sequence[Deviation], case: Case, base: type[PlainLayer] = PlainLayer) -> Runs:
         host = LocalHost(PlainAdapter(deviations, self._convention, base=base))

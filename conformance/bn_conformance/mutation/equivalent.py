@@ -32,12 +32,17 @@ def recording_layer() -> tuple[type[PlainLayer], set[str]]:
 def is_equivalent(deviation: Deviation, looked_up: set[str]) -> bool:
     """Whether a deviation cannot act in a case in which the reference layer looks up these names."""
     return not deviation.convention and not any(
-        name in looked_up or name.startswith("__") for name in _changed(deviation.layer.__mro__)
+        name in looked_up or name.startswith("__") for name in names_changed(deviation)
     )
 
 
+def names_changed(deviation: Deviation) -> frozenset[str]:
+    """The names that a deviation's own classes define."""
+    return _defined(deviation.layer.__mro__)
+
+
 @cache
-def _changed(classes: tuple[type, ...]) -> frozenset[str]:
+def _defined(classes: tuple[type, ...]) -> frozenset[str]:
     """The names that a deviation's own classes define, out of all its classes in the order of their look-up."""
     own = [cls for cls in classes if cls not in PlainLayer.__mro__]
     return frozenset(name for cls in own for name in vars(cls)) - vars(_Empty).keys()

@@ -1,0 +1,163 @@
+"""The attack: looks for a case that catches each conditional mutant, and says what would show those that none does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+from multiprocessing import get_context
+
+from bn_conformance.adapter import Convention
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.orphan import end_with_parent
+from bn_conformance.judging.goldens import Goldens
+from bn_conformance.mutation.bench import Bench, under_conventions
+from bn_conformance.mutation.catch import Catch, is_grave
+from bn_conformance.mutation.conditional import conditional
+from bn_conformance.mutation.conditions import Where
+from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
+from bn_conformance.mutation.measuring import available_cpus
+from bn_conformance.mutation.occasions import Occasion
+from bn_conformance.mutation.sampling import Mutant
+from bn_conformance.results.outcomes import ItemVerdict
+from bn_reference.deviations import Deviation, catalogue
+
+WITNESSES = 4
+"""How many cases that catch the deviation itself are fitted to the condition of a mutant that no case catches."""
+
+CHUNK = 25
+"""Mutants that a process of the pool is given at a time."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant.
+
+    Attributes:
+        mutant: the mutant.
+        caught_by: id of a case that catches it; empty for none.
+        shown_by: where none does, a case as it would have to be to catch it; empty where no way was found in which the
+            deviation acts under the condition.
+    """
+
+    mutant: Mutant
+    caught_by: str = ""
+    shown_by: str = ""
+
+    @property
+    def survives(self) -> bool:
+        """Whether no case catches it, though one could."""
+        return not self.caught_by and bool(self.shown_by)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it never acts, as far as was tried, like a deviation of training that acts in inference alone."""
+        return not self.caught_by and not self.shown_by
+
+
+def attack(mutants: Sequence[Mutant], case_ids: Sequence[str], processes: int = 0) -> Iterator[Fate]:
+    """The fate of each mutant, in no certain order.
+
+    Args:
+        mutants: whom to judge.
+        case_ids: the cases that may catch them.
+        processes: how many; 0 is one a core. One judges here.
+    """
+    parts = [mutants[start : start + CHUNK] for start in range(0, len(mutants), CHUNK)]
+    count = min(processes or available_cpus(), len(parts))
+    if count == 1:
+        hunt = Hunt(case_ids)
+        yield from map(hunt.fate, mutants)
+        return
+    with ProcessPoolExecutor(count, get_context("spawn"), _start, (os.getpid(), tuple(case_ids))) as pool:
+        for future in as_completed([pool.submit(_fates, tuple(part)) for part in parts]):
+            yield from future.result()
+
+
+class Hunt:
+    """Looks for cases that catch mutants; keeps goldens and what the reference layer gives.
+
+    Args:
+        case_ids: the cases.
+    """
+
+    def __init__(self, case_ids: Sequence[str]) -> None:
+        self._cases = [all_cases()[case_id] for case_id in case_ids]
+        self._goldens = Goldens()
+        self._benches: dict[str, tuple[Convention, Bench]] = {}
+        self._occasions: dict[str, tuple[Occasion, ...]] = {}
+        self._catching: dict[str, list[Case]] = {}
+
+    def fate(self, mutant: Mutant) -> Fate:
+        """What becomes of a mutant."""
+        original = catalogue()[mutant.deviation]
+        convention, bench = self._bench(original)
+        changed = conditional(original, mutant.where, convention)
+        for case in self._in_order(original):
+            if self._holds(mutant.where, case) and bench.may_act(original, case) and _catch(bench, case, changed):
+                return Fate(mutant, caught_by=case.id)
+        return Fate(mutant, shown_by=self._shown_by(mutant, changed))
+
+    def _shown_by(self, mutant: Mutant, changed: Deviation) -> str:
+        """A case that is fitted to the condition and catches the mutant; empty for none."""
+        for case in self._that_catch(catalogue()[mutant.deviation]):
+            like = fitted(case, mutant.where)
+            if like is None:
+                continue
+            bench = Bench(self._bench(changed)[0])  # whose goldens nobody needs again
+            if bench.judge([], like).verdict == ItemVerdict.PASS.value and _catch(bench, like, changed):
+                return like.id
+        return ""
+
+    def _that_catch(self, deviation: Deviation) -> list[Case]:
+        """Some cases that catch a deviation itself and can be fitted, with different steps and layouts."""
+        if deviation.name not in self._catching:
+            bench = self._bench(deviation)[1]
+            cases = filter(can_be_fitted, self._in_order(deviation))
+            found = (case for case in cases if bench.may_act(deviation, case) and _catch(bench, case, deviation))
+            self._catching[deviation.name] = list(islice(found, WITNESSES))
+        return self._catching[deviation.name]
+
+    def _bench(self, deviation: Deviation) -> tuple[Convention, Bench]:
+        """The first of the conventions under which it is a deviation, and the bench of that convention."""
+        ((convention, _),) = under_conventions([deviation])
+        return self._benches.setdefault(repr(convention), (convention, Bench(convention, self._goldens)))
+
+    def _in_order(self, deviation: Deviation) -> list[Case]:
+        """The cases, those that test what the deviation breaks first, and of these the small ones."""
+        clause, family = deviation.clause, deviation.clause.partition("-")[0]
+
+        def rank(case: Case) -> tuple[int, int]:
+            nearness = 0 if clause in case.clauses else 1 if family == case.family else 2
+            return nearness, sum(prod(batch.shape) for batch in case.batches)
+
+        return sorted(self._cases, key=rank)
+
+    def _holds(self, where: Where, case: Case) -> bool:
+        """Whether the condition holds in a call of the case's own layer."""
+        if case.id not in self._occasions:
+            self._occasions[case.id] = tuple(occasions_of(case, self._goldens.data(case)))
+        return any(where.holds(occasion) for occasion in self._occasions[case.id])
+
+
+def _catch(bench: Bench, case: Case, deviation: Deviation) -> Catch | None:
+    """The catch of a case that is as grave as the clause demands."""
+    return next((catch for catch in bench.catches(case, [deviation]) if is_grave(deviation, catch)), None)
+
+
+_hunts: list[Hunt] = []
+
+
+def _start(parent: int, case_ids: tuple[str, ...]) -> None:
+    """Prepare a process of the pool."""
+    end_with_parent(parent)
+    _hunts.append(Hunt(case_ids))
+
+
+def _fates(mutants: tuple[Mutant, ...]) -> list[Fate]:
+    """The fates of some mutants, in a process of the pool."""
+    return list(map(_hunts[0].fate, mutants))

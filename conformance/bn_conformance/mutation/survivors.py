@@ -1,0 +1,101 @@
+"""What became of conditional mutants, for a reader: the survivors with what would have shown them, and the counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bn_conformance.mutation.attack import Fate
+from bn_conformance.mutation.explained import explanation_of
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The result of an attack.
+
+    Attributes:
+        fates: of all mutants, in the order in which they were drawn.
+        seed: of the draw.
+        cases: how many there were.
+        seconds: how long it took.
+    """
+
+    fates: tuple[Fate, ...]
+    seed: int
+    cases: int
+    seconds: float
+
+    @property
+    def survivors(self) -> list[Fate]:
+        """The mutants that no case catches, though one could."""
+        return [fate for fate in self.fates if fate.survives]
+
+    @property
+    def unexplained(self) -> list[Fate]:
+        """The survivors that call for a case: no reason is on record."""
+        return [fate for fate in self.survivors if explanation_of(fate.mutant) is None]
+
+    @property
+    def acting(self) -> int:
+        """How many mutants act somewhere; the survivors are a share of these."""
+        return sum(not fate.is_idle for fate in self.fates)
+
+
+def attacked_text(attacked: Attacked) -> str:
+    """The survivors, each over two or three lines, and a summary."""
+    lines = []
+    for fate in attacked.survivors:
+        lines += [f"SURVIVES {fate.mutant.text}", f"  would be shown by: {fate.shown_by}"]
+        explanation = explanation_of(fate.mutant)
+        lines += [f"  explained: {explanation.reason}"] if explanation else []
+    return "\n".join([*lines, *([""] if lines else []), *_summary(attacked)])
+
+
+def attacked_markdown(attacked: Attacked) -> str:
+    """The survivors as a Markdown table, and a summary."""
+    rows = ["| deviation | where | would be shown by | explained |", "|---|---|---|---|"]
+    for fate in attacked.survivors:
+        explanation = explanation_of(fate.mutant)
+        cells = fate.mutant.deviation, fate.mutant.where.text, fate.shown_by, explanation.reason if explanation else ""
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*(rows if attacked.survivors else []), "", *_summary(attacked)]).lstrip()
+
+
+def attacked_json(attacked: Attacked) -> str:
+    """What became of every mutant, as a JSON document."""
+    document = {
+        "seed": attacked.seed,
+        "cases": attacked.cases,
+        "seconds": round(attacked.seconds, 3),
+        "caught": len(attacked.fates) - len(attacked.survivors) - _idle(attacked),
+        "idle": _idle(attacked),
+        "survivors": [_as_data(fate) for fate in attacked.survivors],
+        "mutants": {fate.mutant.text: fate.caught_by for fate in attacked.fates if fate.caught_by},
+    }
+    return json.dumps(document, indent=2)
+
+
+def _as_data(fate: Fate) -> dict[str, Any]:
+    explanation = explanation_of(fate.mutant)
+    return {
+        "deviation": fate.mutant.deviation,
+        "where": fate.mutant.where.text,
+        "shown_by": fate.shown_by,
+        "explained": explanation.reason if explanation else None,
+    }
+
+
+def _idle(attacked: Attacked) -> int:
+    return len(attacked.fates) - attacked.acting
+
+
+def _summary(attacked: Attacked) -> Sequence[str]:
+    count, surviving, acting = len(attacked.fates), len(attacked.survivors), attacked.acting
+    share = f"{surviving / acting:.1%}" if acting else "none"
+    return (
+        f"{count} conditional mutants (seed {attacked.seed}) on {attacked.cases} cases in {attacked.seconds:.0f} s",
+        f"caught: {acting - surviving} of the {acting} that act; {_idle(attacked)} never act under their condition",
+        f"surviving: {surviving} ({share}), of them {len(attacked.unexplained)} without an explanation on record",
+    )

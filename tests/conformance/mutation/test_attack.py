@@ -1,0 +1,120 @@
+"""The attack: equal seeds draw equal mutants, some case catches them, and a survivor comes with what would show it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bn_conformance.cases.tensors import data_of
+from bn_conformance.catalogue import all_cases
+from bn_conformance.cli import main
+from bn_conformance.mutation.attack import Fate, attack
+from bn_conformance.mutation.conditions import Residue, Same, Where, Within
+from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
+from bn_conformance.mutation.sampling import Mutant, sample
+from bn_conformance.mutation.survivors import Attacked, attacked_markdown, attacked_text
+
+FORWARD, WIDE = "fwd/nc/float32/random", "layout/nc-4x33/float32/size"
+BY_WIDTH = Mutant("eps-outside-root", Where((Within("channels", 20),)))
+IDLE = Mutant("dx-without-mean-term", Where((Same("training", False),)))
+
+
+def test_equal_seeds_draw_equal_mutants() -> None:
+    assert sample(700, 3) == sample(700, 3)
+    assert sample(50, 3) != sample(50, 4)
+    assert sample(50, 3) == sample(700, 3)[:50]
+    assert {mutant.deviation for mutant in sample(40, 3, ["eps-outside-root"])} == {"eps-outside-root"}
+    assert len({mutant.text for mutant in sample(40, 3, ["eps-outside-root"])}) > 20
+
+
+def test_a_deviation_that_is_added_changes_no_other_mutant() -> None:
+    names = ["eps-outside-root", "dx-without-mean-term", "never-moves"]
+    assert set(sample(2, 1, names[:2])) <= set(sample(3, 1, names))
+
+
+def test_a_mutant_is_caught_survives_or_never_acts() -> None:
+    assert list(attack([BY_WIDTH], [FORWARD, WIDE], 1)) == [Fate(BY_WIDTH, caught_by=WIDE)]
+    (survivor,) = attack([BY_WIDTH], [FORWARD], 1)
+    assert survivor.survives
+    assert survivor.shown_by == f"{FORWARD}, C >= 20"
+    (idle,) = attack([IDLE], ["grad/nc/float32/random"], 1)
+    assert idle.is_idle
+    assert not idle.survives
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Within("rank", 5, 6),
+        Same("layout", "between"),
+        Same("format", "bfloat16"),
+        Same("wider", True),
+        Same("affine", "none"),
+        Within("eps", 0.0, 1e-6),
+        Within("momentum", 0.5),
+        Within("channels", 128, 256),
+        Residue("channels", 16),
+        Residue("batch", 2, None),
+        Within("batch", 1, 2),
+        Within("space", 1, 2),
+        Within("width", 16),
+        Within("count", 512, 1024),
+        Within("number", 11),
+        Same("resized", True),
+        Same("memory", "permuted"),
+        Within("offset", 30.0),
+        Within("largest", 1e4),
+        Same("constant", True),
+    ],
+)
+def test_a_case_is_fitted_to_a_condition(condition: Within | Residue | Same) -> None:
+    case, where = all_cases()["grad/nchw/float32/random"], Where((condition,))
+    like = fitted(case, where)
+    assert like is not None
+    assert not any(where.holds(occasion) for occasion in occasions_of(case, data_of(case)))
+    assert any(where.holds(occasion) for occasion in occasions_of(like, data_of(like)))
+
+
+def test_a_case_that_asks_for_something_particular_is_not_fitted() -> None:
+    assert can_be_fitted(all_cases()[FORWARD])
+    assert not can_be_fitted(all_cases()["num/nc-2x8/float32/exact"])
+
+
+def test_the_text_lists_survivors_with_what_would_show_them() -> None:
+    fates = Fate(BY_WIDTH, shown_by=f"{FORWARD}, C >= 20"), Fate(IDLE)
+    text = attacked_text(Attacked(fates, 1, 1, 2.0))
+    assert text.startswith(f"SURVIVES eps-outside-root where C >= 20\n  would be shown by: {FORWARD}, C >= 20\n\n")
+    assert text.endswith("surviving: 1 (100.0%), of them 1 without an explanation on record")
+    assert "caught: 0 of the 1 that act; 1 never act under their condition" in text
+    row = f"| eps-outside-root | C >= 20 | {FORWARD}, C >= 20 |  |"
+    assert row in attacked_markdown(Attacked(fates, 1, 1, 2.0)).splitlines()
+
+
+def test_the_command_exits_with_1_where_an_unexplained_mutant_survives() -> None:
+    arguments = [
+        "eps-outside-root",
+        "--conditional",
+        "6",
+        "--seed",
+        "2",
+        "--case",
+        FORWARD,
+        "-n",
+        "1",
+        "--format",
+        "json",
+    ]
+    done = CliRunner().invoke(main, ["power", *arguments])
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (told["seed"], told["cases"]) == (2, 1)
+    assert told["caught"] + told["idle"] + len(told["survivors"]) == 6
+    assert {survivor["deviation"] for survivor in told["survivors"]} == {"eps-outside-root"}
+
+
+def test_a_number_below_0_is_a_mistake() -> None:
+    done = CliRunner().invoke(main, ["power", "--conditional", "-1"])
+    assert done.exit_code == 2
+    assert "--conditional is -1; allowed are numbers from 1" in done.stderr
