@@ -9,6 +9,7 @@ import click
 from bn_conformance.commands.declaring import SuiteCommand, write_file
 from bn_conformance.implementations.draft import draft
 from bn_conformance.results.file import read_results
+from bn_conformance.results.outcomes import ItemVerdict
 
 
 @click.group()
@@ -24,7 +25,10 @@ def draft_command(results: str, output: str | None) -> int:
 
     An entry whose reason still begins with DRAFT: is refused by `bnconform run --known-faults FILE`.
     """
-    text = draft(read_results(results))
+    contents = read_results(results)
+    if not any(item.verdict == ItemVerdict.FAIL.value for item in contents.items):
+        click.echo(f"{results}: nothing fails, so there is no entry to draft", err=True)
+    text = draft(contents)
     if output is None:
         click.echo(text, nl=False)
         return 0

@@ -10,6 +10,7 @@ import click
 from bn_conformance.commands.declaring import SuiteCommand, write_file
 from bn_conformance.report.published import published
 from bn_conformance.results.file import read_results
+from bn_conformance.text import counted
 from bn_conformance.user_error import UserError
 
 
@@ -29,7 +30,7 @@ def command(results: str, folder: str) -> int:
         raise UserError(f"{results}: nothing was judged; there is nothing to publish")
     for name, text in texts.items():
         write_file(Path(folder) / f"{published_name(name)}.toml", text)
-    click.echo(f"Published: {len(texts)} files in {Path(folder).resolve()}")
+    click.echo(f"Published: {counted(len(texts), 'file')} in {Path(folder).resolve()}")
     return 0
 
 

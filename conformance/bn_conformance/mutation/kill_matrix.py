@@ -7,6 +7,7 @@ import math
 
 from bn_conformance.mutation.catch import ROBUST
 from bn_conformance.mutation.power import Power
+from bn_conformance.text import counted
 from bn_reference.specification.clauses import families
 
 FIRST = "first case that catches it (error / allowed)"
@@ -82,7 +83,7 @@ def _ratio(ratio: float) -> str:
 
 def _summary(power: Power, seconds: float) -> list[str]:
     count, surviving = len(power.deviations), power.surviving
-    lines = [f"{count} deviations judged on {power.cases} cases in {seconds:.0f} s"]
+    lines = [f"{counted(count, 'deviation')} judged on {counted(power.cases, 'case')} in {seconds:.0f} s"]
     if power.fragile:
         lines.append(f"caught, but nowhere by {ROBUST:g} times what is allowed: {', '.join(power.fragile)}")
     lines.append(f"mutation score: {power.caught} of {count} caught ({power.caught / count:.1%})")
