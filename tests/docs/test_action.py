@@ -71,6 +71,7 @@ def test_judging_passes_on_what_the_run_said(tmp_path: Path, source: str, status
     assert outputs(tmp_path) == {"exit-code": status, "results": "out/results.jsonl"}
 
 
+@pytest.mark.slow
 def test_judging_what_does_not_exist_leaves_no_results(tmp_path: Path) -> None:
     step(tmp_path, "judge.sh", IMPLEMENTATION="no.such", ARGUMENTS="-n 0")
     assert outputs(tmp_path) == {"exit-code": "2"}

@@ -92,6 +92,7 @@ def test_a_layer_that_has_everything_is_asked_the_case_itself() -> None:
         assert as_declared(case, Capabilities(), Convention()) is case
 
 
+@pytest.mark.slow
 def test_a_layer_without_gamma_and_beta_is_judged_in_what_is_not_about_them() -> None:
     cases = asked(
         WITHOUT_PARAMETERS, "FWD", "EVAL", "GRAD", "EDGE", "STATE", "STAT", "NUM", "PURE", "LAW", "LAYOUT", "ERR"

@@ -97,6 +97,7 @@ def test_changes_become_part_of_the_target_and_of_the_convention(folder: Path) -
     assert Implementation.from_json(found.to_json()).notes == found.notes
 
 
+@pytest.mark.slow
 def test_right_functions_conform(folder: Path) -> None:
     done = bnconform(folder, "check", "--as", "numpy-functions", "right.py", "-n", "0", "--results", "o.jsonl", *CASES)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,7 @@ from bn_conformance.targets.loading import load_adapter
 CASES = ("fwd/*/float32/*", "stat/*/float32/*", "eval/*/float32/*", "grad/*/float32/random", "err/n*/*", "edge/nc/*")
 
 
+@pytest.mark.slow
 def test_the_numpy_starting_point_conforms_and_its_test_runs(tmp_path: Path) -> None:
     done = bnconform(tmp_path, "new-adapter", "my_bn")
     assert done.returncode == 0, done.stderr

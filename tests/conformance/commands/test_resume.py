@@ -132,6 +132,7 @@ def test_a_run_that_is_not_the_same_is_one_line(folder: Path) -> None:
         refused("part.jsonl")
 
 
+@pytest.mark.slow
 def test_known_faults_that_decide_otherwise_now_are_one_line(folder: Path) -> None:
     bnconform(folder, "run", "-n", "0", *ASKED, "--results", "out.jsonl")
     cut(folder, -30)
@@ -140,6 +141,7 @@ def test_known_faults_that_decide_otherwise_now_are_one_line(folder: Path) -> No
     assert_usage(done, "other known faults decide its verdicts now")
 
 
+@pytest.mark.slow
 def test_a_file_that_a_run_still_writes_is_left_alone(folder: Path) -> None:
     bnconform(folder, "run", "-n", "0", *ASKED, "--results", "out.jsonl")
     cut(folder, -100)

@@ -61,6 +61,7 @@ def test_what_is_unchanged_is_taken_over_and_marked(folder: Path) -> None:
     assert {item.reused for item in third.items if item.reused} == {whole.header.created}
 
 
+@pytest.mark.slow
 def test_after_a_change_of_one_adapter_only_that_one_runs(folder: Path) -> None:
     run(folder, *ASKED)
     write(folder, "good.py", GOOD + "\n# changed\n")
@@ -149,6 +150,7 @@ def test_results_of_another_version_reuse_nothing_and_say_so(folder: Path) -> No
         assert sum("Nothing is reused from older.jsonl: " in line for line in done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_reused_is_one_line(folder: Path) -> None:
     run(folder, *ASKED)
     write(folder, "no.jsonl", "nonsense\n")

@@ -130,6 +130,7 @@ def test_no_deviation_of_masks_is_named_where_there_are_none() -> None:
     assert not any(entry.clause.startswith("MASK") for entry in without)
 
 
+@pytest.mark.slow
 def test_a_usual_edge_is_said_once_beside_the_mistake() -> None:
     cases = [*CASES, "edge/nc-1x5/float32/one-value", "edge/nc-0x5/float32/empty-batch"]
     mistaken = subject("eps-outside-root", cases=cases)
@@ -155,6 +156,7 @@ def test_a_diagnosis_ends_at_its_budget_and_says_so() -> None:
     assert diagnosis.message.startswith("The search for what explains it ended at its limit of work: ")
 
 
+@pytest.mark.slow
 def test_a_diagnosis_says_the_same_on_a_machine_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     calm = told(subject("gamma-absolute", "running-var-biased"))
     clock = iter(range(0, 10**9, 1000))

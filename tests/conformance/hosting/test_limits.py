@@ -155,6 +155,7 @@ def test_output_without_measure_is_cut_and_nobody_is_the_worse_for_it(
     assert item.message.endswith("the last word")
 
 
+@pytest.mark.slow
 def test_a_worker_that_takes_the_last_memory_is_ended_and_named(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def test_right_algorithms_in_single_are_stable_in_single(layer: type[GoodLayer])
     assert not _not_good_enough(layer, cases)
 
 
+@pytest.mark.slow
 def test_a_right_debiased_average_is_stable_where_it_is_declared() -> None:
     cases = [case for case in supported() if case.family == "STAT" or "/after-" in case.id]
     adapter = adapter_of(ZeroDebiased, Convention(debiasing="zero-debias"))

@@ -11,6 +11,7 @@ from tests.support.command_line import GOOD, WRONG, bnconform, run, write
 EPS = ("--case", "fwd/nc/float32/eps-*")
 
 
+@pytest.mark.slow
 def test_what_k_deselects_is_not_planned(tmp_path: Path) -> None:
     good = write(tmp_path, "good.py", GOOD)
     done, results = run(tmp_path, "-i", good, *EPS, "--", "-k", "default")
