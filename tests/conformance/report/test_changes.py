@@ -196,7 +196,7 @@ def test_what_fails_alike_is_told_once() -> None:
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
-    words = "alpha beta gamma delta epsilon zeta eta theta iota kappa mu nu xi pi".split()
+    words = [f"word{letter}" for letter in "abcdefghijklmn"]
     errors = [item("i", word, "errored", "fail", message=f"{word} is missing") for word in words]
     text = printed(changes_between(results([item("i", word) for word in words]), results(errors)))
     assert "Fail now and did not before (14)" in text
