@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bn_adapters.equinox_code import EquinoxCode
 from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
 from bn_conformance.adapter import (
     Adapter,
@@ -24,6 +25,7 @@ from bn_conformance.adapter import (
     LayerConfig,
     RunningStatistics,
 )
+from bn_conformance.layer_code import LayerCode
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,9 @@ class EquinoxBatch(Adapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return _EquinoxLayer(config, _shared(config))
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return EquinoxCode(config)
 
     def supports(self, config: LayerConfig) -> str | None:
         if config.momentum in (0.0, 1.0):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bn_adapters.flax_code import LinenCode, NnxCode
 from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.layer_code import LayerCode
 
 
 class _Flax(Adapter):
@@ -45,6 +47,9 @@ class FlaxLinen(_Flax):
     def build(self, config: LayerConfig) -> Layer:
         return LinenLayer(config, self.compiled)
 
+    def code(self, config: LayerConfig) -> LayerCode:
+        return LinenCode(config, self.compiled)
+
 
 class FlaxLinenJit(FlaxLinen):
     """`flax.linen.BatchNorm` under `jax.jit`."""
@@ -60,6 +65,9 @@ class FlaxNnx(_Flax):
 
     def build(self, config: LayerConfig) -> Layer:
         return NnxLayer(config, self.compiled)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return NnxCode(config, self.compiled)
 
 
 class FlaxNnxJit(FlaxNnx):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bn_adapters.haiku_code import HaikuCode
 from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
 from bn_conformance.adapter import (
     Adapter,
@@ -24,6 +25,7 @@ from bn_conformance.adapter import (
     LayerConfig,
     RunningStatistics,
 )
+from bn_conformance.layer_code import LayerCode
 
 MODULE = "batch_norm"
 AVERAGES = (f"{MODULE}/~/mean_ema", f"{MODULE}/~/var_ema")
@@ -153,6 +155,9 @@ class HaikuBatchNorm(Adapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return _HaikuLayer(config)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return HaikuCode(config)
 
     def supports(self, config: LayerConfig) -> str | None:
         if config.momentum is None:

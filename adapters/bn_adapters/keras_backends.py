@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.jax_functions import pulled_back, pulled_back_twice, weight_of
+from bn_adapters.keras_code import POLICIES
 from bn_adapters.recorded import recorded
 from bn_adapters.tensorflow_tapes import Tapes, tensorflow
 from bn_adapters.torch_autograd import ParameterPair, gradients, second_order_gradients
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, RunningStatistics, SecondOrder
-
-# A layer's dtype policy names the dtype of x and of the variables together; "mixed_*" is the only way to have two
-# (keras/src/dtype_policies/dtype_policy.py, DTypePolicy._parse_name).
-POLICIES = {("float16", "float32"): "mixed_float16", ("bfloat16", "float32"): "mixed_bfloat16"}
 
 
 @cache

@@ -12,15 +12,16 @@ from typing import ClassVar
 
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_adapters.keras_backends import (
-    POLICIES,
     JaxKerasLayer,
     KerasLayer,
     TensorflowKerasLayer,
     TorchKerasLayer,
     load_keras,
 )
+from bn_adapters.keras_code import POLICIES, KerasJaxCode, KerasTensorflowCode, KerasTorchCode
 from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
+from bn_conformance.layer_code import LayerCode
 
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "tensorflow": {**TENSORFLOW_ENVIRONMENT, "KERAS_BACKEND": "tensorflow"},
@@ -35,6 +36,7 @@ class KerasAdapter(Adapter):
 
     backend: ClassVar[str]
     layer_class: ClassVar[type[KerasLayer]]
+    code_class: ClassVar[type[LayerCode]]
 
     # Defaults: BatchNormalization.__init__ in keras/src/layers/normalization/batch_normalization.py. Its build() gives
     # the statistics the dtype of the variables. moments() divides by n on every backend (keras/src/backend/*/nn.py);
@@ -58,6 +60,9 @@ class KerasAdapter(Adapter):
     def build(self, config: LayerConfig) -> Layer:
         return self.layer_class(load_keras(self.backend), config)
 
+    def code(self, config: LayerConfig) -> LayerCode:
+        return self.code_class(config)
+
 
 class KerasTensorflow(KerasAdapter):
     """`keras.layers.BatchNormalization` on TensorFlow, eager."""
@@ -65,6 +70,7 @@ class KerasTensorflow(KerasAdapter):
     name = "keras[tensorflow]"
     backend = "tensorflow"
     layer_class = TensorflowKerasLayer
+    code_class = KerasTensorflowCode
     framework = "keras-tensorflow"
     environment = ENVIRONMENTS["tensorflow"]
     requires = ("keras", "tensorflow")
@@ -78,6 +84,7 @@ class KerasJax(KerasAdapter):
     name = "keras[jax]"
     backend = "jax"
     layer_class = JaxKerasLayer
+    code_class = KerasJaxCode
     framework = "keras-jax"
     environment = ENVIRONMENTS["jax"]
     requires = ("keras", "jax")
@@ -92,6 +99,7 @@ class KerasTorch(KerasAdapter):
     name = "keras[torch]"
     backend = "torch"
     layer_class = TorchKerasLayer
+    code_class = KerasTorchCode
     framework = "keras-torch"
     environment = ENVIRONMENTS["torch"]
     requires = ("keras", "torch")

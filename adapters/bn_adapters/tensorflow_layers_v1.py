@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from bn_adapters.layers_v1_code import LayersV1Code
 from bn_adapters.recorded import recorded
 from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, tensorflow
 from bn_conformance.adapter import (
@@ -32,6 +33,7 @@ from bn_conformance.adapter import (
     RunningStatistics,
     SecondOrder,
 )
+from bn_conformance.layer_code import LayerCode
 
 LAYERS_V1_ENVIRONMENT: Mapping[str, str] = {**TENSORFLOW_ENVIRONMENT, "TF_USE_LEGACY_KERAS": "1"}
 """Without `TF_USE_LEGACY_KERAS` there is no `tf.compat.v1.layers` in TensorFlow 2.16 and later."""
@@ -255,6 +257,9 @@ class TensorflowLayersV1(Adapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return _LayersV1Layer(config, self.fused, self.forget_update)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return LayersV1Code(config, self.fused, self.forget_update)
 
 
 class TensorflowLayersV1Forgotten(TensorflowLayersV1):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.recorded import recorded
+from bn_adapters.tensorflow_code import DATA_FORMATS, FusedCode, MomentsCode
 from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, Tapes, tensorflow
 from bn_conformance.adapter import (
     Adapter,
@@ -25,8 +26,7 @@ from bn_conformance.adapter import (
     RunningStatistics,
     SecondOrder,
 )
-
-_DATA_FORMATS = {(4, "first"): "NCHW", (4, "last"): "NHWC", (5, "first"): "NCDHW", (5, "last"): "NDHWC"}
+from bn_conformance.layer_code import LayerCode
 
 
 class _EagerLayer(Layer):
@@ -110,7 +110,7 @@ class _FusedLayer(_EagerLayer):
 
     def __init__(self, config: LayerConfig) -> None:
         super().__init__(config)
-        self._options: dict[str, Any] = {"data_format": _DATA_FORMATS[config.rank, config.layout]}
+        self._options: dict[str, Any] = {"data_format": DATA_FORMATS[config.rank, config.layout]}
         if config.eps is not None:
             self._options["epsilon"] = config.eps
 
@@ -204,6 +204,9 @@ class TensorflowFused(_TensorflowOperations):
     def build(self, config: LayerConfig) -> Layer:
         return _FusedLayer(config)
 
+    def code(self, config: LayerConfig) -> LayerCode:
+        return FusedCode(config)
+
 
 class TensorflowMoments(_TensorflowOperations):
     """`tf.nn.moments` and `tf.nn.batch_normalization`, with moving averages kept as the unfused layers keep them."""
@@ -226,6 +229,9 @@ class TensorflowMoments(_TensorflowOperations):
 
     def build(self, config: LayerConfig) -> Layer:
         return _MomentsLayer(config)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return MomentsCode(config)
 
     def supports(self, config: LayerConfig) -> str | None:
         if config.eps is None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bn_adapters.textbook_code import TextbookCode
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -26,6 +27,7 @@ from bn_conformance.adapter import (
     LayerConfig,
     RunningStatistics,
 )
+from bn_conformance.layer_code import LayerCode
 
 DEFAULT_MOMENTUM = 0.9
 DEFAULT_EPS = 1e-5
@@ -155,3 +157,6 @@ class TextbookNumpy(Adapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return TextbookLayer(config)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return TextbookCode(config, DEFAULT_EPS, DEFAULT_MOMENTUM)

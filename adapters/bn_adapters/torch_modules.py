@@ -16,6 +16,7 @@ from typing import Any
 
 from bn_adapters.recorded import recorded
 from bn_adapters.torch_autograd import ParameterPair, gradients, second_order_gradients
+from bn_adapters.torch_code import MEMORY_FORMATS, TorchFunctionCode, TorchModuleCode
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor, torch_dtype
 from bn_conformance.adapter import (
     CUMULATIVE,
@@ -29,6 +30,7 @@ from bn_conformance.adapter import (
     RunningStatistics,
     SecondOrder,
 )
+from bn_conformance.layer_code import LayerCode
 
 # Of wider parameters torch's CPU kernels take float32 beside float16 and bfloat16, and nothing else: "mixed dtype
 # (CPU): expect parameter to have scalar type of Float" (ATen/native/mixed_data_type.h).
@@ -198,6 +200,9 @@ class TorchNN(TorchAdapter):
     def build(self, config: LayerConfig) -> Layer:
         return TorchModuleLayer(self._module(config), self.device)
 
+    def code(self, config: LayerConfig) -> LayerCode:
+        return TorchModuleCode(config)
+
     def supports(self, config: LayerConfig) -> str | None:
         if config.gamma and not config.beta and _installed("torch") < (2, 13):
             return "torch.nn.BatchNorm has no argument bias before torch 2.13, so it cannot scale without shifting"
@@ -224,8 +229,10 @@ class TorchNNChannelsLast(TorchNN):
     capabilities = replace(TorchNN.capabilities, ranks=frozenset({4, 5}))
 
     def build(self, config: LayerConfig) -> Layer:
-        memory_format = "channels_last" if config.rank == 4 else "channels_last_3d"
-        return TorchModuleLayer(self._module(config), self.device, memory_format)
+        return TorchModuleLayer(self._module(config), self.device, MEMORY_FORMATS[config.rank])
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return TorchModuleCode(config, MEMORY_FORMATS[config.rank])
 
 
 class TorchFunctional(TorchAdapter):
@@ -248,6 +255,9 @@ class TorchFunctional(TorchAdapter):
 
     def build(self, config: LayerConfig) -> Layer:
         return TorchFunctionalLayer(config, self.device)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return TorchFunctionCode(config)
 
 
 def _installed(distribution: str) -> tuple[int, int]:

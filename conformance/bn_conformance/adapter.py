@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
+from bn_conformance.layer_code import LayerCode
 from bn_reference.specification.config import CUMULATIVE, LayerConfig
 from bn_reference.specification.convention import Convention
 
@@ -230,6 +231,13 @@ class Adapter(ABC):
         """None, or in a sentence why this configuration is not supported although each capability is declared.
 
         It is asked once for a configuration: the answer must not depend on anything else.
+        """
+        return None
+
+    def code(self, config: LayerConfig) -> LayerCode | None:
+        """What `build` and its layer call, as a user of the framework writes it, for `bnconform repro`.
+
+        None where nobody wrote it. No framework is imported here.
         """
         return None
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "merge": "Merge results files into one.",
     "list": "List implementations, cases or clauses.",
     "show": "Show a case: what it tests, its data, and code to reproduce it.",
+    "repro": "Write a script without bnconform that shows a fault in the framework alone.",
     "probe": "Measure the convention of an implementation from its behaviour.",
     "diff": "Show how two implementations differ, and convert one's state to the other's.",
     "protocol-test": "Tell mistakes in the protocol of a program from mistakes in its numbers.",

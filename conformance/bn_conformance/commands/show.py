@@ -14,12 +14,12 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.regressions import read_regression
-from bn_conformance.commands.case_code import case_code
 from bn_conformance.commands.declaring import SuiteCommand
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.case_power import power_of
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
+from bn_conformance.repro.definition import case_code
 from bn_conformance.user_error import UserError
 from bn_reference.arithmetic.quad import round_to, to_float64
 from bn_reference.definition.state import LayerFormats, Statistics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.course import course_of
+from bn_conformance.cases.course import Turn, course_of
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.judging.arrays import fault
 from bn_conformance.judging.clauses import RELOADED, SET
@@ -50,19 +50,25 @@ def each_quantity(context: JudgingContext, observation: Observation, repeat: Obs
 def _steps(context: JudgingContext, observation: Observation) -> Iterator[Quantity]:
     """The quantities of every step: each by itself, and along the golden trajectory where there are several."""
     state: Statistics | None = Statistics.initial(context.case.config.num_channels, context.convention)
-    updates = 0
-    for turn in course_of(context.case):
-        if turn.position == len(observation.steps):  # it refused here
-            return
+    for turn, step in step_contexts(context, observation):
         if turn.reloaded and turn.position:
             yield from _reloaded(observation, turn.position)
-        given = observation.steps[turn.position]
-        step = StepContext(context, turn.step, turn.position, given, turn.frozen, updates)
         yield from judge_step(step)
         state = state if turn.on_trajectory else None
         if state is not None and len(observation.steps) > 1:
             state, judged = judge_along(step, state)
             yield from judged
+
+
+def step_contexts(context: JudgingContext, observation: Observation) -> Iterator[tuple[Turn, StepContext]]:
+    """What each step with data is judged with, in order, up to the one that refused."""
+    updates = 0
+    for turn in course_of(context.case):
+        if turn.position == len(observation.steps):
+            return
+        given = observation.steps[turn.position]
+        step = StepContext(context, turn.step, turn.position, given, turn.frozen, updates)
+        yield turn, step
         updates += step.moves
 
 

@@ -18,25 +18,31 @@ from bn_reference.golden.expected import Expected
 
 def judge_outputs(step: StepContext) -> Iterator[Quantity]:
     """A quantity for each output and gradient that the case judges."""
-    case, context = step.case, step.context
-    if step.training:
-        expected: Mapping[str, Expected] = step.golden.training or {}
-    else:
-        before = comparable_pair(context, step.observation.before)
-        if before is None:
-            yield unreadable(step, step.observation.before)
-            return
-        known = Statistics.known(*before)
-        expected = step.golden.golden.inference(known, step.golden.dy) | step.golden.second_order(known)
+    case = step.case
+    expected = expected_outputs(step)
+    if expected is None:
+        yield unreadable(step, step.observation.before)
+        return
     if case.band and not step.step.training and step.updates:
         yield judge_band(step)
-    for name, got in _given(step).items():
+    for name, got in given_outputs(step).items():
         if name in case.judges:
             clauses = judged_clauses(case, clause_of(name, step.training, step.step.mask is not None))
             yield judge_output(step, step.name, name, expected[name], got, clauses)
 
 
-def _given(step: StepContext) -> dict[str, Returned]:
+def expected_outputs(step: StepContext) -> Mapping[str, Expected] | None:
+    """The goldens of outputs and gradients, by name; None where inference has no readable statistics to start from."""
+    if step.training:
+        return step.golden.training or {}
+    before = comparable_pair(step.context, step.observation.before)
+    if before is None:
+        return None
+    known = Statistics.known(*before)
+    return step.golden.golden.inference(known, step.golden.dy) | step.golden.second_order(known)
+
+
+def given_outputs(step: StepContext) -> dict[str, Returned]:
     """The results of the step that are judged, by name.
 
     A layer must give the gradient of each parameter that it has. Gradients of other parameters are ignored.

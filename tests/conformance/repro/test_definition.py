@@ -12,10 +12,10 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
-from bn_conformance.commands.case_code import MOST_STEPS, case_code
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.observing.observe import observe
+from bn_conformance.repro.definition import MOST_STEPS, case_code
 
 OTHER = Convention(running_variance="biased", momentum_weighs="old", default_momentum=0.99, default_eps=1e-3)
 

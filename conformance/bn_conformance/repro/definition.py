@@ -32,7 +32,7 @@ def case_code(case: Case, convention: Convention, source: str = "") -> list[str]
     lines = [*_opening(case, source)]
     if case.expects == "refusal":
         return [*lines, "# the layer must raise a clear error on data.batches[0].x"]
-    lines += _layer(case, convention)
+    lines += layer_of(case, convention)
     batches, frozen = 0, False
     for index, step in enumerate(case.steps[:MOST_STEPS]):
         lines += ["", f"# step {index}: {in_words(step)}"]
@@ -63,7 +63,8 @@ def _opening(case: Case, source: str) -> Iterator[str]:
     yield "data = data_of(case)"
 
 
-def _layer(case: Case, convention: Convention) -> Iterator[str]:
+def layer_of(case: Case, convention: Convention) -> Iterator[str]:
+    """Lines that say what the layer of a case is: its axes, eps, momentum and running statistics."""
     config = case.config
     shape = tuple(-1 if axis == config.channel_axis else 1 for axis in range(config.rank))
     eps = config.eps if config.eps is not None else convention.default_eps
@@ -93,7 +94,22 @@ def _batch(case: Case, convention: Convention, step: Batch, place: _Place) -> It
     yield "x = batch.x.astype(np.float64)"
     for name, default in (("gamma", "np.ones"), ("beta", "np.zeros")):
         yield (f"{name} = {default}({channels}) if batch.{name} is None else batch.{name}.astype(np.float64)")
-    training = step.training and not place.frozen
+    if step.mask is not None:
+        yield "mask = batch.mask"
+    if step.dy is not None:
+        yield "dy = batch.dy.astype(np.float64)"
+    yield from definition_of(case, convention, step, step.training and not place.frozen)
+
+
+def definition_of(case: Case, convention: Convention, step: Batch, training: bool) -> Iterator[str]:
+    """Lines that compute what a step gives, of x, dy, gamma, beta, mask and the running statistics before it.
+
+    Args:
+        case: the case of the step.
+        convention: of the running statistics.
+        step: the step.
+        training: whether its batch normalises.
+    """
     yield from _normalised(convention, step, training)
     yield "y = gamma.reshape(shape) * xhat + beta.reshape(shape)"
     if training:
@@ -112,8 +128,8 @@ def _normalised(convention: Convention, step: Batch, training: bool) -> Iterator
     elif step.mask is None:
         yield "mean, var, n = x.mean(axis=axes), x.var(axis=axes), x.size // x.shape[shape.index(-1)]"
     else:
-        yield "counts = np.broadcast_to(batch.mask, x.shape)"
-        yield "mean, var, n = x.mean(axis=axes, where=counts), x.var(axis=axes, where=counts), int(batch.mask.sum())"
+        yield "counts = np.broadcast_to(mask, x.shape)"
+        yield "mean, var, n = x.mean(axis=axes, where=counts), x.var(axis=axes, where=counts), int(mask.sum())"
     eps = "" if not training and not convention.eps_in_inference else " + eps"
     yield f"deviation = np.sqrt(var{eps})"
     yield "xhat = (x - mean.reshape(shape)) / deviation.reshape(shape)"
@@ -136,7 +152,6 @@ def _moved(case: Case, convention: Convention) -> Iterator[str]:
 
 
 def _gradients(step: Batch, training: bool) -> Iterator[str]:
-    yield "dy = batch.dy.astype(np.float64)"
     yield "dbeta, dgamma = dy.sum(axis=axes), (dy * xhat).sum(axis=axes)"
     if not training:
         yield "dx = (gamma / deviation).reshape(shape) * dy"

@@ -1,0 +1,45 @@
+"""`haiku.BatchNorm` as its users call it, for `bnconform repro`."""
+
+from __future__ import annotations
+
+from bn_adapters.jax_code import FunctionCode
+from bn_conformance.layer_code import Lines
+
+
+class HaikuCode(FunctionCode):
+    """A transformed function with state, under `jax.jit`."""
+
+    imports = (*FunctionCode.imports, "import haiku as hk")
+    names = ("scale", "offset")
+    compiled = True
+
+    def build(self) -> Lines:
+        config = self.config
+        shape = [config.num_channels if axis == config.channel_axis else 2 for axis in range(config.rank)]
+        eps = f", eps={config.eps!r}" if config.eps is not None else ""
+        yield "@hk.without_apply_rng"
+        yield "@hk.transform_with_state"
+        yield "def layer(x_array, training):"
+        yield "    return hk.BatchNorm("
+        yield f"        create_scale={config.gamma}, create_offset={config.beta}, decay_rate={config.keep!r}{eps},"
+        yield f'        data_format="{ {"first": "NC...", "last": "N...C"}[config.layout] }",'
+        yield "    )(x_array, training)"
+        yield ""
+        yield f"parameters, statistics = layer.init(None, jnp.zeros({shape}, jnp.{config.dtype}), True)"
+        yield 'parameters = dict(parameters.get("batch_norm", {}))'
+        yield ""
+        yield ""
+        yield "def apply(parameters, statistics, x_array, training, mask):"
+        yield '    return layer.apply({"batch_norm": parameters} if parameters else {}, statistics, x_array, training)'
+        yield ""
+
+    def set_statistics(self) -> Lines:
+        for name, source in (("mean", "running_mean"), ("var", "running_var")):
+            yield f'held = statistics["batch_norm/~/{name}_ema"]  # the debiased average, and the hidden one'
+            yield f'average = jnp.asarray({source}, held["average"].dtype).reshape(held["average"].shape)'
+            yield f'hidden = (average * (1.0 - {self.config.keep!r} ** int(held["counter"]))).astype(average.dtype)'
+            yield f'statistics["batch_norm/~/{name}_ema"] = {{**held, "average": average, "hidden": hidden}}'
+
+    def statistics(self) -> Lines:
+        for name in ("mean", "var"):
+            yield f'running_{name}_out = statistics["batch_norm/~/{name}_ema"]["average"].reshape(-1)'

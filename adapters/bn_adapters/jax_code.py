@@ -1,0 +1,56 @@
+"""What the code of JAX's batch normalisations shares, for `bnconform repro`: gradients of a pure function."""
+
+from __future__ import annotations
+
+from bn_conformance.layer_code import LayerCode, Lines, StepCall
+
+
+class FunctionCode(LayerCode):
+    """Code whose step is `y_out, statistics = apply(parameters, statistics, x_array, training, mask_array)`.
+
+    `parameters` is a dictionary of the gamma and beta that there are, by `names`.
+
+    Attributes:
+        names: what the framework calls gamma and beta.
+        compiled: whether the step runs under `jax.jit`.
+    """
+
+    imports: tuple[str, ...] = ("import jax", "import jax.numpy as jnp")
+    array = "np.asarray(value, np.float64)"
+    names: tuple[str, str] = ("scale", "bias")
+    compiled = False
+
+    def set_parameters(self, names: tuple[str, ...]) -> Lines:
+        for name in names:
+            key = dict(zip(("gamma", "beta"), self.names, strict=True))[name]
+            yield (
+                f'parameters["{key}"] = jnp.asarray({name}, parameters["{key}"].dtype)'
+                f'.reshape(parameters["{key}"].shape)'
+            )
+
+    def step(self, call: StepCall) -> Lines:
+        dtype = f"jnp.{self.config.dtype}"
+        yield f"x_array, mask_array = jnp.asarray(x, {dtype}), {'jnp.asarray(mask)' if call.masked else 'None'}"
+        yield "def output(parameters, x_array):"
+        yield f"    return apply(parameters, statistics, x_array, {call.training}, mask_array)"
+        yield "output = jax.jit(output)" if self.compiled else ""
+        if call.backward or call.second:
+            yield f"dy_array = jnp.asarray(dy, {dtype})"
+            yield "def gradients(parameters, x_array, dy_array):"
+            yield "    return jax.vjp(lambda *given: output(*given)[0], parameters, x_array)[1](dy_array)"
+            yield "found, dx_out = gradients(parameters, x_array, dy_array)"
+            for name, key in zip(("gamma", "beta"), self.names, strict=True):
+                if name in self.parameters:
+                    yield f'd{name}_out = found["{key}"].reshape(-1)'
+        if call.second:
+            yield "weights = {name: jnp.zeros_like(part) for name, part in parameters.items()}"
+            for weight in call.second:
+                if weight != "v_dx":
+                    key = dict(zip(("v_dgamma", "v_dbeta"), self.names, strict=True))[weight]
+                    old = f'weights["{key}"]'
+                    yield f"{old} = jnp.asarray({weight}, {old}.dtype).reshape({old}.shape)"
+            yield f"weights = weights, jnp.asarray(v_dx, {dtype})"
+            yield "found, ds_dx_out, ds_ddy_out = jax.vjp(gradients, parameters, x_array, dy_array)[1](weights)"
+            if self.config.gamma:
+                yield f'ds_dgamma_out = found["{self.names[0]}"].reshape(-1)'
+        yield "y_out, statistics = output(parameters, x_array)"

@@ -1,0 +1,133 @@
+"""PyTorch's batch normalisation as its users call it, for `bnconform repro`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bn_conformance.layer_code import LayerCode, Lines, StepCall
+from bn_reference.specification.config import CUMULATIVE, LayerConfig
+
+MEMORY_FORMATS = {4: "channels_last", 5: "channels_last_3d"}
+"""By the rank of x."""
+
+
+def autograd_step(
+    call: StepCall, forward: str, sources: Mapping[str, str], dtype: str, memory_format: str = ""
+) -> Lines:
+    """A step with gradients by torch's autograd.
+
+    Args:
+        call: what is asked.
+        forward: an expression of `x_tensor`.
+        sources: the tensors that gradients are taken of beside x, by the name of the gradient.
+        dtype: of x.
+        memory_format: the name of a memory format of torch; empty for none.
+    """
+    placed = f".contiguous(memory_format=torch.{memory_format})" if memory_format else ""
+
+    def tensor(name: str, dtype: str = dtype, placed: str = placed) -> str:
+        return f"torch.tensor({name}, dtype=torch.{dtype}){placed}"
+
+    gradients = call.backward or call.second
+    yield f"x_tensor = {tensor('x')}" + ".requires_grad_()" * bool(gradients)
+    yield f"y_out = {forward}"
+    if not gradients:
+        return
+    yield f"dy_tensor = {tensor('dy')}" + ".requires_grad_()" * bool(call.second)
+    names, tensors = ["dx", *sources], ["x_tensor", *sources.values()]
+    yield f"sources = [{', '.join(tensors)}]"
+    create = ", create_graph=True" if call.second else ""
+    results = ", ".join(f"{name}_out" for name in names) + ("," if len(names) == 1 else "")
+    yield f"{results} = torch.autograd.grad(y_out, sources, dy_tensor{create})"
+    if call.second:
+        weights = [weight for weight in call.second if weight.removeprefix("v_") in names]
+        yield f"outputs = [{', '.join(weight.removeprefix('v_') + '_out' for weight in weights)}]"
+        yield f"weights = [{', '.join(weights)}]"
+        yield "weights = [torch.tensor(part).to(output.dtype) for part, output in zip(weights, outputs)]"
+        gamma = [sources["dgamma"]] if "dgamma" in sources else []
+        left = ["ds_dx_out", *["ds_dgamma_out" for _ in gamma], "ds_ddy_out"]
+        wanted = f"[{', '.join(['x_tensor', *gamma, 'dy_tensor'])}]"
+        yield f"{', '.join(left)} = torch.autograd.grad(outputs, {wanted}, weights)"
+
+
+class _TorchCode(LayerCode):
+    """What the code of torch's module and of its function share."""
+
+    imports = ("import torch", "", "torch.set_num_threads(1)")
+    array = "value.detach().double().numpy()"
+
+    def __init__(self, config: LayerConfig, memory_format: str = "") -> None:
+        super().__init__(config)
+        self.memory_format = memory_format
+
+    def hyperparameters(self) -> list[str]:
+        """The arguments eps and momentum."""
+        config, given = self.config, []
+        if config.eps is not None:
+            given.append(f"eps={config.eps!r}")
+        if config.momentum is not None:
+            given.append(f"momentum={None if config.momentum == CUMULATIVE else config.momentum!r}")
+        return given
+
+    def copied(self, **sources: str) -> Lines:
+        """Copy NumPy arrays into tensors."""
+        yield "with torch.no_grad():"
+        for tensor, source in sources.items():
+            yield f"    {tensor.replace('__', '.')}.copy_(torch.tensor({source}))"
+
+
+class TorchModuleCode(_TorchCode):
+    """`torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
+
+    around = ""
+
+    def build(self) -> Lines:
+        config = self.config
+        given = [str(config.num_channels), *self.hyperparameters()]
+        given += ["affine=False"] if not config.gamma else []
+        given += ["bias=False"] if config.gamma and not config.beta else []
+        name = {2: "1d", 3: "1d", 4: "2d", 5: "3d"}[config.rank]
+        yield f"layer = torch.nn.BatchNorm{name}({', '.join(given)}, dtype=torch.{config.parameter_dtype})"
+
+    def set_parameters(self, names: tuple[str, ...]) -> Lines:
+        yield from self.copied(**{f"layer__{_MODULE_NAMES[name]}": name for name in names})
+
+    def set_statistics(self) -> Lines:
+        yield from self.copied(layer__running_mean="running_mean", layer__running_var="running_var")
+
+    def step(self, call: StepCall) -> Lines:
+        yield "layer.train()" if call.training else "layer.eval()"
+        sources = {f"d{name}": f"layer.{_MODULE_NAMES[name]}" for name in self.parameters}
+        yield from autograd_step(call, "layer(x_tensor)", sources, self.config.dtype, self.memory_format)
+
+    def statistics(self) -> Lines:
+        yield "running_mean_out, running_var_out = layer.running_mean, layer.running_var"
+
+
+class TorchFunctionCode(_TorchCode):
+    """`torch.nn.functional.batch_norm`, with the tensors of its caller."""
+
+    def build(self) -> Lines:
+        channels, dtype = self.config.num_channels, f"dtype=torch.{self.config.parameter_dtype}"
+        for name, make in (("weight", "ones"), ("bias", "zeros")):
+            has = getattr(self.config, {"weight": "gamma", "bias": "beta"}[name])
+            yield f"{name} = " + (f"torch.{make}({channels}, {dtype}, requires_grad=True)" if has else "None")
+        yield f"mean, variance = torch.zeros({channels}, {dtype}), torch.ones({channels}, {dtype})"
+
+    def set_parameters(self, names: tuple[str, ...]) -> Lines:
+        yield from self.copied(**{_MODULE_NAMES[name]: name for name in names})
+
+    def set_statistics(self) -> Lines:
+        yield from self.copied(mean="running_mean", variance="running_var")
+
+    def step(self, call: StepCall) -> Lines:
+        given = ["x_tensor", "mean", "variance", "weight", "bias", f"training={call.training}", *self.hyperparameters()]
+        sources = {f"d{name}": _MODULE_NAMES[name] for name in self.parameters}
+        forward = f"torch.nn.functional.batch_norm({', '.join(given)})"
+        yield from autograd_step(call, forward, sources, self.config.dtype)
+
+    def statistics(self) -> Lines:
+        yield "running_mean_out, running_var_out = mean, variance"
+
+
+_MODULE_NAMES = {"gamma": "weight", "beta": "bias"}
