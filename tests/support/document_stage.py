@@ -20,7 +20,8 @@ from bn_conformance.catalogue.selection import select_cases
 
 TEXTBOOK = "textbook.numpy"
 STANDS_FOR = dict.fromkeys(("mylib.*", "mylib.batchnorm", "torch.*", "torch.nn", "keras[jax]"), TEXTBOOK) | {
-    "keras[tensorflow]": "running_variance=biased"
+    "keras[tensorflow]": "running_variance=biased",
+    "mylib.batchnorm::edge/nc-0x5/float32/empty-batch": f"{TEXTBOOK}::edge/nc-0x5/float32/empty-batch",
 }
 """Implementations of the documents; what runs instead."""
 

@@ -52,8 +52,8 @@ def command(item: str, output: str, implementations: tuple[str, ...], cases: tup
         return _all(groups, Path(output), options)
     if len(groups) == 1:
         made = _first(groups[0], options)
-        Output("").write(made.text)
-        return _said(made)
+        Output("").write(made.text.rstrip("\n"))
+        return _said(made, to_file=False)
     lines = "\n".join(f"  bnconform repro '{group[0].id}'" for group in groups)
     raise UserError(f"{item} has {len(groups)} problems; name a folder with -o, or one item:\n{lines}")
 
@@ -74,14 +74,18 @@ def _made(item: str, options: dict[str, object]) -> Repro:
 def _one(item: str, output: Output, options: dict[str, object]) -> int:
     made = _made(item, options)
     output.write(made.text.rstrip("\n"))
-    return _said(made)
+    return _said(made, to_file=output.is_file)
 
 
-def _said(made: Repro) -> int:
-    """Run a script and say whether its fault shows here; the exit code."""
+def _said(made: Repro, to_file: bool) -> int:
+    """Run a script and say whether its fault shows here, on standard error unless the script went to a file.
+
+    Returns:
+        The exit code.
+    """
     shown, last = shows(made.text)
     said = "it shows the fault" if shown else f"it does not show the fault: {last}"
-    click.echo(f"{made.item}: run here, {said}", err=True)
+    click.echo(f"{made.item}: run here, {said}", err=not to_file)
     return 0 if shown else 1
 
 
@@ -136,4 +140,4 @@ def _written(groups: list[list[Item]], folder: Path, options: dict[str, object])
             continue
         name = re.sub(r"[^A-Za-z0-9.]+", "-", made.item).strip("-")
         Output(str(folder / f"{name}.py")).write(made.text.rstrip("\n"))
-        yield _said(made)
+        yield _said(made, to_file=True)
