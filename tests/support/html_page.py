@@ -97,7 +97,7 @@ class Page(HTMLParser):
                 data["texts"][text],
                 *rest,
             ]
-            for name, mark, verdict, text, *rest in data["cases"][place][4]
+            for name, mark, verdict, text, *rest in data["cases"][place][6]
         ]
 
     def section(self, name: str) -> Element:

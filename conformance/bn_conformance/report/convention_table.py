@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bn_conformance.conventions.effects import Effect, convention_effects
 from bn_conformance.report.summary import Summary
 from bn_conformance.results.json_line import ResultsError
+from bn_conformance.results.records import Environment
 from bn_conformance.text import one_line, plain
 from bn_reference.specification.convention import CHOICES
+
+COMMON = "torch.nn"
+"""The implementation whose convention is the baseline where no other is chosen: most readers know it."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,17 @@ class ConventionTable:
     differences: tuple[SharedDifference, ...]
     same: tuple[str, ...]
 
+    @property
+    def pair(self) -> tuple[str, ...]:
+        """The baseline, and the first of those that share the most frequent other convention, where there are any."""
+        if self.baseline is None:
+            return ()
+        other = max(self.differences, key=lambda each: len(each.implementations), default=None)
+        return (self.baseline, *(other.implementations[:1] if other else self.same[:1]))
+
 
 def convention_table(summary: Summary, baseline: str | None = None) -> ConventionTable:
-    """The conventions of a run beside those of `baseline`, by default the first implementation that could be judged.
+    """The conventions of a run beside those of `baseline`, by default the common one (`common_convention`).
 
     Raises:
         ResultsError: there is no implementation of that name that declares a convention.
@@ -69,8 +82,7 @@ def convention_table(summary: Summary, baseline: str | None = None) -> Conventio
         raise ResultsError(
             f"baseline is {one_line(baseline)!r}; the results have conventions of: {one_line(known, 1000)}"
         )
-    judged = [environment.implementation for environment in environments if environment.status == "ok"]
-    baseline = baseline or next(iter([*judged, *declared]), None)
+    baseline = baseline or common_convention(environments)
     reference = declared[baseline] if baseline is not None else {}
     choices = tuple(dict.fromkeys(name for convention in declared.values() for name in convention))
     rows, who, groups = {}, dict[tuple[str, str], list[str]](), dict[tuple[Any, ...], list[str]]()
@@ -95,6 +107,21 @@ def convention_table(summary: Summary, baseline: str | None = None) -> Conventio
         ),
         same=tuple(name for name in groups.get((), []) if name != baseline),
     )
+
+
+def common_convention(environments: Iterable[Environment]) -> str | None:
+    """Who declares the convention that most readers know: torch.nn; without it, the first of those that most share.
+
+    Those that could not be judged come last. None where nobody declares a convention.
+    """
+    declared = [one for one in environments if one.convention]
+    judged = [one for one in declared if one.status == "ok"] or declared
+    if not judged:
+        return None
+    names = [one.implementation for one in judged]
+    share = Counter(repr(sorted(one.convention.items())) for one in judged)
+    common = max(judged, key=lambda one: share[repr(sorted(one.convention.items()))])
+    return COMMON if COMMON in names else common.implementation
 
 
 def _cell(

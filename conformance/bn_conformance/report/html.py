@@ -20,9 +20,13 @@ from markupsafe import Markup
 from bn_conformance import text
 from bn_conformance.conventions.effects import METHOD
 from bn_conformance.report import legend, quantity_text
+from bn_conformance.report.agreement import agreement_of
+from bn_conformance.report.breakdown import breakdowns
 from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.embedded import embedded, plain_lines
-from bn_conformance.report.offset_plot import offset_plot
+from bn_conformance.report.glossary import WORD_ANCHORS, WORDS, anchor_of_outcome
+from bn_conformance.report.level_bar import LEVEL_WIDTH, level_bar
+from bn_conformance.report.line_plot import line_plots
 from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, strip, worst_ratio
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
@@ -86,21 +90,26 @@ def _environment() -> Environment:
         plain=text.plain,
         one_line=text.one_line,
         counted=text.counted,
+        printable=text.printable,
         readable=legend.readable,
         breakable=_breakable,
         expected_and_got=quantity_text.expected_and_got,
         error_and_allowed=quantity_text.error_and_allowed,
     )
     environment.globals.update(
-        OUTCOME_KINDS=legend.OUTCOME_KINDS,
-        ALGORITHMS=legend.ALGORITHMS,
-        VERDICT_MEANINGS=legend.VERDICT_MEANINGS,
+        SIGNS=legend.SIGNS,
+        CELL_MEANING=legend.CELL_MEANING,
         VERDICT_COUNTS=legend.VERDICT_COUNTS,
-        RATIO_MEANING=legend.RATIO_MEANING,
+        WORDS=WORDS,
+        WORD_ANCHORS=WORD_ANCHORS,
         family_title=legend.family_title,
         METHOD=METHOD,
         STRIP_WIDTH=STRIP_WIDTH,
+        LEVEL_WIDTH=LEVEL_WIDTH,
+        OUTCOME_KINDS=legend.OUTCOME_KINDS[:-1],
         strip=strip,
+        level_bar=level_bar,
+        anchor_of_outcome=anchor_of_outcome,
         by_dtype=by_dtype,
         percent=text.percent,
         place=quantity_text.place,
@@ -119,14 +128,15 @@ def render_html(results: Results, baseline: str | None = None) -> str:
 
     Args:
         results: what a run wrote.
-        baseline: implementation that the conventions of the others are set beside; the first judged one by default.
+        baseline: implementation that the conventions of the others are set beside; torch.nn by default.
 
     Raises:
         ResultsError: there is no such baseline.
     """
     summary = summarise(results)
     anchors = Anchors.of(summary)
-    script = _asset("report.js")
+    script = _asset("sides.js") + _asset("report.js")
+    conventions = convention_table(summary, baseline)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     ratios = (worst_ratio(entry) for entries in summary.cases.values() for entry in entries.values())
     return (
@@ -136,11 +146,13 @@ def render_html(results: Results, baseline: str | None = None) -> str:
             summary=summary,
             header=results.header,
             results=results,
-            conventions=convention_table(summary, baseline),
+            conventions=conventions,
             anchors=anchors,
-            data=embedded(summary, anchors.cases),
+            data=embedded(summary, anchors.cases, conventions.pair),
             axis=axis_of(ratio for ratio in ratios if ratio is not None),
-            offsets=offset_plot(summary),
+            agreement=agreement_of(summary),
+            breakdowns=breakdowns(summary),
+            plots=line_plots(summary),
             style=_asset("report.css"),
             script=script,
             digest=digest,

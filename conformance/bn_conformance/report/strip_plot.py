@@ -12,7 +12,7 @@ from math import ceil, inf, isfinite, isnan, log10
 from statistics import median
 
 from bn_conformance.report.entries import Entry
-from bn_conformance.results.outcomes import NOT_JUDGED
+from bn_conformance.results.outcomes import NOT_JUDGED, ItemVerdict
 from bn_conformance.text import number
 
 LOWEST = -4
@@ -113,10 +113,10 @@ def _dots(ratios: Sequence[float], axis: Axis, bins: dict[int, int]) -> str:
 
 
 def by_dtype(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """Entries that have a ratio by the format of the data, the known formats in order."""
+    """Entries that were run, by the format of the data, the known formats in order."""
     members: dict[str, list[Entry]] = {dtype: [] for dtype in DTYPES}
     for entry in entries:
         dtype = entry.case.axes.get("dtype")
-        if isinstance(dtype, str) and worst_ratio(entry) is not None:
+        if isinstance(dtype, str) and entry.item.verdict != ItemVerdict.UNSUPPORTED:
             members.setdefault(dtype, []).append(entry)
     return {dtype: alike for dtype, alike in members.items() if alike}

@@ -12,7 +12,7 @@ from functools import cached_property
 from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
-from bn_conformance.report.legend import Sign, sign_of_state
+from bn_conformance.report.legend import SIGNS, Sign, sign_of_state
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, ItemVerdict
@@ -110,6 +110,18 @@ class Summary:
         for case in self.infos.values():
             cases[case.family].append(case)
         return cases
+
+    @cached_property
+    def by_gravity(self) -> tuple[ImplementationSummary, ...]:
+        """The implementations, the gravest first: by state, then by failures, known faults and warnings."""
+        states = [sign.name for sign in SIGNS]
+        grave = (ItemVerdict.FAIL, ItemVerdict.KNOWN, ItemVerdict.WARN)
+        return tuple(
+            sorted(
+                self.implementations,
+                key=lambda one: (states.index(one.state), *(-one.tally.verdicts[verdict] for verdict in grave)),
+            )
+        )
 
     @cached_property
     def family_verdicts(self) -> dict[str, Counter[str]]:

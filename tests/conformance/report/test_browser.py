@@ -1,72 +1,256 @@
-"""The HTML report in a real browser: what its script builds. Where there is no Chromium the tests are skipped."""
+"""The HTML report in a real browser: what its script builds, and who can use it. Without a Chromium it is skipped."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
+from collections.abc import Callable, Iterator
 from functools import cache
-from html import escape
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support.html_page import Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.support.html_page import Page as Parsed
 from tests.support.sample_matrix import realistic
 
 from bn_conformance.report.html import render_html
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium (Debian's package chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's package chromium)"),
 ]
+
+Opened = Callable[..., Page]
+
+PATIENCE = 120_000
+"""Milliseconds that a busy machine may take; nothing is judged by them."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @cache
 def written() -> str:
-    return render_html(realistic(count=60))
+    return render_html(realistic(count=120))
 
 
-def opened(folder: Path, fragment: str = "") -> str:
-    """The page as the browser has it after its script ran."""
-    path = folder / "report.html"
+def data() -> dict[str, Any]:
+    return Parsed(written()).data()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(written(), encoding="utf-8")
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    command += ["--virtual-time-budget=20000", "--dump-dom", f"{path.as_uri()}{fragment}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    return done.stdout
+    return path
 
 
-def first_case() -> tuple[str, str]:
-    """Id and anchor of the first case."""
-    case = Page(written()).data()["cases"][0]
-    return case[0], case[1]
+@pytest.fixture
+def opened(browser: Browser, file: Path) -> Iterator[Opened]:
+    """Opens the report; what its console says, and what it asks of a network, fails the test."""
+    said: list[str] = []
+    asked: list[str] = []
+
+    def open_at(fragment: str = "", width: int = 1400, scheme: str = "light", script: bool = True) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{file.as_uri()}{fragment}")
+        if script:
+            page.wait_for_selector("#sides:not([hidden])", state="attached")
+        return page
+
+    yield open_at
+    assert said == []
+    assert [url for url in asked if not url.startswith("file:")] == []
 
 
-def test_a_link_to_a_case_opens_its_numbers(tmp_path: Path) -> None:
-    name, anchor = first_case()
-    shown = opened(tmp_path, f"#{anchor}")
-    assert f'<caption class="hidden">{escape(name, quote=False)}</caption>' in shown
-    assert "<script>alert" not in shown
-    assert re.search(rf'<details class="case" id="{re.escape(anchor)}" open=""', shown)
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
 
 
-def test_only_what_is_opened_is_built(tmp_path: Path) -> None:
-    shown = opened(tmp_path)
-    assert '<table class="results">' not in shown
-    assert '<form class="filter">' in shown
+# --- the five questions -----------------------------------------------------------------------------------------------
 
 
-def test_filters_are_kept_in_the_address(tmp_path: Path) -> None:
-    data = Page(written()).data()
-    wanted = [case for case in data["cases"] if any(data["verdicts"][result[2]] == "fail" for result in case[4])]
-    assert wanted
-    shown = opened(tmp_path, "#cases?verdict=fail")
-    (count,) = re.findall(r'<output id="found" aria-live="polite">(\d+) cases?</output>', shown)
-    assert int(count) == len(wanted)
+def test_who_fails_is_said_in_the_first_screen_and_why_one_link_away(opened: Opened) -> None:
+    page = opened()
+    row = page.locator("table.verdicts tbody tr").first
+    assert row.bounding_box()["y"] < 900
+    assert "does not conform" in row.inner_text()
+    row.locator("th a").click()
+    told = page.locator("details.implementation[open]").first
+    assert "Run it again" in told.inner_text()
 
 
-def test_a_family_that_is_linked_is_open(tmp_path: Path) -> None:
+def test_a_failure_leads_to_the_clause_that_it_breaks(opened: Opened) -> None:
+    page = opened()
+    link = page.locator("table.groups tbody tr td[data-label=Clause] a").first
+    name = link.inner_text()
+    link.click()
+    assert page.locator(":target dt").inner_text().startswith(name)
+    assert len(page.locator(":target dd").inner_text()) > 20
+
+
+def test_two_implementations_stand_side_by_side_from_the_first_screen(opened: Opened) -> None:
+    page = opened()
+    assert page.locator("#first").bounding_box()["y"] < 900
+    page.select_option("#first", label="torch.nn")
+    page.select_option("#second", label="tf.nn.moments")
+    assert re.search(
+        r"^torch.nn and tf.nn.moments: of \d+ cases that both ran, \d+ have .* one fails", page.inner_text("#told")
+    )
+    sides = page.inner_text("#sides")
+    assert all(words in sides for words in ("Conventions", "default eps", "Numbers", "tell them apart"))
+    assert page.url.endswith("#pair?a=torch.nn&b=tf.nn.moments")
+
+
+def test_the_two_are_restored_from_the_address(opened: Opened) -> None:
+    page = opened("#pair?a=flax.nnx&b=torch.nn")
+    expect(page.locator("#told")).to_contain_text("flax.nnx and torch.nn: ")
+
+
+def test_one_stands_beside_the_reference(opened: Opened) -> None:
+    page = opened("#pair?a=flax.nnx&b=the+reference")
+    expect(page.locator("#told")).to_contain_text("flax.nnx and the reference: ")
+    expect(page.locator("#sides")).to_contain_text("The reference follows what it declares")
+
+
+def test_a_cell_for_every_two_leads_to_them(opened: Opened) -> None:
+    page = opened()
+    page.locator("summary", has_text="Every two").click()
+    page.locator("table.everytwo tbody tr").nth(1).locator("a").first.click()
+    first, second = (page.locator("table.everytwo thead th").nth(place).inner_text() for place in (2, 1))
+    expect(page.locator("#told")).to_contain_text(f"{first} and {second}: ")
+
+
+def test_a_word_leads_to_the_sentence_that_says_what_it_means(opened: Opened) -> None:
+    page = opened()
+    page.locator("a.chip", has_text="degraded (raw-moments)").first.click()
+    assert "E[x^2] - E[x]^2" in page.locator(":target").inner_text()
+
+
+def test_known_faults_and_failures_have_parts_of_their_own(opened: Opened) -> None:
+    page = opened()
+    for caption, sign in (("Failures", "✕"), ("Known faults", "◆"), ("Warnings", "▲")):
+        table = page.locator("table.groups", has=page.locator("caption", has_text=f"{caption}:"))
+        assert {chip[0] for chip in table.locator("tbody a.chip").all_inner_texts()} == {sign}
+
+
+# --- what is built, and when ------------------------------------------------------------------------------------------
+
+
+def test_a_link_to_a_case_opens_its_numbers(opened: Opened) -> None:
+    name, anchor = data()["cases"][0][:2]
+    page = opened(f"#{anchor}")
+    expect(page.locator(f"details.case[open]#{anchor} caption")).to_have_text(name)
+    assert page.locator("script").count() == 2
+
+
+def test_only_what_is_opened_is_built(opened: Opened) -> None:
+    page = opened()
+    assert page.locator("table.results").count() == 0
+    page.locator("details.family summary").first.click()
+    page.locator("details.case summary").first.click()
+    expect(page.locator("table.results")).to_have_count(1)
+
+
+def test_filters_are_kept_in_the_address(opened: Opened) -> None:
+    verdicts = data()["verdicts"]
+    wanted = [case for case in data()["cases"] if any(verdicts[result[2]] == "fail" for result in case[6])]
+    page = opened("#cases?verdict=fail")
+    assert page.inner_text("#found").split()[0] == str(len(wanted))
+    page.select_option("#format", "float32")
+    page.wait_for_url("**#cases?format=float32&verdict=fail")
+
+
+def test_the_gravest_of_what_is_found_comes_first(opened: Opened) -> None:
+    page = opened("#cases?format=float32")
+    signs = [row.locator(".signs").inner_text() for row in page.locator("#matches details").all()]
+    gravity = ["✕" in row for row in signs]
+    assert gravity == sorted(gravity, reverse=True)
+    assert any(gravity)
+
+
+def test_a_family_that_is_linked_is_open(opened: Opened) -> None:
     anchor = re.findall(r'<div id="(f-[^"]+)">', written())[0]
-    assert re.search(r'<details class="family" open="">', opened(tmp_path, f"#{anchor}"))
+    expect(opened(f"#{anchor}").locator("details.family[open]")).to_have_count(1)
+
+
+def test_the_matrix_is_switched_by_format_and_by_layout(opened: Opened) -> None:
+    page = opened()
+    for name in ("format", "layout", "family"):
+        page.check(f"#by-{name}")
+        shown = page.locator(".matrices .scroll:visible")
+        assert shown.count() == 1
+        assert f"by-{name}" in (shown.get_attribute("class") or "")
+
+
+def test_without_the_script_the_cases_and_the_conventions_can_be_read(opened: Opened) -> None:
+    page = opened(script=False)
+    assert not page.locator("form").first.is_visible()
+    assert page.locator(".needs").is_visible()
+    page.locator("details.family summary").first.click()
+    assert re.match(r"[✓▲✕◆–]+  \S+/", page.locator("pre.caselist:visible").first.inner_text())
+
+
+# --- open to all ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "light")])
+def test_axe_finds_no_violation(opened: Opened, width: int, scheme: str) -> None:
+    page = opened(width=width, scheme=scheme)
+    page.select_option("#second", "-1")
+    page.locator("details.family summary").first.click()
+    page.locator("details.case summary").first.click()
+    page.evaluate("for (const one of document.querySelectorAll('details.implementation')) one.open = true")
+    assert violations(page) == []
+
+
+def test_the_keyboard_reaches_and_opens_everything(opened: Opened) -> None:
+    page = opened()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the report"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.locator("details.family summary").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("details.case").first).to_be_attached()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("details.case[open] table.results")).to_have_count(1)
+    page.focus("#by-family")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".by-format").is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1400, 2560])
+def test_nothing_but_tables_scrolls_sideways(opened: Opened, width: int) -> None:
+    page = opened(width=width)
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_printed_report_has_all_columns_and_nothing_to_click_through(opened: Opened) -> None:
+    page = opened()
+    page.emulate_media(media="print")
+    assert page.locator(".matrices .scroll:visible").count() == 3
+    assert not page.locator("nav").is_visible()
+    assert not page.locator("form.pair").is_visible()
+    assert page.pdf().startswith(b"%PDF")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.sample_declarations import TORCH
+from typing import Any
+
+from tests.support.sample_declarations import TEXTBOOK, TORCH
 from tests.support.sample_results import results
 
 from bn_conformance.report.convention_table import convention_table
@@ -10,7 +12,20 @@ from bn_conformance.report.summary import summarise
 from bn_conformance.results.records import Environment
 
 
-def test_the_baseline_is_the_first_implementation_that_was_judged() -> None:
+def baseline_of(*declared: tuple[str, str, dict[str, Any]]) -> str | None:
+    environments = [Environment(implementation=name, status=status, convention=said) for name, status, said in declared]
+    return convention_table(summarise(results([], environments=environments))).baseline
+
+
+def test_the_baseline_is_torch_nn_and_without_it_the_convention_that_most_share() -> None:
+    others = [("a", "ok", TEXTBOOK), ("b", "ok", TORCH), ("c", "ok", TORCH)]
+    assert baseline_of(*others, ("torch.nn", "ok", TORCH)) == "torch.nn"
+    assert baseline_of(*others, ("torch.nn", "not-installed", TORCH)) == "b"
+    assert baseline_of(("a", "broken", TEXTBOOK)) == "a"
+    assert baseline_of(("a", "ok", {})) is None
+
+
+def test_what_could_not_be_judged_is_no_baseline_where_something_was() -> None:
     environments = [
         Environment(implementation="a", status="not-installed", convention=TORCH),
         Environment(implementation="b", status="ok"),

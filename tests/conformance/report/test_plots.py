@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from tests.support.sample_results import case, item, quantity, results
 
-from bn_conformance.report.offset_plot import HEIGHT, WIDTH, offset_plot
+from bn_conformance.report.level_bar import LEVEL_WIDTH, level_bar
+from bn_conformance.report.line_plot import HEIGHT, WIDTH, LinePlot, line_plot, line_plots, relative_offset
 from bn_conformance.report.strip_plot import STRIP_WIDTH, Axis, axis_of, strip
-from bn_conformance.report.summary import summarise
+from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
 
 
@@ -23,6 +24,10 @@ def offsets(ratios: dict[float, float], **axes: Any) -> Results:
     items = [item("i", f"{offset:g}", quantities=(quantity(ratio=ratio),)) for offset, ratio in ratios.items()]
     cases = [case(f"{offset:g}", "NUM-1", **_axes(offset, axes)) for offset in ratios]
     return results(items, cases=cases)
+
+
+def offset_plot(written: Summary) -> LinePlot | None:
+    return line_plot(written, "offset", relative_offset)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ def test_points_climb_with_the_ratio_and_run_with_the_offset() -> None:
     plot = offset_plot(summarise(offsets({0.0: 0.1, 1.0: 0.5, 100.0: 50.0, 1e4: inf})))
     assert plot is not None
     (series,) = plot.panels[0].series
-    assert [point.offset for point in series.points] == [0.0, 1.0, 100.0, 1e4]
+    assert [point.value for point in series.points] == [0.0, 1.0, 100.0, 1e4]
     assert [point.x for point in series.points] == sorted(point.x for point in series.points)
     assert [point.y for point in series.points] == sorted((point.y for point in series.points), reverse=True)
     assert (series.points[0].x, series.points[-1].x, series.points[-1].y) == (0.0, WIDTH, 0.0)
@@ -76,7 +81,37 @@ def test_points_climb_with_the_ratio_and_run_with_the_offset() -> None:
 def test_the_offset_counts_in_standard_deviations() -> None:
     plot = offset_plot(summarise(offsets({100.0: 0.1, 1e4: 0.5}, scale=100.0)))
     assert plot is not None
-    assert plot.offsets == (1.0, 100.0)
+    assert [point.value for point in plot.panels[0].series[0].points] == [1.0, 100.0]
+
+
+def test_the_size_is_that_of_data_of_which_nothing_else_is_unusual() -> None:
+    axes: list[dict[str, Any]] = [{"n": 2}, {"n": 64}, {"n": 4096}, {"n": 5, "offset": 1e3}, {"n": 7, "scale": 1e-3}]
+    cases = [case(f"c{place}", "NUM-1", dtype="float32", **each) for place, each in enumerate(axes)]
+    items = [item("i", each.id, quantities=(quantity(ratio=0.1 * each.axes["n"]),)) for each in cases]
+    (plot,) = line_plots(summarise(results(items, cases=cases)))
+    assert plot.against == "size"
+    assert [(point.value, point.ratio) for point in plot.panels[0].series[0].points] == [
+        (2, 0.2),
+        (64, 6.4),
+        (4096, 409.6),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        (["tight"] * 3 + ["exact"], "1 exact, 3 tight"),
+        (["wrong"] + ["tight"] * 999, "999 tight, 1 wrong"),
+        (["unsupported"], "0 cases"),
+    ],
+)
+def test_a_bar_shows_every_level_best_first_and_says_the_same_in_words(outcomes: list[str], words: str) -> None:
+    verdicts = {"wrong": "fail", "unsupported": "unsupported"}
+    items = [item("i", f"c{n}", outcome, verdicts.get(outcome, "pass")) for n, outcome in enumerate(outcomes)]
+    bar = level_bar(summarise(results(items)).implementations[0].entries)
+    assert bar.words == words
+    assert all(width >= 1 for _, _, width in bar.parts)
+    assert not bar.parts or sum(width for _, _, width in bar.parts) == pytest.approx(LEVEL_WIDTH, abs=1)
 
 
 @pytest.mark.parametrize("ratios", [{}, {1.0: 0.5}, {0.0: 0.1, 0.05: 0.1}])
@@ -95,4 +130,4 @@ def test_a_line_ends_where_something_could_not_be_judged() -> None:
     cases = written.header.cases
     plot = offset_plot(summarise(results([*written.items[:2], partly], cases=cases)))
     assert plot is not None
-    assert plot.offsets == (1.0, 10.0)
+    assert [point.value for point in plot.panels[0].series[0].points] == [1.0, 10.0]

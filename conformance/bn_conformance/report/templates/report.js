@@ -1,12 +1,3 @@
-"use strict";
-// Builds an element: its name, its attributes, and children, which are elements or text. Text is never markup.
-function element(name, attributes, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
 // The numbers of every case: base64 of deflated JSON. Without this script the plain lists of cases stay.
 async function unpack() {
   const bytes = Uint8Array.from(atob(document.getElementById("data").textContent.trim()), letter => letter.charCodeAt(0));
@@ -15,24 +6,23 @@ async function unpack() {
 }
 
 const HEAD = ["Implementation", "Outcome", "Verdict", "Ratio", "Quantity", "Element", "Expected", "Got", "Error", "Allowed", "ULP"];
-const BAD = new Set(["fail", "known-fault", "warn"]);
 const MOST = 200;  // matches that are built
 
 function caseOf(raw, data) {
-  const [id, anchor, family, about, results, unsupported] = raw;
-  const parts = id.split("/");
+  const [id, anchor, family, format, layout, about, results, unsupported] = raw;
+  const by = new Map(results.map(result => [result[0], result]));
+  const styles = results.map(result => data.marks[result[1]][1]);
   return {
-    id, anchor, about, results, unsupported, family: data.texts[family],
-    layout: parts.length > 2 ? parts[1] : "", format: parts.find(part => /^(float|bfloat)\d+$/.test(part)) || "",
-    text: `${id} ${about}`.toLowerCase(),
+    id, anchor, about, results, unsupported, by, family: data.texts[family], layout: data.texts[layout],
+    format: data.texts[format], gravity: Math.max(0, ...styles.map(style => GRAVITY[style])),
+    worst: Math.max(0, ...results.map(ratioOf)), text: `${id} ${about}`.toLowerCase(),
   };
 }
 
 function signs(one, data) {
   const row = element("span", { class: "signs", "aria-hidden": "true" });
-  const by = new Map(one.results.map(result => [result[0], data.marks[result[1]]]));
   data.names.forEach((_, place) => {
-    const mark = by.get(place);
+    const result = one.by.get(place), mark = result && data.marks[result[1]];
     row.append(mark ? element("i", { class: `k-${mark[1]}` }, mark[2]) : element("i", {}));
   });
   return row;
@@ -48,10 +38,10 @@ function tally(one, data) {
 }
 
 function resultRow(result, data) {
-  const [who, mark, verdict, text, ...numbers] = result, [outcome, style, symbol] = data.marks[mark];
+  const [who, mark, verdict, text, ...numbers] = result;
   const row = element("tr", {},
     element("th", { scope: "row" }, data.names[who]),
-    element("td", { class: `k-${style}` }, `${symbol} ${outcome}`),
+    element("td", {}, chip(data.marks[mark])),
     element("td", {}, data.verdicts[verdict]));
   if (!numbers.length) row.append(element("td", { colspan: "8", class: "prose" }, data.texts[text]));
   else {
@@ -113,7 +103,7 @@ function filters(form, cases, data) {
       (!of || data.names[result[0]] === of) && (!verdict || data.verdicts[result[2]] === verdict)));
   const apply = keep => {
     const values = asked(), any = Object.values(values).some(Boolean);
-    const shown = any ? cases.filter(one => fits(one, values)) : [];
+    const shown = any ? cases.filter(one => fits(one, values)).sort((a, b) => b.gravity - a.gravity || b.worst - a.worst) : [];
     matches.replaceChildren(...shown.slice(0, MOST).map(one => detailsOf(one, data, false)));
     matches.hidden = !any;
     families.forEach(family => { family.hidden = any; });
@@ -141,7 +131,7 @@ function filters(form, cases, data) {
 // Opens what hides the target of a link.
 function reveal(prepare) {
   const anchor = decodeURIComponent(location.hash.slice(1));
-  if (!anchor || anchor.startsWith("cases?")) return;
+  if (!anchor || /^(cases|pair)\?/.test(anchor)) return;
   prepare(anchor);
   const target = document.getElementById(anchor);
   if (!target) return;
@@ -165,6 +155,7 @@ async function start() {
       family.addEventListener("toggle", () => { if (family.open) openFamily(family, members, data); });
     }
     const clear = filters(document.querySelector(".filter"), cases, data);
+    sides(document.querySelector(".pair"), cases, data);
     prepare = anchor => {
       for (const [family, members] of own) {
         if (members.some(one => one.anchor === anchor)) { clear(); openFamily(family, members, data); }
