@@ -7,8 +7,9 @@
 All three take the same things and the same keywords.
 """
 
+from bn_conformance.results.coverage import Coverage as Coverage
+from bn_conformance.results.coverage import FamilyCoverage as FamilyCoverage
 from bn_conformance.user_error import UserError
-from bnconform.coverage import Coverage, FamilyCoverage
 from bnconform.judging import assert_conforms, check
 from bnconform.pytest_items import CaseCheck, parametrize
 from bnconform.verdict import CaseResult, Verdict

@@ -8,13 +8,20 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bn_conformance import text
+from bn_conformance.report.left_out import left_out_lines
 from bnconform.text import COLUMNS, MOST_PROBLEMS, SECTIONS, Told, counts_of, numbers_of, said, shown
 
 
 def as_html(verdict: Told) -> str:
     """The verdict as a piece of HTML, with no script and nothing from elsewhere."""
     sections = [(title, sign, verdict.summary.problems(wanted)) for wanted, title, sign in SECTIONS]
-    return _template().render(verdict=verdict, sections=sections, families=shown(verdict.coverage), columns=COLUMNS)
+    return _template().render(
+        verdict=verdict,
+        sections=sections,
+        families=shown(verdict.coverage),
+        columns=COLUMNS,
+        left_out=left_out_lines(verdict.coverage),
+    )
 
 
 @cache

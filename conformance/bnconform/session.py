@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,15 +17,14 @@ from bn_conformance.judging.item import reproduce
 from bn_conformance.matrix.closing import conclude, stale_faults
 from bn_conformance.matrix.diagnosing import diagnoses
 from bn_conformance.matrix.opening import environment_record as environment_record
-from bn_conformance.matrix.opening import header
+from bn_conformance.matrix.opening import header, unsupported_items
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.runner import Runner
-from bn_conformance.results import outcomes
+from bn_conformance.results.coverage import coverage_in
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bn_conformance.results.records import End, Item, Record
 from bn_conformance.targets.naming import TargetError
-from bnconform.coverage import core_of, coverage_of
 from bnconform.host import GuardedHost
 from bnconform.keywords import Request
 from bnconform.process_state import Interrupts, environment, restored
@@ -93,18 +93,18 @@ class Session:
             seconds: that it took.
         """
         plan = self.plan
-        undeclared = [_unsupported(entry.name, case, reason) for entry, case, reason in plan.unsupported()]
+        undeclared = [*unsupported_items(plan)]
         planned = [*plan.items, *(item.id for item in undeclared)]
         stale = stale_faults(plan, items)
         diagnosed = diagnoses(plan, items, self._runner)
         conclusion = conclude(plan, list(plan.items), items, stale, partial=False, interrupted=False)
         end = End(exit_code=conclusion.exit_code, seconds=round(seconds, 3), message=conclusion.message)
         records: list[Record] = [environment_record(self.implementation), *undeclared, *items, *stale, *diagnosed, end]
-        core = core_of(self.implementation.capabilities)
-        covered = coverage_of(all_cases(), plan.cases, set(self.items()), [*items, *undeclared], core)
         known = plan.known_cases
         cases = {case_id: known[case_id] for case_id in plan.cases}
-        return Verdict(Results.of("", [header(plan, planned), *records]), covered, self._subject.notes, cases)
+        results = Results.of("", [header(plan, planned), *records])
+        covered = coverage_in(results, self.implementation.name, Counter(case.family for case in all_cases().values()))
+        return Verdict(results, covered, self._subject.notes, cases)
 
     def close(self) -> None:
         """End the process of the layers, if they have one."""
@@ -154,13 +154,3 @@ def _isolated(subject: Subject, request: Request) -> Implementation:
     if implementation.status != OK:
         raise TargetError(f"{implementation.name}: {implementation.message}")
     return implementation
-
-
-def _unsupported(name: str, case: Case, reason: str) -> Item:
-    return Item(
-        implementation=name,
-        case=case.id,
-        outcome=outcomes.UNSUPPORTED,
-        verdict=ItemVerdict.UNSUPPORTED.value,
-        message=reason,
-    )

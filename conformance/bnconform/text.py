@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Protocol
 
+from bn_conformance.report.left_out import left_out_lines
 from bn_conformance.report.problems import SharedProblem
 from bn_conformance.report.quantity_text import error_and_allowed, expected_and_got, place
 from bn_conformance.report.summary import Summary
+from bn_conformance.results.coverage import Coverage, FamilyCoverage
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.text import counted, number, one_line
-from bnconform.coverage import Coverage, FamilyCoverage
 
 WIDTH = 100
 """Columns that text is wrapped to; what is to be copied is never broken."""
@@ -79,6 +80,11 @@ def _lines(verdict: Told) -> Iterator[str]:
             yield from (_wrapped(line, 2) for line in verdict.diagnosis.splitlines())
     yield f"\nCoverage: {verdict.coverage}"
     yield from coverage_lines(verdict.coverage)
+    if verdict.coverage.too_little:
+        yield _wrapped(f"Too little was judged. {verdict.coverage.too_little}", 2)
+    if verdict.coverage.left_out:
+        yield "\nNot judged"
+        yield from (_wrapped(line, 2) for line in left_out_lines(verdict.coverage))
 
 
 def said(problem: SharedProblem) -> str:

@@ -11,13 +11,13 @@ from bn_conformance.cases.model import Case
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.failure import explain
 from bn_conformance.report.summary import Summary, summarise
+from bn_conformance.results.coverage import Coverage
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bn_conformance.results.records import Item, Record
 from bn_conformance.results.writer import write_results
 from bn_conformance.text import counted
-from bnconform.coverage import Coverage
 from bnconform.html import as_html
 from bnconform.text import as_text
 
@@ -81,10 +81,7 @@ class Verdict:
 
     @property
     def conforms(self) -> bool:
-        """Whether enough was judged, and all that was judged is right, warnings and known faults aside.
-
-        Where nothing was judged, or nothing of a clause family that the implementation claims, it does not conform.
-        """
+        """Whether enough was judged (SPEC.md), and all of it is right, warnings and known faults aside."""
         end = self.results.end
         return end is not None and end.exit_code == CONFORMS and not self.coverage.lacking
 
@@ -100,10 +97,11 @@ class Verdict:
         if end is not None and end.exit_code == FAILS:
             return f"✕ {self.name} does not conform: {end.message}"
         if lacking:
-            return f"? {self.name}: too little was judged, nothing of {', '.join(lacking)}"
+            return f"? {self.name}: too little was judged of {', '.join(lacking)}"
         but = [counted(len(self.known_faults), "known fault")] * bool(self.known_faults)
         but += [counted(len(self.warnings), "warning")] * bool(self.warnings)
-        return f"✓ {self.name} conforms" + (f", with {' and '.join(but)}" if but else "")
+        conforms = f"✓ {self.name} conforms{' as declared' * self.coverage.as_declared}"
+        return conforms + (f", with {' and '.join(but)}" if but else "")
 
     @property
     def failures(self) -> tuple[CaseResult, ...]:

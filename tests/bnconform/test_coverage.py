@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tests.support.good_numpy import GoodNumpy
+import numpy as np
+import pytest
+from tests.support.good_numpy import GoodLayer, GoodNumpy
 
 import bnconform
-from bn_conformance.adapter import Capabilities, LayerConfig
+from bn_conformance.adapter import Array, Capabilities, Gradients, LayerConfig
 from bn_conformance.catalogue import all_cases
+from bnconform.html import as_html
 
 LITERALS = "eps and momentum are literals in its code"
 
@@ -66,4 +69,68 @@ def test_a_family_that_was_not_selected_need_not_be_judged() -> None:
 def test_the_text_has_a_row_for_each_selected_family() -> None:
     text = str(bnconform.check(Literal, cases=["stat/nc/float32/*", "fwd/nc/float32/*"]))
     rows = [line.split()[0] for line in text.splitlines() if line.startswith("  ") and LITERALS in line]
-    assert rows == ["FWD", "STAT"]
+    assert rows == ["FWD", "STAT", "45"]
+    assert f"45 cases: declined: {LITERALS}" in text
+
+
+class Shy(GoodNumpy):
+    """Declares everything, and declines all but the cases that it likes."""
+
+    def supports(self, config: LayerConfig) -> str | None:
+        return None if config.rank == 2 and config.eps is None else "made for the defaults at rank 2"
+
+
+class OneFormatAtOneRank(GoodNumpy):
+    """Declares so little that the suite has one case for it."""
+
+    capabilities = Capabilities(ranks=frozenset({5}), dtypes=frozenset({"float64"}))
+
+
+class HalfPrecisionAlone(GoodNumpy):
+    """Takes float16 at rank 2, of which no case is about inference."""
+
+    capabilities = Capabilities(ranks=frozenset({2}), dtypes=frozenset({"float16"}))
+
+
+class ZeroGradient(GoodLayer):
+    """Gives no gradient."""
+
+    def backward(self, dy: Array) -> Gradients:
+        return Gradients(np.zeros_like(dy), None, None)
+
+
+class ForwardOnly(GoodNumpy):
+    """Declares no gradient, so that nobody sees that it is wrong."""
+
+    capabilities = Capabilities(gradients=frozenset(), dtypes=frozenset({"float64"}), ranks=frozenset({4}))
+    layer = ZeroGradient
+
+
+@pytest.mark.parametrize(
+    ("adapter", "lacking"),
+    [
+        (Shy, "FWD: 1 of 153 cases that its declaration covers were judged, and 77 must be"),
+        (OneFormatAtOneRank, "FWD-1 was judged in 1 case, and must be in 8"),
+        (HalfPrecisionAlone, "EVAL-1 was judged in 2 cases, and must be in 4"),
+    ],
+)
+def test_who_shows_little_has_no_verdict(adapter: type[GoodNumpy], lacking: str) -> None:
+    verdict = bnconform.check(adapter)
+    assert not verdict.conforms
+    assert verdict.failures == ()
+    assert verdict.results.end is not None
+    assert verdict.results.end.exit_code == 3
+    assert "too little was judged" in verdict.headline
+    assert lacking in verdict.coverage.too_little
+    assert "Too little was judged. " in str(verdict)
+    assert lacking in as_html(verdict)
+    with pytest.raises(AssertionError, match="too little was judged"):
+        bnconform.assert_conforms(adapter)
+
+
+def test_who_declares_less_conforms_as_declared_and_the_verdict_says_what_nobody_asked() -> None:
+    verdict = bnconform.check(ForwardOnly, cases=["fwd/nchw/*", "grad/nchw/*"])
+    assert verdict.headline == "✓ good.numpy conforms as declared"
+    told = [part for part in verdict.coverage.left_out if part.reason == "gradient in training is not declared"]
+    assert {"GRAD-1", "GRAD-2", "GRAD-3"} <= {clause for part in told for clause in part.clauses}
+    assert "nothing was judged of GRAD-1" in " ".join(str(verdict).split())

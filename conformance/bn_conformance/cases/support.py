@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.cases.as_declared import as_declared
@@ -52,13 +52,26 @@ def _flag(name: str, needed: Callable[[Case], bool], reason: str) -> Need:
     return Need((name,), lambda case: (name,) if needed(case) else (), lambda can, _: getattr(can, name), reason)
 
 
-def _formats(case: Case) -> tuple[str]:
-    return (f"{case.config.dtype}/{case.config.parameter_dtype}",)
+class _Formats(NamedTuple):
+    """The format of x, and that of the parameters."""
+
+    dtype: str
+    parameter_dtype: str
+
+    def __str__(self) -> str:
+        return (
+            self.dtype if self.dtype == self.parameter_dtype else f"{self.dtype} with {self.parameter_dtype} parameters"
+        )
 
 
-def _declares_formats(can: Capabilities, formats: str) -> bool:
-    dtype, _, parameter_dtype = formats.partition("/")
-    return dtype in can.dtypes if dtype == parameter_dtype else (dtype, parameter_dtype) in can.mixed
+def _formats(case: Case) -> tuple[_Formats]:
+    return (_Formats(case.config.dtype, case.config.parameter_dtype),)
+
+
+def _declares_formats(can: Capabilities, formats: _Formats) -> bool:
+    if formats.dtype == formats.parameter_dtype:
+        return formats.dtype in can.dtypes
+    return (formats.dtype, formats.parameter_dtype) in can.mixed
 
 
 def _layout(case: Case) -> tuple[str]:
@@ -138,28 +151,28 @@ def _is_judged_elsewhere(can: Capabilities, config: LayerConfig) -> bool:
 
 
 NEEDS: tuple[Need, ...] = (
-    Need(("dtypes", "mixed"), _formats, _declares_formats, "{}"),
-    Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {}"),
-    Need(("layouts",), _layout, _declares_layout, "channels {}"),
-    Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {}"),
-    Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
     Need(("modes",), _modes_of_forwards, lambda can, mode: mode in can.modes, "{}"),
+    Need(("second_order",), _modes_twice, lambda can, mode: mode in can.second_order, "second order in {}"),
+    Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradient in {}"),
+    _flag("masks", _masked, "masks"),
     _flag("statistics", _asks_statistics, "running statistics"),
+    _flag("cumulative", lambda case: case.config.momentum == "cumulative", "cumulative average"),
+    _flag("freeze", _changes_by(Freeze), "freeze"),
+    _flag("state", _changes_by(Reload), "save and load"),
+    _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics"),
+    _flag("threads", lambda case: case.threads > 1, "setting the number of threads"),
+    _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time"),
     Need(
         ("literals",),
         needed_values,
         lambda can, value: value.partition(" ")[0] not in can.literals,
         "a choice of {}",
     ),
-    _flag("cumulative", lambda case: case.config.momentum == "cumulative", "cumulative average"),
-    Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradient in {}"),
-    _flag("freeze", _changes_by(Freeze), "freeze"),
-    _flag("state", _changes_by(Reload), "save and load"),
-    _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics"),
-    _flag("masks", _masked, "masks"),
-    Need(("second_order",), _modes_twice, lambda can, mode: mode in can.second_order, "second order in {}"),
-    _flag("threads", lambda case: case.threads > 1, "setting the number of threads"),
-    _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time"),
+    Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
+    Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {}"),
+    Need(("layouts",), _layout, _declares_layout, "channels {}"),
+    Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {}"),
+    Need(("dtypes", "mixed"), _formats, _declares_formats, "{}"),
     Need(("compiles",), _sweep, lambda can, _: not can.compiles, "sweep over sizes (compiles for each shape)"),
     Need(
         ("compiles", "layouts"),
@@ -168,7 +181,7 @@ NEEDS: tuple[Need, ...] = (
         "these formats in this layout (compiles for each of them)",
     ),
 )
-"""What cases need, in the order in which a lack is reported."""
+"""What cases need, in the order in which a lack is reported: what a layer can do, then where and in which formats."""
 
 
 def missing_default(config: LayerConfig, convention: Convention) -> str | None:

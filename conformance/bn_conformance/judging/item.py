@@ -69,7 +69,8 @@ def run_case(
     """
     start, before = time.perf_counter(), host.seconds
     try:
-        unsupported = missing_default(case.config, convention) or host.ask(SupportsCall(case.config))
+        lack = missing_default(case.config, convention)
+        unsupported = lack or host.ask(SupportsCall(case.config))
         if unsupported:
             return Item(
                 implementation=implementation,
@@ -77,6 +78,7 @@ def run_case(
                 outcome=outcomes.UNSUPPORTED,
                 verdict=ItemVerdict.UNSUPPORTED.value,
                 message=unsupported,
+                declined=not lack,
             )
         runs = observe_runs(case, convention, goldens, host)
     except HostLost as lost:

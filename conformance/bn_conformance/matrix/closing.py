@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.implementations.implementation import BROKEN, matches_pattern
 from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.implementations.registry import registered
+from bn_conformance.matrix.opening import unsupported_items
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results import outcomes
+from bn_conformance.results.coverage import coverage_of
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS, INTERRUPTED
 from bn_conformance.results.outcomes import SILENT, ItemVerdict
 from bn_conformance.results.records import Item, StaleFault, split_id
+from bn_conformance.targets.description import capabilities_to_json
 
 _NOT_A_JUDGEMENT = frozenset(
     {outcomes.UNSUPPORTED, outcomes.NOT_JUDGED, outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.ERRORED}
@@ -71,7 +74,22 @@ def conclude(
         return Conclusion(FAILS, "the known faults hold entries that match no failure any more")
     if plan.options.profile == "standard" and nonstandard:
         return Conclusion(FAILS, f"nonstandard conventions: {', '.join(nonstandard)}")
+    if not (partial or plan.options.shard) and (short := list(_too_little(plan, items))):
+        return Conclusion(EXIT_NOT_JUDGED, f"too little was judged of {'; of '.join(short)}")
     return Conclusion(CONFORMS, "all conform")
+
+
+def _too_little(plan: Plan, items: Collection[Item]) -> Iterator[str]:
+    """The implementations of which too little was judged, with why, as SPEC.md says."""
+    options, known = plan.options, plan.known_cases
+    cases = {case_id: known[case_id] for case_id in plan.cases}
+    own = _by_implementation([*items, *unsupported_items(plan)])
+    whole = not (options.cases or options.clauses or options.regressions)
+    for entry in plan.runnable:
+        declared = capabilities_to_json(entry.capabilities)
+        coverage = coverage_of(cases, own.get(entry.name, ()), declared, whole=whole)
+        if coverage.too_little:
+            yield f"{entry.name} ({coverage.too_little})"
 
 
 def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -39,22 +39,25 @@ class Opening:
 
 def opening_of(plan: Plan) -> Opening:
     """What a run of a plan writes first."""
-    unsupported = tuple(
-        Item(
-            implementation=implementation.name,
-            case=case.id,
-            outcome=outcomes.UNSUPPORTED,
-            verdict=ItemVerdict.UNSUPPORTED.value,
-            message=reason,
-        )
-        for implementation, case, reason in plan.unsupported()
-    )
+    unsupported = tuple(unsupported_items(plan))
     planned = tuple(plan.items)
     first = header(plan, [*planned, *(item.id for item in unsupported)])
     known = plan.known_cases
     cases = tuple(replace(info, digest=digest_of(known[info.id])) for info in first.cases)
     environments = tuple(_with_fingerprint(plan, entry) for entry in plan.implementations)
     return Opening(replace(first, cases=cases), environments, unsupported, planned)
+
+
+def unsupported_items(plan: Plan) -> Iterator[Item]:
+    """The items that are planned and not run, as the implementations declare."""
+    for implementation, case, reason in plan.unsupported():
+        yield Item(
+            implementation=implementation.name,
+            case=case.id,
+            outcome=outcomes.UNSUPPORTED,
+            verdict=ItemVerdict.UNSUPPORTED.value,
+            message=reason,
+        )
 
 
 def _with_fingerprint(plan: Plan, entry: Implementation) -> Environment:

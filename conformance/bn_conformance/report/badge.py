@@ -10,7 +10,8 @@ from bn_conformance.text import counted
 
 LABEL = "batch norm"
 
-_COLOURS = {"ok": "#2e7d32", "warn": "#8a6d00", "known": "#6a4fa3", "fail": "#b3261e", "absent": "#5f6368"}
+_COLOURS = {"ok": "#2e7d32", "warn": "#8a6d00", "known": "#6a4fa3", "fail": "#b3261e", "short": "#5f6368"}
+_COLOURS["absent"] = _COLOURS["short"]
 _CHARACTER, _MARGIN = 6.6, 10
 """Widths in pixels: of a character of the badge's font on average, and of the space beside a text."""
 
@@ -52,6 +53,8 @@ def _message(summary: Summary) -> str:
         return f"{counted(failing, 'failure')}"
     if stale := len(summary.results.stale_faults):
         return counted(stale, "stale known fault")
+    if summary.state == "short":
+        return "too little judged"
     if known := verdicts["known-fault"]:
         return counted(known, "known fault")
     return "conforms"

@@ -129,16 +129,20 @@ SIGNS = (
 )
 """All signs, the gravest first."""
 
+SHORT = Sign("absent", "?", "yellow", "too little judged")
+"""The sign of an implementation of which too little was judged; a cell never has it."""
+
 CELL_MEANING = "A cell: the gravest verdict, and how many cases have it"
 """What a cell of a matrix shows."""
 
 _SIGN = {sign.name: sign for sign in SIGNS}
+_SIGN_OF_STATE = _SIGN | {"short": SHORT}
 _VERDICT_SIGNS = {ItemVerdict.FAIL: "fail", ItemVerdict.KNOWN: "known", ItemVerdict.WARN: "warn"}
 
 
 def sign_of_state(state: str) -> Sign:
     """The sign of the state of an implementation."""
-    return _SIGN[state]
+    return _SIGN_OF_STATE[state]
 
 
 def sign(verdict: str) -> Sign:

@@ -14,6 +14,7 @@ from heapq import nlargest
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.legend import SIGNS, Sign, sign_of_state
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
+from bn_conformance.results.coverage import Coverage, coverage_in
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, ItemVerdict
 from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item, split_id
@@ -39,15 +40,19 @@ class ImplementationSummary:
     families: Mapping[str, Tally]
     """Their tallies."""
     tally: Tally
+    coverage: Coverage
+    """How much was asked and judged, and whether it was enough."""
 
     @property
     def state(self) -> str:
-        """`ok`, `warn`, `known`, `fail` or `absent`."""
+        """`ok`, `warn`, `known`, `short` (too little was judged), `fail` or `absent`."""
         verdicts = self.tally.verdicts
         if verdicts[ItemVerdict.FAIL] or self.environment.status == "broken":
             return "fail"
         if not self.tally.judged:
             return "absent"
+        if self.coverage.lacking:
+            return "short"
         return "known" if verdicts[ItemVerdict.KNOWN] else "warn" if verdicts[ItemVerdict.WARN] else "ok"
 
     @property
@@ -66,8 +71,10 @@ class ImplementationSummary:
             return f"does not conform: {verdicts[ItemVerdict.FAIL]:,} of {cases}"
         if self.state in ("absent", "fail"):
             return "broken" if status == "broken" else "nothing was judged"
-        but = _but(verdicts)
-        return but if self.state == "known" else f"conforms, with {but}" if but else "conforms"
+        if self.state == "short":
+            return f"too little was judged of {', '.join(self.coverage.lacking)}"
+        but, conforms = _but(verdicts), f"conforms{' as declared' * self.coverage.as_declared}"
+        return but if self.state == "known" else f"{conforms}, with {but}" if but else conforms
 
     @property
     def worst_passing(self) -> list[Entry]:
@@ -169,13 +176,16 @@ class Summary:
             notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
         if not self.tally.judged:
             notes.append(_nothing(results.items))
+        for one in self.implementations:
+            if one.state == "short":
+                notes.append(f"{one.name}: too little was judged. {one.coverage.too_little}.")
         return notes
 
     @property
     def state(self) -> str:
         """The gravest state of any implementation."""
         states = {implementation.state for implementation in self.implementations}
-        return next((state for state in ("fail", "known", "warn", "ok") if state in states), "absent")
+        return next((state for state in ("fail", "short", "known", "warn", "ok") if state in states), "absent")
 
     @property
     def headline(self) -> str:
@@ -192,6 +202,8 @@ class Summary:
             return "– Nothing was judged"
         if stale := len(self.results.stale_faults):
             return f"✕ Nothing new fails, but {counted(stale, 'known-fault entry is', 'known-fault entries are')} stale"
+        if short := [one.name for one in self.implementations if one.state == "short"]:
+            return f"? {', '.join(short)}: too little was judged"
         but = _but(self.tally.verdicts)
         if known:
             return f"◆ Nothing new fails in {count}: {but}"
@@ -200,7 +212,8 @@ class Summary:
             if len(states) == 1
             else count
         )
-        return f"✓ {who} conform{'s' if len(states) == 1 else ''}{f', with {but}' if but else ''}"
+        declared = " as declared" * any(implementation.coverage.as_declared for implementation in self.implementations)
+        return f"✓ {who} conform{'s' if len(states) == 1 else ''}{declared}{f', with {but}' if but else ''}"
 
     def problems(self, verdict: str) -> list[SharedProblem]:
         """Entries with a verdict, those that go wrong in the same way together, over all implementations."""
@@ -238,7 +251,7 @@ def summarise(results: Results) -> Summary:
     return Summary(
         results=results,
         implementations=tuple(
-            _implementation(name, environments.get(name), entries, families)
+            _implementation(name, environments.get(name), entries, families, coverage_in(results, name))
             for name, entries in by_implementation.items()
         ),
         families=families,
@@ -252,7 +265,7 @@ def summarise(results: Results) -> Summary:
 
 
 def _implementation(
-    name: str, environment: Environment | None, entries: list[Entry], families: tuple[str, ...]
+    name: str, environment: Environment | None, entries: list[Entry], families: tuple[str, ...], coverage: Coverage
 ) -> ImplementationSummary:
     by_family: dict[str, list[Entry]] = {family: [] for family in families}
     for entry in entries:
@@ -265,6 +278,7 @@ def _implementation(
         by_family={family: tuple(members) for family, members in by_family.items() if members},
         families={family: Tally.of(members) for family, members in by_family.items() if members},
         tally=Tally.of(entries),
+        coverage=coverage,
     )
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bn_conformance.report.entries import Tally
+from bn_conformance.report.left_out import not_judged_lines
 from bn_conformance.report.legend import (
     CELL_MEANING,
     RATIO_MEANING,
@@ -63,6 +64,7 @@ class _Printer(Lines):
             "Known faults that are gone: delete these entries",
             (f"{fault.file}:{fault.line} {fault.entry}: {one_line(fault.message)}" for fault in stale),
         )
+        self.section("Not judged", not_judged_lines(summary.implementations))
         self._missing()
         self._legend()
         self._next()

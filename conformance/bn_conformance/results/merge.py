@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bn_conformance.results.coverage import coverage_in
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS
 from bn_conformance.results.file import Results
 from bn_conformance.results.json_line import ResultsError
-from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.outcomes import SILENT, ItemVerdict
 from bn_conformance.results.records import (
     CaseInfo,
     ClauseInfo,
@@ -208,10 +209,18 @@ def _end(
     nonstandard = strict and any(environment.nonstandard for environment in environments)
     reported = {item.id for item in items}
     failed = any(item.verdict == ItemVerdict.FAIL for item in items) or not reported.issuperset(header.planned)
-    judged = any(item.verdict != ItemVerdict.UNSUPPORTED for item in items)
+    judged = any(item.verdict not in SILENT for item in items)
+    judged = judged and not _short(header, environments, items)
     names = ", ".join(f"{results.path}{' (cut off)' if results.end is None else ''}" for results in files)
     return End(
         exit_code=FAILS if failed or stale or broken or nonstandard else CONFORMS if judged else EXIT_NOT_JUDGED,
         seconds=sum(results.end.seconds for results in files if results.end),
         message=f"Merged from {names}.",
     )
+
+
+def _short(header: Header, environments: Sequence[Environment], items: Sequence[Item]) -> bool:
+    """Whether too little was judged of some implementation."""
+    results = Results.of("", [header, *environments, *items])
+    names = {environment.implementation for environment in environments if environment.status == "ok"}
+    return any(coverage_in(results, name).too_little for name in names)

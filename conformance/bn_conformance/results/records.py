@@ -118,6 +118,8 @@ class Item:
     reproduce: str = ""
     explained_by: tuple[str, ...] | None = None
     """Of a failing item that was examined: the deviations (`a` or `a+b`) under which all of it would be right."""
+    declined: bool = False
+    """Of an item that is unsupported: what it declares covers the case, but `Adapter.supports` declined it."""
     reused: str | None = None
     """Of an item that was taken over from another results file: when the run that judged it began."""
 
