@@ -13,10 +13,12 @@ from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processe
 from bn_conformance.commands.run import run
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.implementations.registry import described_once
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import FAILS
 from bn_conformance.results.file import read_results
+from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis
 from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
@@ -60,19 +62,18 @@ def command(
 
 
 def _judge(options: RunOptions, processes: str) -> int:
-    """Judge an adapter; of other code say what was found, and which other choices of the convention it matches."""
+    """Judge it; of code without an adapter say what was found, and of what fails what was measured."""
     (target,) = options.implementations
     with described_once(target, options.device) as implementation:
-        if not implementation.notes:  # an adapter, which declares what it is
-            return run(options, processes)
-        devices = implementation.capabilities.devices
-        if options.device not in devices:
-            raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
-        _introduce(implementation)
+        if implementation.notes:
+            devices = implementation.capabilities.devices
+            if options.device not in devices:
+                raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
+            _introduce(implementation)
         options = replace(options, results=options.results or default_path())
         code = run(options, processes)
     if code == FAILS:
-        _advise(implementation, options)
+        _measure_and_advise(implementation, options)
     return code
 
 
@@ -83,14 +84,24 @@ def _introduce(implementation: Implementation) -> None:
     click.echo(err=True)
 
 
-def _advise(implementation: Implementation, options: RunOptions) -> None:
-    """Print which other choices of the convention the code matches, and the options that declare them."""
+def _measure_and_advise(implementation: Implementation, options: RunOptions) -> None:
+    """Print what was measured; of code without an adapter also which other choices of the convention it matches."""
     from bn_conformance.probe.advice import Advisor
+    from bn_conformance.probe.measuring import measure
 
     results = read_results(Path(options.results))
-    advice = Advisor(implementation, options.level, options.timeout).advise(results.items)
-    click.echo()
-    click.echo(advice_line(implementation.name, advice, results.diagnoses))
+    if not any(item.verdict == ItemVerdict.FAIL.value for item in results.items):
+        return
+    measured = measure(implementation, options.timeout, shipped_and_own(options.known_faults))
+    lines = measured.lines(bool(results.diagnoses) and all(found.deviations for found in results.diagnoses))
+    if lines:
+        click.echo(f"\n{implementation.name}, measured (bnconform probe shows all):")
+    for line in lines:
+        click.echo(f"  {line}")
+    if implementation.notes:  # an adapter declares what it is
+        advice = Advisor(implementation, options.level, options.timeout, measured).advise(results.items)
+        click.echo()
+        click.echo(advice_line(implementation.name, advice, results.diagnoses))
 
 
 def advice_line(name: str, advice: Advice | None, diagnoses: Sequence[Diagnosis]) -> str:

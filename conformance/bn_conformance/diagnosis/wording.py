@@ -10,7 +10,7 @@ from bn_conformance.diagnosis.edges import Edge, edge_sentence
 from bn_conformance.diagnosis.examined import Examined
 from bn_conformance.diagnosis.shared_traits import shared_sentence
 from bn_conformance.diagnosis.subject import JudgedImplementation
-from bn_conformance.results.outcomes import RIGHT
+from bn_conformance.results.outcomes import ERRORED, RIGHT
 from bn_conformance.results.records import Item
 from bn_conformance.text import counted
 
@@ -80,6 +80,10 @@ def _edges_too(edges: Mapping[Edge, Sequence[Item]]) -> str:
 def _rest(subject: JudgedImplementation, explained: Explained) -> str:
     """What the cases share that nothing explains; those that nobody examined count where nothing at all was found."""
     items = [*explained.rest, *(() if explained.found else explained.unseen)]
+    if all(item.outcome == ERRORED for item in items):
+        return (
+            f"{counted(len(items), 'failing case')} left: each ends in an error, before there is a number to compare."
+        )
     passing = [subject.cases[item.case] for item in subject.with_verdict(*RIGHT)]
     shared = shared_sentence([(item, subject.cases[item.case]) for item in items], passing)
     what = "the rest" if explained.found else "it"

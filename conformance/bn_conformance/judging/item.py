@@ -16,7 +16,7 @@ from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
-from bn_conformance.judging.refusal import NO_REFUSAL, refuses
+from bn_conformance.judging.refusal import refuses
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
@@ -169,7 +169,7 @@ def _outcome_of_error(case: Case, goldens: Goldens, observation: Observation, er
     if case.expects == "numbers" and not refused:
         return outcomes.ERRORED, error.with_place
     if not refused:
-        return outcomes.ERRORED, f"{error.with_place} ({NO_REFUSAL})"
+        return outcomes.ERRORED, f"{error.with_place} ({outcomes.NO_REFUSAL})"
     if not error.message:
         return outcomes.ERRORED, f"{error.with_place} (an error without a message is not a clear refusal)"
     return outcomes.REFUSED, str(error)

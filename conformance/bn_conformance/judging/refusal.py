@@ -14,8 +14,6 @@ from bn_conformance.cases.model import Batch, Case, EarlierBackward, has_data
 from bn_conformance.cases.tensors import BatchData, CaseData
 from bn_conformance.observing.observation import Observation
 
-NO_REFUSAL = "an error here is no refusal: the operation that raised was not given the input that may be refused"
-
 
 @dataclass(frozen=True)
 class Given:

@@ -17,6 +17,7 @@ from bn_conformance.matrix.blocks import blocks
 from bn_conformance.matrix.items import LOST, RECORD, Items
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
+from bn_conformance.matrix.preflight import preflight
 from bn_conformance.matrix.progress import Progress
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.resuming import Interrupted, interrupted_run
@@ -57,6 +58,8 @@ def register(config: pytest.Config) -> None:
         options = options_of(config)
         interrupted = interrupted_run(options.resume) if options.resume else None
         plan = make_plan(options if interrupted is None else interrupted.options(options))
+        if interrupted is None and not config.option.collectonly:
+            plan = preflight(plan)
         control = Control(config, plan, front, interrupted)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None

@@ -8,7 +8,7 @@ cases still fail, since a fault stays a fault under every convention.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bn_conformance.adapter import Convention
@@ -22,9 +22,7 @@ from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, run_case
-from bn_conformance.probe.experiments import probe
-from bn_conformance.probe.finding import Status
-from bn_conformance.probe.laboratory import Laboratory
+from bn_conformance.probe.measuring import Measured, measure
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
 from bn_conformance.targets.choices import value_text
@@ -71,10 +69,13 @@ class Advisor:
         implementation: wrapped code (`--as KIND`), for which nobody declared a convention.
         level: the worst level that passes.
         timeout: the seconds that a call may take.
+        measured: what was measured of it; without it, that is done where it is needed.
     """
 
-    def __init__(self, implementation: Implementation, level: str, timeout: float) -> None:
-        self._implementation, self._timeout = implementation, timeout
+    def __init__(
+        self, implementation: Implementation, level: str, timeout: float, measured: Measured | None = None
+    ) -> None:
+        self._implementation, self._timeout, self._measured = implementation, timeout, measured
         requirements = {clause.id: clause.requirement for clause in clauses().values()}
         self._policy = Policy(Threshold(level), requirements)
         self._goldens = Goldens()
@@ -84,28 +85,10 @@ class Advisor:
         items = [item for item in items if item.case in all_cases()]
         failing = _spread([item for item in items if item.verdict == ItemVerdict.FAIL.value], MOST_FAILING)
         passing = _spread([item for item in items if item.verdict == ItemVerdict.PASS.value], MOST_PASSING)
-        choices = self._measured() if failing else {}
-        if not choices:
+        if not failing:
             return None
-        return self._tried(choices, failing, passing)
-
-    def _measured(self) -> dict[str, Any]:
-        """Fields of the convention that the behaviour contradicts, with the one declarable value that fits."""
-        process = Process(self._implementation.variables())
-        try:
-            laboratory = Laboratory(
-                lambda: self._host(process, self._implementation.target),
-                self._implementation.capabilities,
-                self._implementation.convention,
-            )
-            findings = probe(laboratory)
-        except (LayerError, HostLost):
-            return {}
-        finally:
-            process.close()
-        contradicted = {finding.property for finding in findings if finding.status is Status.CONTRADICTS}
-        known = [entry.name for entry in fields(Convention)]
-        return {name: laboratory.measured[name] for name in known if name in contradicted & laboratory.measured.keys()}
+        measured = self._measured or measure(self._implementation, self._timeout)
+        return self._tried(measured.contradicted, failing, passing) if measured.contradicted else None
 
     def _host(self, process: Process, target: str) -> IsolatedHost:
         return IsolatedHost(process, target, self._implementation.device, self._timeout)

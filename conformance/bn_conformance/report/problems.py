@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.legend import readable
 from bn_conformance.report.quantity_text import names
-from bn_conformance.results.outcomes import is_level, outcome_rank
+from bn_conformance.results.outcomes import NO_REFUSAL, is_level, outcome_rank
 from bn_conformance.text import one_line
 
 _DIGITS = re.compile(r"\d+")
@@ -37,7 +37,8 @@ def key(entry: Entry) -> Key:
     """
     if entry.item.known_fault:
         return "", "", entry.item.known_fault
-    reason = "" if entry.worst else _SIZES.sub("#", _DIGITS.sub("#", one_line(entry.why)))
+    why = one_line(entry.why).removesuffix(f" ({NO_REFUSAL})")
+    reason = "" if entry.worst else _SIZES.sub("#", _DIGITS.sub("#", why))
     no_result = reason and not is_level(entry.item.outcome)
     return entry.item.outcome, "" if no_result else entry.clause, reason
 
@@ -131,7 +132,10 @@ def implementation_problems(implementation: str, verdict: str, entries: Iterable
 
 
 def problems(verdict: str, parts: Iterable[ImplementationProblem]) -> list[SharedProblem]:
-    """Problems put together over implementations, the gravest first, then the most frequent."""
+    """Problems put together over implementations: first the one that most entries have, then by gravity and frequency.
+
+    One cause of most of what goes wrong is the first thing to mend, whatever else there is.
+    """
     members: dict[Key, list[ImplementationProblem]] = {}
     for part in parts:
         members.setdefault(part.key, []).append(part)
@@ -139,7 +143,9 @@ def problems(verdict: str, parts: Iterable[ImplementationProblem]) -> list[Share
         SharedProblem(verdict, tuple(alike), _worst_first(entry for part in alike for entry in part.entries))
         for alike in members.values()
     )
-    return sorted(together, key=_gravest_first)
+    ordered = sorted(together, key=_gravest_first)
+    half = sum(len(problem.entries) for problem in ordered) / 2
+    return sorted(ordered, key=lambda problem: len(problem.entries) <= half)
 
 
 def _gravest_first(problem: _Alike) -> tuple[int, int]:

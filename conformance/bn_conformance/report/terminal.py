@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -49,16 +50,14 @@ class _Printer(Lines):
     def print(self) -> None:
         summary = self.summary
         self._matrix()
+        absent = [implementation for implementation in summary.implementations if implementation.environment.message]
+        broken = [implementation for implementation in absent if implementation.environment.status == "broken"]
+        self._absent("Broken", broken)
         self._problems(ItemVerdict.FAIL, "Failures")
-        self._diagnoses()
         self._problems(ItemVerdict.KNOWN, "Known faults: understood, and no reason to fail the run")
         self._problems(ItemVerdict.WARN, "Warnings: no reason to fail the run")
         self._conventions()
-        absent = [implementation for implementation in summary.implementations if implementation.environment.message]
-        self.section(
-            "Not installed, or broken",
-            (f"{implementation.name}: {one_line(implementation.environment.message)}" for implementation in absent),
-        )
+        self._absent("Not installed", [implementation for implementation in absent if implementation not in broken])
         stale = summary.results.stale_faults
         self.section(
             "Known faults that are gone: delete these entries",
@@ -68,7 +67,12 @@ class _Printer(Lines):
         self._missing()
         self._legend()
         self._next()
+        self._diagnoses()
         self._closing()
+
+    def _absent(self, title: str, implementations: Sequence[ImplementationSummary]) -> None:
+        """Implementations that were not judged, with why."""
+        self.section(title, (f"{entry.name}: {one_line(entry.environment.message)}" for entry in implementations))
 
     def _matrix(self) -> None:
         """The matrix in words where the width allows, in signs where not, as a list where even that is too wide."""
@@ -107,8 +111,9 @@ class _Printer(Lines):
         self.beside((f"{sign.symbol} {sign.meaning}", sign.colour) for sign in shown)
         if any(tally.at_worst for tally in tallies):
             self.line(CELL_MEANING, "dim")
-        titles = {family: family_title(family) for family in self.summary.families}
-        self.line(", ".join(f"{family} {title}" for family, title in titles.items() if title), "dim")
+        titles = {family: family_title(family) for family in self.summary.families if tallies}
+        if titles:
+            self.line(", ".join(f"{family} {title}" for family, title in titles.items() if title), "dim")
 
     def _row(self, implementation: ImplementationSummary, words: bool) -> list[str]:
         cells = [self._cell(implementation.families.get(family), words) for family in self.summary.families]

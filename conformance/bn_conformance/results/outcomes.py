@@ -19,6 +19,9 @@ REFUSED = "refused"
 ERRORED = "errored"
 CRASHED = "crashed"
 TIMED_OUT = "timed-out"
+NO_REFUSAL = "an error here is no refusal: the operation that raised was not given the input that may be refused"
+"""What is said beside the error of a layer where a clause allows one, and this is not it."""
+
 MISSING = "missing"
 
 _DEGRADED = re.compile(r"degraded\(([a-z-]+)\)")

@@ -12,7 +12,7 @@ from tests.support.sample_results import case, item, quantity, results
 from bn_conformance.report.legend import OUTCOME_KINDS, SIGNS, outcome_kind, sign
 from bn_conformance.report.strip_plot import worst_ratio
 from bn_conformance.report.summary import summarise
-from bn_conformance.results.outcomes import ItemVerdict, outcome_rank
+from bn_conformance.results.outcomes import NO_REFUSAL, ItemVerdict, outcome_rank
 
 
 def test_every_outcome_has_a_kind() -> None:
@@ -107,6 +107,19 @@ def test_an_error_is_one_fault_whatever_the_clauses_of_its_cases() -> None:
     cases = [case(name, clause) for name, clause in zip("123456", clauses, strict=True)]
     (fault,) = summarise(results(items, cases=cases)).problems(ItemVerdict.FAIL)
     assert fault.sentence.startswith("errored, clauses FWD-1, STAT-1, EVAL-1, GRAD-1 and 2 more: no file ")
+
+
+def test_an_error_is_one_fault_whether_or_not_a_clause_allows_one() -> None:
+    messages = ("ValueError: no weight", f"ValueError: no weight ({NO_REFUSAL})")
+    items = [item("i", str(place), "errored", "fail", message=text) for place, text in enumerate(messages)]
+    assert len(summarise(results(items)).problems(ItemVerdict.FAIL)) == 1
+
+
+def test_what_most_failures_share_comes_first_however_grave_another_is() -> None:
+    crash = item("i", "crash", "crashed", "fail", message="it ended")
+    wrong = [item("i", f"wrong-{place}", "wrong", "fail") for place in range(3)]
+    first, second = summarise(results([crash, *wrong])).problems(ItemVerdict.FAIL)
+    assert (first.outcome, second.outcome) == ("wrong", "crashed")
 
 
 def test_a_known_fault_is_one_fault_whatever_it_breaks() -> None:

@@ -1,0 +1,95 @@
+"""What a probe measures of an implementation, as a check says it: what is not as declared, or that all of it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from bn_conformance.adapter import Convention
+from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.implementations.known_faults import KnownFault
+from bn_conformance.probe.experiments import probe, with_known
+from bn_conformance.probe.finding import Finding, Status
+from bn_conformance.probe.laboratory import Laboratory
+from bn_conformance.text import one_line
+
+MOST_LINES = 6
+"""Findings that are told; `bnconform probe` shows all."""
+
+_CHOICES = frozenset(entry.name for entry in fields(Convention))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured.
+
+    Attributes:
+        findings: of all experiments.
+        values: of the fields of the convention that could be measured, by name.
+    """
+
+    findings: Sequence[Finding]
+    values: Mapping[str, Any]
+
+    @property
+    def contradicted(self) -> dict[str, Any]:
+        """Fields of the convention that the behaviour contradicts, with the one declarable value that fits."""
+        names = {finding.property for finding in self._with(Status.CONTRADICTS)}
+        return {
+            entry.name: self.values[entry.name] for entry in fields(Convention) if entry.name in names & {*self.values}
+        }
+
+    def lines(self, understood: bool = False) -> list[str]:
+        """What is not as declared, a line each, and then what is; nothing where nothing could be measured.
+
+        Args:
+            understood: a diagnosis explains what fails, so that what is as declared needs no word.
+        """
+        differing = [*self._with(Status.CONTRADICTS), *self._with(Status.FAULT)]
+        lines = [_line(finding) for finding in differing[:MOST_LINES]]
+        more = len(differing) - MOST_LINES
+        lines += [f"and {more} more"] if more > 0 else []
+        agreeing = [finding for finding in self._with(Status.AGREES) if finding.property in _CHOICES]
+        if agreeing and not (understood and differing):
+            lines.append(f"as declared: {', '.join(f'{one.property} {one_line(one.measured)}' for one in agreeing)}")
+        return lines
+
+    def _with(self, status: Status) -> list[Finding]:
+        return [finding for finding in self.findings if finding.status is status]
+
+
+def _line(finding: Finding) -> str:
+    """A finding that is not as declared, in words."""
+    word = "declared" if finding.property in _CHOICES else "right"
+    declared = f"; {word}: {one_line(finding.declared)}" if finding.declared else ""
+    clause = f" ({finding.clause})" if finding.clause else ""
+    return f"{finding.property}: {one_line(finding.measured)}{declared}{clause}"
+
+
+def measure(implementation: Implementation, timeout: float, faults: Sequence[KnownFault] = ()) -> Measured:
+    """Measure an implementation in a process of its own.
+
+    Args:
+        implementation: that can run here.
+        timeout: the seconds that a call may take.
+        faults: known ones, which are no news.
+
+    Returns:
+        What was measured; nothing where the implementation cannot be loaded.
+    """
+    process = Process(implementation.variables())
+    try:
+        laboratory = Laboratory(
+            lambda: IsolatedHost(process, implementation.target, implementation.device, timeout),
+            implementation.capabilities,
+            implementation.convention,
+        )
+        return Measured(with_known(probe(laboratory), implementation, faults), laboratory.measured)
+    except (LayerError, HostLost):
+        return Measured((), {})
+    finally:
+        process.close()
