@@ -87,12 +87,12 @@ def _introduce(implementation: Implementation) -> None:
 def _measure_and_advise(implementation: Implementation, options: RunOptions) -> None:
     """Print what was measured; of code without an adapter also which other choices of the convention it matches."""
     from bn_conformance.probe.advice import Advisor
-    from bn_conformance.probe.measuring import measure
+    from bn_conformance.probe.measuring import measured_of
 
     results = read_results(Path(options.results))
     if not any(item.verdict == ItemVerdict.FAIL.value for item in results.items):
         return
-    measured = measure(implementation, options.timeout, shipped_and_own(options.known_faults))
+    measured = measured_of(implementation, options.timeout, shipped_and_own(options.known_faults))
     lines = measured.lines(bool(results.diagnoses) and all(found.deviations for found in results.diagnoses))
     if lines:
         click.echo(f"\n{implementation.name}, measured (bnconform probe shows all):")

@@ -22,7 +22,7 @@ from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, run_case
-from bn_conformance.probe.measuring import Measured, measure
+from bn_conformance.probe.measuring import Measured, measured_of
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item
 from bn_conformance.targets.choices import value_text
@@ -87,7 +87,7 @@ class Advisor:
         passing = _spread([item for item in items if item.verdict == ItemVerdict.PASS.value], MOST_PASSING)
         if not failing:
             return None
-        measured = self._measured or measure(self._implementation, self._timeout)
+        measured = self._measured or measured_of(self._implementation, self._timeout)
         return self._tried(measured.contradicted, failing, passing) if measured.contradicted else None
 
     def _host(self, process: Process, target: str) -> IsolatedHost:

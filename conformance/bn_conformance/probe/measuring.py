@@ -70,7 +70,7 @@ def _line(finding: Finding) -> str:
     return f"{finding.property}: {one_line(finding.measured)}{declared}{clause}"
 
 
-def measure(implementation: Implementation, timeout: float, faults: Sequence[KnownFault] = ()) -> Measured:
+def measured_of(implementation: Implementation, timeout: float, faults: Sequence[KnownFault] = ()) -> Measured:
     """Measure an implementation in a process of its own.
 
     Args:

@@ -9,7 +9,7 @@ from tests.support.command_line import ROOT, WRONG, write
 
 from bn_conformance.implementations.registry import from_target
 from bn_conformance.probe.finding import Finding, Status
-from bn_conformance.probe.measuring import MOST_LINES, Measured, measure
+from bn_conformance.probe.measuring import MOST_LINES, Measured, measured_of
 
 BIASED = Finding(
     property="running_variance", measured="biased", declared="unbiased", status=Status.CONTRADICTS, clause="STAT-2"
@@ -49,6 +49,6 @@ def test_choices_are_those_that_could_be_measured() -> None:
 
 def test_a_wrong_layer_is_measured_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    lines = measure(from_target(str(tmp_path / write(tmp_path, "wrong.py", WRONG))), 60.0).lines()
+    lines = measured_of(from_target(str(tmp_path / write(tmp_path, "wrong.py", WRONG))), 60.0).lines()
     assert "eps in training: none of the known ways; right: inside the root, once (FWD-2)" in lines
     assert any(line.startswith("as declared: ") and "running_variance unbiased" in line for line in lines)
