@@ -1,9 +1,10 @@
-"""Publish the matrix: `python reports/publish.py reports/matrix.jsonl` writes published/matrix.md and summary.svg."""
+"""Publish the matrix: `python reports/publish.py reports/matrix.jsonl` writes what is in published/."""
 
 from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from bn_conformance.report.html import render_html
 from bn_conformance.report.markdown import render_markdown
 from bn_conformance.report.terminal import print_summary
 from bn_conformance.results.file import Results, read_results
@@ -23,12 +25,20 @@ _WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def main(path: str) -> int:
-    """Write both from a results file."""
-    results = read_results(path)
+    """Write Markdown, HTML and the picture from a results file."""
+    results = without_paths(read_results(path))
     FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "matrix.html").write_text(render_html(results), encoding="utf-8")
     (FOLDER / "matrix.md").write_text(render_markdown(results), encoding="utf-8")
     (FOLDER / "summary.svg").write_text(picture(results), encoding="utf-8")
     return 0
+
+
+def without_paths(results: Results) -> Results:
+    """The results without the folder that their file lies in: it says nothing elsewhere."""
+    name = Path(results.path).name
+    options = {option: name if value == results.path else value for option, value in results.header.options.items()}
+    return replace(results, path=name, header=replace(results.header, options=options))
 
 
 def picture(results: Results) -> str:
