@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from bn_conformance.commands.streams import prepare_streams
+from bn_conformance.commands.streams import lost_output, prepare_streams
 
 COMMANDS = {
     "check": "Judge one implementation of your own, in a file or a module.",
@@ -41,7 +41,13 @@ class CommandTable(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, with standard streams that cannot fail."""
         prepare_streams()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit:
+            if why := lost_output():
+                click.echo(f"Error: standard output cannot be written ({why}); what it printed is lost", err=True)
+                raise SystemExit(3) from None
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the table."""

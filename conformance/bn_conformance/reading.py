@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ DEEPEST = 64
 
 class UnusableText(ValueError):
     """A text cannot be used; the message is a predicate such as `is not UTF-8 text`."""
+
+
+def at_once(name: str, flags: int) -> int:
+    """An opener for `open` that does not wait for the other end of a named pipe.
+
+    A pipe without a writer reads as an empty file; one without a reader cannot be written.
+    """
+    descriptor = os.open(name, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def text_of(path: str | Path, largest: int) -> str:
@@ -25,7 +36,7 @@ def text_of(path: str | Path, largest: int) -> str:
         UnusableText: it cannot be read, is larger, or is not UTF-8.
     """
     try:
-        with Path(path).open("rb") as stream:
+        with open(path, "rb", opener=at_once) as stream:
             content = stream.read(largest + 1)
     except OSError as error:
         raise UnusableText(f"cannot be read ({error.strerror})") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
-from tests.support.command_line import FRAMEWORKS, assert_usage, bnconform, modules_after
+from tests.support.command_line import FRAMEWORKS, GOOD, ROOT, assert_usage, bnconform, modules_after, write
 
 from bn_conformance import commands
 from bn_conformance.cli import COMMANDS, main
@@ -43,3 +46,19 @@ def test_help_imports_neither_a_command_nor_what_it_works_with() -> None:
 def test_a_command_that_is_not_there_gives_2_and_a_line(tmp_path: Path) -> None:
     assert_usage(bnconform(tmp_path, "chekc"), "there is no command 'chekc'; did you mean check?")
     assert_usage(bnconform(tmp_path, "nothing-like-it"), "No such command 'nothing-like-it'")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "-n", "0", "-i", "good.py", "--case", "fwd/nc/*"]])
+def test_output_that_finds_no_room_is_one_line_and_no_success(tmp_path: Path, arguments: list[str]) -> None:
+    write(tmp_path, "good.py", GOOD)
+    command = [sys.executable, "-m", "bn_conformance", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == (
+        "Error: standard output cannot be written (No space left on device); what it printed is lost"
+    )
+    assert "Traceback" not in done.stderr

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,21 @@ def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path, reader: str) 
     path.symlink_to("/dev/zero")
     with pytest.raises(UserError, match=r"zero\.json.*is larger than [0-9,]+ bytes"):
         READERS[reader](path)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_named_pipe_that_nobody_writes_is_read_at_once(tmp_path: Path, reader: str) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(20)
+    try:
+        with suppress(UserError):
+            READERS[reader](path)
+    except KeyboardInterrupt:
+        pytest.fail("it waits for a writer")
+    finally:
+        signal.alarm(0)
 
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

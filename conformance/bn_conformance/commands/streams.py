@@ -1,6 +1,7 @@
 """Standard streams that cannot fail: closed ones, ones whose reader has gone, and terminals that know ASCII alone.
 
-What a command prints is for people; whether somebody reads it decides no exit code.
+What a command prints is for people; whether somebody reads it decides no exit code. A stream that cannot take the text,
+such as a file on a full device, is another matter: what was asked for is lost then, and `lost_output` says why.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ def prepare_streams() -> None:
             setattr(sys, name, _safe(stream))
 
 
+def lost_output() -> str:
+    """Why text for standard output was lost; empty if none was."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if not isinstance(raw, _Raw):
+        return ""
+    sys.stdout.flush()
+    return raw.lost
+
+
 def _open_descriptors() -> None:
     """Open descriptors 0 to 2 where they are closed: the next file that is opened would be taken for a stream."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -52,15 +62,21 @@ def _safe(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 
 
 class _Raw(io.FileIO):
-    """A descriptor that takes what nobody reads any more."""
+    """A descriptor that takes what nobody reads any more, or what finds no room.
+
+    Attributes:
+        lost: why text was lost that somebody may want; empty if none was.
+    """
+
+    lost = ""
 
     def write(self, data: Any) -> int:
-        """Write. Once the reader has gone, the text is dropped."""
+        """Write. What cannot be written is dropped, so that a run goes on."""
         try:
             return super().write(data) or 0
         except OSError as error:
             if error.errno not in _GONE:
-                raise
+                self.lost = error.strerror or str(error)
             return memoryview(data).nbytes
 
 

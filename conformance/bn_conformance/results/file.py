@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from bn_conformance.reading import at_once
 from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, Record, StaleFault, split_id
 
@@ -97,11 +99,13 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         raise ResultsError(f"{path}: is not a results file (not UTF-8 text)") from None
 
 
-def _opened(path: Path) -> TextIO:
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
     """The text of a file, decompressed where its name ends in .gz."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+    with open(path, "rb", opener=at_once) as stream:
+        content = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
+        with TextIOWrapper(content, encoding="utf-8") as text:
+            yield text
 
 
 @dataclass(frozen=True)

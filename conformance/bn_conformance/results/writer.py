@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+from bn_conformance.reading import at_once
 from bn_conformance.results.file import Extent
 from bn_conformance.results.json_line import ResultsError, to_line
 from bn_conformance.results.records import Record
@@ -84,7 +85,7 @@ def default_path() -> str:
 def _opened(path: Path, kept: Extent | None) -> BinaryIO:
     """A file to append to, of which no more is left than is kept; it is cut once no other run writes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("ab")
+    stream = open(path, "ab", opener=at_once)  # noqa: SIM115 - Path.open has no opener; the writer closes it
     try:
         if stat.S_ISREG(path.stat().st_mode):
             if fcntl is not None:

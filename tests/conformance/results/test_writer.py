@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -36,9 +37,10 @@ def test_runs_that_name_no_file_never_share_one(tmp_path: Path, monkeypatch: pyt
     assert len({writer.path for writer in writers}) == 3
 
 
-@pytest.mark.parametrize("name", ["n" * 300, "folder", "file/below", "/dev/full", "/proc/none/results"])
+@pytest.mark.parametrize("name", ["n" * 300, "folder", "file/below", "pipe", "/dev/full", "/proc/none/results"])
 def test_a_file_that_cannot_be_written_is_one_line_before_anything_is_judged(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     write(tmp_path, "file", "")
     done = called(tmp_path, "run", "-n", "0", "-i", write(tmp_path, "good.py", GOOD), "--results", name)
     assert_usage(done, "name a")
