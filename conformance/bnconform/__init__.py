@@ -4,12 +4,14 @@
 >>> verdict = bnconform.check(MyBatchNorm)  # doctest: +SKIP
 
 `check` gives a verdict. `assert_conforms` is for a test of one's own. `parametrize` makes pytest items of the cases.
-All three take the same things and the same keywords.
+All three take the same things and the same keywords. `convert` carries the layers of trained weights to another
+framework.
 """
 
 from bn_conformance.results.coverage import Coverage as Coverage
 from bn_conformance.results.coverage import FamilyCoverage as FamilyCoverage
 from bn_conformance.user_error import UserError
+from bnconform.converting import convert
 from bnconform.judging import assert_conforms, check
 from bnconform.pytest_items import CaseCheck, parametrize
 from bnconform.verdict import CaseResult, Verdict
@@ -23,5 +25,6 @@ __all__ = [
     "Verdict",
     "assert_conforms",
     "check",
+    "convert",
     "parametrize",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import click
+import numpy as np
 import pytest
 from tests.support.command_line import GOOD, ROOT, WRONG, called, write
 from tests.support.sample_matrix import realistic
@@ -22,7 +23,7 @@ from bn_conformance.results.writer import write_results
 
 FEW = ("-n", "0", "--in-process", "--case", "fwd/nc/float32/eps-*")
 RIGHT, ANSWERS, WRONG_ANSWERS = "right.jsonl", "answers.jsonl", "wrong_answers.jsonl"
-MATRIX = "matrix.jsonl"
+MATRIX, WEIGHTS = "matrix.jsonl", "weights.npz"
 VECTORS = ROOT / "reference" / "bn_reference" / "vectors" / "core"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAM = f"node {ROOT / 'adapters' / 'examples' / 'batch_norm.js'}"
@@ -37,12 +38,14 @@ class Walk:
         code: the exit code.
         said: words of standard output or standard error, in the format for people.
         slow: whether it judges, and so takes seconds.
+        framework: whether it needs frameworks.
     """
 
     words: tuple[str, ...]
     code: int
     said: str
     slow: bool = False
+    framework: bool = False
 
     @property
     def name(self) -> str:
@@ -94,6 +97,8 @@ WALKS = (
     Walk(("probe", "wrong.py"), 1, "wrong", slow=True),
     Walk(("diff", "running_variance=biased", "good.py"), 0, "verified", slow=True),
     Walk(("diff", "running_variance=biased", "wrong.py"), 1, "not", slow=True),
+    Walk(("convert", WEIGHTS, "out.npz", "--to", "flax"), 0, "verified by running both", slow=True, framework=True),
+    Walk(("convert", "nowhere.npz", "out.npz", "--to", "flax"), 2, "nowhere.npz does not exist"),
     Walk(("power", "eps-outside-root", "--case", "fwd/nc/float32/eps-*", "-n", "1"), 0, "eps-outside-root", slow=True),
     Walk(("power", "eps-outside-root", "--case", "fwd/nc/float32/eps-0", "-n", "1"), 1, "SURVIVES", slow=True),
     Walk(("new-adapter", "mine_too"), 0, "mine_too.py"),
@@ -171,6 +176,7 @@ def walked() -> Iterator[Any]:
         for format_ in walk.formats():
             name = " ".join(word for word in (*walk.words, format_) if word and word not in FEW)
             marks = [pytest.mark.slow] if walk.slow or walk.name == "protocol-test" else []
+            marks += [pytest.mark.framework] if walk.framework else []
             yield pytest.param(walk, format_, id=name.replace(str(ROOT), ""), marks=marks)
 
 
@@ -192,6 +198,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "wrong.py", WRONG)
     write_results(folder / MATRIX, records(realistic(hostile=False)))
     write_results(folder / RIGHT, records(results([item("mine", "fwd/a"), item("mine", "fwd/b")])))
+    layer = {"weight": 2.0, "bias": 0.5, "running_mean": 1.0, "running_var": 4.0}
+    weights: dict[str, Any] = {f"bn.{name}": np.full(3, value, np.float32) for name, value in layer.items()}
+    np.savez(folder / WEIGHTS, **weights)
     write(folder, ANSWERS, "".join(answers(scale=1.0)))
     write(folder, WRONG_ANSWERS, "".join(answers(scale=1.5)))
     return folder
