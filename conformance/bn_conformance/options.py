@@ -67,6 +67,9 @@ class RunOptions:
         choices=("default", "standard"),
         help="`standard` fails nonstandard conventions.",
     )
+    thorough: bool = _option(
+        "--thorough", default=False, help="Run the sweeps for what compiles, too, which takes it long."
+    )
     results: str = _option(
         "--results", default="", metavar="FILE", help="Results file to write  [default: reports/TIME.jsonl]"
     )

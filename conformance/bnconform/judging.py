@@ -26,6 +26,7 @@ def check(
     clauses: Texts = (),
     level: str = DEFAULTS["level"],
     profile: str = DEFAULTS["profile"],
+    thorough: bool = False,
     device: str = DEFAULTS["device"],
     known_faults: Paths = (),
     regressions: Paths = (),
@@ -54,6 +55,7 @@ def check(
         clauses: clauses or families, such as `"STAT-3"` or `"GRAD"`; all without one.
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
         profile: `"standard"` fails nonstandard conventions.
+        thorough: run the sweeps for what compiles, too, which takes it long.
         device: that layers run on, as the adapter names it.
         known_faults: files of known faults of your own.
         regressions: files or folders that `bnconform fuzz` wrote, to be replayed as cases.
@@ -77,6 +79,7 @@ def check(
         clauses=clauses,
         level=level,
         profile=profile,
+        thorough=thorough,
         device=device,
         known_faults=known_faults,
         regressions=regressions,

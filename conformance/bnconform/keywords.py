@@ -34,6 +34,7 @@ class Keywords(TypedDict, total=False):
     clauses: Texts
     level: str
     profile: str
+    thorough: bool
     device: str
     known_faults: Paths
     regressions: Paths
@@ -70,6 +71,7 @@ def request_of(
     clauses: Texts = (),
     level: str = DEFAULTS["level"],
     profile: str = DEFAULTS["profile"],
+    thorough: bool = False,
     device: str = DEFAULTS["device"],
     known_faults: Paths = (),
     regressions: Paths = (),
@@ -93,6 +95,7 @@ def request_of(
         cases=_several(cases),
         level=level,
         profile=profile,
+        thorough=thorough,
         device=device,
         known_faults=_several(known_faults),
         regressions=_several(regressions),

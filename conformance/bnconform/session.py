@@ -118,16 +118,23 @@ class Session:
             return item
         if self._subject.command:
             target = self._subject.target
-            return replace(item, reproduce=reproduce(target, item.case) + self._regressions())
+            return replace(item, reproduce=reproduce(target, item.case) + self._further())
         keywords = [f"cases={item.case!r}"]
         keywords += [f"as_={self._request.kind!r}"] * bool(self._request.kind)
         keywords += self._request.said
         paths = self.plan.options.regressions
-        keywords += [f"regressions={list(paths)!r}"] * bool(paths)
+        keywords += [f"regressions={list(paths)!r}"] * bool(paths) + ["thorough=True"] * self._thorough
         return replace(item, reproduce=f"bnconform.check({self._subject.expression}, {', '.join(keywords)})")
 
-    def _regressions(self) -> str:
-        return "".join(f" --regressions '{path}'" for path in self.plan.options.regressions)
+    @property
+    def _thorough(self) -> bool:
+        """Whether cases are asked that only a thorough check asks."""
+        return self.plan.options.thorough and self.implementation.capabilities.compiles
+
+    def _further(self) -> str:
+        """Options without which the command would not know or not ask the case."""
+        paths = "".join(f" --regressions '{path}'" for path in self.plan.options.regressions)
+        return paths + " --thorough" * self._thorough
 
 
 def _plan(request: Request, implementation: Implementation) -> Plan:

@@ -134,3 +134,17 @@ def test_who_declares_less_conforms_as_declared_and_the_verdict_says_what_nobody
     told = [part for part in verdict.coverage.left_out if part.reason == "gradient in training is not declared"]
     assert {"GRAD-1", "GRAD-2", "GRAD-3"} <= {clause for part in told for clause in part.clauses}
     assert "nothing was judged of GRAD-1" in " ".join(str(verdict).split())
+
+
+class Compiles(GoodNumpy):
+    """Compiles for each shape."""
+
+    capabilities = Capabilities(compiles=True, ranks=frozenset({5}))
+
+
+def test_what_compiles_is_judged_in_full_where_that_is_asked_for() -> None:
+    usual, thorough = bnconform.check(Compiles), bnconform.check(Compiles, thorough=True)
+    assert "NUM" in usual.coverage.lacking
+    assert "(compiles for each shape) is not declared, which --thorough runs" in " ".join(str(usual).split())
+    assert thorough.conforms
+    assert thorough.coverage.asked > 2 * usual.coverage.asked

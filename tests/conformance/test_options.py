@@ -21,6 +21,7 @@ OTHER = RunOptions(
     cases=("fwd/*", "-odd"),
     level="tight",
     profile="standard",
+    thorough=True,
     results="out.jsonl",
     device="cuda",
     known_faults=("a.toml",),

@@ -66,9 +66,10 @@ class Plan:
         """What is to be run, and what is not supported."""
         items, unsupported = {}, []
         for implementation in self.runnable:
-            cases = []
+            cases, can = [], implementation.capabilities
+            asked = replace(can, compiles=can.compiles and not self.options.thorough)
             for case in self._selected(implementation):
-                reason = unsupported_reason(case, implementation.capabilities, implementation.convention)
+                reason = unsupported_reason(case, asked, implementation.convention)
                 if reason:
                     unsupported.append((implementation, case, reason))
                 else:
@@ -114,7 +115,8 @@ class Plan:
     def reproduce(self, implementation: Implementation, case: Case) -> str:
         """The command that judges an item again."""
         source = self.source(case)
-        return reproduce(implementation.address, case.id) + (f" --regressions '{source}'" if source else "")
+        thorough = " --thorough" * (self.options.thorough and implementation.capabilities.compiles)
+        return reproduce(implementation.address, case.id) + (f" --regressions '{source}'" if source else "") + thorough
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain data, for the processes that run it."""

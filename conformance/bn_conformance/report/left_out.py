@@ -10,12 +10,15 @@ from bn_conformance.results.heard import LeftOut
 from bn_conformance.text import counted, one_line
 
 MOST_REASONS = 8
-"""Reasons that are told, those that leave a MUST clause unheard first."""
+"""Reasons that are told: first what can be done something about, then those that leave a MUST clause unheard."""
+
+OF_WHAT_COMPILES = "(compiles for each"
+"""In the reason why a case is left out that would cost a compilation."""
 
 
 def left_out_lines(coverage: Coverage, most: int = MOST_REASONS) -> list[str]:
     """The reasons with their cases and clauses, the most frequent first; what is not told is counted in a last line."""
-    parts = sorted(coverage.left_out, key=lambda part: not part.clauses)
+    parts = sorted(coverage.left_out, key=lambda part: (not (part.declined or _compiles(part)), not part.clauses))
     told, rest = parts[:most], parts[most:]
     lines = [_line(part) for part in told]
     if rest:
@@ -38,8 +41,13 @@ def not_judged_lines(implementations: Sequence[ImplementationSummary]) -> Iterat
 
 def _line(part: LeftOut) -> str:
     declined = "declined: " * part.declined
+    thorough = ", which --thorough runs" * _compiles(part)
     unheard = f"; nothing was judged of {ranges(part.clauses)}" if part.clauses else ""
-    return f"{counted(part.cases, 'case')}: {declined}{one_line(part.reason, 120)}{unheard}"
+    return f"{counted(part.cases, 'case')}: {declined}{one_line(part.reason, 120)}{thorough}{unheard}"
+
+
+def _compiles(part: LeftOut) -> bool:
+    return OF_WHAT_COMPILES in part.reason
 
 
 def ranges(clauses: Sequence[str]) -> str:

@@ -46,6 +46,18 @@ def test_a_plan_crosses_to_other_processes_unchanged() -> None:
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
+def test_a_thorough_run_asks_the_sweeps_of_what_compiles_and_says_so_where_a_case_is_run_again() -> None:
+    compiles = replace(ONE, capabilities=replace(EVERYTHING, compiles=True))
+    usual = replace(plan_of(), implementations=(compiles,))
+    thorough = replace(usual, options=replace(usual.options, thorough=True))
+    left_out = {case.id for _, case, _ in usual.unsupported()}
+    assert {case.id for case in all_cases().values() if case.sweep} <= left_out
+    assert thorough.unsupported() == []
+    sweep = next(case for case in all_cases().values() if case.sweep)
+    assert thorough.reproduce(compiles, sweep).endswith(" --thorough")
+    assert "--thorough" not in replace(thorough, implementations=(ONE,)).reproduce(ONE, sweep)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_signature_is_never_split_and_every_process_has_work(count: int) -> None:
     plan = plan_of()
