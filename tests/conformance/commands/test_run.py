@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.command_line import CRASHING, GOOD, HEAD, WRONG, assert_usage, bnconform, called, run, write
+from tests.support.runs import judgements
 
 from bn_conformance.results.file import read_results
 
@@ -181,18 +182,18 @@ def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_p
 
 
 @pytest.mark.slow
-def test_shards_merge_to_what_one_run_gives(tmp_path: Path) -> None:
+def test_three_shards_merge_to_what_one_run_gives(tmp_path: Path) -> None:
     wrong, good = write(tmp_path, "wrong.py", WRONG), write(tmp_path, "good.py", GOOD)
-    asked = ("-i", wrong, "-i", good, "--case", "fwd/*/float32/*")
+    asked = ("-i", wrong, "-i", good, "--case", "fwd/nc/float32/*", "--case", "fwd/nchw/float32/*")
     _, whole = run(tmp_path, *asked)
-    for number in (1, 2):
-        shard = ("--shard", f"{number}/2", "--times", "out.jsonl", "--results", f"{number}.jsonl")
+    parts = [f"{number}.jsonl" for number in (1, 2, 3)]
+    for number, part in enumerate(parts, 1):
+        shard = ("--shard", f"{number}/3", "--times", "out.jsonl", "--results", part)
         done = bnconform(tmp_path, "run", "-n", "0", *asked, *shard)
         assert done.returncode in (0, 1), done.stderr
-    assert bnconform(tmp_path, "merge", "1.jsonl", "2.jsonl", "-o", "merged.jsonl").returncode == 0
+    assert bnconform(tmp_path, "merge", *reversed(parts), "-o", "merged.jsonl").returncode == 0
     together = read_results(tmp_path / "merged.jsonl")
-    outcomes = {item.id: (item.outcome, item.verdict, item.quantities) for item in whole.items}
-    assert {item.id: (item.outcome, item.verdict, item.quantities) for item in together.items} == outcomes
+    assert judgements(together) == judgements(whole)
     assert together.end is not None
     assert whole.end is not None
     assert together.end.exit_code == whole.end.exit_code
