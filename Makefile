@@ -60,7 +60,7 @@ unit: $(STAMP) ## the tests of the suite itself, slow ones included
 	$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 missing: $(STAMP) ## the next missing piece of a clause, case, deviation or adapter (ARGS: cases and deviations to measure)
-	@$(PY) -m tests.measure.missing $(ARGS)
+	@$(PY) -m tests.measure.missing $(ARGS) || [ $$? -eq 1 ]
 
 power: $(STAMP) ## which deviations of the catalogue the cases catch: there must be no survivor
 	@mkdir -p reports

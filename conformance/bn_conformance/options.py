@@ -61,6 +61,12 @@ class RunOptions:
     level: str = _option(
         "--level", default="degraded", choices=("tight", "stable", "degraded"), help="The worst level that passes."
     )
+    case_set: str = _option(
+        "--set",
+        default="",
+        metavar="NAME",
+        help="A published set of cases, such as 2026.1: cases that are newer only warn.",
+    )
     profile: str = _option(
         "--profile",
         default="default",

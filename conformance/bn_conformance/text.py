@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from math import isfinite, isnan
 from typing import Any
 
@@ -60,6 +61,22 @@ def percent(part: float, whole: float) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun: `1 case`, `2 cases`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The end of a sentence about a name that is not there: what it may mean, or else `otherwise`.
+
+    Args:
+        name: that was given.
+        known: names that exist.
+        otherwise: what to do, or what there is.
+    """
+    names = list(known)
+    bare = name.casefold()
+    near = [one for one in names if bare and bare in one.casefold()][:3] or get_close_matches(name, names, 2)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; {otherwise}"
 
 
 def element(index: tuple[int, ...] | None) -> str:

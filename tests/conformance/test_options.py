@@ -20,6 +20,7 @@ OTHER = RunOptions(
     clauses=("STAT-3",),
     cases=("fwd/*", "-odd"),
     level="tight",
+    case_set="2026.1",
     profile="standard",
     thorough=True,
     results="out.jsonl",

@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from bn_conformance.text import exact_number, number, one_line, percent, plain, printable, slugs
+from bn_conformance.text import did_you_mean, exact_number, number, one_line, percent, plain, printable, slugs
 
 SHORT = {
     "": None, "0": 0.0, "0.25": 0.25, "3.1e5": 3.14159e5, "1234": 1234.0, "100": 99.6, "1e-7": 1e-7, "-1e-5": -1e-5,
@@ -56,3 +56,18 @@ def test_anchors_are_unique_and_safe() -> None:
     found = slugs("i", names)
     assert len(set(found.values())) == len(names)
     assert all(set(anchor) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for anchor in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("keras", "; did you mean keras[jax]?"),
+        ("torch.n", "; did you mean torch.nn?"),
+        ("trch.nn", "; did you mean torch.nn?"),
+        ("Torch.NN", "; did you mean torch.nn?"),
+        ("something", "; there are keras[jax], torch.nn"),
+        ("", "; there are keras[jax], torch.nn"),
+    ],
+)
+def test_a_name_that_is_not_there_leads_to_those_that_it_may_mean(name: str, end: str) -> None:
+    assert did_you_mean(name, ["keras[jax]", "torch.nn"], "there are keras[jax], torch.nn") == end

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.implementations.implementation import matches_pattern
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
-from bn_reference.specification.clauses import clauses
+from bn_reference.specification.clauses import clauses, families
 
 
 class SelectionError(UserError):
@@ -35,10 +36,13 @@ def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: I
             known |= {case_id: case for case_id, case in large_cases().items() if _case_matches(case_id, pattern)}
     for clause in wanted_clauses:
         if not any(clause in (existing.id, existing.family) for existing in clauses().values()):
-            raise SelectionError(f"there is no clause {clause!r}; bnconform list --clauses shows them")
+            names = [*clauses(), *families()]
+            hint = did_you_mean(clause, names, "bnconform list --clauses shows them")
+            raise SelectionError(f"there is no clause {clause!r}{hint}")
     for pattern in patterns:
         if not any(_case_matches(case_id, pattern) for case_id in known):
-            raise SelectionError(f"no case matches {pattern!r}; bnconform list --cases shows them")
+            hint = did_you_mean(pattern.strip("*"), known, "bnconform list --cases shows them")
+            raise SelectionError(f"no case matches {pattern!r}{hint}")
     selected = [
         case.id
         for case in known.values()

@@ -14,6 +14,7 @@ import click
 
 from bn_conformance.options import DEFAULTS, OPTIONS
 from bn_conformance.results.exit_codes import USAGE
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 
 EXIT_CODES = "Exit codes: 0 all conform, 1 something does not, 2 usage, 3 nothing or too little was judged."
@@ -105,11 +106,26 @@ target_options = _together(
 """Options of a command that takes a target: whether it is code without an adapter, and of which convention."""
 
 
+class NamedFormat(click.Choice[str]):
+    """A choice of formats; a wrong name leads to the one that it may mean."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The format of a name.
+
+        Raises:
+            BadParameter: there is none.
+        """
+        if value not in self.choices:
+            hint = did_you_mean(value, self.choices, f"there are {', '.join(self.choices)}")
+            self.fail(f"there is no format {value!r}{hint}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def output_options(*formats: str, where: str = "standard output") -> _Decorator[Any]:
     """Options of a command that prints in several formats, of which the first is the default."""
     return _together(
         [
-            click.option("--format", "format_", type=click.Choice(formats), default=formats[0], show_default=True),
+            click.option("--format", "format_", type=NamedFormat(formats), default=formats[0], show_default=True),
             click.option("-o", "--output", default="", metavar="FILE", help=f"File to write  [default: {where}]"),
         ]
     )

@@ -17,6 +17,7 @@ from bn_conformance.mutation.power import Power, judged_cases
 from bn_conformance.mutation.sampling import Mutant, sample
 from bn_conformance.mutation.survivors import Attacked, attacked_json, attacked_markdown, attacked_text
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 from bn_reference.deviations import catalogue
 
@@ -62,8 +63,10 @@ def command(
     names = [
         name for name in catalogue() if not deviations or any(fnmatch.fnmatch(name, pattern) for pattern in deviations)
     ]
-    if not names:
-        raise UserError(f"no deviation matches {', '.join(deviations)}; bnconform power without names lists them")
+    for pattern in deviations:
+        if not any(fnmatch.fnmatch(name, pattern) for name in names):
+            hint = did_you_mean(pattern, catalogue(), "bnconform power without names lists them")
+            raise UserError(f"no deviation matches {pattern}{hint}")
     if processes < 0:
         raise UserError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
     if conditional < 0:

@@ -10,6 +10,7 @@ import click
 
 from bn_conformance.commands.declaring import SuiteCommand, output_options, write_file
 from bn_conformance.results.file import Results, read_results
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 
 SUFFIXES = {
@@ -35,8 +36,9 @@ def command(results: str, format_: str, output: str, baseline: str | None) -> in
     """
     contents = read_results(results)
     if baseline is not None and baseline not in contents.header.implementations:
-        names = ", ".join(contents.header.implementations)
-        raise UserError(f"--baseline {baseline!r} is not in the results; there are {names}")
+        names = contents.header.implementations
+        hint = did_you_mean(baseline, names, f"there are {', '.join(names)}")
+        raise UserError(f"--baseline {baseline!r} is not in the results{hint}")
     if format_ == "terminal":
         _print_summary(contents)
         return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 import click
 import numpy as np
 
@@ -20,6 +18,7 @@ from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.case_power import power_of
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_conformance.repro.definition import case_code
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 from bn_reference.arithmetic.quad import round_to, to_float64
 from bn_reference.definition.state import LayerFormats, Statistics
@@ -41,9 +40,8 @@ def command(case: str, implementation: str) -> int:
         return 0
     known = all_cases() | large_cases()
     if case not in known:
-        near = [case_id for case_id in known if case in case_id][:5] or get_close_matches(case, known, 3)
-        hint = f"did you mean {', '.join(near)}?" if near else "bnconform list --cases shows them"
-        raise UserError(f"there is no case {case!r}; {hint}")
+        hint = did_you_mean(case, known, "bnconform list --cases shows them")
+        raise UserError(f"there is no case {case!r}{hint}")
     click.echo(describe_case(known[case], implementation))
     return 0
 

@@ -16,7 +16,7 @@ from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.text import counted
 from bn_conformance.user_error import UserError
 from bn_conformance.vectors import files, selection
-from bn_conformance.vectors.check import check_submission
+from bn_conformance.vectors.check import CheckedFile, check_submission
 from bn_conformance.vectors.named_conventions import convention_name
 from bn_conformance.vectors.selection import MEMORY_CLAUSES
 
@@ -93,4 +93,17 @@ def check_command(file: str, level: str) -> int:
     partly = sorted({id_ for entry in report.checked for id_ in entry.case.clauses} & MEMORY_CLAUSES)
     if partly:
         click.echo(f"{', '.join(partly)}: numbers alone were judged; a file shows nothing of memory and repetition")
+    click.echo(closing(file, report))
     return report.exit_code
+
+
+def closing(file: str, report: CheckedFile) -> str:
+    """The verdict on a file of results in a line that says what its exit code says."""
+    failing = sum(entry.item.verdict == ItemVerdict.FAIL.value for entry in report.checked)
+    if report.problems:
+        return f"✕ {file}: {counted(len(report.problems), 'line')} cannot be used"
+    if failing:
+        return f"✕ {file} does not conform: {failing} of {counted(len(report.checked), 'case')} fail"
+    if report.exit_code == CONFORMS:
+        return f"✓ {file} conforms"
+    return f"– {file}: too little was judged: a case is judged when all of its quantities are in the file"

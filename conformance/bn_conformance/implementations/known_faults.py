@@ -27,7 +27,7 @@ from typing import Any
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import Implementation, matches_pattern
 from bn_conformance.reading import UnusableText, text_of
-from bn_conformance.text import one_line
+from bn_conformance.text import did_you_mean, one_line
 from bn_conformance.user_error import UserError
 from bn_reference.specification.clauses import clauses
 
@@ -153,8 +153,8 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     if bool(fault.case) == bool(fault.clause):
         raise KnownFaultsError(f"{file}, line {line}: give either case or clause")
     if fault.clause and fault.clause not in clauses():
-        hint = "bnconform list --clauses shows them"
-        raise KnownFaultsError(f"{file}, line {line}: there is no clause {fault.clause!r}; {hint}")
+        hint = did_you_mean(fault.clause, clauses(), "bnconform list --clauses shows them")
+        raise KnownFaultsError(f"{file}, line {line}: there is no clause {fault.clause!r}{hint}")
     return fault
 
 
@@ -176,8 +176,8 @@ def require_cases(faults: Iterable[KnownFault], cases: Collection[str]) -> None:
     """
     for fault in faults:
         if fault.case and not any(matches_pattern(case, fault.case) for case in cases):
-            hint = "bnconform list --cases shows them"
-            raise KnownFaultsError(f"{fault.file}, line {fault.line}: no case matches {fault.case!r}; {hint}")
+            hint = did_you_mean(fault.case.strip("*"), cases, "bnconform list --cases shows them")
+            raise KnownFaultsError(f"{fault.file}, line {fault.line}: no case matches {fault.case!r}{hint}")
 
 
 def shipped_and_own(paths: Iterable[str]) -> tuple[KnownFault, ...]:

@@ -31,7 +31,7 @@ from bn_conformance.targets.naming import TargetError, is_target
 from bn_conformance.targets.plug_ins import plug_ins, registered_twice
 from bn_conformance.targets.recognition import NeedsEnvironment
 from bn_conformance.targets.wrappers import environment_of
-from bn_conformance.text import one_line
+from bn_conformance.text import did_you_mean, one_line
 from bn_conformance.user_error import UserError
 
 GROUP = "bnconform.adapters"
@@ -230,8 +230,10 @@ def _check_name(implementation: Implementation, implementations: Iterable[Implem
 def _matching(pattern: str, known: Mapping[str, Implementation]) -> list[Implementation]:
     matches = [entry for entry in known.values() if matches_pattern(entry.name, pattern)]
     if not matches:
-        raise UnknownImplementation(
-            f"there is no implementation {pattern!r}; there are {', '.join(known)}, "
-            "or give path/to/file.py:Class, module:Class or KIND=file.py:Class"
+        hint = did_you_mean(
+            pattern,
+            known,
+            f"there are {', '.join(known)}, or give path/to/file.py:Class, module:Class or KIND=file.py:Class",
         )
+        raise UnknownImplementation(f"there is no implementation {pattern!r}{hint}")
     return matches

@@ -151,7 +151,7 @@ def _outcome(
         wrong = tuple(quantity for quantity in quantities if quantity.outcome == outcomes.WRONG)
         return (*_worst(wrong), wrong) if wrong else (outcome, message, ())
     if case.expects == "refusal":
-        return outcomes.WRONG, f"it was accepted without an error: {case.title}", ()
+        return outcomes.WRONG, f"it was accepted without an error, and should have raised one: {case.title}", ()
     quantities = _quantities(case, convention, goldens, observation, repeat)
     return *_worst(quantities), quantities
 

@@ -13,6 +13,7 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases, document, large_cases
 from bn_conformance.catalogue.regressions import Regression, read_all
 from bn_conformance.catalogue.selection import select_cases
+from bn_conformance.catalogue.sets import newer_than, read_set
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.known_faults import KnownFault, require_cases, shipped_and_own
 from bn_conformance.implementations.registry import find
@@ -108,6 +109,14 @@ class Plan:
         own = {regression.case.id: regression.case for regression in self.regressions}
         return all_cases() | large_cases() | own
 
+    @cached_property
+    def newer(self) -> frozenset[str]:
+        """Ids of the selected cases that came after the set that the options name; regressions come before any."""
+        catalogue = all_cases() | large_cases()
+        if not self.options.case_set:
+            return frozenset()
+        return newer_than(self.options.case_set, [catalogue[case_id] for case_id in self.cases if case_id in catalogue])
+
     def source(self, case: Case) -> str:
         """The file of a regression; empty for a case of the matrix."""
         return next((regression.path for regression in self.regressions if regression.case.id == case.id), "")
@@ -162,6 +171,8 @@ def make_plan(options: RunOptions) -> Plan:
     Raises:
         UserError: something that they name does not exist, or cannot be read.
     """
+    if options.case_set:
+        read_set(options.case_set)
     faults = shipped_and_own(options.known_faults)
     regressions = read_all(options.regressions)
     cases = select_cases(options.clauses, options.cases, [regression.case for regression in regressions])

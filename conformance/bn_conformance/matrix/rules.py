@@ -35,6 +35,10 @@ class Rules:
         return covering(self._faults[implementation.name], case)
 
     def excused(self, item: Item, implementation: Implementation, case: Case) -> Item:
-        """The item with the known fault that excuses it, where it fails and there is one."""
-        fault = self.known(implementation, case) if item.verdict == ItemVerdict.FAIL.value else None
-        return item if fault is None else replace(item, verdict=ItemVerdict.KNOWN.value, known_fault=fault.title)
+        """The item with the known fault that excuses it, where it fails and there is one; a newer case only warns."""
+        if item.verdict != ItemVerdict.FAIL.value:
+            return item
+        fault = self.known(implementation, case)
+        if fault is not None:
+            return replace(item, verdict=ItemVerdict.KNOWN.value, known_fault=fault.title)
+        return replace(item, verdict=ItemVerdict.WARN.value) if case.id in self._plan.newer else item

@@ -32,7 +32,9 @@ OUTCOME_KINDS = (
     OutcomeKind("stable", "an error is larger, but within the bound of a stable algorithm that rounds more"),
     OutcomeKind("refused", "it raised a clear error, which the clause allows or asks for"),
     OutcomeKind("degraded", "only an unstable algorithm explains the error; its name is given"),
-    OutcomeKind("wrong", "no algorithm that the suite knows explains the result"),
+    OutcomeKind(
+        "wrong", "no algorithm that the suite knows explains the result, or there is one where an error is due"
+    ),
     OutcomeKind("errored", "it raised an error where a result was due"),
     OutcomeKind("timed-out", "a call did not finish in time"),
     OutcomeKind("crashed", "the process ended during a call"),

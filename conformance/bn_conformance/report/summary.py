@@ -13,6 +13,7 @@ from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.legend import SIGNS, Sign, sign_of_state
+from bn_conformance.report.newly_judged import newly_judged
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
 from bn_conformance.results.coverage import Coverage, coverage_in
 from bn_conformance.results.file import Results
@@ -174,6 +175,8 @@ class Summary:
             notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")
         if reused := sum(item.reused is not None for item in results.items):
             notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
+        if newer := {case.id for case in results.header.cases if case.newer}:
+            notes.append(newly_judged(newer, results))
         if not self.tally.judged:
             notes.append(_nothing(results.items))
         for one in self.implementations:

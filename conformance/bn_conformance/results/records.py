@@ -14,7 +14,8 @@ from typing import Any
 class CaseInfo:
     """What a report must know of a case: its id, family, what it tests, its clauses and its axes.
 
-    `digest` is one of all that the case is; empty in files of versions that wrote none.
+    `digest` is one of all that the case is; empty in files of versions that wrote none. `newer` says that the case came
+    after the set of cases that the run was asked to hold to, so that it fails nobody.
     """
 
     id: str
@@ -24,6 +25,7 @@ class CaseInfo:
     requirement: str
     axes: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    newer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bn_conformance.adapter import Convention
 from bn_conformance.targets.naming import TargetError
+from bn_conformance.text import did_you_mean
 from bn_reference.specification.convention import CHOICES
 
 
@@ -24,7 +25,8 @@ def fields_of(choices: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise TargetError(f"{choice!r} is no choice of a convention; write NAME=VALUE, as running_variance=biased")
         if name not in known:
-            raise TargetError(f"a convention has no field {name!r}; it has {', '.join(known)}")
+            hint = did_you_mean(name, known, f"it has {', '.join(known)}")
+            raise TargetError(f"a convention has no field {name!r}{hint}")
         if name in values:
             raise TargetError(f"{name} is given twice; give it once")
         values[name] = _value(name, text)

@@ -12,7 +12,13 @@ from typing import cast
 from bn_conformance.adapter import Adapter
 from bn_conformance.targets.declarations import check_declarations
 from bn_conformance.targets.errors import described_error
-from bn_conformance.targets.naming import TargetError, code_and_choices, module_and_class, wrapper_and_code
+from bn_conformance.targets.naming import (
+    TargetError,
+    code_and_choices,
+    in_another_language,
+    module_and_class,
+    wrapper_and_code,
+)
 from bn_conformance.targets.recognition import candidates, check_environment, is_adapter, kind_of, kinds_of
 from bn_conformance.targets.wrappers import kind_of_file, wrapped_adapter
 
@@ -54,6 +60,8 @@ def _found_adapter(target: str) -> type[Adapter]:
     """The adapter of a target that does not say of which kind the code is: an adapter class, or a wrapper's."""
     code, choices = code_and_choices(target)
     place, attribute = module_and_class(code)
+    if advice := in_another_language(code):
+        raise TargetError(advice)
     if kind := kind_of_file(place):
         return wrapped_adapter(f"{kind}={'+'.join([code, *choices])}")
     module = module_of(place)

@@ -20,8 +20,26 @@ FILES = (".py", ".c", ".so", ".dylib", ".dll", ".onnx")
 """Endings of files that can be judged."""
 
 
+_OTHER_LANGUAGE = re.compile(
+    r"\.(cu|cuh|cc|cpp|cxx|h|hpp|hip|metal|wgsl|glsl|rs|go|jl|js|mjs|ts|java|kt|swift|cs|f|f90|r|m|mm|zig|lua)(:|$)",
+    re.IGNORECASE,
+)
+"""Endings of sources that this process cannot load."""
+
+
 class TargetError(UserError):
     """A target names no usable adapter; the message says what to do."""
+
+
+def in_another_language(target: str) -> str:
+    """What to do with a source in a language that is not loaded here; empty for any other target."""
+    if not _OTHER_LANGUAGE.search(target):
+        return ""
+    return (
+        f"{target} is in a language that is not loaded here: let a program answer over JSON lines "
+        "(--as command 'PROGRAM ARGUMENTS'), or, a forward alone too, run `bnconform vectors export`, compute there "
+        "and have the numbers judged with `bnconform vectors check FILE`"
+    )
 
 
 def module_and_class(target: str) -> tuple[str, str]:

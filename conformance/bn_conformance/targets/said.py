@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bn_conformance.targets.naming import TargetError
+from bn_conformance.text import did_you_mean
 
 NAME, ARGUMENT = "name.", "argument."
 
@@ -58,7 +59,8 @@ def divided(choices: Iterable[str]) -> tuple[list[str], Said]:
             raise TargetError(f"--{kind} {name} is given twice; give it once")
         if kind == "name":
             if name not in ROLES:
-                raise TargetError(f"--name {name}={text}: there is no role {name!r}; there are {', '.join(ROLES)}")
+                hint = did_you_mean(name, ROLES, f"there are {', '.join(ROLES)}")
+                raise TargetError(f"--name {name}={text}: there is no role {name!r}{hint}")
             names[name] = text
         else:
             arguments[name] = _value(text)

@@ -21,6 +21,7 @@ from bn_conformance.targets.errors import described_error
 from bn_conformance.targets.naming import TargetError, code_and_choices, wrapper_and_code
 from bn_conformance.targets.plug_ins import plug_ins, registered_twice
 from bn_conformance.targets.said import divided
+from bn_conformance.text import did_you_mean
 
 GROUP = "bnconform.wrappers"
 """The entry point group in which distributions register wrappers, by name; a name has a hyphen, but for `command`."""
@@ -163,4 +164,5 @@ def _check_registered(name: str) -> None:
     if len(points) > 1:
         raise TargetError(registered_twice(name, points))
     if name not in registered_wrappers():
-        raise TargetError(f"there is no kind {name!r}; there are {', '.join(registered_wrappers())}")
+        hint = did_you_mean(name, registered_wrappers(), f"there are {', '.join(registered_wrappers())}")
+        raise TargetError(f"there is no kind {name!r}{hint}")

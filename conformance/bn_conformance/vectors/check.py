@@ -14,6 +14,7 @@ from bn_conformance.judging.item import Policy, run_case
 from bn_conformance.results import outcomes
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item, Quantity
+from bn_conformance.text import did_you_mean
 from bn_conformance.vectors.named_conventions import DEFAULT, UnknownConvention, convention_named
 from bn_conformance.vectors.replay import ReplayAdapter, shape_of
 from bn_conformance.vectors.selection import lacking, owed
@@ -101,7 +102,8 @@ def _place(record: SubmittedRecord, groups: dict[tuple[str, str], Group]) -> Non
     """
     case = all_cases().get(record.case)
     if case is None:
-        raise RecordError(f"there is no case {record.case[:80]!r}; bnconform list --cases shows them")
+        hint = did_you_mean(record.case[:80], all_cases(), "bnconform list --cases shows them")
+        raise RecordError(f"there is no case {record.case[:80]!r}{hint}")
     if lacking(case):
         raise RecordError(f"{case.id} cannot be judged from a file: it needs {lacking(case)}")
     try:

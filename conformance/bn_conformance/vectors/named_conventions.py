@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 from bn_reference.specification.convention import Convention
 
@@ -80,7 +81,8 @@ def _changed(convention: Convention, changes: Iterable[str]) -> Convention:
     for change in changes:
         name, _, text = change.partition("=")
         if name not in known:
-            raise UnknownConvention(f"there is no convention field {name[:60]!r}; there are {', '.join(known)}")
+            hint = did_you_mean(name[:60], known, f"there are {', '.join(known)}")
+            raise UnknownConvention(f"there is no convention field {name[:60]!r}{hint}")
         try:
             convention = replace(convention, **{name: _value(text, getattr(Convention(), name))})
         except (ValueError, TypeError) as error:

@@ -31,6 +31,7 @@ def test_a_target_that_cannot_be_used_gives_2_and_a_line(tmp_path: Path, name: s
     [
         ("none.py", "none.py does not exist"),
         ("good.py:Missing", "good.py has no Missing"),
+        ("kernel.rs:batch_norm", "`bnconform vectors export`"),
         ("good.py:GoodLayer", "GoodLayer cannot be built"),
     ],
 )

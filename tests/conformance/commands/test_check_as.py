@@ -145,7 +145,7 @@ def test_without_failures_there_is_no_advice(folder: Path) -> None:
 
 
 MISTAKES = {
-    ("--as", "torch-modul", "right.py"): "there is no kind 'torch-modul'; there are c-function,",
+    ("--as", "torch-modul", "right.py"): "there is no kind 'torch-modul'; did you mean torch-module",
     ("--as", "numpy-functions", "none.py"): "none.py does not exist",
     ("--as", "numpy-functions", "right.py:nothing+alone"): "right.py has no function nothing",
     ("--as", "numpy-functions", "right.py:batchnorm_forward+empty"): "empty gives no dx of the shape of x",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.support.command_line import called
 
+from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.commands.list import list_implementations
 from bn_conformance.implementations import registry
 from bn_conformance.implementations.implementation import NOT_INSTALLED
+from bn_reference.specification.clauses import families
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200"])
@@ -24,4 +28,11 @@ def test_list_cuts_no_name_short_on_any_terminal(
     list_implementations()
     rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
     for name, described in entries.items():
-        assert [name, NOT_INSTALLED, described.group] in rows
+        assert [name, NOT_INSTALLED, "yes" if described.group == "default" else "if"] in rows
+
+
+def test_cases_come_in_the_order_of_the_families(tmp_path: Path) -> None:
+    lines = called(tmp_path, "list", "--cases").stdout.splitlines()
+    listed = [(all_cases() | large_cases())[line.split()[0]].family for line in lines if "/" in line.split()[0]]
+    assert list(dict.fromkeys(listed)) == list(families())
+    assert listed == sorted(listed, key=[*families()].index)

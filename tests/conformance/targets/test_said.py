@@ -34,7 +34,7 @@ def test_what_python_says_comes_through_a_target() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ("name.wheight=gamma", "there is no role 'wheight'; there are weight"),
+        ("name.wheight=gamma", "there is no role 'wheight'; did you mean weight"),
         ("name.weight", "--name weight says nothing; write --name weight=gamma"),
         ("argument.=4", "--argument =4 says nothing; write --argument num_dims=4"),
     ],
