@@ -32,10 +32,16 @@ def with_own_values(case: Case, can: Capabilities, convention: Convention) -> Ca
     return replace(case, config=replace(case.config, **own)) if own else case
 
 
-def needed_values(case: Case) -> tuple[str, ...]:
-    """The values that a case sets, such as `eps 0.25`; a cumulative average is no value."""
+def needed_names(case: Case) -> tuple[str, ...]:
+    """Those of eps and momentum whose values a case sets; a cumulative average is no value."""
     values = {"eps": case.config.eps, "momentum": case.config.momentum}
-    return tuple(f"{name} {value:g}" for name, value in values.items() if isinstance(value, int | float))
+    return tuple(name for name, value in values.items() if isinstance(value, int | float))
+
+
+def own_value(name: str, convention: Convention) -> str:
+    """The implementation's own eps or momentum as its code has it; `a literal` where it is not declared."""
+    value: float | None = getattr(convention, f"default_{name}")
+    return "a literal" if value is None else f"the literal {value:g}"
 
 
 def _needs(case: Case, name: str, convention: Convention) -> bool:

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.cases.as_declared import as_declared
-from bn_conformance.cases.literals import needed_values
+from bn_conformance.cases.literals import needed_names, own_value
 from bn_conformance.cases.model import STATISTICS, Batch, Case, EarlierBackward, Freeze, Reload, SetStatistics
 
 AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
 """How a capability names whether a layer has gamma and beta."""
 
 ANY_LAYOUT = "first or last"
+LITERAL = "a choice of {}"
 
 
 @dataclass(frozen=True)
@@ -162,12 +163,7 @@ NEEDS: tuple[Need, ...] = (
     _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics"),
     _flag("threads", lambda case: case.threads > 1, "setting the number of threads"),
     _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time"),
-    Need(
-        ("literals",),
-        needed_values,
-        lambda can, value: value.partition(" ")[0] not in can.literals,
-        "a choice of {}",
-    ),
+    Need(("literals",), needed_names, lambda can, name: name not in can.literals, LITERAL),
     Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
     Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {}"),
     Need(("layouts",), _layout, _declares_layout, "channels {}"),
@@ -200,10 +196,19 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         can: the declared capabilities.
         convention: the declared convention, which may lack a default of eps or momentum; None for one that has both.
     """
-    case = as_declared(case, can, convention or Convention())
+    declared = convention or Convention()
+    case = as_declared(case, can, declared)
     if convention and (lack := missing_default(case.config, convention)):
         return lack
     for need in NEEDS:
         if lack := need.lack(case, can):
-            return f"{lack} is not declared"
+            return _literal(case, can, declared) if need.reason == LITERAL else f"{lack} is not declared"
     return None
+
+
+def _literal(case: Case, can: Capabilities, convention: Convention) -> str:
+    """Say which literals of an implementation a case would have otherwise, and what they are."""
+    names = [name for name in needed_names(case) if name in can.literals]
+    values = " and ".join(f"{name} is {own_value(name, convention)}" for name in names)
+    needed = f"another {names[0]} is needed" if len(names) == 1 else "others are needed"
+    return f"{values} in its code, and {needed}"

@@ -157,7 +157,7 @@ def sign(verdict: str) -> Sign:
 def signs_explained(signs: Iterable[Sign]) -> list[Sign]:
     """The signs that a matrix shows, each once, the gravest first: its legend."""
     shown = set(signs)
-    return [one for one in SIGNS if one in shown]
+    return [one for one in (SIGNS[0], SHORT, *SIGNS[1:]) if one in shown]
 
 
 _GRAVITY = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import GOOD, HEAD, assert_usage, called, write
+from tests.support.command_line import GOOD, HEAD, assert_usage, bnconform, called, write
 
 UNDECLARABLE = f"{HEAD}class A(GoodNumpy):\n    convention = Convention(running_variance='median')\n"
 UNUSABLE = {
@@ -38,3 +38,22 @@ def test_a_target_that_cannot_be_used_gives_2_and_a_line(tmp_path: Path, name: s
 def test_a_target_that_is_not_there_gives_2_and_a_line(tmp_path: Path, target: str, words: str) -> None:
     write(tmp_path, "good.py", GOOD)
     assert_usage(called(tmp_path, "check", target), words)
+
+
+NARROW = f"""{HEAD}
+from bn_conformance.adapter import Capabilities
+
+class Narrow(GoodNumpy):
+    name = "narrow"
+    capabilities = Capabilities(ranks=frozenset({{5}}), dtypes=frozenset({{"float64"}}))
+"""
+
+
+@pytest.mark.slow
+def test_who_declares_next_to_nothing_gets_3_and_reads_why(tmp_path: Path) -> None:
+    done = bnconform(tmp_path, "check", write(tmp_path, "narrow.py", NARROW), "-n", "0", "--results", "narrow.jsonl")
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 3, said
+    assert "Note: narrow: too little was judged. FWD: FWD-1 was judged in 1 case, and must be in 8" in said
+    assert "100 cases: masks is not declared; nothing was judged of MASK-1 to MASK-5" in said
+    assert said.endswith("? narrow: too little was judged")
