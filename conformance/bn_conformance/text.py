@@ -13,6 +13,9 @@ from math import isfinite, isnan
 from typing import Any
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_COLOUR = re.compile(r"(?:\x1b|\\x1b)\[[0-9;:]*m")
+"""A colour of a terminal, as it is sent or as a results file may already hold it: made visible."""
+
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -22,8 +25,11 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""The text with every character that could disturb its display as an escape such as `\x1b`; newlines stay."""
-    return _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
+    r"""The text without colours of a terminal; what else could disturb its display becomes an escape.
+
+    An escape is such as `\x07`. Newlines stay.
+    """
+    return _UNSAFE.sub(_visible, _COLOUR.sub("", text.replace("\r\n", "\n")))
 
 
 def one_line(text: str, limit: int = 300) -> str:

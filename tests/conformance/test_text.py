@@ -40,7 +40,7 @@ def test_a_share_is_never_rounded_to_nothing_or_to_all(part: int, whole: int, sh
 
 
 def test_text_loses_only_what_disturbs() -> None:
-    assert printable("a\x1b[0m\tb\r\nc\u202e\ud800é✓\n") == "a\\x1b[0m\tb\nc\\u202e\\ud800é✓\n"
+    assert printable("\x1b[1;31m\\x1b[1ma\x1b[0m\x1b[2J\tb\r\nc\u202e\ud800é✓\n") == "a\\x1b[2J\tb\nc\\u202e\\ud800é✓\n"
     assert one_line("a\n  b\t c") == "a b c"
     assert one_line("x" * 10, 5) == "xxxx…"
 

@@ -203,7 +203,7 @@ def test_a_worker_does_not_outlive_who_asked(name: str, number: signal.Signals) 
 
 
 RAISED = {
-    "CannotNameItsFile": r"forward raised FileNotFoundError: caf\udce9.bin is not there\x1b[31m",
+    "CannotNameItsFile": r"forward raised FileNotFoundError: caf\udce9.bin is not there",
     "CannotSpeak": "forward raised Unspeakable: (its text cannot be read)",
 }
 

@@ -53,7 +53,8 @@ def test_no_attribute_is_broken_open_by_a_quote() -> None:
 
 def test_control_characters_surrogates_and_direction_overrides_are_made_visible() -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text())
-    assert "\\x1b[31m\\x00\\u202e" in page().root.text
+    assert "\\x00\\u202e" in page().root.text
+    assert "[31m" not in page().root.text
     assert "\\ud800" in page().root.text
     text().encode("utf-8")
 

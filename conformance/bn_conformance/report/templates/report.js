@@ -5,7 +5,7 @@ async function unpack() {
   return new Response(stream).json();
 }
 
-const HEAD = ["Implementation", "Outcome", "Verdict", "Ratio", "Quantity", "Element", "Expected", "Got", "Error", "Allowed", "ULP"];
+const HEAD = ["Implementation", "Outcome", "Verdict", "Ratio", "Quantity", "Element", "Expected", "Got", "Error", "Bound", "ULP"];
 const MOST = 200;  // matches that are built
 
 function caseOf(raw, data) {
@@ -55,7 +55,7 @@ function bodyOf(one, data) {
   const body = element("div", { class: "body" }, element("p", {}, one.about));
   const table = element("table", { class: "results" },
     element("caption", { class: "hidden" }, one.id),
-    element("thead", {}, element("tr", {}, ...HEAD.map(word => element("th", { scope: "col" }, word)))),
+    element("thead", {}, element("tr", {}, ...HEAD.map(head => element("th", { scope: "col" }, word(head))))),
     element("tbody", {}, ...one.results.map(result => resultRow(result, data))));
   if (one.results.length) {
     body.append(element("div", { class: "scroll", role: "region", "aria-label": `Results of ${one.id}`, tabindex: "0" }, table));
@@ -89,16 +89,16 @@ function filters(form, cases, data) {
   const field = name => form.querySelector(`#${name}`), matches = document.getElementById("matches");
   const families = [...document.querySelectorAll("details.family")];
   const choices = {
-    of: data.names, format: [...new Set(cases.map(one => one.format))].filter(Boolean),
+    of: data.names, family: [...new Set(cases.map(one => one.family))], format: [...new Set(cases.map(one => one.format))].filter(Boolean),
     layout: [...new Set(cases.map(one => one.layout))].filter(Boolean), verdict: data.verdicts,
   };
   for (const [name, values] of Object.entries(choices)) {
     field(name).append(...values.map(value => element("option", { value }, value)));
   }
-  const asked = () => Object.fromEntries(["find", "of", "format", "layout", "verdict"].map(name => [name, field(name).value]));
-  const fits = (one, { find, of, format, layout, verdict }) =>
+  const asked = () => Object.fromEntries(["find", "of", "family", "format", "layout", "verdict"].map(name => [name, field(name).value]));
+  const fits = (one, { find, of, family, format, layout, verdict }) =>
     find.toLowerCase().split(/\s+/).every(word => one.text.includes(word)) &&
-    (!format || one.format === format) && (!layout || one.layout === layout) &&
+    (!family || one.family === family) && (!format || one.format === format) && (!layout || one.layout === layout) &&
     ((!of && !verdict) || one.results.some(result =>
       (!of || data.names[result[0]] === of) && (!verdict || data.verdicts[result[2]] === verdict)));
   const apply = keep => {

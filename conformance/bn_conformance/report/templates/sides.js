@@ -12,6 +12,12 @@ function chip([outcome, style, symbol, anchor]) {
   return element("a", { class: `chip k-${style}`, href: `#${anchor}` }, `${symbol} ${outcome}${style === "known" ? " (known)" : ""}`);
 }
 
+// A word, with a link to what it means where the page says that.
+function word(shown) {
+  const anchor = `w-${shown.toLowerCase()}`;
+  return document.getElementById(anchor) ? element("a", { class: "word", href: `#${anchor}` }, shown) : shown;
+}
+
 const GRAVITY = { absent: 0, ok: 1, warn: 2, known: 3, fail: 4 };
 const MOST_APART = 15;  // cases that are shown before one asks for more
 const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
@@ -23,11 +29,11 @@ function ratioOf(result) {
 }
 
 // A table that scrolls by itself. Cells are texts or elements; columns from `numeric` on are numbers.
-function tableOf(caption, head, rows, numeric) {
+function tableOf(caption, heads, rows, numeric) {
   const kind = place => (place >= numeric ? { class: "n" } : {});
   const table = element("table", {},
     element("caption", {}, element("span", {}, caption)),
-    element("thead", {}, element("tr", {}, ...head.map((word, place) => element("th", { scope: "col", ...kind(place) }, word)))),
+    element("thead", {}, element("tr", {}, ...heads.map((head, place) => element("th", { scope: "col", ...kind(place) }, word(head))))),
     element("tbody", {}, ...rows.map(([first, ...rest]) => element("tr", {},
       element("th", { scope: "row" }, first), ...rest.map((cell, place) => element("td", kind(place + 1), cell))))));
   return element("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" }, table);
@@ -51,7 +57,8 @@ function conventionsOf(a, b, data) {
     const values = own.has(choice) ? [said(own.get(choice)), said(other.get(choice))] : ["", ""];
     return [data.texts[choice], ...values, effect];
   });
-  return [title, tableOf("What differs, and what it does to numbers", ["Choice", data.names[a], data.names[b], "Effect"], rows, 9)];
+  const how = element("p", { class: "muted" }, "How effects are computed is said under ", element("a", { href: "#conventions" }, "Conventions"), ".");
+  return [title, how, tableOf("What differs, and what it does to numbers", ["Choice", data.names[a], data.names[b], "Effect"], rows, 9)];
 }
 
 // How many choices differ, in a sentence.
@@ -132,7 +139,7 @@ function compared(a, b, cases, data) {
     return {
       sentence: `${own} and the reference: of ${counted(judged.length, "case")}, ${judged.length - off.length} are as good as a direct algorithm, and ${off.length} are not.`,
       numbers: outcomesOf(a, cases, data),
-      list: listOf("Cases that are not tight, the gravest first", ["Case", "Outcome", "Ratio (got for expected)"], rows),
+      list: listOf("Cases that are not tight, the gravest first; in brackets what it got for what is expected", ["Case", "Outcome", "Ratio"], rows),
     };
   }
   const both = comparedCases(a, b, cases, data), apart = both.filter(each => each.apart), level = both.filter(each => each.other);
@@ -141,7 +148,7 @@ function compared(a, b, cases, data) {
   return {
     sentence: `${own} and ${other}: of ${counted(both.length, "case")} that both ran, ${both.length - apart.length - level.length} have the same outcome and ${level.length} another level; in ${apart.length} one fails and the other does not.`,
     numbers: familiesOf(a, b, both, cases, data),
-    list: listOf("Cases that tell them apart, the gravest first", ["Case", own, "Ratio (got for expected)", other, "Ratio (got for expected)"], rows),
+    list: listOf("Cases that tell them apart, the gravest first; in brackets what it got for what is expected", ["Case", own, "Ratio", other, "Ratio"], rows),
   };
 }
 
