@@ -11,7 +11,7 @@ import click
 from bn_conformance.commands.declaring import Output, SuiteCommand, output_options, run_options
 from bn_conformance.commands.subject import single_implementation, worker
 from bn_conformance.diff.difference import Diff, diff_sides
-from bn_conformance.diff.sides import Side, convention_side, is_convention
+from bn_conformance.diff.sides import Side, convention_side, is_convention, measured_side
 from bn_conformance.hosting.host import Host, LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.mutation.mutant import PlainAdapter
@@ -26,8 +26,8 @@ from bn_conformance.user_error import UserError
 def command(a: str, b: str, format_: str, output: str, device: str, timeout: float) -> int:
     """Show how two implementations differ, and convert one's state to the other's.
 
-    A and B are names, targets, or conventions such as running_variance=biased. The recipe that converts parameters and
-    running statistics is run and verified in both directions.
+    A and B are names, targets, or conventions such as running_variance=biased. Of code of one's own the convention is
+    measured. The recipe that converts parameters and running statistics is run and verified in both directions.
     """
     with ExitStack() as stack:
         sides = [_side(name, device, timeout, stack) for name in (a, b)]
@@ -46,7 +46,11 @@ def _side(name: str, device: str, timeout: float, stack: ExitStack) -> tuple[Sid
         side = convention_side(name)
         return side, lambda: LocalHost(PlainAdapter(convention=side.convention))
     implementation = single_implementation(name, device)
-    side = Side(implementation.name, implementation.convention, implementation.capabilities, implementation)
+    side = (
+        Side(implementation.name, implementation.convention, implementation.capabilities, implementation)
+        if implementation.registered
+        else measured_side(implementation, timeout)
+    )
     if "float32" not in side.capabilities.dtypes:
         raise UserError(f"{side.name} does not declare float32, in which the comparison runs")
     return side, stack.enter_context(worker(implementation, timeout)).open

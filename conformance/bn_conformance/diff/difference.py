@@ -10,7 +10,7 @@ from bn_conformance.conventions.effects import Effect, convention_effects
 from bn_conformance.diff.conversion import ConversionStep, conversion_steps, snippet
 from bn_conformance.diff.output_differences import OutputDifference, output_differences
 from bn_conformance.diff.sides import Side
-from bn_conformance.diff.verification import Verification, verify
+from bn_conformance.diff.verification import OUTPUTS_CHECK, Verification, verify
 from bn_conformance.hosting.host import Host
 from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.text import counted, plain
@@ -53,6 +53,7 @@ class Diff:
         outputs: largest difference of outputs in each case, the largest first.
         failures: cases that could not be run.
         directions: the conversions from A to B and back.
+        measured: what was measured of somebody's own code, a sentence for each side of that kind.
     """
 
     a: str
@@ -62,6 +63,7 @@ class Diff:
     outputs: tuple[OutputDifference, ...]
     failures: tuple[str, ...]
     directions: tuple[Direction, ...]
+    measured: tuple[str, ...] = ()
 
     @property
     def verified(self) -> bool:
@@ -72,6 +74,15 @@ class Diff:
     def explained(self) -> bool:
         """Whether the conventions explain every difference of outputs within its bound."""
         return bool(self.outputs) and all(entry.ratio <= 1.0 for entry in self.outputs)
+
+    @property
+    def converts(self) -> bool:
+        """Whether inference after the conversion is the same within rounding, both ways."""
+        checks = [
+            [check for check in direction.verification.checks if check.what == OUTPUTS_CHECK]
+            for direction in self.directions
+        ]
+        return all(found and all(check.holds for check in found) for found in checks)
 
     @property
     def headline(self) -> str:
@@ -128,6 +139,7 @@ def diff_sides(a: Side, b: Side, open_a: Callable[[], Host], open_b: Callable[[]
         outputs=tuple(outputs),
         failures=tuple(failures),
         directions=(_direction(side_a, side_b), _direction(side_b, side_a)),
+        measured=tuple(f"{side.name}: {'; '.join(side.measured)}" for side in (a, b) if side.measured),
     )
 
 

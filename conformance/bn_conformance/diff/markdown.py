@@ -15,6 +15,7 @@ from bn_conformance.diff.tables import (
     explanation,
     output_row,
     result,
+    significance,
 )
 from bn_conformance.report.markdown_text import bullets, code, escape, table
 
@@ -30,6 +31,10 @@ def diff_markdown(diff: Diff) -> str:
 def _parts(diff: Diff) -> Iterator[str]:
     yield f"# {escape(diff.a)} and {escape(diff.b)}"
     yield f"**{_text(diff.headline)}**"
+    yield _text(significance(diff))
+    if diff.measured:
+        yield "## Measured, since it is code of one's own"
+        yield bullets(map(_text, diff.measured))
     yield "## Conventions that differ"
     if diff.choices:
         yield table(("convention", escape(diff.a), escape(diff.b)), map(_row, map(choice_row, diff.choices)))

@@ -51,6 +51,7 @@ class OutputDifference:
         unexplained: what is left after the prediction, of the element whose ratio is largest, over all steps.
         allowed: what is allowed there.
         ratio: unexplained over allowed there.
+        small: whether no output of any step differs by more than rounding may cause, conventions aside.
     """
 
     case: str
@@ -62,6 +63,7 @@ class OutputDifference:
     unexplained: float
     allowed: float
     ratio: float
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def _difference(case: Case, outputs_a: Sequence[_Output], outputs_b: Sequence[_O
     """The largest difference of all steps, with the worst of what the conventions leave unexplained in any step."""
     steps = zip(case.batches, outputs_a, outputs_b, strict=True)
     differences = [_step_difference(case.id, place, batch, a, b) for place, (batch, a, b) in enumerate(steps, 1)]
-    largest = max(differences, key=lambda entry: entry.difference)
+    small = all(entry.small for entry in differences)
+    largest = replace(max(differences, key=lambda entry: entry.difference), small=small)
     worst = max(differences, key=lambda entry: entry.ratio)
     if not worst.ratio:
         return replace(largest, unexplained=0.0, allowed=0.0, ratio=0.0)
@@ -169,7 +172,8 @@ def _step_difference(case: str, place: int, batch: Batch, a: _Output, b: _Output
         explained = to_float64(a.predicted - b.predicted)
         unexplained, allowed = np.abs(difference - explained), to_float64(a.allowed + b.allowed)
         ratios = np.nan_to_num(np.where(unexplained == 0, 0.0, unexplained / allowed), nan=np.inf)
-    ratios = np.where((a.meaningful & b.meaningful)[:, None], ratios, 0.0)
+    meaningful = (a.meaningful & b.meaningful)[:, None]
+    ratios = np.where(meaningful, ratios, 0.0)
     worst = np.unravel_index(int(np.argmax(ratios)), ratios.shape)
     size = _finite_or_inf(np.abs(difference))
     largest = np.unravel_index(int(np.argmax(size)), size.shape)
@@ -185,6 +189,7 @@ def _step_difference(case: str, place: int, batch: Batch, a: _Output, b: _Output
         unexplained=float(unexplained[worst]),
         allowed=float(allowed[worst]),
         ratio=float(ratios[worst]),
+        small=bool(np.all((size <= allowed) | ~meaningful)),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
+from bn_conformance.probe.measuring import measured_of
 from bn_conformance.reading import UnusableText, json_of, text_of
 from bn_conformance.targets.naming import is_target
 from bn_conformance.user_error import UserError
@@ -37,12 +38,14 @@ class Side:
         convention: declared, or given.
         capabilities: what its layers can do.
         implementation: None where the side is a convention alone.
+        measured: what was measured of it, a line each; nothing where its convention is declared and tested elsewhere.
     """
 
     name: str
     convention: Convention
     capabilities: Capabilities
     implementation: Implementation | None = None
+    measured: tuple[str, ...] = ()
 
     @property
     def eps(self) -> float:
@@ -69,6 +72,26 @@ class Side:
     def momentum(self, weight: float) -> float:
         """What to pass here as momentum so that the new statistic has a weight."""
         return weight if self.convention.momentum_weighs == "new" else 1.0 - weight
+
+
+def measured_side(implementation: Implementation, timeout: float) -> Side:
+    """The side of somebody's own code, under the convention that its behaviour shows.
+
+    Nobody has tested what such code declares, or it declares nothing. Where its behaviour contradicts the declaration
+    and one other value explains it, that value counts.
+
+    Args:
+        implementation: that can run here.
+        timeout: the seconds that a call may take.
+    """
+    measured = measured_of(implementation, timeout)
+    convention, lines = implementation.convention, measured.lines()
+    try:
+        convention = replace(convention, **measured.contradicted)
+    except ValueError as error:  # each value fits alone, and nobody may declare them together
+        lines.append(f"compared as declared, since what was measured is not declarable together: {error}")
+    told = tuple(lines) or ("nothing could be measured; compared as declared",)
+    return Side(implementation.name, convention, implementation.capabilities, implementation, told)
 
 
 def is_convention(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bn_conformance.diff.difference import ConventionDifference, Diff, Direction
 from bn_conformance.diff.output_differences import OutputDifference
 from bn_conformance.diff.verification import Check
-from bn_conformance.text import number
+from bn_conformance.text import number, percent
 
 OUTPUTS_TITLE = "Outputs: the largest difference in each case"
 OUTPUTS_MEANING = (
@@ -50,6 +50,20 @@ def result(direction: Direction) -> str:
         return "run and verified"
     broken = ", ".join(check.what for check in verification.checks if not check.holds)
     return f"NOT verified: {verification.failure or broken}"
+
+
+def significance(diff: Diff) -> str:
+    """Whether the difference matters to a model, in a sentence or two; empty where nothing could be run."""
+    if not diff.outputs:
+        return ""
+    worst = max(diff.outputs, key=lambda entry: entry.relative)
+    if all(entry.small for entry in diff.outputs):
+        return "Does it matter? No: with the defaults of each, outputs differ by no more than rounding may cause."
+    after = "With the conversion below inference is the same within rounding." if diff.converts else ""
+    return (
+        f"Does it matter? With the defaults of each, outputs differ by {percent(worst.relative, 1.0)} of their "
+        f"standard deviation at most ({worst.mode}, {worst.case}). {after}"
+    ).rstrip()
 
 
 def explanation(diff: Diff) -> str:

@@ -21,6 +21,7 @@ from bn_conformance.diff.tables import (
     explanation,
     output_row,
     result,
+    significance,
 )
 from bn_conformance.report.lines import Lines
 from bn_conformance.text import one_line, printable
@@ -41,6 +42,8 @@ class _Printer(Lines):
     def print(self, diff: Diff) -> None:
         self.line(f"{diff.a} (A) and {diff.b} (B)", "bold")
         self.line(f"{'✓' if diff.verified else '✕'} {diff.headline}", "green" if diff.verified else "bold red")
+        self.line(significance(diff))
+        self.section("Measured, since it is code of one's own", diff.measured)
         if diff.choices:
             self._table("Conventions that differ", ("convention", "A", "B"), map(choice_row, diff.choices))
             self.line("What each difference does to numbers, with A as the baseline:")

@@ -23,6 +23,9 @@ COUNT, TRAINED, LATER = 16, 8, 4
 """Values a channel, training steps before the conversion, and after it."""
 
 
+OUTPUTS_CHECK = "outputs after conversion"
+
+
 @dataclass(frozen=True)
 class Check:
     """One comparison.
@@ -138,7 +141,7 @@ def _outputs(layer_a: ProbedLayer, layer_b: ProbedLayer, trained: Statistics, st
     bound_b = layer_b.golden(x_b).inference(state, None)["y"].bound(STABLE)
     meaningful = (bound_a.meaningful & bound_b.meaningful)[:, None]
     note = "inference of both on the same data"
-    return within("outputs after conversion", y_a - y_b, bound_a.allowed + bound_b.allowed, meaningful, note)
+    return within(OUTPUTS_CHECK, y_a - y_b, bound_a.allowed + bound_b.allowed, meaningful, note)
 
 
 def _later(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import GOOD, HEAD, bnconform, called, write
+from tests.support.command_line import GOOD, HEAD, WRONG, bnconform, called, write
 
 BIASED = (
     HEAD
@@ -58,9 +58,18 @@ def test_diff_converts_and_verifies(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_diff_does_not_verify_what_is_wrong(tmp_path: Path) -> None:
+def test_diff_compares_what_code_does_and_not_what_it_declares(tmp_path: Path) -> None:
     good, lying = write(tmp_path, "good.py", GOOD), write(tmp_path, "lies.py", BIASED)
     done = bnconform(tmp_path, "diff", good, lying)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 convention differs" in done.stdout
+    assert "biased: running_variance: biased; declared: unbiased (STAT-2)" in done.stdout
+
+
+@pytest.mark.slow
+def test_diff_does_not_verify_what_is_wrong(tmp_path: Path) -> None:
+    good, wrong = write(tmp_path, "good.py", GOOD), write(tmp_path, "wrong.py", WRONG)
+    done = bnconform(tmp_path, "diff", good, wrong)
     assert done.returncode == 1, done.stdout + done.stderr
 
 
