@@ -131,6 +131,19 @@ class KerasLayer(Layer):
         return np.asarray(self.keras.ops.convert_to_numpy(value))
 
 
+class NumpyKerasLayer(KerasLayer):
+    """A forward alone: Keras has no gradients on NumPy."""
+
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+        return self._array(self.layer(x, training=training, **self._masked(mask)))
+
+    def backward(self, dy: Array) -> Gradients:
+        raise NotImplementedError("Keras has no gradients on NumPy")
+
+    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
+        raise NotImplementedError("Keras has no gradients on NumPy")
+
+
 class TensorflowKerasLayer(KerasLayer):
     """Gradients by `tf.GradientTape`."""
 

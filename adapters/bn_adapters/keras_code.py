@@ -51,6 +51,17 @@ class _KerasCode(LayerCode):
         yield "running_mean_out, running_var_out = layer.moving_mean.value, layer.moving_variance.value"
 
 
+class KerasNumpyCode(_KerasCode):
+    """On NumPy, where there are no gradients."""
+
+    imports = ("import keras",)
+    array = "np.asarray(value, np.float64)"
+
+    def step(self, call: StepCall) -> Lines:
+        yield f'x_tensor = keras.ops.convert_to_tensor(x, "{self.config.dtype}")'
+        yield f"y_out = {self.call(call)}"
+
+
 class KerasTensorflowCode(_KerasCode):
     """On TensorFlow."""
 

@@ -14,11 +14,12 @@ from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_adapters.keras_backends import (
     JaxKerasLayer,
     KerasLayer,
+    NumpyKerasLayer,
     TensorflowKerasLayer,
     TorchKerasLayer,
     load_keras,
 )
-from bn_adapters.keras_code import POLICIES, KerasJaxCode, KerasTensorflowCode, KerasTorchCode
+from bn_adapters.keras_code import POLICIES, KerasJaxCode, KerasNumpyCode, KerasTensorflowCode, KerasTorchCode
 from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.layer_code import LayerCode
@@ -105,3 +106,19 @@ class KerasTorch(KerasAdapter):
     requires = ("keras", "torch")
     distributions = ("keras", "torch")
     install = "pip install 'bnconform[keras,torch]'"
+
+
+class KerasNumpy(KerasAdapter):
+    """`keras.layers.BatchNormalization` on NumPy, without gradients."""
+
+    name = "keras[numpy]"
+    group = "more"
+    backend = "numpy"
+    layer_class = NumpyKerasLayer
+    code_class = KerasNumpyCode
+    framework = "keras-numpy"
+    environment = {"KERAS_BACKEND": "numpy"}  # noqa: RUF012 - declared in the contract
+    requires = ("keras",)
+    distributions = ("keras", "numpy")
+    install = "pip install 'bnconform[keras]'"
+    capabilities = replace(KerasAdapter.capabilities, gradients=frozenset(), second_order=frozenset())

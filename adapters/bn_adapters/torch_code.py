@@ -121,13 +121,45 @@ class TorchFunctionCode(_TorchCode):
         yield from self.copied(mean="running_mean", variance="running_var")
 
     def step(self, call: StepCall) -> Lines:
-        given = ["x_tensor", "mean", "variance", "weight", "bias", f"training={call.training}", *self.hyperparameters()]
         sources = {f"d{name}": _MODULE_NAMES[name] for name in self.parameters}
-        forward = f"torch.nn.functional.batch_norm({', '.join(given)})"
-        yield from autograd_step(call, forward, sources, self.config.dtype)
+        yield from autograd_step(call, self.forward(call.training), sources, self.config.dtype)
+
+    def forward(self, training: bool) -> str:
+        """The call, of `x_tensor`."""
+        given = ["x_tensor", "mean", "variance", "weight", "bias", f"training={training}", *self.hyperparameters()]
+        return f"torch.nn.functional.batch_norm({', '.join(given)})"
 
     def statistics(self) -> Lines:
         yield "running_mean_out, running_var_out = mean, variance"
 
 
 _MODULE_NAMES = {"gamma": "weight", "beta": "bias"}
+
+
+class TorchOperatorCode(TorchFunctionCode):
+    """`torch.batch_norm`, which has no defaults and no checks of sizes."""
+
+    def forward(self, training: bool) -> str:
+        """The call, of `x_tensor`."""
+        config = self.config
+        numbers = f"{training}, {config.momentum!r}, {config.eps!r}, True"
+        return f"torch.batch_norm(x_tensor, weight, bias, mean, variance, {numbers})"
+
+
+class TorchNativeCode(TorchFunctionCode):
+    """`torch.native_batch_norm`, and its backward as an operator."""
+
+    def step(self, call: StepCall) -> Lines:
+        config = self.config
+        yield f"x_tensor = torch.tensor(x, dtype=torch.{config.dtype})"
+        yield "with torch.no_grad():"
+        yield "    y_out, saved_mean, saved_inverse = torch.native_batch_norm("
+        yield f"        x_tensor, weight, bias, mean, variance, {call.training}, {config.momentum!r}, {config.eps!r}"
+        yield "    )"
+        if call.backward:
+            yield f"dy_tensor = torch.tensor(dy, dtype=torch.{config.dtype})"
+            yield "with torch.no_grad():"
+            yield "    dx_out, dgamma_out, dbeta_out = torch.ops.aten.native_batch_norm_backward("
+            yield "        dy_tensor, x_tensor, weight, mean, variance, saved_mean, saved_inverse,"
+            yield f"        {call.training}, {config.eps!r}, [True, {config.gamma}, {config.beta}]"
+            yield "    )"

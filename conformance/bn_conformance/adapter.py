@@ -207,7 +207,8 @@ class Adapter(ABC):
         requires: import names that must be importable, else the implementation is shown as not installed.
         install: the command that installs them, shown when one is missing.
         distributions: what is judged, as package indexes name it; `requires` where this is empty.
-        group: "default", or "examples" for implementations that only run when asked for by name.
+        group: "default"; or what only runs when a name or a pattern asks for it: "more" for implementations beyond the
+            default matrix, "examples" for pitfalls.
     """
 
     name: ClassVar[str]
@@ -218,7 +219,7 @@ class Adapter(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     distributions: ClassVar[tuple[str, ...]] = ()
-    group: ClassVar[Literal["default", "examples"]] = "default"
+    group: ClassVar[Literal["default", "more", "examples"]] = "default"
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device

@@ -10,6 +10,7 @@ fails the run, so that the list never outlives what it lists. The file is TOML, 
     platform = "linux"                      # optional: prefix of sys.platform
     device = "*"                            # optional: a pattern; the CPU alone without it, whose kernels are others
     reason = "why it is a fault and what it does"
+    example = "torch.nn::edge/nchw/float32/inf-in-dy"    # optional: an item that `bnconform repro` shows it with
     link = "where it is tracked"
 """
 
@@ -55,6 +56,7 @@ class KnownFault:
     versions: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
     device: str = "cpu"
+    example: str = ""
     link: str = ""
     file: str = ""
     line: int = 0
@@ -144,7 +146,7 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     except (TypeError, InvalidSpecifier, AttributeError) as error:
         message = str(error).removeprefix("KnownFault.__init__() ")
         raise KnownFaultsError(f"{file}, line {line}: {message}") from None
-    texts = ("implementation", "reason", "case", "clause", "platform", "device", "link")
+    texts = ("implementation", "reason", "case", "clause", "platform", "device", "example", "link")
     wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
     if wrong:
         raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")

@@ -106,7 +106,7 @@ _ATTRIBUTES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "requires": ("a tuple of texts", _are_texts),
     "install": ("a text", _is_text),
     "distributions": ("a tuple of texts", _are_texts),
-    "group": ("'default' or 'examples'", lambda value: value in ("default", "examples")),
+    "group": ("'default', 'more' or 'examples'", lambda value: value in ("default", "more", "examples")),
     "notes": ("a tuple of texts", _are_texts),
     "inherits": ("a tuple of texts", _are_texts),
 }

@@ -8,33 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.support.command_line import called
-from tests.support.repros import outcome_of, shown
+from tests.support.repros import outcome_of, script_of, shown
 
 from bn_conformance.cases.recipes import DATA_KINDS, DataRecipe, dtype_of
-from bn_conformance.matrix.plan import make_plan
-from bn_conformance.matrix.reproducing import Reproducer
-from bn_conformance.options import RunOptions
 from bn_conformance.repro.generators import HELPERS, generator_of
 from bn_conformance.repro.literals import NoRepro, array_code, number_text
 
 NAME = "textbook.numpy"
 LONG = "num/nc-65536x3/float32/long-constant"
 EMPTY = "edge/nc-0x5/float32/empty-batch"
-UNREFUSED = "err/nc-8x4/float32/dy-same-rows"
-
-
-def script_of(case: str, name: str = NAME) -> str:
-    plan = make_plan(RunOptions(implementations=(name,), cases=(case,), in_process=True))
-    return Reproducer(plan).script_of(f"{name}::{case}").text
 
 
 @pytest.mark.parametrize("case", [LONG, EMPTY, "err/nchw/float32/dy-same-rows"])
 def test_a_script_shows_the_fault(case: str) -> None:
-    assert shown(NAME, [case]) == ""
+    assert shown(f"{NAME}::{case}") == ""
 
 
 def test_where_the_fault_is_mended_a_script_says_so() -> None:
-    text = script_of(EMPTY)
+    text = script_of(f"{NAME}::{EMPTY}")
     mended = text.replace("rows, mean, stabilised, cache = forward", "rows, *_ = forward")
     mended = mended.replace("held_mean = 0.75", "mean, stabilised = held_mean, held_var\nheld_mean = 0.75")
     code, output = outcome_of(mended)
@@ -42,7 +33,7 @@ def test_where_the_fault_is_mended_a_script_says_so() -> None:
 
 
 def test_numbers_come_with_the_definition_and_a_derived_bound() -> None:
-    code, output = outcome_of(script_of(LONG))
+    code, output = outcome_of(script_of(f"{NAME}::{LONG}"))
     assert code == 1
     assert "by the definition in float64" in output
     first = output.splitlines()[0]
@@ -52,14 +43,14 @@ def test_numbers_come_with_the_definition_and_a_derived_bound() -> None:
 
 
 def test_a_script_says_why_and_where_it_is_tracked() -> None:
-    text = script_of(LONG)
+    text = script_of(f"{NAME}::{LONG}")
     assert "65,536 equal values are summed in sequence" in text
     assert "What must hold (" in text
 
 
 def test_what_is_right_has_no_script() -> None:
     with pytest.raises(NoRepro, match="there is nothing to show"):
-        script_of("fwd/nc/float32/random")
+        script_of(f"{NAME}::fwd/nc/float32/random")
 
 
 def test_an_adapter_without_code_is_told_what_to_add(tmp_path: Path) -> None:
