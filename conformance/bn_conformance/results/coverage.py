@@ -15,7 +15,7 @@ from bn_conformance.results import outcomes
 from bn_conformance.results.file import Results
 from bn_conformance.results.heard import LeftOut, clauses_heard, left_out_of
 from bn_conformance.results.outcomes import is_level
-from bn_conformance.results.records import Item
+from bn_conformance.results.records import Item, split_id
 from bn_conformance.text import counted, one_line
 from bn_reference.specification.clauses import families
 from bn_reference.specification.enough import SHARE, Minimum, minimums
@@ -166,9 +166,11 @@ def coverage_in(results: Results, name: str, exist: Mapping[str, int] | None = N
     header = results.header
     declared = [record.capabilities for record in results.environments if record.implementation == name]
     items = [item for item in results.items if item.implementation == name]
-    cases = {case.id: case for case in header.cases}
+    planned = {case for implementation, case in map(split_id, header.planned) if implementation == name}
+    cases = {case.id: case for case in header.cases if case.id in planned}  # others were deselected, or are elsewhere
     chosen = any(header.options.get(option) for option in ("cases", "clauses", "regressions", "shard"))
-    whole = not chosen and len(items) >= len(cases)
+    whole = not chosen and len(items) >= len(header.cases)
+    items = [item for item in items if item.case in cases]
     return coverage_of(cases, items, declared[0] if declared else {}, whole=whole, exist=exist)
 
 

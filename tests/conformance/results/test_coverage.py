@@ -123,6 +123,14 @@ def test_a_report_says_that_too_little_was_judged_and_of_whom() -> None:
     assert end.exit_code == 3
 
 
+def test_a_run_that_pytest_was_told_to_cut_down_is_not_short_of_what_it_left_out() -> None:
+    declared = Environment(implementation="i", status="ok", capabilities=FORWARD)
+    cases = [case("stat/a", "STAT-1"), case("fwd/a", "FWD-1")]
+    judged = item("i", "stat/a", quantities=(quantity(clauses=("STAT-1",)),))
+    run = results([judged], planned=["i::stat/a"], environments=[declared], cases=cases)
+    assert summarise(run).headline == "✓ i conforms"
+
+
 def test_one_that_declares_less_conforms_as_declared() -> None:
     run = results([item("i", "a"), *unsupported("b")], cases=[case("a", "ERR-1"), case("b", "MASK-1")])
     assert summarise(run).headline == "✓ i conforms as declared"
