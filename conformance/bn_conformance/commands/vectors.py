@@ -106,4 +106,10 @@ def closing(file: str, report: CheckedFile) -> str:
         return f"✕ {file} does not conform: {failing} of {counted(len(report.checked), 'case')} fail"
     if report.exit_code == CONFORMS:
         return f"✓ {file} conforms"
-    return f"– {file}: too little was judged: a case is judged when all of its quantities are in the file"
+    partly = sum(bool(entry.missing) for entry in report.checked)
+    if partly:
+        cases = counted(partly, "case has", "cases have")
+        return (
+            f"– {file}: too little was judged: {cases} quantities that are not in the file; add them, or leave it out"
+        )
+    return f"– {file}: nothing was judged"

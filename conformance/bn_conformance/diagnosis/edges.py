@@ -79,4 +79,4 @@ def _what(item: Item) -> str:
     if not wrong:
         return "it gives a result without an error"
     names = sorted({quantity.name.rpartition(".")[2] for quantity in wrong})
-    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} wrong"
+    return f"{', '.join(names)} {'is' if len(names) == 1 and names[0] != 'statistics' else 'are'} wrong"

@@ -46,10 +46,12 @@ class Measured:
     def lines(self, understood: bool = False) -> list[str]:
         """What is not as declared, a line each, and then what is; nothing where nothing could be measured.
 
+        A fault is told only where nothing contradicts the declaration: it may follow from that.
+
         Args:
             understood: a diagnosis explains what fails, so that what is as declared needs no word.
         """
-        differing = [*self._with(Status.CONTRADICTS), *self._with(Status.FAULT)]
+        differing = self._with(Status.CONTRADICTS) or self._with(Status.FAULT)
         lines = [_line(finding) for finding in differing[:MOST_LINES]]
         more = len(differing) - MOST_LINES
         lines += [f"and {more} more"] if more > 0 else []

@@ -23,6 +23,7 @@ from bn_conformance.results.writer import write_results
 
 FEW = ("-n", "0", "--in-process", "--case", "fwd/nc/float32/eps-*")
 RIGHT, ANSWERS, WRONG_ANSWERS = "right.jsonl", "answers.jsonl", "wrong_answers.jsonl"
+PART_ANSWERS = "part_answers.jsonl"
 MATRIX, WEIGHTS = "matrix.jsonl", "weights.npz"
 VECTORS = ROOT / "reference" / "bn_reference" / "vectors" / "core"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -107,6 +108,9 @@ WALKS = (
     Walk(("fuzz", "wrong.py", "--configs", "20", "--in-process"), 1, "regression", slow=True),
     Walk(("vectors", "export", "-o", "vectors", "--case", "fwd/nc/float32/eps-*"), 0, "vectors, "),
     Walk(("vectors", "check", ANSWERS), 0, "answers.jsonl conforms"),
+    Walk(
+        ("vectors", "check", PART_ANSWERS), 3, "too little was judged: 1 case has quantities that are not in the file"
+    ),
     Walk(("vectors", "check", WRONG_ANSWERS), 1, "wrong_answers.jsonl does not conform: 1 of 1 case fail"),
     Walk(("protocol-test", PROGRAM), 0, "keeps to the protocol", slow=True),
     Walk(("protocol-test", "cat"), 1, "does not keep to the protocol", slow=True),
@@ -180,13 +184,13 @@ def walked() -> Iterator[Any]:
             yield pytest.param(walk, format_, id=name.replace(str(ROOT), ""), marks=marks)
 
 
-def answers(scale: float) -> Iterator[str]:
+def answers(scale: float, vector: str = "fwd.nc.float32.random") -> Iterator[str]:
     """The goldens of a vector, times a scale, as somebody's results."""
-    vector = json.loads((VECTORS / "fwd.nc.float32.random.json").read_text(encoding="utf-8"))
-    for number, step in enumerate(vector["steps"]):
+    told = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))
+    for number, step in enumerate(told["steps"]):
         for quantity, golden in step.get("expected", {}).items():
             values = [scale * float.fromhex(value) for value in golden["values"]]
-            answer = {"case": vector["case"], "step": number, "quantity": quantity, "values": values}
+            answer = {"case": told["case"], "step": number, "quantity": quantity, "values": values}
             yield json.dumps(answer) + "\n"
 
 
@@ -203,6 +207,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / WEIGHTS, **weights)
     write(folder, ANSWERS, "".join(answers(scale=1.0)))
     write(folder, WRONG_ANSWERS, "".join(answers(scale=1.5)))
+    write(folder, PART_ANSWERS, next(answers(scale=1.0, vector="grad.nc.float32.random")))
     return folder
 
 

@@ -28,6 +28,10 @@ def test_what_is_right_and_cannot_be_declared_is_called_right() -> None:
     ]
 
 
+def test_a_fault_may_follow_from_a_contradiction_and_waits_until_there_is_none() -> None:
+    assert Measured([FAULT, BIASED], {}).lines() == Measured([BIASED], {}).lines()
+
+
 def test_what_is_as_declared_is_said_unless_a_diagnosis_explains_what_differs() -> None:
     agrees = "as declared: momentum_weighs new"
     assert Measured([NEW], {}).lines(understood=True) == [agrees]
