@@ -95,6 +95,7 @@ def _solved_eps(subject: ProbedLayer, rows: Quad, y: Quad, x: Any) -> tuple[Any,
 
 def default_momentum(laboratory: Laboratory) -> Iterator[Finding]:
     """The momentum of a layer built without one; its weight also tells what momentum weighs."""
+    laboratory.need_statistics()
     field, declared = "default_momentum", laboratory.declared
     subject = _without(laboratory, momentum=None)
     if isinstance(subject, str):

@@ -64,6 +64,7 @@ def _placed(name: str, fitting: list[str], numbers: str, clause: str, case: str)
 
 def inference_eps(laboratory: Laboratory) -> Iterator[Finding]:
     """Whether inference adds eps to the running variance."""
+    laboratory.need_mode("inference")
     subject = laboratory.subject(laboratory.config())
     statistics = subject.set_statistics()
     x = subject.data("eps in inference", offset=1.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -124,12 +124,31 @@ class Laboratory:
         """The format in which numbers are measured best."""
         return ("float64", "float64") if "float64" in self.can.dtypes and not self.narrow else self.main
 
+    def need_statistics(self) -> None:
+        """Stop where there are no running statistics.
+
+        Raises:
+            Unmeasurable: the implementation declares none.
+        """
+        if not self.can.statistics:
+            raise Unmeasurable("there are no running statistics")
+
+    def need_mode(self, mode: Literal["training", "inference"]) -> None:
+        """Stop where a mode is not batch normalisation.
+
+        Raises:
+            Unmeasurable: the implementation does not declare it.
+        """
+        if mode not in self.can.modes:
+            raise Unmeasurable(f"{mode} is not declared")
+
     def need_moving(self) -> None:
         """Stop where nothing moves the statistics.
 
         Raises:
-            Unmeasurable: no training step moves them.
+            Unmeasurable: no training step moves them, or there are none.
         """
+        self.need_statistics()
         if self.still:
             raise Unmeasurable("the running statistics never move")
 

@@ -28,6 +28,7 @@ FIRST_STEP = "stat/nc/float32/first-step"
 
 def initial_findings(laboratory: Laboratory) -> Iterator[Finding]:
     """The statistics of a fresh layer."""
+    laboratory.need_statistics()
     mean, variance = laboratory.subject(laboratory.config()).statistics()
     if np.any(np.asarray(mean, np.float64) != 0.0):
         shown = ", ".join(f"{float(value):g}" for value in mean)
@@ -50,6 +51,8 @@ def initial_findings(laboratory: Laboratory) -> Iterator[Finding]:
 
 def moves(laboratory: Laboratory) -> Iterator[Finding]:
     """The moment at which the running statistics move."""
+    laboratory.need_statistics()
+    laboratory.need_mode("training")
     subject = laboratory.subject(laboratory.config())
     start = subject.statistics()
     x = subject.data("moves")

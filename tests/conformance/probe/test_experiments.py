@@ -185,6 +185,14 @@ def test_what_is_not_declared_is_not_measured_and_does_not_fail() -> None:
     assert exit_code(findings) == AGREED
 
 
+def test_a_forward_of_training_alone_is_not_asked_for_statistics_and_inference() -> None:
+    can = Capabilities(modes=frozenset({"training"}), statistics=False, set_statistics=False, gradients=frozenset())
+    findings = measured(PlainAdapter(), can=can)
+    absent = {finding.property for finding in findings if finding.status is Status.NOT_MEASURED}
+    assert absent >= {"initial running statistics", "statistics_move", "eps_in_inference", "default_momentum"}
+    assert exit_code(findings) == AGREED
+
+
 def test_a_known_fault_is_named_as_such_and_does_not_fail() -> None:
     findings = measured(PlainAdapter([catalogue()["empty-batch-spoils-statistics"]]))
     entry = KnownFault(implementation="plain", case="edge/*/empty-batch", reason="there is no guard")
