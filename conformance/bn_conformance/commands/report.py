@@ -27,7 +27,12 @@ SUFFIXES = {
 @click.command(cls=SuiteCommand)
 @click.argument("results")
 @output_options(*SUFFIXES, "terminal", where="beside the results; - is standard output")
-@click.option("--baseline", default=None, metavar="NAME", help="Implementation that conventions are compared to.")
+@click.option(
+    "--baseline",
+    default=None,
+    metavar="NAME",
+    help="Implementation that conventions are set beside.  [default: torch.nn, or what most declare]",
+)
 def command(results: str, format_: str, output: str, baseline: str | None) -> int:
     """Make a report of a results file.
 

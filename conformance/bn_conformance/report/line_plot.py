@@ -71,6 +71,10 @@ class LinePlot:
     width: int = WIDTH
     height: int = HEIGHT
 
+    def style(self, dtype: str) -> int:
+        """The number of the style of a dtype: the known ones have the same in every plot."""
+        return DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES) + self.dtypes.index(dtype)
+
 
 Property = Callable[[CaseInfo], float | None]
 """A property of the data of a case; None where the case is not about it."""
@@ -86,10 +90,10 @@ def relative_offset(case: CaseInfo) -> float | None:
 
 
 def size(case: CaseInfo) -> float | None:
-    """Number of values per channel, of data of which nothing else is unusual."""
-    count = case.axes.get("n")
-    plain = "offset" not in case.axes and "scale" not in case.axes
-    return float(count) if plain and isinstance(count, int) and 0 < count < 2**53 else None
+    """Number of values per channel, of a case that is about its shape: then its layout names it, as `nc-129x3`."""
+    count, layout = case.axes.get("n"), case.axes.get("layout")
+    about = isinstance(layout, str) and "-" in layout and "offset" not in case.axes and "scale" not in case.axes
+    return float(count) if about and isinstance(count, int) and 0 < count < 2**53 else None
 
 
 def _family(summary: Summary, value_of: Property) -> str | None:
@@ -136,7 +140,9 @@ def _across(value: float, low: float, high: float) -> float:
 
 
 def line_plot(summary: Summary, against: str, value_of: Property) -> LinePlot | None:
-    """The plot of the error ratio against a property; None where fewer than two values of it were judged.
+    """The plot of the error ratio against a property, of implementations that were judged at two values of it or more.
+
+    None where there are none.
 
     Args:
         summary: of the results.
@@ -146,7 +152,11 @@ def line_plot(summary: Summary, against: str, value_of: Property) -> LinePlot | 
     family = _family(summary, value_of)
     if family is None:
         return None
-    worst = _worst_ratios(summary, family, value_of)
+    worst = {
+        name: of
+        for name, of in _worst_ratios(summary, family, value_of).items()
+        if any(len(members) > 1 for members in of.values())
+    }
     values = sorted({value for by_dtype in worst.values() for members in by_dtype.values() for value in members})
     if not values or _decades(values[0]) == _decades(values[-1]):
         return None

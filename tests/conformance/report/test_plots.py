@@ -84,9 +84,12 @@ def test_the_offset_counts_in_standard_deviations() -> None:
     assert [point.value for point in plot.panels[0].series[0].points] == [1.0, 100.0]
 
 
-def test_the_size_is_that_of_data_of_which_nothing_else_is_unusual() -> None:
-    axes: list[dict[str, Any]] = [{"n": 2}, {"n": 64}, {"n": 4096}, {"n": 5, "offset": 1e3}, {"n": 7, "scale": 1e-3}]
-    cases = [case(f"c{place}", "NUM-1", dtype="float32", **each) for place, each in enumerate(axes)]
+def test_the_size_is_that_of_cases_that_are_about_their_shape() -> None:
+    axes: list[dict[str, Any]] = [{"n": 2}, {"n": 64}, {"n": 4096}, {"n": 5, "offset": 1e3}, {"n": 8, "layout": "nc"}]
+    cases = [
+        case(f"c{place}", "NUM-1", **{"dtype": "float32", "layout": f"nc-{each['n']}x3"} | each)
+        for place, each in enumerate(axes)
+    ]
     items = [item("i", each.id, quantities=(quantity(ratio=0.1 * each.axes["n"]),)) for each in cases]
     (plot,) = line_plots(summarise(results(items, cases=cases)))
     assert plot.against == "size"
@@ -95,6 +98,17 @@ def test_the_size_is_that_of_data_of_which_nothing_else_is_unusual() -> None:
         (64, 6.4),
         (4096, 409.6),
     ]
+
+
+def test_the_plot_is_of_the_family_with_the_most_values() -> None:
+    sizes = {"NUM-1": (2, 65536), "LAYOUT-1": (2, 3, 4, 5)}
+    cases = [
+        case(f"{clause}{n}", clause, dtype="float32", n=n, layout=f"nc-{n}x3")
+        for clause, members in sizes.items()
+        for n in members
+    ]
+    (plot,) = line_plots(summarise(results([item("i", each.id) for each in cases], cases=cases)))
+    assert plot.family == "LAYOUT"
 
 
 @pytest.mark.parametrize(
