@@ -12,6 +12,7 @@ import numpy as np
 from bn_conformance.convert.content import Content, content_of
 from bn_conformance.convert.conversion import Conversion, Wishes, convert_weights
 from bn_conformance.convert.trees import leaves_of
+from bn_conformance.text import one_line
 from bn_conformance.user_error import UserError
 
 
@@ -71,7 +72,7 @@ def _given(weights: str | PathLike[str] | Mapping[str, Any]) -> Path | Content:
     try:
         return content_of({key: _array(leaf) for key, leaf in leaves_of(weights) if hasattr(leaf, "dtype") and key})
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"the weights cannot be read as arrays by name ({error})") from None
+        raise UserError(f"the weights cannot be read as arrays by name ({one_line(str(error))})") from None
 
 
 def _array(leaf: Any) -> Any:

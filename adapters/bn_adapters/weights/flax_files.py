@@ -111,7 +111,7 @@ def flax_slots(content: Content, _: str) -> list[Slots]:
             beside = _parameters(module)
             owned = {role: (*beside, LEAVES[role], *value) for role in (GAMMA, BETA)}
             held = {role: own for role, own in owned.items() if vectors_alike(content, key, own)}
-            path = tuple(part for part in module if part != STATISTICS) or module
+            path = tuple(part for part in module if part != STATISTICS)
             layers.append(Slots(path, held | statistics, channels, separator="/"))
     return sorted(layers, key=lambda slots: natural(slots.path))
 

@@ -10,6 +10,7 @@ import numpy as np
 from bn_conformance.convert.content import Content, Key, Settings
 from bn_conformance.convert.layers import BETA, GAMMA, MEAN, VARIANCE, Slots, natural, vectors_alike
 from bn_conformance.convert.naming import Naming
+from bn_conformance.text import one_line
 from bn_conformance.user_error import UserError
 
 LEAVES = {GAMMA: "gamma", BETA: "beta", MEAN: "moving_mean", VARIANCE: "moving_variance"}
@@ -87,8 +88,8 @@ def _roles(count: int, name: str, settings: Settings, lacking: str) -> list[str]
         lacking = GAMMA if settings.gamma is False else BETA if settings.beta is False else lacking
         if not lacking:
             raise UserError(
-                f"{name} has three vectors, and the file does not say which is missing: give --lacking gamma "
-                f"(scale=False) or --lacking beta (center=False), or a .keras file, which says it"
+                f"{one_line(name, 80)} has three vectors, and the file does not say which is missing: give "
+                f"--lacking gamma (scale=False) or --lacking beta (center=False), or a .keras file, which says it"
             )
     missing = {4: set(), 3: {lacking}, 2: {GAMMA, BETA}}[count]
     return [role for role in LEAVES if role not in missing]

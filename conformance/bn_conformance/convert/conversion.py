@@ -173,23 +173,27 @@ def convert_weights(
     layers = []
     for mine, place, how in partners:
         own = layer_at(content, mine)
-        layer = replace(own, eps=next(eps for eps in (own.eps, wishes.eps, default) if eps is not None))
+        layer = replace(
+            own,
+            eps=next(eps for eps in (own.eps, wishes.eps, default) if eps is not None),
+            momentum=wishes.momentum if own.momentum is None else own.momentum,
+        )
         eps = layer.eps if wishes.target_eps is None else wishes.target_eps
         layers.append(carried(layer, place.name, how, place.keys, held, layer.eps or 0.0, eps or 0.0))
     arrays = {key: array for layer in layers for key, array in layer.by_key.items()}
-    momentum = next((value for value in (chosen[0].settings.momentum, wishes.momentum) if value is not None), None)
+    settings = _settings(layers, ours, other)
+    told = {} if held is None else held.settings
     facts = Facts(
         source=content,
         held=held,
-        settings_written=format_ is not None and format_.holds_settings,
+        settings_written=all(layer.target in told and told[layer.target].eps is not None for layer in layers),
         assumed_eps=wishes.eps is None and any(mine.settings.eps is None for mine in chosen),
-        momentum=momentum,
         chosen=len(chosen),
         found=len(slots),
         taken=sum(len(mine.keys) for mine in chosen),
     )
     if target is not None and format_ is not None:
-        write_weights(format_, target, existing, arrays, _settings(layers, ours, other, momentum))
+        write_weights(format_, target, existing, arrays, settings)
     return Conversion(
         source=ours.title,
         target=other.title,
@@ -243,11 +247,11 @@ def _fresh(chosen: Sequence[Slots], naming: str, rules: Sequence[Rule]) -> list[
     return partners
 
 
-def _settings(
-    layers: Sequence[CarriedLayer], source: Naming, target: Naming, momentum: float | None
-) -> dict[str, Settings]:
+def _settings(layers: Sequence[CarriedLayer], source: Naming, target: Naming) -> dict[str, Settings]:
     """What a file that says how layers are built is to say: eps, and momentum where anybody knows it."""
-    a, b = side_of(source), side_of(target)
-    if momentum is not None and a.convention.momentum_weighs != b.convention.momentum_weighs:
-        momentum = 1.0 - momentum
-    return {layer.target: Settings(eps=layer.eps, momentum=momentum) for layer in layers}
+    swapped = side_of(source).convention.momentum_weighs != side_of(target).convention.momentum_weighs
+
+    def momentum(own: float | None) -> float | None:
+        return 1.0 - own if swapped and own is not None else own
+
+    return {layer.target: Settings(eps=layer.eps, momentum=momentum(layer.source.momentum)) for layer in layers}

@@ -32,8 +32,8 @@ class Slots:
 
     @property
     def name(self) -> str:
-        """The name of the layer, as its framework writes it."""
-        return self.separator.join(self.path)
+        """The name of the layer, as its framework writes it; `model` where it is the whole model."""
+        return self.separator.join(self.path) or "model"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def layer_at(content: Content, slots: Slots) -> NormLayer:
         variance=found[VARIANCE],
         eps=slots.settings.eps,
         momentum=slots.settings.momentum,
-        updates=int(counter) if counter is not None and counter.size == 1 else None,
+        updates=int(counter) if counter is not None and counter.size == 1 and counter.dtype.kind in "iu" else None,
     )
 
 

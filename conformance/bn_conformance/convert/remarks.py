@@ -29,7 +29,6 @@ class Facts:
         held: the content of the existing target; None for a fresh file.
         settings_written: whether the target's file says eps.
         assumed_eps: whether nobody said the eps of the source.
-        momentum: of the source's layers, where the user or the file says it.
         chosen, found: how many layers of the source were carried, and how many there are.
         taken: how many arrays of the source belong to those that were carried.
     """
@@ -38,7 +37,6 @@ class Facts:
     held: Content | None
     settings_written: bool
     assumed_eps: bool
-    momentum: float | None
     chosen: int
     found: int
     taken: int
@@ -53,9 +51,9 @@ def side_of(naming: Naming) -> Side:
 def remarks_of(layers: Sequence[CarriedLayer], source: Naming, target: Naming, facts: Facts) -> Iterator[str]:
     """The remarks, in the order in which they matter."""
     a, b = side_of(source), side_of(target)
-    yield from _eps(layers, source, target, facts, b)
-    yield _momentum(source, target, facts, a, b)
     yield from _matching(layers)
+    yield from _eps(layers, source, target, facts, b)
+    yield _momentum(layers, source, target, a, b)
     yield from _values(layers)
     yield from _estimator(a, b)
     yield from _rest(layers, facts)
@@ -95,13 +93,14 @@ def _change(layer: CarriedLayer, eps: float) -> float:
         return float(np.nanmax(np.abs(np.sqrt((variance + layer.eps) / (variance + eps)) - 1.0), initial=0.0))
 
 
-def _momentum(source: Naming, target: Naming, facts: Facts, a: Side, b: Side) -> str:
-    own = facts.momentum
-    weight = a.weight if own is None else (own if a.convention.momentum_weighs == "new" else 1.0 - own)
-    said = a.momentum(weight)
-    origin = f"{said:.6g} of {source.title}" if own is not None else f"{source.title}'s default, {said:.6g},"
+def _momentum(layers: Sequence[CarriedLayer], source: Naming, target: Naming, a: Side, b: Side) -> str:
+    known = sorted({layer.source.momentum for layer in layers if layer.source.momentum is not None})
+    momenta = known or [a.momentum(a.weight)]
+    weights = [own if a.convention.momentum_weighs == "new" else 1.0 - own for own in momenta]
+    said, passed = (" and ".join(f"{side.momentum(weight):.6g}" for weight in weights) for side in (a, b))
+    origin = f"{said} of {source.title}" if known else f"{source.title}'s default, {said},"
     return (
-        f"momentum: {origin} is {target.momentum}={b.momentum(weight):.6g} in {target.title}, whose default is "
+        f"momentum: {origin} is {target.momentum}={passed} in {target.title}, whose default is "
         f"{b.momentum(b.weight):.6g}. It matters when training goes on."
     )
 
@@ -110,8 +109,9 @@ def _matching(layers: Sequence[CarriedLayer]) -> Iterator[str]:
     ordered = [layer for layer in layers if layer.how == BY_ORDER]
     if ordered:
         yield (
-            f"{counted(len(ordered), 'layer')} matched by order, since names differ: look through the table, and name "
-            "partners with --rename OLD=NEW where it is wrong."
+            f"{counted(len(ordered), 'layer')} matched by order, since names differ, and only sizes were held against "
+            "one another: look through the table, for two neighbours of one size may be swapped. Name partners with "
+            "--rename OLD=NEW."
         )
 
 

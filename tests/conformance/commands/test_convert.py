@@ -88,6 +88,16 @@ def test_rounding_to_the_target_is_measured_and_explains_the_difference(tmp_path
 
 
 @pytest.mark.slow
+def test_a_whole_model_may_be_one_layer_and_a_counter_nonsense(tmp_path: Path) -> None:
+    bare = {name.removeprefix("bn."): array for name, array in torch_names("bn", vectors(3, 1)).items()}
+    source = save(tmp_path, "bare.npz", bare, {"num_batches_tracked": np.asarray(float("nan"))})
+    done = called(tmp_path, "convert", source, "out.msgpack", "--rename", "model=net.bn", "--momentum", "0.2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0.2 of PyTorch is momentum=0.8 in Flax" in done.stdout
+    assert "net.bn" in done.stdout
+
+
+@pytest.mark.slow
 def test_a_shift_of_eps_keeps_the_outputs(tmp_path: Path) -> None:
     source = save(tmp_path, "model.npz", torch_names("bn", vectors(5, 1)))
     done = called(tmp_path, "convert", source, "out.npz", "--to", "torch", "--target-eps", "0.001")
