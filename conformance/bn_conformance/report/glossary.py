@@ -30,7 +30,7 @@ _JUDGING = {
     "size": "the number of values of one channel that a statistic is taken over",
     "outcome": "the level of a result, or why it has none",
     "level": "the best class of algorithms that explains an error: exact, tight, stable, degraded or wrong",
-    "verdict": "what an outcome means for the run: pass, warn, fail or known fault, or unsupported",
+    "verdict": "what an outcome means for the run: pass, warn, fail, known fault; refused, not judged or unsupported",
     "diagnosis": "the known mistake, or the pair, that explains what fails and contradicts nothing that passes",
 }
 
