@@ -62,10 +62,11 @@ unit: $(STAMP) ## the tests of the suite itself, slow ones included
 missing: $(STAMP) ## the next missing piece of a clause, case, deviation or adapter (ARGS: cases and deviations to measure)
 	@$(PY) -m tests.measure.missing $(ARGS) || [ $$? -eq 1 ]
 
-power: $(STAMP) ## which deviations of the catalogue the cases catch: there must be no survivor
+power: $(STAMP) ## which deviations the cases catch, and which of 100 conditional ones: no survivor without a reason
 	@mkdir -p reports
 	$(BIN)/bnconform power -n $(JOBS) -o reports/power.md --format markdown || { tail -3 reports/power.md; exit 1; }
 	@tail -2 reports/power.md
+	$(BIN)/bnconform power --conditional 100 --seed 1 -n $(JOBS)
 
 short: $(STAMP) ## a narrow matrix from run to report
 	@mkdir -p reports && rm -f reports/short.jsonl reports/short.html

@@ -18,7 +18,18 @@ from bn_conformance.cases.model import GRADIENTS, OUTPUTS, STATISTICS, Case, Par
 from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import DY, PARAMETERS, evaluate, fields, fill, integers, positive, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16_WIDE, F16_WIDE, FORMAT_PAIRS, NC, WIDE, Place, images_of
+from bn_conformance.catalogue.places import (
+    BF16_WIDE,
+    F16_WIDE,
+    FORMAT_PAIRS,
+    NC,
+    NCHW,
+    NCL,
+    NHWC,
+    WIDE,
+    Place,
+    images_of,
+)
 from bn_reference.arithmetic.formats import format_of
 
 FAMILY = Family("NUM", order=90, exact_statistics=True)
@@ -56,6 +67,15 @@ SPIKE = DataRecipe(kind="outlier")
 
 SMALL_INTEGERS = integers(seed_of("exact dy"))
 
+LONG = (
+    NC.resized(5000, 2),
+    NC.resized(32769, 1),
+    NCHW.resized(3, 2, 40, 41),
+    NHWC.resized(3, 40, 41, 2),
+    NCL.resized(2, 2, 1030),
+)
+"""Lengths between blocks of sums: no power of two, of ten, or multiple of a vector, and one beyond a power of two."""
+
 
 def cases() -> Iterator[Case]:
     """Every exact case."""
@@ -70,6 +90,9 @@ def cases() -> Iterator[Case]:
         for place in images_of(formats):
             yield from _inference(place)
             yield from _inference_own_roots(place)
+        if formats in WIDE:
+            for place in LONG:
+                yield from _long_sums(place.of(formats))
 
 
 def _outputs(pair: Place) -> Iterator[Case]:
@@ -154,6 +177,22 @@ def _inference(place: Place) -> Iterator[Case]:
     yield FAMILY.case(
         place, "exact-inference-gradients", title, "NUM-6 GRAD-4", *steps, config=config, judges=GRADIENTS, **more
     )
+
+
+def _long_sums(place: Place) -> Iterator[Case]:
+    """The bounds of long sums grow with n. Here each term is an integer or half of one, and every sum is below 2**24.
+
+    What is dropped at a seam of two blocks, or counted twice, is an error of one term, which the bounds of random data
+    allow from some n on.
+    """
+    x, more = integers(12, scale=0.5), fields(parameters=FEW_BITS, exact=True, sweep=True)
+    title = f"gradients of inference over {place.count} values a channel, exact in every order of summation"
+    steps, config = (SetStatistics(integers(13), fill(0.0625)), evaluate(place, x, SMALL_INTEGERS)), {"eps": SMALL_EPS}
+    variant = "exact-long-inference-gradients"
+    yield FAMILY.case(place, variant, title, "NUM-6 NUM-8 GRAD-4", *steps, config=config, judges=GRADIENTS, **more)
+    title = f"dbeta of {place.count} values a channel, exact in every order of summation"
+    step, judges = train(place, SIGNS, SMALL_INTEGERS), frozenset({"dbeta"})
+    yield FAMILY.case(place, "exact-long-dbeta", title, "NUM-6 NUM-8 GRAD-3", step, judges=judges, **more)
 
 
 def _inference_own_roots(place: Place) -> Iterator[Case]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import ALL_QUANTITIES, GRADIENTS, OUTPUTS, Case, ParameterRecipes, SetStatistics, Step
+from bn_conformance.cases.model import (
+    ALL_QUANTITIES,
+    GRADIENTS,
+    OUTPUTS,
+    STATISTICS,
+    Case,
+    ParameterRecipes,
+    SetStatistics,
+    Step,
+)
 from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import DY, KNOWN, MEAN, centred, evaluate, fields, normal, positive, train
 from bn_conformance.catalogue.family import Family
@@ -25,6 +34,8 @@ SMALL_EPS = (
 
 TINY = 1e-20
 
+SMALL = 1e-13
+
 FAR = ParameterRecipes(
     gamma=positive(seed_of("small gamma"), scale=1e-3),
     beta=centred(seed_of("large beta"), offset=1000.0),
@@ -40,6 +51,8 @@ def cases() -> Iterator[Case]:
         step = train(place, normal("eps", scale=eps**0.5), normal("dy", scale=eps**0.5))
         more = fields(config={"eps": eps}, axes={"eps": eps}, judges=OUTPUTS | GRADIENTS)
         yield case(place, f"eps-{eps:g}", title, "FWD-2", step, **more)
+    for place in PLACES:
+        yield _small_variances(place)
     for place in (NC, NCHW, NCHW.of(F64), NCHW.of(BF16)):
         title, dy = f"dy near {TINY:g}, and nothing is flushed", normal("dy", scale=TINY)
         yield case(place, f"dy-{TINY:g}", title, "GRAD-5", *_both_modes(place, dy), axes={"dy": TINY})
@@ -47,6 +60,15 @@ def cases() -> Iterator[Case]:
         title = "beta is near 1000 and gamma 1e-3: gradients need x, since y has lost its digits"
         steps = _both_modes(place, DY)
         yield case(place, "beta-far-above-gamma", title, "GRAD-2 GRAD-1 GRAD-4", *steps, parameters=FAR)
+
+
+def _small_variances(place: Place) -> Case:
+    """The running variances of channels that hardly vary, and of layers whose data shrink."""
+    title, small = f"running variances near {SMALL:g}, of data as small: no floor is under them", SMALL**0.5
+    known = SetStatistics(MEAN, positive(seed_of("small variance"), scale=SMALL))
+    steps = known, train(place, normal("small", scale=small)), train(place, normal("smaller", scale=small / 4))
+    more = fields(judges=STATISTICS, axes={"variance": SMALL}, config={"eps": 2.0**-24})
+    return case(place, f"running-var-{SMALL:g}", title, "STAT-2", *steps, **more)
 
 
 def _both_modes(place: Place, dy: DataRecipe) -> tuple[Step, ...]:

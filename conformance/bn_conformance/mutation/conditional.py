@@ -78,7 +78,8 @@ def _chosen_in_calls(deviation: Deviation, where: Where, declared: Convention) -
             return self._called("backward", self._with(dy), dy)  # type: ignore[no-any-return]
 
         def double_backward(self, dy: Array, *weights: Any) -> RowSecondOrder:
-            return self._called("double_backward", self._with(dy), dy, *weights)  # type: ignore[no-any-return]
+            # The host hands over copies of what it has: the path was chosen in the forward.
+            return self._called("double_backward", self.occasion, dy, *weights)  # type: ignore[no-any-return]
 
         def _with(self, dy: Array) -> Occasion | None:
             return replace(self.occasion, array=dy) if self.occasion else None

@@ -166,7 +166,7 @@ GRAMMAR: Mapping[str, tuple[Condition, ...]] = {
     "memory": tuple(Same("memory", value) for value in ("part", "permuted", "strided")),
     "data": (
         *_from("offset", 3.0, 30.0, 1000.0),
-        *_from("largest", 100.0, 1e4),
+        *_from("largest", 100.0, 1000.0),
         Same("constant", True),
     ),
 }

@@ -27,8 +27,26 @@ class Explanation:
         return matches_pattern(mutant.deviation, self.deviation) and matches_pattern(mutant.where.text, self.where)
 
 
-EXPLAINED: tuple[Explanation, ...] = ()
-"""The kinds of survivors that are understood."""
+THREE = "All pairs of a feature and a condition are tried, not all triples: "
+
+EXPLAINED: tuple[Explanation, ...] = (
+    Explanation("*", "* and *", f"{THREE}these are two conditions beside the feature."),
+    *(
+        Explanation(deviation, "*", f"{THREE}the deviation acts on {special} alone, and the condition is a third.")
+        for deviation, special in (
+            ("*-beyond-*", "long channels"),
+            ("count-in-*", "long channels"),
+            ("*-where-*", "some data"),
+            ("*-without-affine", "layers without gamma and beta"),
+            ("raw-moments*", "data far from zero"),
+            ("constant-*", "constant channels"),
+            ("cumulative-*", "cumulative averages"),
+            ("statistics-in-*", "statistics that are wider than x"),
+            ("gamma-merged-*", "parameters that are the statistics, bit for bit"),
+        )
+    ),
+)
+"""The kinds of survivors that are understood. What is no such triple calls for a case."""
 
 
 def explanation_of(mutant: Mutant) -> Explanation | None:

@@ -13,7 +13,7 @@ from bn_conformance.mutation.equivalent import names_changed
 from bn_reference.deviations import Deviation, catalogue
 
 WITH_CONDITION = ("crossings", "crossed_formats", "sizes", "tails")
-"""Modules of deviations that have a condition of their own already."""
+"""Modules of deviations that act under a condition already: they are conditional mutants as they are."""
 
 COMPUTING = frozenset(
     {"axis", "total", "mean_of", "variance_of", "count", "counted", "normaliser", "root", "eps_in", "scale_and_shift"}
@@ -50,6 +50,7 @@ def sample(count: int, seed: int, names: Sequence[str] = ()) -> list[Mutant]:
         names: deviations; none for all.
     """
     known = {name: catalogue()[name] for name in names or catalogue()}
+    known = {name: deviation for name, deviation in known.items() if deviation.group not in WITH_CONDITION}
     order = sorted(known, key=lambda name: seed_of(f"{seed} {name}"))
     mutants = (
         Mutant(name, drawn(f"{seed} {round_} {name}", *_eligible(known[name])))
@@ -63,5 +64,4 @@ def _eligible(deviation: Deviation) -> tuple[Collection[str], bool]:
     """The groups of conditions that code with this mistake could have, and whether it could have two."""
     if acts_when_built(deviation):
         return WHEN_BUILT, False
-    groups = GRAMMAR if names_changed(deviation) & COMPUTING else OF_STATE
-    return groups, deviation.group not in WITH_CONDITION
+    return GRAMMAR if names_changed(deviation) & COMPUTING else OF_STATE, True

@@ -249,3 +249,16 @@ class InitialMeanOne(PlainLayer):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.running_mean = np.ones_like(self.running_mean)
+
+
+@deviation(
+    "running-var-at-least-1e-10", clause="STAT-2", effect="channels that hardly vary are scaled down in inference"
+)
+class RunningVarianceFloored(PlainLayer):
+    """A running variance below 1e-10 is kept as 1e-10."""
+
+    def move(self, mean: Array, variance: Array, count: int) -> None:
+        """Move the statistics, and put a floor under the variance."""
+        super().move(mean, variance, count)
+        floored = np.maximum(self.wide(self.running_var), self.constant(1e-10))
+        self.running_var = self.store(floored, self.statistics_dtype)

@@ -110,6 +110,19 @@ class VarianceTermBesselled(PlainLayer):
         return np.asarray(super().variance_term(dy, normalised, saved) * self.constant(factor))
 
 
+@deviation(
+    "dbeta-over-n-minus-1-beyond-4096", clause="NUM-6", effect="the shift of wide images learns a little too fast"
+)
+class ShiftBesselled(PlainLayer):
+    """dbeta of float32 data is n / (n - 1) times what it is where n is above 4096: a mean of one kind, and a count."""
+
+    def dbeta(self, dy: Array) -> Array:
+        """Multiply by n / (n - 1) where n is large."""
+        count = dy.shape[1]
+        concerned = count > 4096 and self.storage == FLOAT32
+        return np.asarray(super().dbeta(dy) * self.constant(count / (count - 1.0) if concerned else 1.0))
+
+
 @deviation("gradients-below-1e-12-flushed", clause="GRAD-5", effect="training with small losses stops")
 class GradientsFlushed(PlainLayer):
     """A dy below 1e-12 is taken for zero."""
