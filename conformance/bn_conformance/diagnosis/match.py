@@ -129,7 +129,11 @@ class Matcher:
             before, now = self._runner.unrounded(than), self._runner.unrounded(deviations)
         if now.error is not None:
             return False
-        return any(comes_nearer(wrong, self._failing.observation, now, before) for wrong in self._wrong_numbers)
+        out = self._out_of_range(now) if self._within_bounds else set()
+        return any(
+            wrong.name in out or comes_nearer(wrong, self._failing.observation, now, before)
+            for wrong in self._wrong_numbers
+        )
 
     @cached_property
     def _wrong_numbers(self) -> list[Quantity]:
@@ -183,9 +187,10 @@ class Matcher:
             yield Residual(Kind.NOT_COMPARABLE, name="error")
             return
         yield from self._numbers(runs.unrounded, narrow)
-        if self._within_bounds:
+        out = set().union(*(self._out_of_range(run) for run in (mutant, *narrow))) if self._within_bounds else set()
+        if within := [quantity for quantity in self._within_bounds if quantity.name not in out]:
             reference = (self._runner.reference, *(self._runner.reference_in_usual_precision if narrow else ()))
-            distance = relative_distance(self._within_bounds, observation, (mutant, *narrow), reference)
+            distance = relative_distance(within, observation, (mutant, *narrow), reference)
             if distance > TUNING.nearer:
                 yield Residual(Kind.NOT_NEARER, distance, WITHIN_BOUNDS)
         faults = sorted(self._faults ^ self._faults_of(mutant, runs.repeat))
@@ -201,6 +206,17 @@ class Matcher:
         for quantity in each_quantity(self._context(case, goldens), self._failing.observation, None):
             if _is_wrong_number(quantity):
                 yield Residual(Kind.NUMBER_TOO_FAR, quantity.ratio or 1.0, quantity.name)
+
+    def _out_of_range(self, observation: Observation) -> set[str]:
+        """Numbers beyond the range of every sound algorithm, by name: what such a number is, is a matter of chance.
+
+        They count where they are out of range in what the implementation gave, too.
+        """
+        out = {quantity.name for quantity in self._wrong_numbers if quantity.ends is not None}
+        if not out or observation.error is not None:
+            return set()
+        judged = each_quantity(self._context(), observation, None)
+        return {quantity.name for quantity in judged if quantity.name in out and quantity.ends is not None}
 
     def _first_of_reference(self) -> Residual:
         """The first number that the reference layer leaves unexplained within the bounds of mutants."""

@@ -1,11 +1,13 @@
 """Goldens shifted to the numbers of a mutant, and how far an implementation of that mutant may be off them.
 
-The bounds are those of the right numbers, grown with the numbers. Three allowances are added, since a mutant may be
+The bounds are those of the right numbers, grown with the numbers. Four allowances are added, since a mutant may be
 less accurate than the layer that it is made from:
 
 - where it rounds a number to a coarser format, the number may fall to either side;
 - where it cancels digits, it magnifies the rounding errors of what comes before;
-- it may give to one element what the bounds allow in another element of the channel.
+- it may give to one element what the bounds allow in another element of the channel;
+- where rounding decides whether it gives a number at all, such as the root of a variance that may be negative, any
+  number is right.
 """
 
 from __future__ import annotations
@@ -95,7 +97,11 @@ def _shifted(expected: Expected, mutant: Returned | None, narrow: Sequence[Retur
     if values is None or not isinstance(mutant, np.ndarray):
         return expected
     rounding = to_quad(2.0 * _unit_roundoff(mutant, expected.values)) * np.abs(values)
-    noise = _noise(values, [_in_rows(result, expected.values, axis) for result in narrow])
+    rounded = [_in_rows(result, expected.values, axis) for result in narrow]
+    if _is_chance(values, rounded):
+        nowhere = np.zeros(expected.values.shape[0], np.bool_)
+        return Expected(expected.values, lambda grade: Bound(expected.bound(grade).allowed, nowhere))
+    noise = _noise(values, rounded)
     growth = TUNING.bound_growth * _growth(expected.values, values)
 
     def bound(grade: Grade) -> Bound:
@@ -145,6 +151,12 @@ def _noise(values: Quad, narrow: Sequence[Quad | None]) -> Quad:
             difference = np.abs(result - values)
             noise = np.maximum(noise, np.where(np.isfinite(difference), difference, to_quad(0.0)))
     return noise
+
+
+def _is_chance(values: Quad, narrow: Sequence[Quad | None]) -> bool:
+    """Whether it is a matter of rounding that a result is a number: the orders of the sums disagree about it."""
+    finite = np.isfinite(values)
+    return any(result is not None and bool(np.any(finite != np.isfinite(result))) for result in narrow)
 
 
 def _magnified(noise: Quad, allowed: Quad) -> Quad:

@@ -85,6 +85,14 @@ def test_the_cause_of_most_failures_comes_first() -> None:
     assert diagnosis.deviations[0] == "y-unbiased"
 
 
+def test_an_algorithm_is_named_although_rounding_decides_where_it_gives_a_number() -> None:
+    cases = [f"num/nchw/float32/offset-{offset}" for offset in ("10", "1000", "10000", "100000", "1e+06", "1e+07")]
+    diagnosis = told(subject("raw-moments", cases=cases))
+    assert diagnosis.deviations == ("raw-moments",)
+    assert "failing cases that were examined and agrees with" in diagnosis.message
+    assert "explains all" in diagnosis.message
+
+
 def test_another_estimator_is_advice_to_declare_it() -> None:
     assert "declare running_variance='biased'" in told(subject("running-var-biased")).message
 
