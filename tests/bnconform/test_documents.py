@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_example_of_the_readme_prints_what_it_says(folder: Path) -> None:
     (code,) = (block for block in blocks("README.md") if "import bnconform" in block)
     done = run(folder, "-c", code)
-    assert done.stdout.splitlines() == re.findall(r"# (.*)", code), done.stderr
+    assert done.stdout.splitlines() == re.findall(r"# prints (.*)", code), done.stderr
 
 
 @pytest.mark.framework

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import tomllib
 from contextlib import chdir
 from pathlib import Path
@@ -73,6 +74,7 @@ def test_python_runs_and_prints_what_it_says(block: Block, stage: Path, monkeypa
     for other in blocks():
         if other.document == block.document and (file := re.match(r"# (\w+\.py)\n", other.code)):
             (stage / file[1]).write_text(other.code, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, Path(file[1]).stem, raising=False)
     names: dict[str, Any] = {}
     with chdir(stage):
         exec(compile(block.code, block.id, "exec"), names)

@@ -43,6 +43,7 @@ class Symptom:
         frozen: whether the layer is frozen in it.
         name: of the quantity, such as `dx`; `statistics` for both running statistics; empty for none.
         backward: whether the step must take gradients to show it.
+        raised_by: the operation that raised; empty where none did.
         message: what the judge said; empty where numbers say it.
         clauses: that it breaks.
         before: running mean and variance before the step; None where no layer was asked.
@@ -56,6 +57,7 @@ class Symptom:
     frozen: bool = False
     name: str = ""
     backward: bool = False
+    raised_by: str = ""
     message: str = ""
     clauses: tuple[str, ...] = ()
     before: tuple[Array, Array] | None = None
@@ -67,7 +69,7 @@ class Symptom:
     @property
     def second(self) -> bool:
         """Whether the step must take gradients of the second order to show it."""
-        return self.name in SECOND_NAMES
+        return self.name in SECOND_NAMES or "double" in self.raised_by
 
 
 def symptom_of(item: Item, case: Case, observation: Observation, convention: Convention, goldens: Goldens) -> Symptom:
@@ -86,9 +88,9 @@ def symptom_of(item: Item, case: Case, observation: Observation, convention: Con
     if item.outcome == outcomes.ERRORED and observation.error is not None:
         if observation.error_step < 0:
             raise NoRepro(f"{item.id} raises while the layer is built: {observation.error.message}; no data is needed")
-        backward = "backward" in observation.error_operation
-        message = observation.error.message
-        return Symptom(kind="raised", step=observation.error_step, backward=backward, message=message)
+        raised_by, message = observation.error_operation, observation.error.message
+        step, backward = observation.error_step, "backward" in raised_by
+        return Symptom(kind="raised", step=step, backward=backward, raised_by=raised_by, message=message)
     if case.expects == "refusal" and item.outcome == outcomes.WRONG and not item.quantities:
         last = max(index for index, step in enumerate(case.steps) if has_data(step))
         backward = case.batches[-1].dy_shape is not None
