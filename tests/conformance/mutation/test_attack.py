@@ -12,6 +12,7 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
 from bn_conformance.mutation.attack import Fate, attack
 from bn_conformance.mutation.conditions import Residue, Same, Where, Within
+from bn_conformance.mutation.explained import EXPLAINED, explanation_of
 from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
 from bn_conformance.mutation.sampling import Mutant, sample
 from bn_conformance.mutation.survivors import Attacked, attacked_markdown, attacked_text
@@ -112,6 +113,20 @@ def test_the_command_exits_with_1_where_an_unexplained_mutant_survives() -> None
     assert (told["seed"], told["cases"]) == (2, 1)
     assert told["caught"] + told["idle"] + len(told["survivors"]) == 6
     assert {survivor["deviation"] for survivor in told["survivors"]} == {"eps-outside-root"}
+
+
+def test_what_is_understood_is_one_mutant_and_not_its_kind() -> None:
+    (understood,) = (
+        mutant for mutant in sample(100, 1) if mutant.text == "raw-moments where format float32 and memory strided"
+    )
+    others = [mutant for mutant in sample(100, 2) if mutant.deviation == understood.deviation]
+    assert explanation_of(understood) is not None
+    assert not any(map(explanation_of, others))
+
+
+def test_every_explanation_speaks_of_a_mutant_that_make_power_draws() -> None:
+    drawn = {mutant.text for mutant in sample(100, 1)}
+    assert {f"{entry.deviation} where {entry.where}" for entry in EXPLAINED} <= drawn
 
 
 def test_a_number_below_0_is_a_mistake() -> None:
