@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from tests.support.own_process import Call, process_with
@@ -24,21 +25,27 @@ def implementation_of(item: str) -> Implementation:
     return KNOWN[split_id(item)[0]]
 
 
-PROCESSES = {str(implementation_of(item).process_key): implementation_of(item).environment for item in EXAMPLES}
+ENVIRONMENTS = {str(implementation_of(item).process_key): implementation_of(item).environment for item in EXAMPLES}
+KEYS = {item: str(implementation_of(item).process_key) for item in EXAMPLES}
+"""The process of each item, by the key of its environment."""
 
 
 @pytest.fixture(scope="module")
-def process(request: pytest.FixtureRequest) -> Iterator[Call]:
-    """Call a function where the framework of an implementation starts with its environment."""
-    with process_with(PROCESSES[request.param]) as call:
-        yield call
+def process_of_key() -> Iterator[Callable[[str], Call]]:
+    """Give the process of a key, whose framework starts with its environment; the one of another key is ended."""
+    with ExitStack() as stack:
+        running: dict[str, Call] = {}
+
+        def process(key: str) -> Call:
+            if key not in running:
+                stack.close()
+                running.clear()
+                running[key] = stack.enter_context(process_with(ENVIRONMENTS[key]))
+            return running[key]
+
+        yield process
 
 
-@pytest.mark.parametrize(
-    ("process", "item"),
-    [(str(implementation_of(item).process_key), item) for item in EXAMPLES],
-    ids=EXAMPLES,
-    indirect=["process"],
-)
-def test_a_script_shows_the_fault(process: Call, item: str) -> None:
-    assert process(shown, item) == ""
+@pytest.mark.parametrize("item", sorted(EXAMPLES, key=KEYS.__getitem__))
+def test_a_script_shows_the_fault(process_of_key: Callable[[str], Call], item: str) -> None:
+    assert process_of_key(KEYS[item])(shown, item) == ""
