@@ -55,7 +55,7 @@ def main() -> int:
         if absent:
             raise SystemExit(f"bnconform list does not name {', '.join(absent)}; it says:\n{listed}")
         judged = call([str(python), "-I", "-c", JUDGE_FROM_PYTHON], scratch)
-        if judged.split() != ["✓", "textbook.numpy", "conforms", "True"]:
+        if judged.split() != ["✓", "textbook.numpy", "conforms", "as", "declared", "True"]:
             raise SystemExit(f"import bnconform judges nothing; it says:\n{judged}")
         (ROOT / "dist").mkdir(exist_ok=True)
         for built in wheel.parent.iterdir():
