@@ -46,6 +46,6 @@ def process_of_key() -> Iterator[Callable[[str], Call]]:
         yield process
 
 
-@pytest.mark.parametrize("item", sorted(EXAMPLES, key=KEYS.__getitem__))
+@pytest.mark.parametrize("item", sorted(KEYS, key=lambda item: KEYS[item]))
 def test_a_script_shows_the_fault(process_of_key: Callable[[str], Call], item: str) -> None:
     assert process_of_key(KEYS[item])(shown, item) == ""
