@@ -46,6 +46,9 @@ def process_of_key() -> Iterator[Callable[[str], Call]]:
         yield process
 
 
-@pytest.mark.parametrize("item", sorted(KEYS, key=lambda item: KEYS[item]))
+BY_PROCESS = [item for key in ENVIRONMENTS for item in EXAMPLES if KEYS[item] == key]
+
+
+@pytest.mark.parametrize("item", BY_PROCESS)
 def test_a_script_shows_the_fault(process_of_key: Callable[[str], Call], item: str) -> None:
     assert process_of_key(KEYS[item])(shown, item) == ""
