@@ -37,7 +37,10 @@ def main(path: str) -> int:
 def without_paths(results: Results) -> Results:
     """The results without the folder that their file lies in: it says nothing elsewhere."""
     name = Path(results.path).name
-    options = {option: name if value == results.path else value for option, value in results.header.options.items()}
+    options = {
+        option: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for option, value in results.header.options.items()
+    }
     return replace(results, path=name, header=replace(results.header, options=options))
 
 
