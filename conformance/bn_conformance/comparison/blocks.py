@@ -89,6 +89,8 @@ class Block:
             self.errors = _near_errors(high.reshape(shape), rest.reshape(shape), self.wide)
         else:
             self.errors = _errors(golden, rows, self.same).astype(self.tight.dtype, copy=False)
+        if (infinite := np.isinf(self.wide)).any():  # an infinity next to overflow is no error
+            self.errors = np.where(infinite & self.kinds, np.zeros((), self.errors.dtype), self.errors)
         self.mask = mask | ~self.finite
 
     def allowed(self, grade: Grade) -> tuple[Quad, NDArray[np.bool_]]:

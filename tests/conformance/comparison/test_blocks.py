@@ -66,3 +66,10 @@ def test_an_infinity_next_to_overflow_is_right_in_either_arithmetic() -> None:
         bound = np.full((1, 2), allowed)
         assert judged(values, got, bound)[0] == judged(values, got, to_quad(bound))[0] == outcome
     assert judged(to_quad([[1e38, 1.0]]), got, np.full((1, 2), 1e30))[0] == "wrong"
+
+
+def test_the_worst_element_is_no_infinity_that_is_right() -> None:
+    values, got = to_quad([[316330.5, 1.0]]), np.array([[np.inf], [1.5]], np.float16)
+    for arithmetic in (np.asarray, to_quad):
+        outcome, index, _, ratio, *_ = judged(values, got, arithmetic(np.full((1, 2), 0.25)))
+        assert (outcome, index, ratio) == ("wrong", (1, 0), 2.0)
