@@ -5,6 +5,7 @@ There is no tolerance here: every allowed error comes from `bn_reference.bounds`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -111,7 +112,14 @@ class Comparison:
         )
 
 
-def compare(name: str, expected: Expected, got: Array, channel_axis: int, nonfinite_alike: bool = False) -> Comparison:
+def compare(
+    name: str,
+    expected: Expected,
+    got: Array,
+    channel_axis: int,
+    nonfinite_alike: bool = False,
+    watch: Callable[[Block], None] | None = None,
+) -> Comparison:
     """Compare one array of the right shape and dtype with its golden.
 
     Args:
@@ -120,12 +128,13 @@ def compare(name: str, expected: Expected, got: Array, channel_axis: int, nonfin
         got: what the implementation gave: a tensor, or a vector of shape (C,).
         channel_axis: axis of the channels in `got`.
         nonfinite_alike: where the golden is NaN or infinite, any NaN or infinity is right.
+        watch: is shown each block once, in order.
 
     Raises:
         SuiteError: a bound is NaN or negative.
     """
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
-    level, judged, worst = _survey(blocks)
+    level, judged, worst = _survey(blocks, watch)
     ranges = in_range(blocks) if level != EXACT and judged < got.size else NOTHING_RANGED
     if ranges.outside is not None:
         level, worst = WRONG, ranges.outside
@@ -149,7 +158,7 @@ def judge(
     return compare(name, expected, got, channel_axis, nonfinite_alike).quantity(clauses)
 
 
-def _survey(blocks: Blocks) -> tuple[str, int, Worst | None]:
+def _survey(blocks: Blocks, watch: Callable[[Block], None] | None) -> tuple[str, int, Worst | None]:
     """The best level that explains every judged element, how many elements are judged, and the worst of them.
 
     Exact blocks are compared with grades only if some other block is not exact. A later block may ask for a worse
@@ -159,6 +168,8 @@ def _survey(blocks: Blocks) -> tuple[str, int, Worst | None]:
     exact, judged, level, unjudged = True, 0, 0, 0
     for number, block in enumerate(blocks):
         judged += int(block.mask.sum())
+        if watch is not None:
+            watch(block)
         worst_of_block = block.worst()
         if worst is None or (worst_of_block is not None and worst.behind(worst_of_block)):
             worst = worst_of_block

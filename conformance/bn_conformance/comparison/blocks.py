@@ -72,7 +72,7 @@ class Block:
     """
 
     def __init__(self, name: str, expected: Expected, rows: Array, alike: bool) -> None:
-        self.name, self.expected, self.first = name, expected, expected.first
+        self.name, self.expected, self.first, self.first_row = name, expected, expected.first, expected.first_row
         shape = expected.values.shape if expected.values.ndim == 2 else (*expected.values.shape, 1)
         golden, rounded = expected.values.reshape(shape), expected.rounded(rows.dtype).reshape(shape)
         self.finite = expected.finite.reshape(shape)
@@ -133,7 +133,7 @@ class Block:
         row, column = (int(part) for part in np.unravel_index(int(np.argmax(sizes)), ratios.shape))
         return Worst(
             sortable=float(sizes[row, column]),
-            row=row,
+            row=self.first_row + row,
             column=self.first + column,
             error=float(self.errors[row, column]),
             bound=float(self.tight[row, column]),

@@ -94,7 +94,7 @@ def _farthest(block: Block, ends: _Ends, beyond: NDArray[np.bool_]) -> tuple[Wor
     row, column = (int(part) for part in np.unravel_index(int(np.argmax(share)), share.shape))
     found = Worst(
         sortable=float(share[row, column]),
-        row=row,
+        row=block.first_row + row,
         column=block.first + column,
         error=float(error[row, column]),
         bound=float(way[row, column]),

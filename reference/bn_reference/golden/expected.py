@@ -24,10 +24,11 @@ class Expected:
     Args:
         values: rows (C, n) or a vector (C,), in binary128.
         bound: gives the allowed error of each value under a grade.
-        entries: the entries of the batch (indices of axis 0) that the rows hold.
+        entries: the part of the array that the rows hold: entries of the batch (indices of axis 0), or an index.
         first: the column of the whole rows at which these rows begin.
         range_: gives the range of each value under a grade, for values whose bound is vacuous; None where nothing
             is said of them.
+        first_row: the row of the whole rows at which these rows begin.
     """
 
     whole = True
@@ -37,13 +38,14 @@ class Expected:
         self,
         values: Quad,
         bound: Callable[[Grade], Bound],
-        entries: slice = EVERY_ENTRY,
+        entries: slice | tuple[slice, ...] = EVERY_ENTRY,
         first: int = 0,
         range_: Callable[[Grade], Range] | None = None,
+        first_row: int = 0,
     ) -> None:
         self.values = values
         self.bound = cache(bound)
-        self.entries, self.first = entries, first
+        self.entries, self.first, self.first_row = entries, first, first_row
         self.range = None if range_ is None else cache(range_)
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
 

@@ -74,6 +74,11 @@ class Golden:
         return self._training
 
     @property
+    def nodes(self) -> graph.Forward:
+        """Every node of the forward pass in training."""
+        return self._batch()[0]
+
+    @property
     def _counts_nothing(self) -> bool:
         """Whether there is a mask, and it hides every position."""
         return self.mask is not None and self._batch()[1].count == 0
