@@ -15,11 +15,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from bn_conformance.identity.owners import owners
 from bn_conformance.identity.reading import SourceNeeds, needs_of
 
 MOST_FILES = 2_000
@@ -124,7 +123,7 @@ class _Search:
         places = [spec.origin] if spec.origin else [*(spec.submodule_search_locations or ())]
         if top in self._own:
             return True
-        return not any(_INSTALLED & {*Path(place).parts} for place in places) and top not in _distributed()
+        return not any(_INSTALLED & {*Path(place).parts} for place in places) and (top in SUITE or not owners(top))
 
     def _add_file(self, name: str, path: Path, package: str) -> None:
         """Add a module's file; what it needs is looked at later."""
@@ -155,12 +154,6 @@ class _Search:
 
 SUITE = ("bn_conformance", "bn_reference", "bn_adapters", "bnconform")
 """Packages of the suite itself."""
-
-
-@cache
-def _distributed() -> frozenset[str]:
-    """Top-level names that installed distributions say are theirs, the suite's own left out."""
-    return frozenset(packages_distributions()) - {*SUITE}
 
 
 def _python_path() -> list[str]:

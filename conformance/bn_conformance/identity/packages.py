@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from bn_conformance.identity.own_files import file_digest
+from bn_conformance.identity.owners import owners
 
 OWN = "bnconform"
 """The suite's own distribution, whose files `bn_conformance.identity.fingerprint` looks at one by one."""
@@ -34,8 +35,7 @@ def state_of(modules: Iterable[str], names: Iterable[str] = ()) -> State:
         modules: top-level names.
         names: names of more distributions.
     """
-    owners = _owners()
-    wanted = {_normal(name) for module in modules for name in owners.get(module, ())}
+    wanted = {_normal(name) for module in modules for name in owners(module)}
     wanted |= {_normal(name) for name in names}
     whole, gaps = hashlib.sha256(), list[str]()
     for name in sorted(_with_requirements(wanted) - {OWN}):
@@ -43,11 +43,6 @@ def state_of(modules: Iterable[str], names: Iterable[str] = ()) -> State:
         whole.update(f"{name}\0{one.digest}\n".encode())
         gaps += [one.gap] if one.gap else []
     return State(whole.hexdigest()[:32], gaps[0] if gaps else "")
-
-
-@cache
-def _owners() -> dict[str, list[str]]:
-    return {module: [*names] for module, names in packages_distributions().items()}
 
 
 def _normal(name: str) -> str:

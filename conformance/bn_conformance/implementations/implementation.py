@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -95,3 +96,10 @@ def filled_in(environment: Mapping[str, str], device: str, cache: str = "") -> d
 def matches_pattern(text: str, pattern: str) -> bool:
     """Whether a text matches a pattern of `*` and `?`; brackets stand for themselves."""
     return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+def any_matches(texts: Collection[str], pattern: str) -> bool:
+    """Whether one of many texts matches a pattern as in `matches_pattern`."""
+    if not {*pattern} & {"*", "?"}:
+        return pattern in texts
+    return any(map(re.compile(fnmatch.translate(pattern.replace("[", "[[]"))).match, texts))

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_conformance.cases.model import Case
-from bn_conformance.implementations.implementation import Implementation, matches_pattern
+from bn_conformance.implementations.implementation import Implementation, any_matches, matches_pattern
 from bn_conformance.reading import UnusableText, text_of
 from bn_conformance.text import did_you_mean, one_line
 from bn_conformance.user_error import UserError
@@ -177,7 +177,7 @@ def require_cases(faults: Iterable[KnownFault], cases: Collection[str]) -> None:
         KnownFaultsError: an entry's pattern matches none of the ids `cases`.
     """
     for fault in faults:
-        if fault.case and not any(matches_pattern(case, fault.case) for case in cases):
+        if fault.case and not any_matches(cases, fault.case):
             hint = did_you_mean(fault.case.strip("*"), cases, "bnconform list --cases shows them")
             raise KnownFaultsError(f"{fault.file}, line {fault.line}: no case matches {fault.case!r}{hint}")
 

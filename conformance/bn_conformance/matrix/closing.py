@@ -94,10 +94,12 @@ def _too_little(plan: Plan, items: Collection[Item]) -> Iterator[str]:
 
 def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:
     """Entries of the known faults that cover items of a run, none of which fails as they say any more."""
-    default = [entry.name for entry in registered(plan.options.device).values() if entry.group == "default"]
-    whole = [fault for fault in plan.faults if _whole(fault, plan, default)]
     by_name = _by_implementation(items)
-    return [_stale(fault) for fault in whole if _excuses_nothing(fault, plan, by_name)]
+    idle = [fault for fault in plan.faults if _excuses_nothing(fault, plan, by_name)]
+    if not idle:
+        return []
+    default = [entry.name for entry in registered(plan.options.device).values() if entry.group == "default"]
+    return [_stale(fault) for fault in idle if _whole(fault, plan, default)]
 
 
 def _by_implementation(items: Iterable[Item]) -> dict[str, list[Item]]:

@@ -56,7 +56,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(folder: Path) -> None:
     patterns = ("*/eps*", "*gamma*", "*beta*", "*parameters*")
     write(folder, "faults.toml", "".join(FAULT.replace("*", pattern) for pattern in patterns))
     command = [sys.executable, "-m", "bn_conformance", "run", *ASKED, "-n", "2", "--results", "part.jsonl"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "DELAY": "0.2"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DELAY": "0.1"}
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
         while not _has_good_items(folder / "part.jsonl"):
@@ -85,7 +85,7 @@ def _has_good_items(path: Path) -> bool:
 
 @pytest.mark.slow
 def test_a_file_that_was_cut_off_anywhere_ends_as_a_whole_one(folder: Path) -> None:
-    _, whole = run(folder, *ASKED)
+    _, whole = run(folder, "-i", "wrong.py", "-i", "good.py", "--case", "fwd/nc/float32/*a*", *ASKED[-2:])
     lines = (folder / "out.jsonl").read_bytes().splitlines(keepends=True)
     first_item = next(place for place, line in enumerate(lines) if b'"quantities":[{' in line)
     places = {
