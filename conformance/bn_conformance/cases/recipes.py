@@ -51,7 +51,7 @@ class DataRecipe:
         seed: of random data; equal seeds give equal data.
         offset: added to every value; each kind says how.
         scale: factor of every value; each kind says how.
-        channel: the channel of the special value, for the kind `special`.
+        channel: the channel of the special value, for the kinds `special` and `unlike`.
         special: that value.
     """
 
@@ -220,6 +220,14 @@ def _special(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     return rows
 
 
+def _unlike(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
+    """Normal data but for one channel, which holds one value alone."""
+    rows = _normal(recipe, channels, count)
+    if channels:
+        rows[recipe.channel % channels] = recipe.special
+    return rows
+
+
 def _signed_zeros(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """Zeros of alternating sign."""
     return np.where((np.arange(count) % 2 == 0)[None, :], 0.0, -0.0) * np.ones((channels, 1))
@@ -253,6 +261,7 @@ DATA_KINDS: dict[str, Callable[[DataRecipe, int, int], RowsOfData]] = {
     "mixed-scales": _mixed_scales,
     "outlier": _outlier,
     "special": _special,
+    "unlike": _unlike,
     "signed-zeros": _signed_zeros,
     "network": _network,
 }

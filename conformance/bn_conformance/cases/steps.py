@@ -99,6 +99,7 @@ def _recipe_in_words(recipe: DataRecipe) -> str:
     parts += [f"offset {recipe.offset:g}"] if recipe.offset else []
     parts += [f"scale {recipe.scale:g}"] if recipe.scale != 1.0 else []
     parts += [f"one {recipe.special} in channel {recipe.channel}"] if recipe.kind == "special" else []
+    parts += [f"{recipe.special:g} alone in channel {recipe.channel}"] if recipe.kind == "unlike" else []
     return " ".join(parts)
 
 

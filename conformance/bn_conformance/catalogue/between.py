@@ -22,8 +22,7 @@ from bn_conformance.cases.model import (
     SetStatistics,
     Step,
 )
-from bn_conformance.cases.recipes import DataRecipe
-from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, VARIANCE, evaluate, fields, normal, train
+from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, VARIANCE, evaluate, fields, normal, single, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import F32, F64, FEW_AND_F64, Place
 from bn_conformance.catalogue.second import ALL
@@ -84,11 +83,6 @@ def _after_second_order(place: Place) -> Iterator[Case]:
     yield case(place, variant, title, "STATE-6 SECOND-1", after, **judged)
 
 
-def _single(channel: int, value: float) -> DataRecipe:
-    """A vector of ones but for one channel."""
-    return DataRecipe(kind="special", offset=1.0, scale=0.0, channel=channel, special=value)
-
-
 def _one_by_one(place: Place) -> Iterator[Case]:
     """Of gamma, beta and the statistics only one changes between two inferences, or only its middle channel."""
     title = "beta, gamma, the running mean and the running variance change one at a time between inferences"
@@ -106,8 +100,8 @@ def _one_by_one(place: Place) -> Iterator[Case]:
         "a middle channel of one vector at a time changes",
     )
     for variant, title, old, new in (
-        ("change-order", f"{places} between inferences, so that sums stay", _single(0, 2.0), _single(last, 2.0)),
-        ("change-middle", f"{middle} between inferences", _single(1, 2.0), _single(1, 4.0)),
+        ("change-order", f"{places} between inferences, so that sums stay", single(0, 2.0), single(last, 2.0)),
+        ("change-middle", f"{middle} between inferences", single(1, 2.0), single(1, 4.0)),
     ):
         parameters = (SetParameters(gamma=old, beta=new), SetParameters(gamma=new, beta=new))
         statistics = (SetStatistics(old, old), SetStatistics(new, old), SetStatistics(new, new))

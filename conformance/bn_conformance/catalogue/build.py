@@ -43,6 +43,11 @@ def special(role: str, value: float) -> DataRecipe:
     return DataRecipe(kind="special", seed=seed_of(role), channel=1, special=value)
 
 
+def single(channel: int, value: float) -> DataRecipe:
+    """A vector of ones but for one channel."""
+    return DataRecipe(kind="special", offset=1.0, scale=0.0, channel=channel, special=value)
+
+
 X = normal("x", offset=0.5)
 DY = normal("dy")
 PARAMETERS = ParameterRecipes(gamma=centred(65, offset=0.25), beta=centred(53, offset=-0.5))

@@ -74,7 +74,13 @@ def _(value: LayerConfig) -> dict[str, Any]:
 
 @_written.register
 def _(value: DataRecipe) -> dict[str, Any]:
-    names = ("kind", "seed", "offset", "scale", *(("channel", "special") if value.kind == "special" else ()))
+    names = (
+        "kind",
+        "seed",
+        "offset",
+        "scale",
+        *(("channel", "special") if value.kind in ("special", "unlike") else ()),
+    )
     return {name: _written(getattr(value, name)) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""EDGE: one value per channel, nothing at all, and numbers that are none.
+"""EDGE: one value per channel, one entry, nothing at all, and numbers that are none.
 
 Each odd shape is a signature of its own; where the channels lie hardly matters to it, so implementations that compile
 get one place of them and the others count as a sweep.
@@ -13,7 +13,7 @@ from typing import Any
 from bn_conformance.cases.model import GRADIENTS, OUTPUTS, Case
 from bn_conformance.catalogue.build import DY, KNOWN, evaluate, fields, normal, special, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import F64, FEW, NC, NCHW, NHWC, Place
+from bn_conformance.catalogue.places import F64, FEW, NC, NCHW, NCL, NHWC, Place
 
 FAMILY = Family("EDGE", order=130)
 case = FAMILY.case
@@ -21,6 +21,9 @@ case = FAMILY.case
 ONE_VALUE = (NC.resized(1, 5), NCHW.resized(1, 3, 1, 1), NHWC.resized(1, 1, 1, 3))
 EMPTY = ((NC, NC.resized(0, 5)), (NCHW, NCHW.resized(0, 3, 5, 5)), (NHWC, NHWC.resized(0, 5, 5, 3)))
 """Places, each with the same one of an empty batch."""
+NO_PIXELS = ((NCL, NCL.resized(4, 3, 0)), (NCHW, NCHW.resized(4, 3, 0, 5)), (NHWC, NHWC.resized(4, 5, 0, 3)))
+"""Entries without values: places, each with the same one without pixels."""
+ONE_ENTRY = (NCHW.resized(1, 3, 5, 5), NHWC.resized(1, 5, 5, 3), NCL.resized(1, 3, 6))
 NO_CHANNELS = (NC.resized(8, 0), NCHW.resized(4, 0, 5, 5), NHWC.resized(4, 5, 5, 0))
 SPECIALS = {"nan": nan, "inf": inf, "minus-inf": -inf}
 
@@ -40,6 +43,17 @@ def cases() -> Iterator[Case]:
     for place in NO_CHANNELS:
         title, steps = "a layer without channels", (train(place), evaluate(place))
         yield case(place, "no-channels", title, "EDGE-3", *steps, **_odd(place))
+    for place, empty in NO_PIXELS:
+        title, steps = (
+            "entries without pixels in training, then ordinary ones in inference",
+            (train(empty), evaluate(place)),
+        )
+        odd = fields(expects="numbers-or-refusal", sweep=place is not NCL)
+        yield case(empty, "no-pixels", title, "EDGE-2", KNOWN, *steps, **odd)
+    for place in ONE_ENTRY:
+        title, step = "one entry of several values a channel is a batch like any other", train(place, dy=DY)
+        look, odd = evaluate(place, normal("other"), DY), fields(sweep=place.slug[:4] != NCHW.slug)
+        yield case(place, "one-entry", title, "EDGE-1", step, KNOWN, look, **odd)
     for place in FEW:
         for slug, value in SPECIALS.items():
             yield from _special(place, slug, value)

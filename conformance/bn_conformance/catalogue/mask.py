@@ -57,6 +57,9 @@ def cases() -> Iterator[Case]:
         title = "a dy of one sign, which the positions that do not count give as much of as the others"
         step = train(place, dy=positive(seed_of("dy")), mask=RANDOM)
         yield case(place, "dy-positive", title, "MASK-3", step)
+    for place in (NC, NHWC, NCHW.of(F64)):
+        title, step = "a random mask of data of mean 1000", train(place, normal("x", offset=1000.0), DY, mask=RANDOM)
+        yield case(place, "offset-1000", title, "MASK-1 NUM-1", step, axes={"offset": 1000.0})
 
 
 def _shapes(place: Place) -> Iterator[Case]:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import ALL_QUANTITIES, GRADIENTS, STATISTICS, Case, SetStatistics
+from bn_conformance.cases.model import (
+    ALL_QUANTITIES,
+    GRADIENTS,
+    OUTPUTS,
+    STATISTICS,
+    Case,
+    ParameterRecipes,
+    SetStatistics,
+)
 from bn_conformance.cases.recipes import DataRecipe, seed_of
 from bn_conformance.catalogue.build import KNOWN, VARIANCE, centred, evaluate, fill, normal, positive, train
 from bn_conformance.catalogue.family import Family
@@ -39,6 +47,7 @@ def cases() -> Iterator[Case]:
     for place in (*images_of(F16), *images_of(F16_WIDE)):
         yield from _forward_overflows(place)
         yield from _backward_overflows(place)
+        yield from _results_overflow(place)
     for formats in (F16, BF16, F16_WIDE, BF16_WIDE):
         yield from _long(LONG.of(formats))
 
@@ -63,6 +72,16 @@ def _backward_overflows(place: Place) -> Iterator[Case]:
     if wide:
         title, step = f"{title}, in inference", evaluate(place, normal("x", offset=2.0), LARGE_DY)
         yield case(place, "overflow-inference-gradient-sums", title, "DTYPE-2", KNOWN, step, judges=SUMS)
+
+
+def _results_overflow(place: Place) -> Iterator[Case]:
+    """A y, and in float16 a running variance, that its own format does not hold."""
+    large = ParameterRecipes(gamma=fill(4e4), beta=centred(seed_of("beta")))
+    title, steps = "y beyond 65504 is infinite, and the rest of y is not", (train(place), KNOWN, evaluate(place))
+    yield case(place, "results-overflow", title, "DTYPE-6", *steps, parameters=large, judges=OUTPUTS)
+    if place.formats == F16:
+        title, step = "a running variance beyond 65504 is infinite", train(place, normal("x", scale=1000.0))
+        yield case(place, "statistics-overflow", title, "DTYPE-6", step, judges=STATISTICS)
 
 
 def _long(place: Place) -> Iterator[Case]:

@@ -91,6 +91,18 @@ SIZES: Mapping[str, tuple[Place, ...]] = {
 }
 """Each class of sizes with its places in float32: which of them a library has code of its own for."""
 
+FOR_ALL = frozenset(
+    {
+        NHWC.resized(2, 4, 4, 64),
+        NC.resized(6, 515),
+        NHWC.resized(2, 33, 32, 3),
+        NHWC.resized(1, 7, 7, 32),
+        NCHW.resized(8, 64, 1, 1),
+        NCL.resized(3, 1, 16),
+    }
+)
+"""Of each class the place whose training is no sweep: implementations that compile run it, too."""
+
 OTHER_FORMATS = (F64, F16, BF16, F16_WIDE, BF16_WIDE)
 
 IN_OTHER_FORMATS = (
@@ -170,7 +182,8 @@ def cases() -> Iterator[Case]:
     for what, places in SIZES.items():
         setting = Setting(what, "LAYOUT-4", alike=True, config={})
         for index, place in enumerate(places):
-            yield from _sequences(place, "production", setting, ("training", in_turn[index % 3]))
+            yield from _sequences(place, "production", setting, ("training",), sweep=place not in FOR_ALL)
+            yield from _sequences(place, "production", setting, (in_turn[index % 3],))
     for formats, (place, sequence) in product(OTHER_FORMATS, IN_OTHER_FORMATS):
         setting = Setting("sizes of programs", "LAYOUT-4", alike=True, config={})
         yield from _sequences(place.of(formats), "production", setting, ("training", sequence))
@@ -179,10 +192,12 @@ def cases() -> Iterator[Case]:
         for index, place in enumerate(setting.places):
             others = in_turn if slug == "usual" else (in_turn[index % 3],)
             names = ("training", *others, *(("saved",) if of_state else ()))
-            yield from _sequences(place, f"production-{slug}", setting, names)
+            sweep = slug not in ("old", "quick") or place is not NC
+            yield from _sequences(place, f"production-{slug}", setting, names[:1], sweep=sweep)
+            yield from _sequences(place, f"production-{slug}", setting, names[1:])
 
 
-def _sequences(place: Place, slug: str, setting: Setting, names: Iterable[str]) -> Iterator[Case]:
+def _sequences(place: Place, slug: str, setting: Setting, names: Iterable[str], sweep: bool = True) -> Iterator[Case]:
     """The sequences of these names, in one place."""
     for name in names:
         title, steps, more = SEQUENCES[name]
@@ -191,7 +206,7 @@ def _sequences(place: Place, slug: str, setting: Setting, names: Iterable[str]) 
         makes = _Steps(place, setting, MASK if name == "masked" else None)
         before = [train(place, setting.x(f"before {n % 5}", place), judge=False) for n in range(setting.before)]
         steps_of = *before, *steps(makes)
-        yield FAMILY.case(place, variant, whole, setting.clause, *steps_of, config=setting.config, **more)
+        yield FAMILY.case(place, variant, whole, setting.clause, *steps_of, config=setting.config, sweep=sweep, **more)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Values that code treats apart: an eps of nothing or of no 16-bit number, gradients of 1e-20, beta far above gamma."""
+"""Values that code treats apart: an eps of 0, 1e-8 or 100, dy of 1e-30 and 1e20, a momentum next to 1, a large beta."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from bn_conformance.cases.model import (
     Step,
 )
 from bn_conformance.cases.recipes import DataRecipe, seed_of
-from bn_conformance.catalogue.build import DY, KNOWN, MEAN, centred, evaluate, fields, normal, positive, train
+from bn_conformance.catalogue.build import (
+    DY,
+    KNOWN,
+    MEAN,
+    centred,
+    evaluate,
+    fields,
+    normal,
+    positive,
+    train,
+    train_often,
+)
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, F64, NC, NCHW, NHWC, Place
 
@@ -33,6 +44,12 @@ SMALL_EPS = (
 """1e-8 is zero in float16. What bfloat16 makes of 1e-5 shows in dgamma of float32, and in nothing of bfloat16."""
 
 TINY = 1e-20
+
+FAR_DY = (1e-30, 1e20)
+"""Sizes of dy at which every gradient is a number of float32, and products of two of them are not."""
+
+QUICK = (0.625, 0.999)
+"""Weights of the new statistic beyond a half, and next to 1."""
 
 SMALL = 1e-13
 
@@ -56,10 +73,27 @@ def cases() -> Iterator[Case]:
     for place in (NC, NCHW, NCHW.of(F64), NCHW.of(BF16)):
         title, dy = f"dy near {TINY:g}, and nothing is flushed", normal("dy", scale=TINY)
         yield case(place, f"dy-{TINY:g}", title, "GRAD-5", *_both_modes(place, dy), axes={"dy": TINY})
+    for place in (NC, NHWC, NCHW.of(BF16_WIDE)):
+        for size in FAR_DY:
+            title, dy = f"dy near {size:g}, which is neither flushed nor clipped", normal("dy", scale=size)
+            yield case(place, f"dy-{size:g}", title, "GRAD-5", *_both_modes(place, dy), axes={"dy": size})
+    for place in PLACES:
+        for momentum in QUICK:
+            title, weight = f"three steps with weight {momentum:g} of the new statistic", {"momentum": momentum}
+            more = fields(judges=STATISTICS, config=weight, axes=weight)
+            yield case(place, f"momentum-{momentum:g}", title, "STAT-1 STAT-2", *train_often(place, 3), **more)
+        yield _large_eps(place)
     for place in PLACES:
         title = "beta is near 1000 and gamma 1e-3: gradients need x, since y has lost its digits"
         steps = _both_modes(place, DY)
         yield case(place, "beta-far-above-gamma", title, "GRAD-2 GRAD-1 GRAD-4", *steps, parameters=FAR)
+
+
+def _large_eps(place: Place) -> Case:
+    known = SetStatistics(MEAN, positive(seed_of("large variance"), scale=100.0))
+    steps = train(place, normal("eps", scale=10.0), DY), known, evaluate(place, normal("other", scale=10.0), DY)
+    more = fields(config={"eps": 100.0}, axes={"eps": 100.0}, judges=ALL_QUANTITIES)
+    return case(place, "eps-100", "eps = 100 beside variances near 100", "FWD-2 EVAL-2", *steps, **more)
 
 
 def _small_variances(place: Place) -> Case:

@@ -54,7 +54,7 @@ def clause_of_rest(frozen: bool, training: bool, empty: bool) -> str:
     Args:
         frozen: whether the layer is frozen.
         training: whether the step is in training.
-        empty: whether its batch has no entries.
+        empty: whether its batch has no values.
     """
     if frozen:
         return "STATE-3"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Batch, Case
@@ -68,11 +69,17 @@ class StepContext:
         """Whether batch statistics are used."""
         return self.step.training and not self.frozen
 
+    @property
+    def _others(self) -> tuple[int, ...]:
+        """The sizes of the axes of x beside that of the channels."""
+        axis = self.case.config.channel_axis
+        return tuple(size for place, size in enumerate(self.step.shape) if place != axis)
+
     @cached_property
     def moves(self) -> bool:
         """Whether the running statistics should move: in training, if any position counts and their moment comes."""
         in_backward = self.context.convention.statistics_move == "backward"
         moment_comes = not in_backward or self.step.dy is not None
         mask = self.context.data.batches[self.position].mask
-        counts = self.step.shape[0] > 0 and (mask is None or bool(mask.any()))
+        counts = prod(self._others) > 0 and (mask is None or bool(mask.any()))
         return self.training and moment_comes and counts

@@ -34,7 +34,7 @@ def judge_statistics(step: StepContext) -> Iterator[Quantity]:
         yield fault(name, "running statistics moved in a backward and should not", judged_clauses(case, TIMING))
     if not step.moves:
         if not same_pair(before, after):
-            clause = clause_of_rest(step.frozen, step.step.training, empty=step.step.shape[0] == 0)
+            clause = clause_of_rest(step.frozen, step.step.training, empty=0 in step.step.shape)
             message = f"running statistics moved and should not: {difference(before, after)}"
             yield fault(name, message, judged_clauses(case, clause))
         return

@@ -52,4 +52,6 @@ def observation_of(answers: Iterable[AnsweredCall], changed_at_last: Sequence[st
 
 def _holds(got: Returned, vector: Array) -> bool:
     """Whether a statistic holds the vector that was set; True for a result of the wrong shape, judged elsewhere."""
-    return not isinstance(got, np.ndarray) or got.shape != vector.shape or bool(np.all(got == vector))
+    if not isinstance(got, np.ndarray) or got.shape != vector.shape:
+        return True
+    return bool(np.all((got == vector) | ((got != got) & (vector != vector))))  # NaN is kept too

@@ -58,6 +58,8 @@ MODULES: tuple[str, ...] = (
     "crossings",
     "crossed_formats",
     "sizes",
+    "broken_vectors",
+    "unusual_values",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
 

@@ -37,8 +37,11 @@ def test_every_pair_of_formats_and_every_sequence_is_tried() -> None:
     assert {slug for slug in SETTINGS if any(f"/production-{slug}" in case.id for case in PRODUCTION)} == set(SETTINGS)
 
 
-def test_they_are_sweeps_which_frameworks_that_compile_skip() -> None:
-    assert all(case.sweep for case in PRODUCTION)
+def test_frameworks_that_compile_run_one_of_each_class_of_sizes_and_an_old_and_a_quick_layer() -> None:
+    plain = [case for case in PRODUCTION if not case.sweep]
+    for what, places in SIZES.items():
+        assert [case.axes["layout"] in {place.slug for place in places} for case in plain].count(True) == 1, what
+    assert {case.id.rpartition("/")[2] for case in plain} == {"production", "production-old", "production-quick"}
 
 
 @pytest.mark.parametrize(

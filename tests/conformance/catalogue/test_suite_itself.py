@@ -41,7 +41,7 @@ def test_a_case_belongs_to_a_family_of_the_specification() -> None:
 
 def test_a_capable_implementation_gets_several_hundred_cases() -> None:
     assert len(supported()) == len(all_cases())
-    assert 700 <= len(supported()) <= 2300
+    assert 700 <= len(supported()) <= 2500
 
 
 def test_a_compiling_implementation_gets_few_signatures() -> None:
@@ -53,7 +53,7 @@ def test_a_compiling_implementation_gets_few_signatures() -> None:
         for case in computed
         for batch in case.batches
     }
-    assert len(compiled) <= 25
+    assert len(compiled) <= 33
 
 
 def test_what_compiles_gets_every_variant_in_every_pair_of_formats_in_one_layout_at_least() -> None:
@@ -81,6 +81,7 @@ PINNED = {
     "integers": ("1c13d93692b9e691", "53c2e051ad2efbce"),
     "mixed-scales": ("a1c5ce6bdf621934", "0350000838811449"),
     "outlier": ("d8eadc28b4e37949", "f890203dd9f7459d"),
+    "unlike": ("59d95c89126acca4", "c60dd89fe03903bf"),
     "special": ("449ac54b86cd94ed", "21a5be828df617cc"),
     "signed-zeros": ("b493ab77202acaa4", "2e3c8e08e32c2597"),
     "network": ("56a39936a3e667c2", "95843a52d8bfc83b"),
