@@ -58,6 +58,7 @@ class Algorithm:
             every term of the result to it, with statistics and sums kept; `everything` computes in it.
         root_roundings: error that the reciprocal root is given besides, in roundings (a fast instruction).
         flush: subnormal numbers are 0, going in and coming out of every part.
+        stochastic: seed of an arithmetic that rounds at random, up or down, at each operation; None for the usual one.
         incremental: running statistics by m - momentum * (m - batch).
         not_for: a kind of random data on which the algorithm is not right.
     """
@@ -73,6 +74,7 @@ class Algorithm:
     rounds: Literal["result", "paths", "everything"] = "result"
     root_roundings: float = 0.0
     flush: bool = False
+    stochastic: int | None = None
     incremental: bool = False
     not_for: str = ""
 

@@ -27,11 +27,11 @@ class Pass:
 
     @property
     def centred(self) -> Rows:
-        return np.asarray(self.x - self.mean[:, None])
+        return np.asanyarray(self.x - self.mean[:, None])
 
     @property
     def normalised(self) -> Rows:
-        return np.asarray(self.centred * self.inverse[:, None])
+        return np.asanyarray(self.centred * self.inverse[:, None])
 
 
 Gradients = tuple[Rows, Vector, Vector]

@@ -11,7 +11,7 @@ Moments = Callable[[Rows, Sum], tuple[Vector, Vector]]
 
 
 def mean_by(rows: Rows, add: Sum) -> Vector:
-    return np.asarray(add(rows) / rows.dtype.type(rows.shape[1]))
+    return np.asanyarray(add(rows) / rows.dtype.type(rows.shape[1]))
 
 
 def two_pass(x: Rows, add: Sum) -> tuple[Vector, Vector]:
@@ -48,7 +48,7 @@ def fused_two_pass(x: Rows, add: Sum) -> tuple[Vector, Vector]:
 
 
 def mean_by_count(total: Vector, count: int) -> Vector:
-    return np.asarray(total / total.dtype.type(count))
+    return np.asanyarray(total / total.dtype.type(count))
 
 
 def welford(x: Rows, add: Sum) -> tuple[Vector, Vector]:

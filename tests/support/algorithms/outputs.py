@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.support.algorithms.algorithm import Algorithm
 from tests.support.algorithms.gradients import Backward, Gradients, Pass, folded_derivative
+from tests.support.algorithms.stochastic import rounding_at_random
 from tests.support.algorithms.sums import Rows, Vector, fused
 from tests.support.samples.sample import Sample
 
@@ -39,6 +40,14 @@ def outputs(algorithm: Algorithm, sample: Sample, momentum: float = 0.25, unbias
         return _Layer(algorithm, sample).outputs(momentum, unbiased)
 
 
+def batch_statistics(algorithm: Algorithm, sample: Sample) -> Outputs:
+    """Mean and biased variance of the batch (`mean` and `var`), in the format that the algorithm computes in."""
+    with np.errstate(all="ignore"):
+        layer = _Layer(algorithm, sample)
+        mean, variance = algorithm.moments(layer.x, algorithm.add)
+    return {"mean": np.asarray(mean), "var": np.asarray(variance)}
+
+
 class _Layer:
     def __init__(self, algorithm: Algorithm, sample: Sample) -> None:
         self.algorithm, self.sample = algorithm, sample
@@ -48,13 +57,16 @@ class _Layer:
         else:
             wide = algorithm.wide or "float64" in (sample.dtype, sample.parameter_dtype)
             self.compute = np.dtype(np.float64 if wide else np.float32)
+        self.arrays: type[np.ndarray] | None = Flushing if algorithm.flush else None
+        if algorithm.stochastic is not None:
+            self.arrays = rounding_at_random(algorithm.stochastic)
         self.x, self.dy = self._in(sample.x), self._in(sample.dy)
         self.gamma, self.beta = self._in(sample.gamma), self._in(sample.beta)
         self.eps = self.compute.type(sample.eps)
 
     def _in(self, values: Rows) -> Rows:
         kept = values.astype(self.compute)
-        return kept.view(Flushing) if self.algorithm.flush else kept
+        return kept if self.arrays is None else kept.view(self.arrays)
 
     def _round(self, values: Rows, vector: bool = False) -> Rows:
         """A path: rounded to what it is stored in where the algorithm rounds paths (parameters can be wider than x)."""

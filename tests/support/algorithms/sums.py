@@ -29,7 +29,7 @@ def numpy_sum(rows: Rows) -> Vector:
 
 def sequential(rows: Rows) -> Vector:
     """One running sum."""
-    return np.asarray(np.cumsum(rows, axis=1, dtype=rows.dtype)[:, -1])
+    return np.asanyarray(np.cumsum(rows, axis=1, dtype=rows.dtype)[:, -1])
 
 
 def lanes(width: int) -> Sum:
@@ -76,7 +76,7 @@ def compensated(rows: Rows) -> Vector:
     for place in range(rows.shape[1]):
         after, rest = two_sum(total, rows[:, place])
         total, lost = after, lost + rest
-    return np.asarray(total + lost)
+    return np.asanyarray(total + lost)
 
 
 def two_sum(a: Rows, b: Rows) -> tuple[Rows, Rows]:
