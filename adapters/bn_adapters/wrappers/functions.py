@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bn_adapters.wrappers.function_trials import affine_ways, built_layer, gradient_modes, places_of, takes_format
 from bn_adapters.wrappers.reading.arrays import NUMPY, NumpyArrays
 from bn_adapters.wrappers.reading.backward import NoBackward, read_backward
@@ -73,6 +75,8 @@ class FunctionSource:
         initial: running mean and variance of a fresh layer, where they were found already.
         note: what else is to be said.
         title: how the code is called, where that is no call of the functions.
+        least: how alike y must be to batch normalisation to be taken for it. Code may be wrong: mostly any will do.
+        no_reading: what to say where nothing is alike enough.
     """
 
     name: str
@@ -88,6 +92,8 @@ class FunctionSource:
     initial: tuple[float, float] | None = None
     note: str = ""
     title: str = ""
+    least: float = -np.inf
+    no_reading: str = ""
 
 
 def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = FunctionAdapter) -> Any:
@@ -165,11 +171,13 @@ def _read(source: FunctionSource, dtype: str) -> Attempt:
         ) from None
     calls = [call for call in (one.training, one.inference) if call is not None]
     if not calls:
-        raise TargetError(f"{name} raised {one.why_not}, called on x of shape {one.data.x.shape}")
+        raise TargetError(source.no_reading or f"{name} raised {one.why_not}, called on x of shape {one.data.x.shape}")
     if all(call.path is None for call in calls):
-        raise TargetError(f"{name} gives nothing of the shape of x, {one.data.x.shape}")
+        raise TargetError(source.no_reading or f"{name} gives nothing of the shape of x, {one.data.x.shape}")
     if other := _other(one):
         raise TargetError(f"{name} is {other}; the suite judges batch normalisation alone")
+    if max(call.likeness for call in calls) < source.least:
+        raise TargetError(source.no_reading)
     if others:
         raise TargetError(_both(name, [one, *others[:1]]))
     return one

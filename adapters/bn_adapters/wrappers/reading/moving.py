@@ -108,7 +108,8 @@ def _vectors_left(call: OneCall, data: TrialData) -> list[Path]:
 
 def eps_of_function(callee: Callee, arrays: NumpyArrays, data: TrialData, path: Path, digits: int = 6) -> float | None:
     """The eps that a function has by itself, measured on an x of small variance; None where it shows none."""
-    small = replace(data, x=(data.x * 1e-4).astype(data.x.dtype), vectors=data.vectors | _plain(data))
+    small = replace(data, x=(data.x * 1e-4).astype(data.x.dtype))
+    small = replace(small, vectors=data.vectors | _plain(small))
     without: dict[str, None] = {EPS: None} if EPS in callee.roles else {}
     try:
         call = called(callee, arrays, small, True, **without)
@@ -127,8 +128,10 @@ def eps_of_function(callee: Callee, arrays: NumpyArrays, data: TrialData, path: 
 
 
 def _plain(data: TrialData) -> dict[str, Any]:
+    """Vectors that change nothing: statistics are those of the batch, so that both modes give the same."""
     ones = np.ones_like(data.vectors[GAMMA])
-    return {GAMMA: ones, BETA: 0 * ones}
+    statistics = {MEAN: data.batch_mean.astype(ones.dtype), VARIANCE: data.batch_variance.astype(ones.dtype)}
+    return {GAMMA: ones, BETA: 0 * ones, **statistics}
 
 
 def own_keep(callee: Callee, arrays: NumpyArrays, one: Attempt) -> float | None:
