@@ -1,14 +1,14 @@
-"""`equinox.nn.BatchNorm` with `mode="batch"`, under `jax.vmap` over axis 0 and `jax.jit`.
+"""`equinox.nn.BatchNorm` with `mode="batch"` and with `mode="ema"`, under `jax.vmap` over axis 0 and `jax.jit`.
 
-The layer keeps hidden averages and the number of steps; inference divides the hidden ones by 1 - momentum ** steps (by
-1 before any step), and that quotient, as `BatchNorm.__call__` writes it, is what this adapter reads. JAX stays in 32
-bits: with 64, the integer counter makes the quotient, and y in inference, float64 whatever x is.
+With `mode="batch"` the layer keeps hidden averages and the number of steps; inference divides the hidden ones by
+1 - momentum ** steps (by 1 before any step), and that quotient, as `BatchNorm.__call__` writes it, is what this adapter
+reads. JAX stays in 32 bits: with 64, the integer counter makes the quotient, and y in inference, float64 whatever x is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -35,41 +35,57 @@ class _Shared:
     """What inference divides the hidden averages by, from the number of steps."""
 
 
-@cache
-def _shared(config: LayerConfig) -> _Shared:
+def _module(config: LayerConfig, mode: str) -> tuple[Any, Any]:
+    """The layer, and its state before training."""
     import equinox
-    import jax
-    import jax.numpy as jnp
 
     options: dict[str, Any] = {}
     if config.eps is not None:
         options["eps"] = config.eps
     if config.keep is not None:
         options["momentum"] = config.keep
-    module, initial = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
+    made: tuple[Any, Any] = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
         config.num_channels,
         axis_name="batch",
-        mode="batch",
+        mode=mode,
         channelwise_affine=config.gamma,
         dtype=config.dtype,
         **options,
     )
+    return made
+
+
+def _called(module: Any, parameters: Any, x: Any, state: Any, training: bool) -> tuple[Any, Any]:
+    """y and the state after it, of the layer with these parameters."""
+    import equinox
+    import jax
+
+    layer = module
+    if parameters:
+        given = (parameters["weight"], parameters["bias"])
+        layer = equinox.tree_at(lambda tree: (tree.weight, tree.bias), module, given)
+    run = jax.vmap(
+        lambda x, state: layer(x, state, inference=not training),
+        axis_name="batch",
+        in_axes=(0, None),
+        out_axes=(0, None),
+    )
+    found: tuple[Any, Any] = run(x, state)
+    return found
+
+
+@cache
+def _shared(config: LayerConfig) -> _Shared:
+    import jax
+    import jax.numpy as jnp
+
+    module, initial = _module(config, "batch")
 
     def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-        layer = module
-        if parameters:
-            given = (parameters["weight"], parameters["bias"])
-            layer = equinox.tree_at(lambda tree: (tree.weight, tree.bias), module, given)
         state = jax.tree.map(lambda leaf: leaf, initial)  # setting makes a State unusable, and this one is shared
         state = state.set(module.batch_counter, statistics["counter"])
         state = state.set(module.batch_state_index, (statistics["mean"], statistics["variance"]))
-        run = jax.vmap(
-            lambda x, state: layer(x, state, inference=not training),
-            axis_name="batch",
-            in_axes=(0, None),
-            out_axes=(0, None),
-        )
-        y, state = run(x, state)
+        y, state = _called(module, parameters, x, state, training)
         mean, variance = state.get(module.batch_state_index)
         return y, {"counter": state.get(module.batch_counter), "mean": mean, "variance": variance}
 
@@ -79,6 +95,27 @@ def _shared(config: LayerConfig) -> _Shared:
     # Compiled, as it is in the layer: outside of jit JAX compiles a power anew for every exponent.
     weight = jax.jit(lambda counter: jnp.where(counter == 0, 1, 1 - module.momentum**counter))
     return _Shared(Functions.of(apply, parameters, statistics, compiled=True), weight)
+
+
+@cache
+def _moving(config: LayerConfig) -> Functions:
+    """With `mode="ema"`."""
+    import jax
+
+    module, initial = _module(config, "ema")
+
+    def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        state = jax.tree.map(lambda leaf: leaf, initial)  # setting makes a State unusable, and this one is shared
+        state = state.set(module.ema_first_time_index, statistics["first"])
+        state = state.set(module.ema_state_index, (statistics["mean"], statistics["variance"]))
+        y, state = _called(module, parameters, x, state, training)
+        mean, variance = state.get(module.ema_state_index)
+        return y, {"first": state.get(module.ema_first_time_index), "mean": mean, "variance": variance}
+
+    mean, variance = initial.get(module.ema_state_index)
+    statistics = {"first": initial.get(module.ema_first_time_index), "mean": mean, "variance": variance}
+    parameters = {"weight": module.weight, "bias": module.bias} if config.gamma else {}
+    return Functions.of(apply, parameters, statistics, compiled=True)
 
 
 class _EquinoxLayer(FunctionalLayer):
@@ -104,6 +141,23 @@ class _EquinoxLayer(FunctionalLayer):
         self.parameters = {name: jax_copy(state[name]) for name in self.parameters}
         counter = jax_copy(int(state["counter"]))  # type: ignore[arg-type] # as the layer made it: weakly typed
         self.statistics = {"counter": counter, **{name: jax_copy(state[name]) for name in ("mean", "variance")}}
+
+
+class _MovingLayer(FunctionalLayer):
+    names = ("weight", "bias")
+
+    def running_statistics(self) -> RunningStatistics:
+        return RunningStatistics(*(np.array(self.statistics[name]) for name in ("mean", "variance")))
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        self.statistics = {**self.statistics, "mean": jax_copy(mean), "variance": jax_copy(variance)}
+
+    def state(self) -> Mapping[str, Array]:
+        return {name: np.array(value) for name, value in {**self.parameters, **self.statistics}.items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        self.parameters = {name: jax_copy(state[name]) for name in self.parameters}
+        self.statistics = {name: jax_copy(state[name]) for name in self.statistics}
 
 
 class EquinoxBatch(Adapter):
@@ -134,9 +188,34 @@ class EquinoxBatch(Adapter):
         return _EquinoxLayer(config, _shared(config))
 
     def code(self, config: LayerConfig) -> LayerCode:
-        return EquinoxCode(config)
+        return EquinoxCode(config, "batch")
 
     def supports(self, config: LayerConfig) -> str | None:
         if config.momentum in (0.0, 1.0):
             return "the momentum of equinox.nn.BatchNorm is documented as between 0 and 1 exclusive"
         return None
+
+
+class EquinoxEma(EquinoxBatch):
+    """`equinox.nn.BatchNorm(mode="ema")`, in inference.
+
+    In training it normalises by the moving averages, the batch included: that is a relative of batch normalisation.
+    """
+
+    name = "equinox[ema]"
+    group = "more"
+    # The averages start as `jnp.empty`, which JAX fills with zeros, and the first batch replaces them.
+    convention = replace(EquinoxBatch.convention, debiasing="first-batch", initial_running_variance=0.0)
+    capabilities = replace(
+        EquinoxBatch.capabilities,
+        modes=frozenset({"inference"}),
+        gradients=frozenset({"inference"}),
+        second_order=frozenset({"inference"}),
+        freeze=False,
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return _MovingLayer(config, _moving(config))
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return EquinoxCode(config, "ema")

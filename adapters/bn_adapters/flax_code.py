@@ -17,9 +17,12 @@ def _options(config: LayerConfig) -> str:
 
 
 class _FlaxCode(FunctionCode):
-    def __init__(self, config: LayerConfig, compiled: bool) -> None:
+    """A layer, called as it is or compiled; `more` is a further argument of its class."""
+
+    def __init__(self, config: LayerConfig, compiled: bool, more: str = "") -> None:
         super().__init__(config)
         self.compiled = compiled
+        self.options = _options(config) + (f", {more}" if more else "")
 
 
 class LinenCode(_FlaxCode):
@@ -30,7 +33,7 @@ class LinenCode(_FlaxCode):
     def build(self) -> Lines:
         config = self.config
         shape = [config.num_channels if axis == config.channel_axis else 1 for axis in range(config.rank)]
-        yield f"layer = linen.BatchNorm({_options(config)})"
+        yield f"layer = linen.BatchNorm({self.options})"
         yield "variables = layer.init("
         yield f"    jax.random.key(0), jnp.zeros({shape}, jnp.{config.dtype}), use_running_average=False"
         yield ")"
@@ -62,7 +65,7 @@ class NnxCode(_FlaxCode):
     imports = (*FunctionCode.imports, "from flax import nnx")
 
     def build(self) -> Lines:
-        yield f"layer = nnx.BatchNorm({self.config.num_channels}, {_options(self.config)}, rngs=nnx.Rngs(0))"
+        yield f"layer = nnx.BatchNorm({self.config.num_channels}, {self.options}, rngs=nnx.Rngs(0))"
         yield "graph, parameters, statistics = nnx.split(layer, nnx.Param, nnx.BatchStat)"
         yield "parameters, statistics = nnx.to_pure_dict(parameters), nnx.to_pure_dict(statistics)"
         yield ""

@@ -20,6 +20,13 @@ def linen_batch_norm(config: LayerConfig) -> Any:
     return flax.linen.BatchNorm(**options(config))
 
 
+def slow_linen_batch_norm(config: LayerConfig) -> Any:
+    """A `flax.linen.BatchNorm` that computes the variance in two passes."""
+    import flax.linen
+
+    return flax.linen.BatchNorm(use_fast_variance=False, **options(config))
+
+
 @cache
 def _linen(
     config: LayerConfig,

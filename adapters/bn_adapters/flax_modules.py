@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bn_adapters.flax_code import LinenCode, NnxCode
-from bn_adapters.flax_linen import LinenLayer
+from bn_adapters.flax_linen import LinenLayer, slow_linen_batch_norm
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
@@ -56,6 +56,19 @@ class FlaxLinenJit(FlaxLinen):
 
     name = "flax.linen[jit]"
     compiled = True
+
+
+class FlaxSlowVariance(_Flax):
+    """`flax.linen.BatchNorm(use_fast_variance=False)` under `jax.jit`."""
+
+    name = "flax[slow-variance]"
+    group = "more"
+
+    def build(self, config: LayerConfig) -> Layer:
+        return LinenLayer(config, True, slow_linen_batch_norm)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return LinenCode(config, True, "use_fast_variance=False")
 
 
 class FlaxNnx(_Flax):

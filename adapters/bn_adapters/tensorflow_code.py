@@ -114,6 +114,41 @@ class FusedCode(_OperationsCode):
         yield "moving_variance.assign(variance)"
 
 
+class RawFusedCode(_OperationsCode):
+    """`tf.raw_ops.FusedBatchNormV3`, and its gradient as an operator."""
+
+    def step(self, call: StepCall) -> Lines:
+        config, training = self.config, call.training
+        averaged = training and config.momentum not in (None, 1.0)
+        held = "mean=moving_mean, variance=moving_variance" if averaged or not training else "mean=[], variance=[]"
+        given = f'data_format="{DATA_FORMATS[config.rank, config.layout]}", is_training={training}'
+        given += f", epsilon={config.eps!r}" if config.eps is not None else ""
+        factor = f", exponential_avg_factor={config.momentum!r}" if averaged else ""
+        yield f"x_tensor = tf.constant(x, tf.{config.dtype})"
+        yield "y_out, mean, variance, first, second, third = tf.raw_ops.FusedBatchNormV3("
+        yield f"    x=x_tensor, scale=scale, offset=offset, {held},"
+        yield f"    {given}{factor},"
+        yield ")"
+        if not training:
+            yield "first, second = tf.identity(moving_mean), tf.identity(moving_variance)"
+        if call.backward:
+            yield f"dy_tensor = tf.constant(dy, tf.{config.dtype})"
+            yield "dx_out, dgamma_out, dbeta_out, _, _ = tf.raw_ops.FusedBatchNormGradV3("
+            yield "    y_backprop=dy_tensor, x=x_tensor, scale=scale,"
+            yield "    reserve_space_1=first, reserve_space_2=second, reserve_space_3=third,"
+            yield f"    {given},"
+            yield ")"
+        if training:
+            yield from self.moved()
+
+    def forward(self, training: bool) -> Lines:
+        raise NotImplementedError
+
+    def moved(self) -> Lines:
+        yield "moving_mean.assign(mean)  # the operation has averaged already"
+        yield "moving_variance.assign(variance)"
+
+
 class MomentsCode(_OperationsCode):
     """`tf.nn.moments` and `tf.nn.batch_normalization`, with moving averages of the caller's."""
 

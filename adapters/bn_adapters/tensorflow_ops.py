@@ -29,7 +29,7 @@ from bn_conformance.adapter import (
 from bn_conformance.layer_code import LayerCode
 
 
-class _EagerLayer(Layer):
+class EagerLayer(Layer):
     """Parameters and moving statistics as variables, gradients from `tf.GradientTape`."""
 
     def __init__(self, config: LayerConfig) -> None:
@@ -105,7 +105,7 @@ class _EagerLayer(Layer):
         return [*self._parameters(), self._moving_mean, self._moving_variance]
 
 
-class _FusedLayer(_EagerLayer):
+class _FusedLayer(EagerLayer):
     """`fused_batch_norm`, which moves the statistics itself where `exponential_avg_factor` is not 1."""
 
     def __init__(self, config: LayerConfig) -> None:
@@ -130,7 +130,7 @@ class _FusedLayer(_EagerLayer):
         return y
 
 
-class _MomentsLayer(_EagerLayer):
+class _MomentsLayer(EagerLayer):
     """`tf.nn.moments` and `tf.nn.batch_normalization`, with the moving averages of `tf.keras`' unfused layer."""
 
     def __init__(self, config: LayerConfig) -> None:

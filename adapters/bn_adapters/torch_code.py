@@ -79,7 +79,8 @@ class _TorchCode(LayerCode):
 class TorchModuleCode(_TorchCode):
     """`torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
 
-    around = ""
+    called = "layer"
+    """What is called with x: an expression."""
 
     def build(self) -> Lines:
         config = self.config
@@ -98,7 +99,7 @@ class TorchModuleCode(_TorchCode):
     def step(self, call: StepCall) -> Lines:
         yield "layer.train()" if call.training else "layer.eval()"
         sources = {f"d{name}": f"layer.{_MODULE_NAMES[name]}" for name in self.parameters}
-        yield from autograd_step(call, "layer(x_tensor)", sources, self.config.dtype, self.memory_format)
+        yield from autograd_step(call, f"{self.called}(x_tensor)", sources, self.config.dtype, self.memory_format)
 
     def statistics(self) -> Lines:
         yield "running_mean_out, running_var_out = layer.running_mean, layer.running_var"

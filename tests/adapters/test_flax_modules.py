@@ -18,7 +18,7 @@ from tests.support.adapter_checks.steps import (
 )
 from tests.support.own_process import Call, process_with
 
-from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit
+from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit, FlaxSlowVariance
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, LayerConfig
 
@@ -159,3 +159,18 @@ def check_nnx_half_precision_inference() -> None:
 @pytest.mark.parametrize("check", [check_nnx_float64_statistics, check_nnx_half_precision_inference])
 def test_faults_of_nnx_that_the_matrix_is_to_find(run: Call, check: Callable[[], None]) -> None:
     run(check)
+
+
+def check_variance_beside_a_large_mean(adapter: type[Adapter]) -> None:
+    config = LayerConfig(num_channels=CHANNELS, rank=2, momentum=1.0)
+    layer, x = adapter().build(config), draw(config) + np.float32(1000)
+    layer.forward(x, training=True)
+    expected = rows(x.astype(np.float64), config).var(0)
+    np.testing.assert_allclose(layer.running_statistics().variance, expected, rtol=1e-3)
+
+
+def test_the_slow_variance_keeps_its_digits_beside_a_large_mean(run: Call) -> None:
+    run(check_numbers, FlaxSlowVariance, LayerConfig(num_channels=CHANNELS, rank=2), "float32")
+    run(check_variance_beside_a_large_mean, FlaxSlowVariance)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        run(check_variance_beside_a_large_mean, FlaxLinenJit)

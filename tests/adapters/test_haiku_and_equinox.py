@@ -15,7 +15,7 @@ from tests.support.adapter_checks.steps import (
 )
 from tests.support.own_process import Call, process_of
 
-from bn_adapters.equinox_modules import EquinoxBatch
+from bn_adapters.equinox_modules import EquinoxBatch, EquinoxEma
 from bn_adapters.haiku_modules import HaikuBatchNorm
 from bn_conformance.adapter import Adapter, LayerConfig
 
@@ -118,3 +118,24 @@ def test_what_haiku_has_no_number_for_is_said(momentum: float | None) -> None:
 def test_equinox_has_no_weights_of_nothing_and_all() -> None:
     assert EquinoxBatch().supports(LayerConfig(num_channels=2, rank=2, momentum=1.0)) is not None
     assert EquinoxBatch().supports(LayerConfig(num_channels=2, rank=2)) is None
+
+
+def check_inference(adapter: type[Adapter]) -> None:
+    config = LayerConfig(num_channels=CHANNELS, rank=2)
+    layer, x = adapter().build(config), draw(config)
+    mean, variance = np.arange(CHANNELS, dtype=np.float32), np.full(CHANNELS, 4.0, np.float32)
+    gamma, beta = np.full(CHANNELS, 2.0, np.float32), np.full(CHANNELS, -1.0, np.float32)
+    assert not layer.running_statistics().variance.any()
+    layer.set_running_statistics(mean, variance)
+    layer.set_parameters(gamma, beta)
+    y = layer.forward(x, training=False)
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(4 + 2.0**-10) * 2 - 1, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(layer.backward(x).dx, x * 2 / np.sqrt(4 + 2.0**-10), rtol=1e-5)
+    other = adapter().build(config)
+    other.load_state(layer.state())
+    np.testing.assert_array_equal(other.forward(x, training=False), y)
+
+
+def test_moving_averages_of_equinox_normalise_in_inference() -> None:
+    with process_of(EquinoxEma) as call:
+        call(check_inference)
