@@ -25,6 +25,7 @@ def check(
     cases: Texts = (),
     clauses: Texts = (),
     level: str = DEFAULTS["level"],
+    set: str = DEFAULTS["case_set"],  # noqa: A002 - the name of the option
     profile: str = DEFAULTS["profile"],
     thorough: bool = False,
     device: str = DEFAULTS["device"],
@@ -54,6 +55,7 @@ def check(
         cases: patterns of case ids, such as `"num/*"`; all without one.
         clauses: clauses or families, such as `"STAT-3"` or `"GRAD"`; all without one.
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
+        set: a published set of cases, such as `"2026.1"`: what is newer than the set only warns.
         profile: `"standard"` fails nonstandard conventions.
         thorough: run the sweeps for what compiles, too, which takes it long.
         device: that layers run on, as the adapter names it.
@@ -78,6 +80,7 @@ def check(
         cases=cases,
         clauses=clauses,
         level=level,
+        set=set,
         profile=profile,
         thorough=thorough,
         device=device,

@@ -33,6 +33,7 @@ class Keywords(TypedDict, total=False):
     cases: Texts
     clauses: Texts
     level: str
+    set: str
     profile: str
     thorough: bool
     device: str
@@ -70,6 +71,7 @@ def request_of(
     cases: Texts = (),
     clauses: Texts = (),
     level: str = DEFAULTS["level"],
+    set: str = DEFAULTS["case_set"],  # noqa: A002 - the name of the option
     profile: str = DEFAULTS["profile"],
     thorough: bool = False,
     device: str = DEFAULTS["device"],
@@ -94,6 +96,7 @@ def request_of(
         clauses=_several(clauses),
         cases=_several(cases),
         level=level,
+        case_set=set,
         profile=profile,
         thorough=thorough,
         device=device,

@@ -51,6 +51,10 @@ class Told(Protocol):
         """The mistake that explains what fails, or nothing."""
 
     @property
+    def newly_judged(self) -> str:
+        """What is said of cases that are newer than the set; empty where there are none."""
+
+    @property
     def coverage(self) -> Coverage:
         """How much was judged."""
 
@@ -64,6 +68,8 @@ def _lines(verdict: Told) -> Iterator[str]:
     yield verdict.headline
     for note in verdict.notes:
         yield _wrapped(note, 2)
+    if verdict.newly_judged:
+        yield _wrapped(f"Note: {verdict.newly_judged}", 2)
     for wanted, title, sign in SECTIONS:
         problems = verdict.summary.problems(wanted)
         if problems:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bn_conformance.cases.model import Case
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.failure import explain
+from bn_conformance.report.newly_judged import newly_judged
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.coverage import Coverage
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
@@ -122,6 +123,11 @@ class Verdict:
     def diagnosis(self) -> str:
         """The mistake that explains what fails, in words; empty where nothing that fails was examined."""
         return "\n".join(diagnosis.message for diagnosis in self.results.diagnoses)
+
+    @property
+    def newly_judged(self) -> str:
+        """What is said of cases that are newer than the set of `set=`; empty where there are none."""
+        return newly_judged(self.results)
 
     @cached_property
     def summary(self) -> Summary:

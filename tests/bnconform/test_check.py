@@ -18,9 +18,12 @@ from tests.support.good_numpy import GoodLayer, GoodNumpy
 import bnconform
 from bn_conformance.adapter import Adapter, Array, Layer, LayerConfig
 from bn_conformance.results.file import read_results
+from bn_conformance.user_error import UserError
 
 QUICK = ["fwd/nc/float32/*", "stat/nc/float32/*", "eval/nc/float32/*"]
 ONE_CASE = "fwd/nc/float32/random"
+NEWER = "fwd/nc/float32/eps-100"
+"""A case that came after the set 2026.1."""
 
 
 class HalfBeta(GoodLayer):
@@ -47,6 +50,18 @@ def raising(error: BaseException) -> type[GoodLayer]:
             raise error
 
     return Raises
+
+
+def test_what_is_newer_than_a_set_only_warns() -> None:
+    mine = adapter_of(HalfBeta)
+    assert bnconform.check(mine, cases=NEWER).failures
+    held = bnconform.check(mine, cases=NEWER, set="2026.1")
+    assert (held.failures, len(held.warnings)) == ((), 1)
+    assert "1 case is newer than the set 2026.1, newly judged, and fails nobody; 1 item warns" in " ".join(
+        str(held).split()
+    )
+    with pytest.raises(UserError, match="there is no set of cases '2026'; did you mean 2026.1"):
+        bnconform.check(mine, cases=NEWER, set="2026")
 
 
 def test_a_right_adapter_conforms() -> None:

@@ -134,7 +134,7 @@ def test_who_shows_little_has_no_verdict(adapter: type[GoodNumpy], lacking: str)
 def test_who_declares_less_conforms_as_declared_and_the_verdict_says_what_nobody_asked() -> None:
     verdict = bnconform.check(ForwardOnly, cases=["fwd/nchw/*", "grad/nchw/*"])
     assert verdict.headline == "✓ good.numpy conforms as declared"
-    told = [part for part in verdict.coverage.left_out if part.reason == "gradient in training is not declared"]
+    told = [part for part in verdict.coverage.left_out if part.reason == "gradients in training are not declared"]
     assert {"GRAD-1", "GRAD-2", "GRAD-3"} <= {clause for part in told for clause in part.clauses}
     assert "nothing was judged of GRAD-1" in " ".join(str(verdict).split())
 

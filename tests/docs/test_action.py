@@ -71,6 +71,37 @@ def test_judging_passes_on_what_the_run_said(tmp_path: Path, source: str, status
     assert outputs(tmp_path) == {"exit-code": status, "results": "out/results.jsonl"}
 
 
+FAKE_BNCONFORM = """#!/usr/bin/env bash
+printf '%s\\n' "$@" >> "$CALLS"
+"""
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    """Where a stand-in for bnconform writes its arguments, one a line."""
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "bnconform"
+    command.write_text(FAKE_BNCONFORM)
+    command.chmod(0o755)
+    return tmp_path / "calls"
+
+
+def test_patterns_reach_the_run_as_they_are_written(tmp_path: Path, calls: Path) -> None:
+    write(tmp_path, "mylib.py", "")  # what the shell would make of mylib.*
+    step(tmp_path, "judge.sh", IMPLEMENTATION="mylib.* other", CASE="stat/* num/nc/*", CALLS=str(calls))
+    told = calls.read_text(encoding="utf-8").split()
+    assert told[:-2] == ["run", "-i", "mylib.*", "-i", "other", "--case", "stat/*", "--case", "num/nc/*"]
+
+
+@pytest.mark.parametrize(("common", "given"), [("true", 2), ("false", 0)])
+def test_a_part_is_compared_with_what_the_baseline_has_of_it(
+    tmp_path: Path, calls: Path, two_results: str, common: str, given: int
+) -> None:
+    write(tmp_path / "out", "changes.md", "")
+    step(tmp_path, "tell.sh", BASELINE=two_results, COMMON=common, CALLS=str(calls))
+    assert calls.read_text(encoding="utf-8").split().count("--common") == given
+
+
 @pytest.mark.slow
 def test_judging_what_does_not_exist_leaves_no_results(tmp_path: Path) -> None:
     step(tmp_path, "judge.sh", IMPLEMENTATION="no.such", ARGUMENTS="-n 0")

@@ -6,8 +6,11 @@ mkdir -p "$FOLDER"
 results="$FOLDER/results.jsonl"
 rm -f "$results"
 arguments=()
-for name in ${IMPLEMENTATION:-}; do arguments+=(-i "$name"); done
-[ -z "${CASE:-}" ] || arguments+=(--case "$CASE")
+# Read, not expanded: mylib.* must not become mylib.py.
+read -r -a names <<< "${IMPLEMENTATION:-}"
+for name in "${names[@]}"; do arguments+=(-i "$name"); done
+read -r -a patterns <<< "${CASE:-}"
+for pattern in "${patterns[@]}"; do arguments+=(--case "$pattern"); done
 [ -z "${KNOWN_FAULTS:-}" ] || arguments+=(--known-faults "$KNOWN_FAULTS")
 read -r -a more <<< "${ARGUMENTS:-}"
 

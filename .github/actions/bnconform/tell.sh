@@ -10,11 +10,13 @@ bnconform report "$results" --format badge-svg -o "$FOLDER/badge.svg"
 bnconform report "$results" --format annotations -o -
 
 changes="$FOLDER/changes.md"
+common=()
+[ "${COMMON:-false}" != true ] || common=(--common)
 if [ -n "${BASELINE:-}" ]; then
     status=0
-    bnconform compare "$BASELINE" "$results" --format markdown -o "$changes" || status=$?
+    bnconform compare "$BASELINE" "$results" "${common[@]}" --format markdown -o "$changes" || status=$?
     [ "$status" -le 1 ] || exit "$status"
-    bnconform compare "$BASELINE" "$results" --format html -o "$FOLDER/changes.html" || true
+    bnconform compare "$BASELINE" "$results" "${common[@]}" --format html -o "$FOLDER/changes.html" || true
     echo "exit-code=$status" >> "$GITHUB_OUTPUT"
 else
     bnconform report "$results" --format markdown -o "$changes"

@@ -31,7 +31,7 @@ class Need:
         capabilities: the fields of `Capabilities` that the row reads.
         of: gives the needs of a case, each in a word; none where the case does not use the capability.
         declared: whether an implementation declares a need.
-        reason: what is lacking, in words; `{}` stands for the needs that are not declared.
+        reason: what is not declared, a sentence without its end; `{}` stands for the needs that are not.
     """
 
     capabilities: tuple[str, ...]
@@ -152,29 +152,31 @@ def _is_judged_elsewhere(can: Capabilities, config: LayerConfig) -> bool:
 
 
 NEEDS: tuple[Need, ...] = (
-    Need(("modes",), _modes_of_forwards, lambda can, mode: mode in can.modes, "{}"),
-    Need(("second_order",), _modes_twice, lambda can, mode: mode in can.second_order, "second order in {}"),
-    Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradient in {}"),
-    _flag("masks", _masked, "masks"),
-    _flag("statistics", _asks_statistics, "running statistics"),
-    _flag("cumulative", lambda case: case.config.momentum == "cumulative", "cumulative average"),
-    _flag("freeze", _changes_by(Freeze), "freeze"),
-    _flag("state", _changes_by(Reload), "save and load"),
-    _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics"),
-    _flag("threads", lambda case: case.threads > 1, "setting the number of threads"),
-    _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time"),
+    Need(("modes",), _modes_of_forwards, lambda can, mode: mode in can.modes, "{} is"),
+    Need(
+        ("second_order",), _modes_twice, lambda can, mode: mode in can.second_order, "gradients of gradients in {} are"
+    ),
+    Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradients in {} are"),
+    _flag("masks", _masked, "masks are"),
+    _flag("statistics", _asks_statistics, "running statistics are"),
+    _flag("cumulative", lambda case: case.config.momentum == "cumulative", "the cumulative average is"),
+    _flag("freeze", _changes_by(Freeze), "freezing is"),
+    _flag("state", _changes_by(Reload), "saving and loading is"),
+    _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics is"),
+    _flag("threads", lambda case: case.threads > 1, "setting the number of threads is"),
+    _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time is"),
     Need(("literals",), needed_names, lambda can, name: name not in can.literals, LITERAL),
-    Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {}"),
-    Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {}"),
-    Need(("layouts",), _layout, _declares_layout, "channels {}"),
-    Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {}"),
-    Need(("dtypes", "mixed"), _formats, _declares_formats, "{}"),
-    Need(("compiles",), _sweep, lambda can, _: not can.compiles, "sweep over sizes (compiles for each shape)"),
+    Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {} is"),
+    Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {} is"),
+    Need(("layouts",), _layout, _declares_layout, "channels {} is"),
+    Need(("layouts",), _both_layouts, lambda can, _: {"first", "last"} <= can.layouts, "channels {} is"),
+    Need(("dtypes", "mixed"), _formats, _declares_formats, "{} is"),
+    Need(("compiles",), _sweep, lambda can, _: not can.compiles, "sweep over sizes (compiles for each shape) is"),
     Need(
         ("compiles", "layouts"),
         lambda case: (case.config,),
         lambda can, config: not (can.compiles and _is_judged_elsewhere(can, config)),
-        "these formats in this layout (compiles for each of them)",
+        "this layout in these formats (compiles for each of them) is",
     ),
 )
 """What cases need, in the order in which a lack is reported: what a layer can do, then where and in which formats."""
@@ -202,7 +204,7 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         return lack
     for need in NEEDS:
         if lack := need.lack(case, can):
-            return _literal(case, can, declared) if need.reason == LITERAL else f"{lack} is not declared"
+            return _literal(case, can, declared) if need.reason == LITERAL else f"{lack} not declared"
     return None
 
 

@@ -41,7 +41,7 @@ def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: I
             raise SelectionError(f"there is no clause {clause!r}{hint}")
     for pattern in patterns:
         if not any(_case_matches(case_id, pattern) for case_id in known):
-            hint = did_you_mean(pattern.strip("*"), known, "bnconform list --cases shows them")
+            hint = did_you_mean(pattern.strip("*"), [*known, *_patterns(known)], "bnconform list --cases shows them")
             raise SelectionError(f"no case matches {pattern!r}{hint}")
     selected = [
         case.id
@@ -52,6 +52,16 @@ def select_cases(wanted_clauses: Sequence[str], patterns: Sequence[str], more: I
     if not selected:
         raise SelectionError("no case matches both the clauses and the case patterns; drop one of them")
     return selected
+
+
+def _patterns(case_ids: Iterable[str]) -> list[str]:
+    """The patterns that people write: a family, and a family with a layout, a format or both."""
+    patterns: dict[str, None] = {}
+    for family, layout, dtype, *_ in (case_id.split("/") for case_id in case_ids if case_id.count("/") > 2):
+        layout = layout.partition("-")[0]
+        parts = (f"{family}/*", f"{family}/{layout}/*", f"{family}/*/{dtype}/*", f"{family}/{layout}/{dtype}/*")
+        patterns.update(dict.fromkeys(parts))
+    return list(patterns)
 
 
 def _case_matches(case_id: str, pattern: str) -> bool:

@@ -11,6 +11,7 @@ from bn_conformance.commands.declaring import Output, SuiteCommand, output_optio
 from bn_conformance.convert.conversion import Wishes, convert_weights
 from bn_conformance.convert.naming import namings
 from bn_conformance.convert.terminal import print_conversion
+from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 
 
@@ -66,7 +67,8 @@ def command(
     Both frameworks run the layers afterwards, and every difference has its bound.
     """
     if to and to not in namings():
-        raise UserError(f"--to is {to!r}; allowed are {', '.join(namings())}")
+        hint = did_you_mean(to, namings(), f"allowed are {', '.join(namings())}")
+        raise UserError(f"--to is {to!r}{hint}")
     if to and into:
         raise UserError("the file of --into says whose names it follows; leave out --to")
     for flag, value in (("--eps", eps), ("--target-eps", target_eps)):

@@ -117,7 +117,7 @@ def _from_description(target: str, description: Description, device: str) -> Imp
         device=device,
         notes=tuple(description.notes),
         inherits=tuple(description.inherits),
-        versions=_installed(description.requires) if description.inherits else {},
+        versions=_installed(description.requires),
     )
 
 

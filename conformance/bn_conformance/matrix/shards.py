@@ -38,7 +38,9 @@ def units_of(shard: Shard, costs: Mapping[Unit, float]) -> tuple[Unit, ...]:
         ShardError: there are fewer units than shards.
     """
     if shard.count > len(costs):
-        raise ShardError(f"--shard {shard.number}/{shard.count}: the run can be divided by {len(costs)} at most")
+        at_most = "it is no more than one part" if len(costs) == 1 else f"it can be divided by {len(costs)} at most"
+        kept = "cases of one implementation that share a shape and format stay together"
+        raise ShardError(f"--shard {shard.number}/{shard.count}: {kept}, so {at_most}")
     sums, own = [0.0] * shard.count, list[Unit]()
     for unit in sorted(costs, key=lambda unit: (-costs[unit], unit)):
         place = sums.index(min(sums))

@@ -57,7 +57,8 @@ def error_and_allowed(quantity: Quantity) -> str:
         return ""
     if quantity.ends is not None:
         low, high = map(number, quantity.ends)
-        return f"no error bound means anything there, but every sound algorithm stays between {low} and {high}"
+        where = f"gives {low}" if low == high else f"stays between {low} and {high}"
+        return f"no error bound means anything there, but every sound algorithm {where}"
     if not isfinite(quantity.error):
         return f"the error is not finite; allowed is {number(quantity.bound)}"
     ratio = "" if quantity.ratio is None else f"{number(quantity.ratio, 3)} times "

@@ -175,8 +175,8 @@ class Summary:
             notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")
         if reused := sum(item.reused is not None for item in results.items):
             notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
-        if newer := {case.id for case in results.header.cases if case.newer}:
-            notes.append(newly_judged(newer, results))
+        if newer := newly_judged(results):
+            notes.append(newer)
         if not self.tally.judged:
             notes.append(_nothing(results.items))
         for one in self.implementations:

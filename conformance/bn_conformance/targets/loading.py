@@ -21,6 +21,7 @@ from bn_conformance.targets.naming import (
 )
 from bn_conformance.targets.recognition import candidates, check_environment, is_adapter, kind_of, kinds_of
 from bn_conformance.targets.wrappers import kind_of_file, wrapped_adapter
+from bn_conformance.text import did_you_mean
 
 
 def load_adapter(target: str) -> type[Adapter]:
@@ -82,8 +83,15 @@ def _attribute(module: ModuleType, place: str, attribute: str) -> object:
     things = tuple(getattr(module, name, None) for name in attribute.split("+"))
     for name, thing in zip(attribute.split("+"), things, strict=True):
         if thing is None:
-            raise TargetError(f"{place} has no {name}; name a class that it defines")
+            hint = did_you_mean(name, _names_in(module), "name a class or function that it defines")
+            raise TargetError(f"{place} has no {name}{hint}")
     return things[0] if len(things) == 1 else things
+
+
+def _names_in(module: ModuleType) -> list[str]:
+    """The names of what can be judged in a module, or of whatever it defines."""
+    own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+    return list(candidates(module)) or own
 
 
 def _module_of_file(path: Path) -> ModuleType:

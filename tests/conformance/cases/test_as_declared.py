@@ -73,7 +73,7 @@ def test_a_layer_without_gradients_changes_no_golden_of_the_next_implementation(
 def test_a_case_about_the_gradient_is_left_out() -> None:
     assert not asked(FORWARD_ONLY, "GRAD")
     assert unsupported_reason(all_cases()["grad/nc/float32/random"], FORWARD_ONLY) == (
-        "gradient in training is not declared"
+        "gradients in training are not declared"
     )
 
 

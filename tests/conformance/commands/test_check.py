@@ -56,5 +56,5 @@ def test_who_declares_next_to_nothing_gets_3_and_reads_why(tmp_path: Path) -> No
     said = " ".join(done.stdout.split())
     assert done.returncode == 3, said
     assert "Note: narrow: too little was judged. FWD: FWD-1 was judged in 1 case, and must be in 8" in said
-    assert re.search(r"\d+ cases: masks is not declared; nothing was judged of MASK-1 to MASK-5", said)
+    assert re.search(r"\d+ cases: masks are not declared; nothing was judged of MASK-1 to MASK-5", said)
     assert said.endswith("? narrow: too little was judged")

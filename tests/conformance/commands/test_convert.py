@@ -113,6 +113,7 @@ def test_a_shift_of_eps_keeps_the_outputs(tmp_path: Path) -> None:
         (("none.pt", "out.npz", "--to", "torch"), "none.pt does not exist"),
         (("model.npz", "out.npz"), "say which with --to"),
         (("model.npz", "out.npz", "--to", "caffe"), "--to is 'caffe'; allowed are flax, keras, torch"),
+        (("model.npz", "out.npz", "--to", "trch"), "--to is 'trch'; did you mean torch?"),
         (("model.npz", "out.weights.h5"), "name it with --into"),
         (("model.npz", "model.npz", "--to", "torch"), "model.npz exists; name another file"),
         (("model.npz", "out.txt"), "out.txt has an unknown ending"),

@@ -55,8 +55,8 @@ def test_hidden_values_lie_where_nothing_counts_and_nowhere_else() -> None:
 
 def test_what_is_not_declared_is_unsupported_and_says_so() -> None:
     plain = Capabilities(affine=EVERYTHING.affine)
-    assert unsupported_reason(all_cases()[MASKED], plain) == "masks is not declared"
-    assert unsupported_reason(all_cases()[TWICE], plain) == "second order in training is not declared"
+    assert unsupported_reason(all_cases()[MASKED], plain) == "masks are not declared"
+    assert unsupported_reason(all_cases()[TWICE], plain) == "gradients of gradients in training are not declared"
 
 
 def test_an_adapter_without_them_says_what_to_declare() -> None:

@@ -96,6 +96,8 @@ def test_clauses_and_patterns_select_together() -> None:
     [
         (("FWD-99",), (), "there is no clause 'FWD-99'"),
         ((), ("nothing*",), "no case matches 'nothing*'"),
+        ((), ("statt/*",), "no case matches 'statt/*'; did you mean stat/*"),
+        ((), ("grad/nchv/float32/*",), "did you mean grad/nchw/float32/*"),
         (("STAT-8",), ("err/*",), "no case matches both"),
     ],
 )

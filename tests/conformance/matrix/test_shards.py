@@ -39,7 +39,7 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 
 
 def test_more_shards_than_there_is_work_for_are_refused() -> None:
-    with pytest.raises(ShardError, match="can be divided by 40 at most"):
+    with pytest.raises(ShardError, match="so it can be divided by 40 at most"):
         units_of(Shard(1, 41), COSTS)
 
 

@@ -73,7 +73,7 @@ def test_a_claim_is_judged_by_its_quantity_in_whatever_family() -> None:
     assert coverage([*infos, case("fwd/a", "FWD-1")], [*items, *unsupported("fwd/a")], whole=True).lacking == ()
 
 
-def unsupported(*names: str, message: str = "masks is not declared") -> list[Item]:
+def unsupported(*names: str, message: str = "masks are not declared") -> list[Item]:
     return [item("i", name, "unsupported", "unsupported", message=message, **SILENT) for name in names]
 
 
@@ -93,7 +93,7 @@ def test_what_was_left_out_is_told_by_reason_with_the_must_clauses_that_it_silen
     infos = [case(f"mask/{place}", f"MASK-{place}") for place in (1, 2, 3, 6)]
     items = unsupported(*(info.id for info in infos))
     told = left_out_lines(coverage(infos, items))
-    assert told == ["4 cases: masks is not declared; nothing was judged of MASK-1 to MASK-3"]  # MASK-6 is a SHOULD
+    assert told == ["4 cases: masks are not declared; nothing was judged of MASK-1 to MASK-3"]  # MASK-6 is a SHOULD
 
 
 def test_what_is_not_judged_has_one_reason_whatever_its_messages_are() -> None:

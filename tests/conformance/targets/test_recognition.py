@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bn_conformance.adapter import Adapter
+from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError
 from bn_conformance.targets.recognition import kind_of, kinds_of
 from bn_conformance.targets.wrappers import Wrapper
@@ -51,3 +53,10 @@ def test_a_wrapper_that_raises_takes_nothing(wrappers: dict[str, Wrapper]) -> No
 
     wrappers["broken"] = wrapper(broken)
     assert kinds_of(Thing) == ("any-class",)
+
+
+def test_an_unknown_name_gets_one_that_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("class MyNorm:\n    pass\n", encoding="utf-8")
+    with pytest.raises(TargetError, match=r"has no MyNrom; did you mean MyNorm\?"):
+        load_adapter(f"{file}:MyNrom")
