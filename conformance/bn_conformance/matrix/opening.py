@@ -43,7 +43,7 @@ def opening_of(plan: Plan) -> Opening:
     planned = tuple(plan.items)
     first = header(plan, [*planned, *(item.id for item in unsupported)])
     known = plan.known_cases
-    cases = tuple(replace(info, digest=digest_of(known[info.id]), newer=info.id in plan.newer) for info in first.cases)
+    cases = tuple(replace(info, digest=digest_of(known[info.id])) for info in first.cases)
     environments = tuple(_with_fingerprint(plan, entry) for entry in plan.implementations)
     return Opening(replace(first, cases=cases), environments, unsupported, planned)
 
@@ -96,6 +96,7 @@ def header(plan: Plan, planned: Sequence[str]) -> Header:
                 clauses=case.clauses,
                 requirement=requirement[case.clauses[0]],
                 axes=case.axes,
+                newer=case.id in plan.newer,
             )
             for case in (known[case_id] for case_id in plan.cases)
         ),
