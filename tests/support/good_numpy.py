@@ -233,6 +233,9 @@ class GoodLayer(Layer):
         self.running_mean, self.running_var = mean.astype(self.wide), variance.astype(self.wide)
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        for vector in (gamma, beta):
+            if vector is not None and vector.shape != (self.config.num_channels,):
+                raise ValueError(f"a vector has shape {vector.shape}; allowed is ({self.config.num_channels},)")
         self.gamma = self.gamma if gamma is None else gamma.copy()
         self.beta = self.beta if beta is None else beta.copy()
 
@@ -241,6 +244,8 @@ class GoodLayer(Layer):
         return {**named, "steps": np.array(self.steps)}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
+        if state.keys() != self.state().keys():
+            raise ValueError(f"the state has {', '.join(state)}; allowed are {', '.join(self.state())}")
         self.set_parameters(state["gamma"], state["beta"])
         self.set_running_statistics(state["running_mean"], state["running_var"])
         self.steps = int(state["steps"])

@@ -97,11 +97,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class SetStatistics:
-    """Set the running statistics: recipes of vectors, and how these lie in memory."""
+    """Set the running statistics.
+
+    Attributes:
+        mean, variance: recipes of vectors.
+        view: how these lie in memory.
+        lengths: of mean and variance, where one has not a value for each channel (bad input).
+    """
 
     mean: DataRecipe
     variance: DataRecipe
     view: View = "contiguous"
+    lengths: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +122,13 @@ class ParameterRecipes:
 
 @dataclass(frozen=True, kw_only=True)
 class SetParameters(ParameterRecipes):
-    """Set gamma and beta, those of them that the layer has, from here on."""
+    """Set gamma and beta, those of them that the layer has, from here on.
+
+    Attributes:
+        lengths: of gamma and beta, where one has not a value for each channel (bad input).
+    """
+
+    lengths: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,9 +138,12 @@ class Reload:
     Attributes:
         also: a forward that the other layer makes before it loads, and the saved one after that; their numbers
             are not judged, and neither may leave a trace.
+        spoil: what is wrong with the state (bad input): its longest vector is `missing` or a value `longer`, or there
+            is an `extra` one; None for nothing.
     """
 
     also: Batch | None = None
+    spoil: Literal["missing", "longer", "extra"] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +189,8 @@ class Case:
         band: output statistics that are judged in a derived band (the two-layer network), else None.
         threads: how many threads the implementation computes with.
         concurrent: rounds in which two layers, one on x and one on the `interrupt` of the only step, run forward and
-            backward at the same time; 0 for none.
+            backward at the same time; 0 for none. A step in inference has a forward alone.
+        shared: whether both threads call one layer, in inference; None for no.
         overwrites: whether the caller writes over each of its arrays as soon as it may: those that it set when that
             call is over, y before backward, everything after backward.
         laws: names of the laws that are held against its last step with data (`bn_conformance.laws`).
@@ -199,6 +216,7 @@ class Case:
     band: bool = False
     threads: int = 1
     concurrent: int = 0
+    shared: bool | None = None
     overwrites: bool = False
     laws: tuple[str, ...] = ()
     sweep: bool = False

@@ -126,17 +126,26 @@ def _backward_in_words(step: EarlierBackward) -> str:
 
 def _statistics_in_words(step: SetStatistics) -> str:
     vectors = f"running mean ({_recipe_in_words(step.mean)}) and running variance ({_recipe_in_words(step.variance)})"
-    return f"set {vectors}{_memory_in_words(step.view)}"
+    return f"set {vectors}{_lengths_in_words(step)}{_memory_in_words(step.view)}"
+
+
+def _lengths_in_words(step: SetStatistics | SetParameters) -> str:
+    return f" of {step.lengths[0]} and {step.lengths[1]} values" if step.lengths else ""
 
 
 def _parameters_in_words(step: SetParameters) -> str:
     vectors = f"gamma ({_recipe_in_words(step.gamma)}) and beta ({_recipe_in_words(step.beta)})"
-    return f"set {vectors}{_memory_in_words(step.view)}"
+    return f"set {vectors}{_lengths_in_words(step)}{_memory_in_words(step.view)}"
 
 
 def _reload_in_words(step: Reload) -> str:
     trains = f"; whichever is not in use trains on ({_recipe_in_words(step.also.x)})" if step.also else ""
-    return f"save, build another layer, load{trains}"
+    spoiled = {
+        "missing": " a state that lacks a vector",
+        "longer": " a vector that is longer",
+        "extra": " a vector more",
+    }
+    return f"save, build another layer, load{spoiled[step.spoil] if step.spoil else ''}{trains}"
 
 
 STEP_TYPES: Mapping[type[Any], StepType] = handlers(

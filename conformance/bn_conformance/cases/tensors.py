@@ -7,10 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_conformance.adapter import Array, LayerConfig
-from bn_conformance.cases.model import Batch, Between, Case, EarlierBackward, ParameterRecipes, Second, Step, has_data
+from bn_conformance.cases.model import (
+    Batch,
+    Between,
+    Case,
+    EarlierBackward,
+    ParameterRecipes,
+    Second,
+    SetParameters,
+    Step,
+    has_data,
+)
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import type_of
-from bn_conformance.cases.views import realise
+from bn_conformance.cases.views import REPEATING, realise
 
 Vectors = tuple[Array | None, Array | None]
 """gamma and beta."""
@@ -50,7 +60,7 @@ class CaseData:
 def data_of(case: Case) -> CaseData:
     """Make the data of a case.
 
-    The view `broadcast` repeats the first entry of the batch, so it is applied to the data here.
+    Views that repeat numbers are applied to the data here.
     """
     first = vectors = vectors_of(case.config, case.parameters)
     batches = []
@@ -73,10 +83,12 @@ def vectors_of(config: LayerConfig, parameters: ParameterRecipes | None) -> Vect
     """Make gamma and beta; None for one that the layer does not have, and for both where `parameters` is None."""
     if parameters is None:
         return None, None
-    channels, dtype = config.num_channels, config.parameter_dtype
+    lengths, dtype = (config.num_channels,) * 2, config.parameter_dtype
+    if isinstance(parameters, SetParameters) and parameters.lengths is not None:
+        lengths = parameters.lengths
     return (
-        parameters.gamma.vector(channels, dtype) if config.gamma else None,
-        parameters.beta.vector(channels, dtype) if config.beta else None,
+        parameters.gamma.vector(lengths[0], dtype) if config.gamma else None,
+        parameters.beta.vector(lengths[1], dtype) if config.beta else None,
     )
 
 
@@ -86,8 +98,8 @@ def batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData
     x = batch.x.tensor(batch.shape, axis, batch.dtype or config.dtype)
     dy = None if batch.dy is None else _dy(config, batch, batch.dy)
     interrupt = None if batch.interrupt is None else batch.interrupt.tensor(batch.shape, axis, config.dtype)
-    if batch.view == "broadcast":
-        x = np.ascontiguousarray(realise(x, "broadcast"))
+    if batch.view in REPEATING:
+        x = np.ascontiguousarray(realise(x, batch.view))
     mask = None if batch.mask is None else batch.mask.array(batch.shape, axis)
     if batch.mask is not None and mask is not None:
         x = batch.mask.hide(x, mask)
@@ -106,7 +118,7 @@ def _channel_axis(config: LayerConfig, batch: Batch) -> int:
 
 def _dy(config: LayerConfig, batch: Batch, recipe: DataRecipe) -> Array:
     dy = recipe.tensor(batch.dy_shape or batch.shape, _channel_axis(config, batch), config.dtype)
-    return np.ascontiguousarray(realise(dy, "broadcast")) if batch.dy_view == "broadcast" else dy
+    return np.ascontiguousarray(realise(dy, batch.dy_view)) if batch.dy_view in REPEATING else dy
 
 
 def _second(config: LayerConfig, batch: Batch, second: Second | None) -> SecondData | None:

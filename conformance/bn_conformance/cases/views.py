@@ -59,6 +59,42 @@ def _negative(x: Array) -> Array:
     return x[backwards].copy(order="C")[backwards]
 
 
+def _channels_last(x: Array) -> Array:
+    """The second axis innermost in memory, as image libraries keep channels, behind a few other elements."""
+    return np.moveaxis(_offset(np.ascontiguousarray(np.moveaxis(x, 1, -1))), -1, 1)
+
+
+def _cut(part: int) -> Callable[[Array], Array]:
+    """A view of one third of a larger array along the second axis, as a slice of concatenated channels is."""
+
+    def cut(x: Array) -> Array:
+        size = x.shape[1]
+        whole = np.full((x.shape[0], 3 * size, *x.shape[2:]), 77, x.dtype)
+        view = whole[:, part * size : (part + 1) * size]
+        view[...] = x
+        return view
+
+    return cut
+
+
+def _crop(x: Array) -> Array:
+    """The middle of an array that is larger along each axis but the first."""
+    whole = np.full((x.shape[0], *(size + 3 for size in x.shape[1:])), 77, x.dtype)
+    view = whole[(slice(None), *(slice(1, size + 1) for size in x.shape[1:]))]
+    view[...] = x
+    return view
+
+
+def _expanded(x: Array) -> Array:
+    """The first numbers along each axis behind the second, repeated with stride 0, as behind a mean over pixels."""
+    return np.broadcast_to(x[(slice(None), slice(None), *(slice(0, 1) for _ in x.shape[2:]))].copy(), x.shape)
+
+
+def _scalar(x: Array) -> Array:
+    """The first number, repeated with stride 0 along every axis, as behind a sum."""
+    return np.broadcast_to(x.reshape(-1)[:1].copy(), x.shape) if x.size else x.copy()
+
+
 VIEWS: dict[str, Callable[[Array], Array]] = {
     "contiguous": _contiguous,
     "fortran": _fortran,
@@ -68,8 +104,18 @@ VIEWS: dict[str, Callable[[Array], Array]] = {
     "readonly": _readonly,
     "broadcast": _broadcast,
     "negative": _negative,
+    "channels-last": _channels_last,
+    "cut-first": _cut(0),
+    "cut-middle": _cut(1),
+    "cut-last": _cut(2),
+    "crop": _crop,
+    "expanded": _expanded,
+    "scalar": _scalar,
 }
-"""Every view by name. All hold the numbers of x but `broadcast`, which repeats the first entry of the batch."""
+"""Every view by name. All hold the numbers of x but those of `REPEATING`."""
+
+REPEATING = frozenset({"broadcast", "expanded", "scalar"})
+"""Views that repeat some numbers of x along axes of stride 0; they are read-only."""
 
 
 def realise(x: Array, view: str) -> Array:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bn_conformance.cases.model import Batch, Case
-from bn_conformance.catalogue.build import DY, integers, normal
+from bn_conformance.cases.model import Batch, Case, Reload, SetParameters, SetStatistics, Step
+from bn_conformance.catalogue.build import DY, KNOWN, MEAN, PARAMETERS, VARIANCE, evaluate, integers, normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import F64, FEW, NC, NCDHW, NCHW, NCL, NDHWC, NHWC, NLC, Place
 
@@ -50,6 +50,8 @@ def cases() -> Iterator[Case]:
     for training in (True, False):
         for place in ELSEWHERE:
             yield _channels(place, training, "one-channel", place.with_channels(1), sweep=True)
+    yield from _vectors(NC)
+    yield from _states(NC)
     for place in (NC, NCHW):
         for slug in ("row", "one", "longer"):
             title, shapes = DY_SHAPES[slug]
@@ -68,6 +70,36 @@ def _of_x(place: Place, training: bool) -> Iterator[Case]:
     yield _channels(place, training, "one-channel", place.with_channels(1))
     yield _channels(place, training, "twice-the-channels", place.with_channels(2 * place.channels))
     yield _channels(place, training, "channels-of-same-size", SAME_SIZE[place])
+
+
+def _vectors(place: Place) -> Iterator[Case]:
+    """gamma, beta or a statistic with a value more than there are channels, or with one value in all."""
+    right = place.channels
+    for slug, length, clause in (("longer", right + 1, "ERR-5"), ("one", 1, "ERR-6")):
+        for name, lengths in (("first", (length, right)), ("second", (right, length))):
+            for of, step in (
+                ({"first": "gamma", "second": "beta"}, _parameters(lengths)),
+                ({"first": "running-mean", "second": "running-var"}, SetStatistics(MEAN, VARIANCE, lengths=lengths)),
+            ):
+                title = (
+                    f"{of[name].replace('-', ' ')} is set to {length} value{'s' * (length > 1)}, for {right} channels"
+                )
+                yield case(place, f"{of[name]}-{slug}", title, clause, step, evaluate(place))
+
+
+def _parameters(lengths: tuple[int, int]) -> Step:
+    return SetParameters(gamma=PARAMETERS.gamma, beta=PARAMETERS.beta, lengths=lengths)
+
+
+def _states(place: Place) -> Iterator[Case]:
+    """States of another layer, which a load refuses, or the forward behind it."""
+    for spoil, what in (
+        ("missing", "lacks a vector"),
+        ("longer", "has a longer vector"),
+        ("extra", "has one vector more"),
+    ):
+        steps = KNOWN, train(place), Reload(spoil=spoil), evaluate(place)  # type: ignore[arg-type]
+        yield case(place, f"state-{spoil}", f"a state that {what} is loaded", "ERR-7", *steps)
 
 
 def _mode(training: bool) -> str:

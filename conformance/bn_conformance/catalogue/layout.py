@@ -9,7 +9,7 @@ from bn_conformance.cases.model import Case, SetParameters, SetStatistics
 from bn_conformance.cases.views import VIEWS
 from bn_conformance.catalogue.build import DY, KNOWN, MEAN, PARAMETERS, VARIANCE, evaluate, normal, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import EVERY_LAYOUT, F64, FEW, NC, NCHW, NCL, NHWC, NLC, Place
+from bn_conformance.catalogue.places import BF16_WIDE, EVERY_LAYOUT, F16, F64, FEW, NC, NCHW, NCL, NHWC, NLC, Place
 
 FAMILY = Family("LAYOUT", order=120)
 case = FAMILY.case
@@ -44,10 +44,18 @@ def cases() -> Iterator[Case]:
         yield case(place, "all", title, clause, train(place, dy=DY), evaluate(place, normal("other"), DY))
     for place in FEW:
         for view in VIEWS:
-            if view != "contiguous":
+            if view not in ("contiguous", "scalar") and not (view == "expanded" and place is NC):
                 steps = train(place, dy=DY, view=view), evaluate(place, normal("other"), view=view)
                 yield case(place, f"view-{view}", f"inputs whose memory is {view}", "LAYOUT-3", *steps)
         yield from _own_memory(place)
+        if place is not NC:
+            title, over_pixels = "dy is expanded over pixels, as behind a mean", train(place, dy=DY, dy_view="expanded")
+            yield case(place, "view-contiguous-dy-expanded", title, "LAYOUT-3", over_pixels)
+        title, look = "dy is one number, as behind a sum", evaluate(place, dy=DY, dy_view="scalar")
+        yield case(place, "view-contiguous-dy-scalar", title, "LAYOUT-3 GRAD-4", KNOWN, look)
+    for place in (NCHW.of(F16), NHWC.of(BF16_WIDE)):
+        title, step = "16-bit x and dy at an odd element of a larger array", train(place, dy=DY, view="cut-middle")
+        yield case(place, "view-cut-middle", title, "LAYOUT-3", step, evaluate(place, view="cut-middle"))
     for place in EQUAL_SIZES:
         sweep, step, look = place.rank != 4, train(place, dy=DY), evaluate(place, normal("other"))
         title, first = "axes of equal sizes: training, then inference", evaluate(place, normal("other"), DY)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bn_conformance.cases.model import Case, Reload, SetParameters
-from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, evaluate, normal, train
+from bn_conformance.cases.model import OUTPUTS, Case, Reload, SetParameters
+from bn_conformance.catalogue.build import DY, KNOWN, PARAMETERS, evaluate, fields, normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import F32, FEW, FORMAT_PAIRS, NC, NCHW, NHWC, WIDE, Place, in_formats
 
@@ -44,6 +44,15 @@ def cases() -> Iterator[Case]:
             train(place, dy=DY, interrupt=normal("other", offset=3.0)),
         )
         yield case(place, "concurrent", title, "PURE-6", step, concurrent=ROUNDS)
+        look = evaluate(place, interrupt=normal("other", offset=3.0))
+        for variant, what, shared in (
+            ("two-infer", "two layers infer", None),
+            ("one-infers-twice", "one layer infers", True),
+        ):
+            more = fields(concurrent=ROUNDS, shared=shared, judges=OUTPUTS)
+            yield case(
+                place, f"concurrent-{variant}", f"{what} in two threads at the same time", "PURE-6", look, **more
+            )
     for threads in (2, 3):
         yield _threads(NCHW, threads)
     for threads in (1, 2, 3):

@@ -19,9 +19,9 @@ from bn_conformance.cases.model import (
     Step,
 )
 from bn_conformance.cases.recipes import DataRecipe
-from bn_conformance.catalogue.build import DY, KNOWN, centred, evaluate, fill, normal, positive, train
+from bn_conformance.catalogue.build import DY, KNOWN, centred, evaluate, fields, fill, normal, positive, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import F64, FEW, FORMAT_PAIRS, NC, NCHW, WIDE, Place, in_formats
+from bn_conformance.catalogue.places import F64, FEW, FORMAT_PAIRS, NC, NCDHW, NCHW, NCL, WIDE, Place, in_formats
 
 FAMILY = Family("STATE", order=140, judges=OUTPUTS | STATISTICS)
 case = FAMILY.case
@@ -59,6 +59,13 @@ def cases() -> Iterator[Case]:
     sizes = [NC.resized(count, 5) for count in (8, 3, 2, 17)]
     steps = *(train(size, normal(size.slug), DY) for size in sizes), evaluate(NC)
     yield case(NC, "changing-batches", "batches of different sizes", "STATE-5", *steps, sweep=True)
+    for ranks in ((NC, NCL.resized(4, 5, 6)), (NCHW, NCDHW)):
+        first, other = ranks
+        step = Batch(training=True, shape=other.shape, x=normal("other rank"), dy=DY)
+        title = f"a batch of rank {other.rank} between batches of rank {first.rank}, on one layer"
+        more = fields(judges=ALL_QUANTITIES, expects="numbers-or-refusal", sweep=True)
+        steps = train(first, dy=DY), step, evaluate(first), train(first, normal("next"), DY)
+        yield case(first, "changing-ranks", title, "STATE-7", *steps, **more)
     yield from _drifting()
     yield _textbook("two-layer-network")
     yield _textbook("two-layer-network-backward", DY, sweep=True)

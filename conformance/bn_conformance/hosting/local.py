@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bn_conformance.adapter import Adapter, Array, Layer
-from bn_conformance.cases.views import realise
+from bn_conformance.cases.views import REPEATING, realise
 from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.memory_guard import MemoryGuard, memory_of
 from bn_conformance.hosting.operations import (
@@ -131,9 +131,13 @@ class LocalHost:
         return BackwardResult(self.received(gradients[0]), dgamma, dbeta, after != before)
 
     def double_backward(self, call: DoubleBackwardCall) -> SecondResult:
-        """Run the double backward on copies of its arguments."""
+        """Run the double backward on views of dy and v_dx, and on copies of the vectors."""
         layer = self._layer(call)
-        arguments = [copied(part) for part in (call.dy, call.v_dx, call.v_dgamma, call.v_dbeta)]
+        tensors = [
+            realise(part, call.view if place == 0 or call.view not in REPEATING else "contiguous")
+            for place, part in enumerate((call.dy, call.v_dx))
+        ]
+        arguments = [*tensors, copied(call.v_dgamma), copied(call.v_dbeta)]
         before = list(map(content, arguments))
         given = self._timed("double_backward", lambda: layer.double_backward(*arguments))  # type: ignore[arg-type]
         changed = list(map(content, arguments)) != before
@@ -197,10 +201,10 @@ class LocalHost:
         self._timed("update_statistics", self._layer(call).update_statistics)
 
     def concurrently(self, call: ConcurrentlyCall) -> Sequence[Sequence[Sequence[Returned | None]]]:
-        """Train layers at the same time, each in a thread of its own."""
+        """Train layers, or infer with them, at the same time, each in a thread of its own."""
 
         def step(layer: Layer, x: Array, dy: Array) -> Sequence[Returned | None]:
-            results = [layer.forward(x, True), *gradients_of(layer.backward(dy))]
+            results = [layer.forward(x, call.training), *(gradients_of(layer.backward(dy)) if call.training else ())]
             return [None if part is None else self.received(part) for part in results]
 
         parts = zip(call.layers, call.xs, call.dys, strict=True)

@@ -117,13 +117,14 @@ class BackwardCall(Call[BackwardResult]):
 
 @dataclass(frozen=True, eq=False)
 class DoubleBackwardCall(Call[SecondResult]):
-    """Run the double backward for the latest forward: gradients of the gradients, weighed with v_dx and the others."""
+    """Run the double backward on views of dy and v_dx: gradients of gradients, weighed with v_dx and the others."""
 
     layer: int
     dy: Array
     v_dx: Array
     v_dgamma: Array | None
     v_dbeta: Array | None
+    view: str = "contiguous"
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,12 +192,13 @@ class SetThreadsCall(Call[None]):
 
 @dataclass(frozen=True, eq=False)
 class ConcurrentlyCall(Call[Sequence[Sequence[Sequence[Returned | None]]]]):
-    """Train layers at the same time, each in a thread of its own: per layer and round y, dx, dgamma and dbeta."""
+    """Train layers, or infer (y alone), at the same time, a thread each: per layer and round y, dx, dgamma, dbeta."""
 
     layers: Sequence[int]
     xs: Sequence[Array]
     dys: Sequence[Array]
     rounds: int
+    training: bool = True
 
 
 @dataclass(frozen=True, eq=False)

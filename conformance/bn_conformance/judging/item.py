@@ -17,6 +17,7 @@ from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.refusal import refuses
+from bn_conformance.laws.verdicts import configs_of_laws
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
@@ -70,7 +71,7 @@ def run_case(
     start, before = time.perf_counter(), host.seconds
     try:
         lack = missing_default(case.config, convention)
-        unsupported = lack or host.ask(SupportsCall(case.config))
+        unsupported = lack or _declined(case, host, goldens)
         if unsupported:
             return Item(
                 implementation=implementation,
@@ -92,6 +93,13 @@ def run_case(
         seconds=round(in_calls, 6),
         harness_seconds=round(time.perf_counter() - start - in_calls, 6),
     )
+
+
+def _declined(case: Case, host: Host, goldens: Goldens) -> str | None:
+    """Why a layer of the case, or one that its laws build, is declined; None where each is supported."""
+    others = configs_of_laws(case, goldens.data(case)) if case.laws else ()
+    reasons = (host.ask(SupportsCall(config)) for config in (case.config, *others))
+    return next((reason for reason in reasons if reason), None)
 
 
 def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Host) -> Runs:

@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from bn_conformance.cases.model import Batch, Case, EarlierBackward, has_data
+from bn_conformance.cases.model import (
+    Batch,
+    Case,
+    EarlierBackward,
+    Reload,
+    SetParameters,
+    SetStatistics,
+    Step,
+    has_data,
+)
 from bn_conformance.cases.tensors import BatchData, CaseData
 from bn_conformance.observing.observation import Observation
 
@@ -47,12 +56,23 @@ _IN_STEPS: Mapping[str, tuple[frozenset[str], Callable[[Given], bool]]] = {
     "EDGE-5": (BOTH, lambda given: not given.batch.training and given.empty),
     "MASK-5": (TRAINING, lambda given: given.batch.training and given.count == 0),
     "STATE-6": (BACKWARD, lambda given: _changed(given.batch)),
+    "STATE-7": (FORWARD, lambda given: not _fits(given)),
     "ERR-1": (FORWARD, lambda given: not _fits(given)),
     "ERR-2": (FORWARD, lambda given: not _fits(given)),
     "ERR-3": (FORWARD, lambda given: given.batch.dtype is not None),
     "ERR-4": (BACKWARD, lambda given: given.batch.dy_shape not in (None, given.batch.shape)),
 }
 """By the clause that allows or asks for it: operations of a step that may refuse, and what the step must be."""
+
+_SETTING = frozenset({"set_parameters", "set_running_statistics", "load_state"})
+
+_AFTER: Mapping[str, Callable[[Step], bool]] = {
+    "EVAL-4": lambda step: isinstance(step, SetStatistics),
+    "ERR-5": lambda step: isinstance(step, SetParameters | SetStatistics) and step.lengths is not None,
+    "ERR-6": lambda step: isinstance(step, SetParameters | SetStatistics) and step.lengths is not None,
+    "ERR-7": lambda step: isinstance(step, Reload) and step.spoil is not None,
+}
+"""By the clause of a case: the steps that may be refused, when they set or load something or in the forward after."""
 
 _WHOLE: Mapping[str, Callable[[Case], bool]] = {
     "EDGE-3": lambda case: case.config.num_channels == 0,
@@ -74,6 +94,9 @@ def may_refuse(case: Case, data: CaseData, step: int, operation: str) -> bool:
         return case.overwrites and operation in BACKWARD  # PURE-7
     if any(holds(case) for holds in _WHOLE.values()):
         return True
+    after = [_AFTER[clause] for clause in case.clauses if clause in _AFTER]
+    if step >= 0 and any(holds(each) for holds in after for each in case.steps[: step + 1]):
+        return operation in _SETTING | FORWARD
     if step < 0 or not has_data(batch := case.steps[step]):
         return False
     position = sum(map(has_data, case.steps[:step]))

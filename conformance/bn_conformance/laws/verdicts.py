@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bn_conformance.adapter import Convention
+from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.tensors import CaseData
 from bn_conformance.comparison.array import judge
 from bn_conformance.hosting.host import Host
 from bn_conformance.laws.claims import NoNumbers, TrialResult
 from bn_conformance.laws.statements import LAWS, Law
-from bn_conformance.laws.trials import Trial, base_of, run_trial
+from bn_conformance.laws.trials import Setup, Trial, base_of, run_trial
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Quantity
 from bn_reference.golden.expected import Expected
@@ -32,9 +32,20 @@ def observe_laws(
     """
     trials = {}
     for name in case.laws:
-        setups = LAWS[name].setups(base_of(case, data))
+        setups = setups_of(name, case, data)
         trials[name] = tuple(run_trial(host, setup, explicit_update, standing) for setup in setups)
     return trials
+
+
+def setups_of(name: str, case: Case, data: CaseData) -> Sequence[Setup]:
+    """The setups that a law makes of a case."""
+    return LAWS[name].setups(base_of(case, data))
+
+
+def configs_of_laws(case: Case, data: CaseData) -> tuple[LayerConfig, ...]:
+    """The configurations beside that of the case of the layers that its laws build: another eps, or another layout."""
+    configs = dict.fromkeys(setup.config for name in case.laws for setup in setups_of(name, case, data))
+    return tuple(config for config in configs if config != case.config)
 
 
 def judge_laws(case: Case, convention: Convention, trials: Mapping[str, tuple[Trial, ...]]) -> Iterator[Quantity]:

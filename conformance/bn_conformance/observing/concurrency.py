@@ -1,4 +1,4 @@
-"""Whether two layers that train at the same time give the same bits as one after the other."""
+"""Whether two layers, or one in inference, give in two threads at once the bits that they give one after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rounds = Sequence[Sequence[Returned | None]]
 
 
 def disturbed_by_threads(case: Case, data: CaseData, host: Host, standing: list[int]) -> tuple[str, ...]:
-    """Name the results that differ when two layers train in threads at the same time, such as `dx of layer 0`.
+    """Name the results that differ when two threads run at the same time, such as `dx of layer 0`.
 
     Args:
         case: a case with one step, whose `interrupt` is the x of the other layer.
@@ -30,21 +30,22 @@ def disturbed_by_threads(case: Case, data: CaseData, host: Host, standing: list[
     """
     batch = data.batches[0]
     assert batch.interrupt is not None
-    assert batch.dy is not None
-    xs = batch.x, batch.interrupt
-    dys = batch.dy, batch.dy + batch.dy  # if both had one dy, a mix-up of their sums would not show
+    training, xs = case.batches[0].training, (batch.x, batch.interrupt)
+    dy = batch.x if batch.dy is None else batch.dy
+    dys = dy, dy + dy  # if both had one dy, a mix-up of their sums would not show
 
     def rounds_of(*members: int) -> Sequence[Rounds]:
-        layers = [_fresh_layer(case, data, host, standing) for _ in members]
+        layers = [_fresh_layer(case, data, host, standing) for _ in (members[:1] if case.shared else members)]
+        layers *= len(members) // len(layers)
         member_xs, member_dys = [xs[member] for member in members], [dys[member] for member in members]
-        return host.ask(ConcurrentlyCall(layers, member_xs, member_dys, case.concurrent))
+        return host.ask(ConcurrentlyCall(layers, member_xs, member_dys, case.concurrent, training))
 
     alone = [*rounds_of(0), *rounds_of(1)]
     together = rounds_of(0, 1)
     return tuple(
         f"{name} of layer {layer}"
         for layer, (rounds_alone, rounds_together) in enumerate(zip(alone, together, strict=True))
-        for place, name in enumerate(("y", "dx", "dgamma", "dbeta"))
+        for place, name in enumerate(("y", "dx", "dgamma", "dbeta") if training else ("y",))
         if not all(
             same_returned(first[place], second[place])
             for first, second in zip(rounds_alone, rounds_together, strict=True)

@@ -76,7 +76,7 @@ class Pipeline:
             variance = self._statistics[1]
             dtype = variance.dtype.name if isinstance(variance, np.ndarray) else "float32"
             return argument.recipe.vector(argument.channels, dtype)
-        return self._state if isinstance(argument, SavedState) else argument
+        return _spoiled(self._state, argument.spoil) if isinstance(argument, SavedState) else argument
 
     def _exchange(self, waiting: list[tuple[Operation, dict[str, Any]]]) -> None:
         """Send what is waiting and take the results."""
@@ -109,6 +109,18 @@ class Pipeline:
         elif self._copies and operation.into:
             result = replace(result, **{name: _copied(part) for name, part in vars(result).items()})
         self.answers.append(AnsweredCall(operation, arguments, result))
+
+
+def _spoiled(state: dict[str, Array], spoil: str | None) -> dict[str, Array]:
+    """A saved state with one vector missing, one more, or one that is a value longer; the longest vector is taken."""
+    if spoil is None or not state:
+        return state
+    name = max(sorted(state), key=lambda key: state[key].size)
+    if spoil == "missing":
+        return {key: vector for key, vector in state.items() if key != name}
+    vector = state[name]
+    longer = np.concatenate([vector.reshape(-1), vector.reshape(-1)[:1]])
+    return {**state, name: longer} if spoil == "longer" else {**state, f"{name}_of_another_layer": vector}
 
 
 def _arrays_of(state: Mapping[str, Returned]) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Rel
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import BETWEEN, STANDING, handlers
 from bn_conformance.cases.tensors import BatchData, CaseData, SecondData, batch_data, upstream_data, vectors_of
+from bn_conformance.cases.views import REPEATING
 
 NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 
@@ -31,7 +32,9 @@ class InFormatOfStatistics:
 
 @dataclass(frozen=True)
 class SavedState:
-    """The state that was saved last."""
+    """The state that was saved last; with `spoil`, what `Reload.spoil` says was made of it."""
+
+    spoil: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +147,8 @@ class _Planner:
 
     def set_statistics(self, step: SetStatistics) -> None:
         """Set the running statistics, and read them back."""
-        channels = self.case.config.num_channels
-        mean, variance = (InFormatOfStatistics(recipe, channels) for recipe in (step.mean, step.variance))
+        lengths = step.lengths or (self.case.config.num_channels,) * 2
+        mean, variance = map(InFormatOfStatistics, (step.mean, step.variance), lengths)
         arguments = {"mean": mean, "variance": variance, "view": step.view}
         self.plan("set_running_statistics", self.layer, arguments=arguments, waits=True)
         self.overwrite(self.layer)
@@ -164,7 +167,7 @@ class _Planner:
         training = step.also is not None and step.also.training
         if also is not None:
             self.use(self.layer, also, training)
-        self.plan("load_state", self.layer, arguments={"state": SavedState()})
+        self.plan("load_state", self.layer, arguments={"state": SavedState(step.spoil)})
         self.overwrite(self.layer)
         if also is not None:
             self.use(saved, also, training)
@@ -224,12 +227,12 @@ class _Planner:
     def backward(self, dy: Array, second: SecondData | None, position: int | None) -> None:
         """A backward, and one of the second order where something weighs it; without a position none is judged."""
         step, judged = self.forward, position is not None
-        view = step.dy_view or ("readonly" if step.view == "broadcast" else step.view)
+        view = step.dy_view or ("readonly" if step.view in REPEATING else step.view)
         arguments = {"dy": dy, "view": view}
         self.plan("backward", self.layer, *["backward"] * judged, arguments=arguments, position=position)
         self.overwrite(self.layer, *["x of forward"] * (second is not None), waits=True)
         if second is not None:
-            weighted = {"dy": dy, **dict(zip(("v_dx", "v_dgamma", "v_dbeta"), second, strict=True))}
+            weighted = {"dy": dy, "view": view, **dict(zip(("v_dx", "v_dgamma", "v_dbeta"), second, strict=True))}
             self.plan("double_backward", self.layer, *["second"] * judged, arguments=weighted, position=position)
             self.overwrite(self.layer, waits=True)
 

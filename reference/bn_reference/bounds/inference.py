@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,7 +99,9 @@ class InferenceBounds:
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
         allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
-        return Bound(allowed, self.meaningful(grade))
+        size = np.sqrt(_mean_of_finite(scaled * scaled)) + beta[:, 0]
+        bound, tight = Bound(allowed, self.meaningful(grade)), tight_of(grade, self.y)
+        return bound.below(size, math.sqrt(VACUOUS), tight, _mean_of_finite(allowed))
 
     @quietly
     def dx(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
@@ -141,6 +144,13 @@ class InferenceBounds:
         """Channels where the bound of a sum is meaningful."""
         adding = self.precision(grade).adding(self.x.shape[1])
         return np.broadcast_to(np.asarray(adding <= VACUOUS), (self.x.shape[0],))
+
+
+def _mean_of_finite(rows: Quad) -> Quad:
+    """The mean of the finite numbers of each row, 0 where there is none: one NaN in x says nothing of the rest."""
+    finite = np.isfinite(rows)
+    count = np.maximum(finite.sum(axis=1), 1).astype(np.float64).astype(rows.dtype)
+    return np.asarray(np.where(finite, rows, np.zeros((), rows.dtype)).sum(axis=1) / count)
 
 
 @dataclass(frozen=True, kw_only=True)

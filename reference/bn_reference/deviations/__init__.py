@@ -60,6 +60,7 @@ MODULES: tuple[str, ...] = (
     "sizes",
     "broken_vectors",
     "unusual_values",
+    "other_vectors",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
 

@@ -54,6 +54,35 @@ def _from_start(x: Array) -> Array:
     return memory[: x.size].reshape(x.shape) if memory.size > x.size and memory.dtype == x.dtype else x
 
 
+def _parts_from_start(x: Array) -> Array:
+    """Read a part of a larger array with its strides, from where that array begins."""
+    owner = x
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    inside = x.ctypes.data - owner.ctypes.data if owner is not x and owner.dtype == x.dtype else 0
+    if not inside or x.flags.c_contiguous or min(x.strides) <= 0:
+        return x
+    return np.lib.stride_tricks.as_strided(owner.reshape(-1), x.shape, x.strides)
+
+
+def _channels_last_as_c(x: Array) -> Array:
+    """Read x with its second axis innermost in memory as if it were in C order."""
+    inner = x.ndim > 2 and x.shape[1] > 1 and np.moveaxis(x, 1, -1).flags.c_contiguous and not x.flags.c_contiguous
+    return np.moveaxis(x, 1, -1).reshape(x.shape) if inner else x
+
+
+def _pixels_once(dy: Array) -> Array:
+    """Read only the first of the pixels that repeat by a stride of zero."""
+    if dy.ndim < 3 or dy.strides[0] == 0 or 0 not in dy.strides[2:]:
+        return dy
+    return _without_repeats(dy)
+
+
+def _number_once(dy: Array) -> Array:
+    """Share out one number that repeats along every axis."""
+    return np.asarray(dy / dy.size).astype(dy.dtype) if dy.size > 1 and not any(dy.strides) else dy
+
+
 def _reading(
     name: str, sentence: str, effect: str, read: Callable[[Array], Array], of: str = "x", link: str = ""
 ) -> None:
@@ -115,6 +144,34 @@ _reading(
     "Where dy repeats by a stride of zero, only its first entry is read.",
     "gradients of a mean or a sum are almost zero",
     _without_repeats,
+    "dy",
+)
+
+
+_reading(
+    "part-read-from-start",
+    "A part of a larger array is read with its strides from where that array begins.",
+    "the first slice of a concatenation stands for every other",
+    _parts_from_start,
+)
+_reading(
+    "channels-last-read-as-c",
+    "x whose channels are innermost in memory is read as if it were in C order.",
+    "images in channels_last memory give scrambled outputs",
+    _channels_last_as_c,
+)
+_reading(
+    "dy-of-pixels-read-once",
+    "Where dy repeats over pixels by a stride of zero, only the first is read.",
+    "gradients behind a mean over pixels are almost zero",
+    _pixels_once,
+    "dy",
+)
+_reading(
+    "dy-of-a-sum-shared-out",
+    "A dy that is one number throughout is divided by how often it is there.",
+    "gradients of a sum are those of a mean",
+    _number_once,
     "dy",
 )
 

@@ -102,11 +102,23 @@ class PlainLayer(DoubleBackward):
         return self.running_mean.copy(), self.running_var.copy()
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        """Set both running statistics."""
+        """Set both running statistics.
+
+        Raises:
+            ValueError: one has not a value for each channel.
+        """
+        self.check_vector("running_mean", mean)
+        self.check_vector("running_var", variance)
         self.running_mean, self.running_var = mean.astype(self.statistics_dtype), variance.astype(self.statistics_dtype)
 
     def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        """Set gamma and beta; None leaves one as it is."""
+        """Set gamma and beta; None leaves one as it is.
+
+        Raises:
+            ValueError: one has not a value for each channel.
+        """
+        self.check_vector("gamma", gamma)
+        self.check_vector("beta", beta)
         self.gamma = self.gamma if gamma is None else gamma.astype(self.parameters)
         self.beta = self.beta if beta is None else beta.astype(self.parameters)
 
@@ -116,10 +128,35 @@ class PlainLayer(DoubleBackward):
         return {**named, "updates": np.array(self.updates)}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """Load what `state` gave."""
+        """Load what `state` gave.
+
+        Raises:
+            ValueError: it lacks a vector, has one more, or one that has not a value for each channel.
+        """
+        self.check_state(state)
         self.set_parameters(state["gamma"], state["beta"])
         self.set_running_statistics(state["running_mean"], state["running_var"])
         self.updates = int(state["updates"])
+
+    def check_vector(self, name: str, vector: Array | None) -> None:
+        """Refuse a vector that has not a value for each channel.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        shape = (self.config.num_channels,)
+        if vector is not None and vector.shape != shape:
+            raise ValueError(f"{name} has shape {vector.shape}; allowed is {shape}, a value for each channel")
+
+    def check_state(self, state: Mapping[str, Array]) -> None:
+        """Refuse a state of another layer.
+
+        Raises:
+            ValueError: it has other names than `state` gives.
+        """
+        names = ("gamma", "beta", "running_mean", "running_var", "updates")
+        if set(state) != set(names):
+            raise ValueError(f"the state has {', '.join(sorted(state))}; allowed are just {', '.join(names)}")
 
     def freeze(self) -> None:
         """Use the running statistics from now on, and never move them."""

@@ -169,7 +169,8 @@ def test_the_results_before_a_failure_are_kept_and_those_after_it_do_not_exist()
 def test_a_view_holds_the_numbers_of_x_in_memory_of_its_own(view: str) -> None:
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     realised = realise(x, view)
-    expected = np.repeat(x[:1], 2, axis=0) if view == "broadcast" else x
+    repeated = {"broadcast": x[:1], "expanded": x[:, :, :1], "scalar": x[:1, :1, :1]}
+    expected = np.broadcast_to(repeated.get(view, x), x.shape)
     np.testing.assert_array_equal(realised, expected)
     assert not np.may_share_memory(realised, x)
 
@@ -182,6 +183,10 @@ def test_views_lie_in_memory_as_they_say() -> None:
     assert realise(x, "strided").strides[-1] == 2 * x.itemsize
     assert not realise(x, "readonly").flags.writeable
     assert realise(x, "broadcast").strides[0] == 0
+    assert realise(x, "channels-last").strides[1] == x.itemsize
+    assert realise(x, "expanded").strides[2] == 0
+    assert not any(realise(x, "scalar").strides)
+    assert all(not realise(x, view).flags.c_contiguous for view in ("cut-first", "cut-middle", "cut-last", "crop"))
     assert [np.sign(stride) for stride in realise(x, "negative").strides] == [-1, 1, -1]
     assert realise(x[0, 0], "negative").strides == (-x.itemsize,)
     assert realise(x[0, 0], "strided").strides == (2 * x.itemsize,)

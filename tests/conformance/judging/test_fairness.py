@@ -9,6 +9,7 @@ import pytest
 from tests.support.good_numpy import DEFAULT_EPS, EVERYTHING, GoodLayer
 from tests.support.judge_layers import adapter_of, judge_all
 from tests.support.sequences import sequence
+from tests.support.single_precision import FoldedInSingle
 
 from bn_conformance.adapter import Array, Convention, Gradients
 from bn_conformance.cases.model import Case
@@ -111,3 +112,19 @@ def test_nan_under_a_momentum_of_zero_may_be_kept_out(layer: type[GoodLayer], mo
     with np.errstate(all="ignore"):
         (item,) = judge_all(adapter_of(layer), [nan_case(momentum)])
     assert item.verdict == verdict, item.message
+
+
+class Beta(FoldedInSingle):
+    """y is beta in inference, whatever x is."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = super().forward(x, training)
+        return y if training else np.broadcast_to(self.beta[:, None, None], x.shape).copy()
+
+
+@pytest.mark.parametrize(("layer", "outcome"), [(FoldedInSingle, "stable"), (Beta, "wrong")])
+def test_folded_inference_far_from_zero_is_sound_and_its_bound_does_not_call_beta_right(
+    layer: type[GoodLayer], outcome: str
+) -> None:
+    (item,) = judge_all(adapter_of(layer), [all_cases()["eval/nchw/float32/offset-1e+06"]])
+    assert item.outcome == outcome

@@ -61,6 +61,18 @@ class NoInference(GoodLayer):
         return super().forward(x, training) if x.size else x.copy()
 
 
+class OddStatistics(GoodLayer):
+    """A negative variance, and vectors of another length, are refused in the forward alone."""
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        self.running_mean, self.running_var = mean.copy(), variance.copy()
+
+    def forward(self, x: Array, training: bool) -> Array:
+        if self.running_mean.shape != self.running_var.shape or (self.running_var < 0).any():
+            raise ValueError("the running variance is none")
+        return super().forward(x, training)
+
+
 class NoBackward(GoodLayer):
     def backward(self, dy: Array) -> Gradients:
         raise ValueError("dy is refused")
@@ -84,6 +96,7 @@ EARLIER: dict[str, tuple[type[GoodLayer], str]] = {
     "statistics before an empty batch": (NoStatistics, "edge/nc-0x5/float32/empty-batch"),
     "reading statistics before one value": (NoReading, "edge/nc-1x5/float32/one-value"),
     "reading statistics before a wrong x": (NoReading, "err/nc/float32/channels-training"),
+    "the forward before a state with a vector more": (NoForward, "err/nc/float32/state-extra"),
     "the forward before a wrong dy": (NoForward, "err/nchw/float32/dy-transposed"),
     "the forward before a change of parameters": (NoForward, "state/nchw/float32/backward-after-set-parameters"),
     "an ordinary batch after an empty one": (NoInference, "edge/nc-0x5/float32/empty-batch"),
@@ -107,6 +120,9 @@ SEEN: dict[str, tuple[type[GoodLayer], str]] = {
     "the backward behind a load": (NoBackward, "state/nc/float32/backward-after-load"),
     "the backward behind a freeze": (NoBackward, "state/nchw/float32/backward-after-freeze"),
     "the backward of a wrong dy": (NoBackward, "err/nchw/float32/dy-transposed"),
+    "statistics of another length, in the forward": (OddStatistics, "err/nc/float32/running-var-longer"),
+    "a negative variance, in the forward": (OddStatistics, "eval/nc/float32/variance-negative"),
+    "a negative variance": (NoStatistics, "eval/nc/float32/variance-negative"),
     "a wrong rank": (NoForward, "err/nhwc/float32/rank-inference"),
     "integers": (NoForward, "err/nc/float32/integers-training"),
 }

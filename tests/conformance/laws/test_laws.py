@@ -9,7 +9,7 @@ import pytest
 from tests.support.judge_layers import adapter_of, failing, goldens, judge_all, lines
 from tests.support.single_precision import FoldedInSingle, TwoPassInSingle, WelfordInSingle
 
-from bn_conformance.adapter import Convention
+from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.law import COARSE_X, cases
@@ -51,6 +51,18 @@ def test_a_right_layer_keeps_every_law() -> None:
         items = judge_all(PlainAdapter(), FAMILY, Threshold.STABLE)
     assert not lines(failing(items))
     assert not [item.case for item in items if not any(entry.name.startswith("law.") for entry in item.quantities)]
+
+
+class OneEps(PlainAdapter):
+    """A layer for which one eps is supported."""
+
+    def supports(self, config: LayerConfig) -> str | None:
+        return None if config.eps == 2.0**-10 else "eps is 2**-10"
+
+
+def test_a_layer_that_a_law_builds_may_be_declined() -> None:
+    (item,) = judge_all(OneEps(), [all_cases()["law/nchw/float32/scale"]])
+    assert (item.outcome, item.declined, item.message) == ("unsupported", True, "eps is 2**-10")
 
 
 @pytest.mark.parametrize("layer", [TwoPassInSingle, WelfordInSingle, FoldedInSingle])
