@@ -27,6 +27,7 @@ COMMANDS = {
     "probe": "Measure the convention of an implementation from its behaviour.",
     "diff": "Show how two implementations differ, and convert one's state to the other's.",
     "convert": "Carry the layers of a weights file to a file of another framework.",
+    "explain": "Explain recorded tensors: within the bounds or not, why not, and how much comes from what went in.",
     "protocol-test": "Tell mistakes in the protocol of a program from mistakes in its numbers.",
     "new-adapter": "Write a working adapter NAME.py and its test, for what no wrapper can judge as it is.",
     "fuzz": "Look for a violation with drawn configurations, and make it small.",

@@ -5,13 +5,15 @@
 
 `check` gives a verdict. `assert_conforms` is for a test of one's own. `parametrize` makes pytest items of the cases.
 All three take the same things and the same keywords. `convert` carries the layers of trained weights to another
-framework.
+framework. `explain` says what recorded tensors of a step are, and why.
 """
 
+from bn_conformance.explain.explanation import ExplainedStep as ExplainedStep
 from bn_conformance.results.coverage import Coverage as Coverage
 from bn_conformance.results.coverage import FamilyCoverage as FamilyCoverage
 from bn_conformance.user_error import UserError
 from bnconform.converting import convert
+from bnconform.explaining import explain
 from bnconform.judging import assert_conforms, check
 from bnconform.pytest_items import CaseCheck, parametrize
 from bnconform.verdict import CaseResult, Verdict
@@ -20,11 +22,13 @@ __all__ = [
     "CaseCheck",
     "CaseResult",
     "Coverage",
+    "ExplainedStep",
     "FamilyCoverage",
     "UserError",
     "Verdict",
     "assert_conforms",
     "check",
     "convert",
+    "explain",
     "parametrize",
 ]

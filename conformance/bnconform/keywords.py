@@ -105,7 +105,7 @@ def request_of(
         timeout=DEFAULTS["timeout"] if timeout is None else float(timeout),
         in_process=not isolated,
     )
-    choices = _choices(convention)
+    choices = choice_texts(convention)
     more = as_choices(spelled(names), spelled(arguments))
     said = [f"convention={list(choices)!r}"] * bool(choices)
     said += [f"names={dict(names)!r}"] * bool(names) + [f"arguments={dict(arguments)!r}"] * bool(arguments)
@@ -118,7 +118,8 @@ def _several(given: Paths) -> tuple[str, ...]:
     return tuple(os.fspath(entry) for entry in given)
 
 
-def _choices(given: Choices) -> tuple[str, ...]:
+def choice_texts(given: Choices) -> tuple[str, ...]:
+    """Choices of a convention as texts `NAME=VALUE`."""
     if isinstance(given, Mapping):
         return tuple(f"{name}={value_text(value)}" for name, value in given.items())
     return _several(given)

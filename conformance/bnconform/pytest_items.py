@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, Unpack, cast
 
 from bn_conformance.cases.model import Case
-from bn_conformance.report.failure import explain
+from bn_conformance.report.failure import item_text
 from bn_conformance.results.outcomes import SILENT
 from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
 from bnconform.judging import opened
@@ -45,7 +45,7 @@ class CaseCheck:
         if item.verdict == ItemVerdict.KNOWN.value:
             pytest.xfail(f"known fault: {item.known_fault}")
         if item.verdict == ItemVerdict.FAIL.value:
-            pytest.fail(explain(item, self._case), pytrace=False)
+            pytest.fail(item_text(item, self._case), pytrace=False)
         if item.verdict in (ItemVerdict.REFUSED, *SILENT):
             pytest.skip(f"{item.outcome}: {item.message}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bn_conformance.cases.model import Case
 from bn_conformance.report.entries import Entry
-from bn_conformance.report.failure import explain
+from bn_conformance.report.failure import item_text
 from bn_conformance.report.newly_judged import newly_judged
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.coverage import Coverage
@@ -51,7 +51,7 @@ class CaseResult:
     def of(cls, item: Item, case: Case, entry: Entry) -> CaseResult:
         """The result that an item holds."""
         ratio = entry.worst.ratio if entry.worst else None
-        text = explain(item, case)
+        text = item_text(item, case)
         return cls(case.id, case.title, entry.clause, item.outcome, entry.why, ratio, item.reproduce, text)
 
     def __str__(self) -> str:

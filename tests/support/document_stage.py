@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 
 from tests.support.command_line import GOOD, ROOT, called, write
+from tests.support.recorded_steps import save, step
 
 from bn_conformance.catalogue.selection import select_cases
 
@@ -72,6 +73,7 @@ def make_stage(folder: Path) -> None:
     write(folder, "layers.py", LAYERS)
     write(folder, "known_faults.toml", FAULT)
     write(folder, "results.jsonl", SUBMISSION)
+    save(folder / "step.npz", step())
     done = in_process(folder, ["run", "--results", "new.jsonl"])
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("old.jsonl", "accepted.jsonl", "reports/matrix.jsonl"):

@@ -23,7 +23,7 @@ from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.options import RunOptions
-from bn_conformance.report.failure import explain
+from bn_conformance.report.failure import item_text
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.user_error import UserError
@@ -115,7 +115,7 @@ def _replay(runner: Runner, implementation: Implementation, saved: Sequence[Regr
     judged = [(regression, runner.run(implementation, regression.case)) for regression in supported]
     failing = [(regression, item) for regression, item in judged if item.verdict == ItemVerdict.FAIL.value]
     for regression, item in failing:
-        click.echo(explain(item, regression.case, regression.path))
+        click.echo(item_text(item, regression.case, regression.path))
     if saved:
         unsupported = len(saved) - len(judged)
         click.echo(f"{len(failing)} of {len(judged)} saved regressions fail ({unsupported} not supported)", err=True)

@@ -10,7 +10,7 @@ import click
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, run_options
-from bn_conformance.report.failure import explain, item_line
+from bn_conformance.report.failure import item_line, item_text
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.text import counted
@@ -79,7 +79,7 @@ def check_command(file: str, level: str) -> int:
     report = check_submission(file, Threshold(level))
     for entry in report.checked:
         if entry.item.verdict == ItemVerdict.FAIL.value:
-            click.echo(explain(entry.item, entry.case))
+            click.echo(item_text(entry.item, entry.case))
         elif entry.item.verdict == ItemVerdict.WARN.value:
             click.echo(f"warning: {item_line(entry.item)}")
         if entry.missing:

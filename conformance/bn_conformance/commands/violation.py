@@ -18,7 +18,7 @@ from bn_conformance.commands.show import describe_case
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
-from bn_conformance.report.failure import explain, item_line
+from bn_conformance.report.failure import item_line, item_text
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 
@@ -100,7 +100,7 @@ def known_fault_hint(plan: Plan, case: Case) -> str:
 
 def violation_text(violation: Violation, implementation: Implementation) -> str:
     """The violation in words, the steps of its case, and code to paste."""
-    lines = [explain(violation.item, violation.case, violation.path)]
+    lines = [item_text(violation.item, violation.case, violation.path)]
     if violation.item.explained_by:
         lines.append(f"  explained by: {', '.join(violation.item.explained_by)}")
     description = describe_case(violation.case, source=violation.path)

@@ -11,7 +11,7 @@ from bn_conformance.matrix.cluster import Cluster, NodeDiffers
 from bn_conformance.matrix.items import RECORD, properties
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.scheduler import item_id
-from bn_conformance.report.failure import explain
+from bn_conformance.report.failure import item_text
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.json_line import from_line
 from bn_conformance.results.outcomes import ItemVerdict
@@ -55,7 +55,7 @@ def _report_record(node: pytest.Item, record: Item, line: str, plan: Plan) -> No
     more["user_properties"] = properties(record)
     if record.verdict == ItemVerdict.FAIL.value:
         case = plan.items[record.id][1]
-        _report(node, "failed", explain(record, case, plan.source(case)), **more)
+        _report(node, "failed", item_text(record, case, plan.source(case)), **more)
     elif record.verdict == ItemVerdict.KNOWN.value:
         _report(node, "skipped", "", wasxfail=f"known fault: {record.known_fault}", **more)
     else:

@@ -9,7 +9,7 @@ import pytest
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.report.entries import badness
-from bn_conformance.report.failure import explain
+from bn_conformance.report.failure import item_text
 from bn_conformance.results.json_line import to_line
 from bn_conformance.results.outcomes import SILENT, ItemVerdict
 from bn_conformance.results.records import Item
@@ -52,7 +52,7 @@ class Items:
         if record.verdict == ItemVerdict.KNOWN.value:
             pytest.xfail(f"known fault: {record.known_fault}")
         if record.verdict == ItemVerdict.FAIL.value:
-            pytest.fail(explain(record, case, self._plan.source(case)), pytrace=False)
+            pytest.fail(item_text(record, case, self._plan.source(case)), pytrace=False)
         if record.verdict in (ItemVerdict.REFUSED, *SILENT):
             pytest.skip(f"{record.outcome}: {record.message}")  # no pass in pytest's counts and JUnit files either
 

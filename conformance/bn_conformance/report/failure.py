@@ -16,7 +16,7 @@ from bn_reference.specification.clauses import clauses
 MOST_QUANTITIES, MOST_CLAUSES = 3, 3
 
 
-def explain(item: Item, case: Case, source: str = "") -> str:
+def item_text(item: Item, case: Case, source: str = "") -> str:
     """The explanation of an item, several lines; `source` is the file of a case that is a regression."""
     bad = [quantity for quantity in item.quantities if quantity.outcome == item.outcome]
     worst = sorted(bad, key=lambda quantity: -(quantity.ratio or 0.0))[:MOST_QUANTITIES]

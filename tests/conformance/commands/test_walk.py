@@ -15,6 +15,8 @@ import click
 import numpy as np
 import pytest
 from tests.support.command_line import GOOD, ROOT, WRONG, called, write
+from tests.support.recorded_steps import eps_outside_root, save
+from tests.support.recorded_steps import step as recorded_step
 from tests.support.sample_matrix import realistic
 from tests.support.sample_results import item, records, results
 
@@ -25,6 +27,7 @@ FEW = ("-n", "0", "--in-process", "--case", "fwd/nc/float32/eps-*")
 RIGHT, ANSWERS, WRONG_ANSWERS = "right.jsonl", "answers.jsonl", "wrong_answers.jsonl"
 PART_ANSWERS = "part_answers.jsonl"
 MATRIX, WEIGHTS = "matrix.jsonl", "weights.npz"
+STEP, WRONG_STEP, EMPTY_STEP = "step.npz", "wrong_step.npz", "empty_step.npz"
 VECTORS = ROOT / "reference" / "bn_reference" / "vectors" / "core"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAM = f"node {ROOT / 'adapters' / 'examples' / 'batch_norm.js'}"
@@ -100,6 +103,10 @@ WALKS = (
     Walk(("diff", "running_variance=biased", "wrong.py"), 1, "not", slow=True),
     Walk(("convert", WEIGHTS, "out.npz", "--to", "flax"), 0, "verified by running both", slow=True, framework=True),
     Walk(("convert", "nowhere.npz", "out.npz", "--to", "flax"), 2, "nowhere.npz does not exist"),
+    Walk(("explain", STEP), 0, "within the bounds: y"),
+    Walk(("explain", WRONG_STEP, "--eps", "1e-3"), 1, "eps-outside-root", slow=True),
+    Walk(("explain", "nowhere.npz"), 2, "nowhere.npz does not exist"),
+    Walk(("explain", EMPTY_STEP), 3, "nothing could be judged"),
     Walk(("power", "eps-outside-root", "--case", "fwd/nc/float32/eps-*", "-n", "1"), 0, "eps-outside-root", slow=True),
     Walk(("power", "eps-outside-root", "--case", "fwd/nc/float32/eps-0", "-n", "1"), 1, "SURVIVES", slow=True),
     Walk(("new-adapter", "mine_too"), 0, "mine_too.py"),
@@ -205,6 +212,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layer = {"weight": 2.0, "bias": 0.5, "running_mean": 1.0, "running_var": 4.0}
     weights: dict[str, Any] = {f"bn.{name}": np.full(3, value, np.float32) for name, value in layer.items()}
     np.savez(folder / WEIGHTS, **weights)
+    right = recorded_step(backward=False)
+    save(folder / STEP, right)
+    save(folder / WRONG_STEP, eps_outside_root(right))
+    save(folder / EMPTY_STEP, {"x": right["x"]})
     write(folder, ANSWERS, "".join(answers(scale=1.0)))
     write(folder, WRONG_ANSWERS, "".join(answers(scale=1.5)))
     write(folder, PART_ANSWERS, next(answers(scale=1.0, vector="grad.nc.float32.random")))

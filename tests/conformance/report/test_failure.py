@@ -6,7 +6,7 @@ import pytest
 from tests.support.sample_results import item, off_by_three_percent, quantity
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.report.failure import explain, item_line
+from bn_conformance.report.failure import item_line, item_text
 from bn_conformance.report.quantity_text import place
 
 CASE = "stat/nc/float32/first-step"
@@ -14,7 +14,7 @@ CASE = "stat/nc/float32/first-step"
 
 def test_the_first_lines_name_the_quantity_both_numbers_and_the_allowed_error() -> None:
     failing = item("mine", CASE, "wrong", "fail", quantities=(quantity(), off_by_three_percent()), reproduce="command")
-    lines = explain(failing, all_cases()[CASE]).splitlines()
+    lines = item_text(failing, all_cases()[CASE]).splitlines()
     assert lines[:3] == [
         f"mine is wrong on {CASE}",
         "  running_var[2] in step 0: expected 1.0, got 1.03",
@@ -30,14 +30,14 @@ def test_the_first_lines_name_the_quantity_both_numbers_and_the_allowed_error() 
 
 
 def test_an_error_is_told_by_its_message_and_a_saved_case_by_its_file() -> None:
-    text = explain(item("mine", CASE, "errored", "fail", message="ValueError: no"), all_cases()[CASE], "my case.json")
+    text = item_text(item("mine", CASE, "errored", "fail", message="ValueError: no"), all_cases()[CASE], "my case.json")
     assert "  ValueError: no" in text.splitlines()
     assert text.endswith("bnconform show 'my case.json'")
 
 
 def test_numbers_that_no_bound_covers_are_counted() -> None:
     partly = quantity(outcome="wrong", judged=30, total=1200)
-    text = explain(item("mine", CASE, "wrong", "fail", quantities=(partly,)), all_cases()[CASE])
+    text = item_text(item("mine", CASE, "wrong", "fail", quantities=(partly,)), all_cases()[CASE])
     assert "1,170 of 1,200 elements not judged: no error bound means anything for them" in text
 
 

@@ -1,0 +1,1 @@
+"""What a person's own recorded tensors say: right or not, why not, and how much an error of x explains."""
