@@ -139,9 +139,8 @@ class Session:
 
 def _plan(request: Request, implementation: Implementation) -> Plan:
     """The plan of one implementation, found here and not by its name."""
-    plan = make_plan(replace(request.options, implementations=()))
     options = replace(request.options, implementations=(implementation.address,))
-    return replace(plan, options=options, implementations=(implementation,))
+    return make_plan(options, (implementation,))
 
 
 def _declined(host: Host, case: Case) -> bool:

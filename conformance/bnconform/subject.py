@@ -10,7 +10,7 @@ from typing import Any
 from bn_conformance.adapter import Adapter
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import OK, Implementation, filled_in
-from bn_conformance.implementations.registry import UnknownImplementation, find, from_adapter, registered
+from bn_conformance.implementations.registry import UnknownImplementation, find, from_adapter, is_registered
 from bn_conformance.targets.factories import class_from, is_factory, name_of
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
@@ -68,10 +68,10 @@ def subject_of(thing: Any, kind: str = "", choices: Sequence[str] = (), device: 
 
 def _of_name(name: str, kind: str, choices: Sequence[str], device: str) -> Subject:
     """The subject of a registered name, a path or another target."""
-    known = registered(device)
-    if name in known:
+    if is_registered(name):
         _refuse_choices(kind, choices)
-        return _of_registered(known[name])
+        (implementation,) = find([name], device)
+        return _of_registered(implementation)
     if not is_target(name):
         raise TargetError(f"{name!r} {_not_one(name, device)}")
     target = target_of(name, kind, choices)

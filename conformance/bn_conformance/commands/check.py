@@ -99,9 +99,18 @@ def _measure_and_advise(implementation: Implementation, options: RunOptions) -> 
     for line in lines:
         click.echo(f"  {line}")
     if implementation.notes:  # an adapter declares what it is
-        advice = Advisor(implementation, options.level, options.timeout, measured).advise(results.items)
+        advisor = Advisor(implementation, options.level, options.timeout, measured)
+        advice = advisor.advise(results.items, _named(results.diagnoses))
         click.echo()
         click.echo(advice_line(implementation.name, advice, results.diagnoses))
+
+
+def _named(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
+    """The choices that diagnoses name, by field of the convention."""
+    from bn_reference.deviations import catalogue
+
+    names = (part for diagnosis in diagnoses for name in diagnosis.deviations for part in name.split("+"))
+    return {key: value for name in names for key, value in catalogue()[name].convention.items()}
 
 
 def advice_line(name: str, advice: Advice | None, diagnoses: Sequence[Diagnosis]) -> str:

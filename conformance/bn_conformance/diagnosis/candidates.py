@@ -56,8 +56,8 @@ class RankedDeviations:
 
     @property
     def declarable(self) -> bool:
-        """Whether an implementation could declare all of it."""
-        return all(deviation.convention for deviation in self.deviations)
+        """Whether an implementation could declare all of it, each by one choice: two at once are less likely."""
+        return all(len(deviation.convention) == 1 for deviation in self.deviations)
 
     @property
     def rank(self) -> tuple[int, int]:

@@ -110,6 +110,7 @@ class _Diagnosing:
             unseen=tuple(item for item in ordinary if item.case not in seen),
             edges={edge: items for edge, items in edges.items() if any(item.case in unexplained for item in items)},
             stopped=self._budget.spent,
+            at_edges_alone=not ordinary and len(failing) == len(self._subject.with_verdict(ItemVerdict.FAIL)),
         )
 
 

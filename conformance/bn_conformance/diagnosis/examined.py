@@ -87,10 +87,14 @@ def in_turn(groups: Iterable[Sequence[_T]]) -> Iterator[_T]:
 
 
 def examined(subject: JudgedImplementation, item: Item, goldens: Goldens) -> Examined | None:
-    """A failing item, run once more; None where it cannot be run, or no longer fails."""
+    """A failing item, run once more; None where it cannot be run, or no longer fails.
+
+    Nor is an item examined that refuses in a later step: mutants do not refuse there, and what is wrong with the
+    numbers before it shows in other cases.
+    """
     case = subject.cases[item.case]
     runs = subject.observe(case)
-    if runs is None:
+    if runs is None or (runs[0].error is not None and item.quantities):
         return None
     matcher = Matcher.of(_comparable(case), *runs, subject.convention, goldens)
     return Examined(item, case, matcher) if matcher.left_by_reference else None

@@ -48,6 +48,7 @@ class Matcher:
     def __init__(self, failing: FailingCase) -> None:
         self._failing = failing
         self._runner = MutantRunner(failing)
+        self._left: dict[tuple[tuple[str, ...], bool], frozenset[str]] = {}
         residual = self._first_of_reference()
         # Numbers that are wrong although they lie within the bounds of mutants around the reference layer.
         self._within_bounds = self._wrong_numbers if residual == NOTHING else []
@@ -92,6 +93,12 @@ class Matcher:
             deviations: that act together.
             allowance: allow for rounding, as `explains_with_allowance` does.
         """
+        key = tuple(deviation.name for deviation in deviations), allowance
+        if key not in self._left:  # a search asks again and again, with what it has found
+            self._left[key] = self._left_by(deviations, allowance)
+        return self._left[key]
+
+    def _left_by(self, deviations: Sequence[Deviation], allowance: bool) -> frozenset[str]:
         runs = self._runner.runs(deviations) if deviations else None
         if runs is None:
             return self.left_by_reference

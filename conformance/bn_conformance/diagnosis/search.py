@@ -98,7 +98,7 @@ class Search:
         """The cases of which nothing is left with all finds, and something without this one."""
         others = tuple(deviation for deviation in self.deviations if deviation not in found.deviations)
         whole = [case for case in cases if not self.left(case)]
-        return tuple(case for case in whole if case.matcher.left(others, allowance=True))
+        return tuple(case for case in whole if not case.matcher.explains_with_allowance(others))
 
     def _best(self, target: Examined, cases: Sequence[Examined], pairs: bool) -> Found | None:
         """The best of the deviations that explain something of a case; None where no candidate holds."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bn_conformance.diagnosis.candidates import Found
-from bn_conformance.diagnosis.edges import Edge, edge_sentence
+from bn_conformance.diagnosis.edges import Edge, edge_of, edge_sentence
+from bn_conformance.diagnosis.errors import errors_sentence
 from bn_conformance.diagnosis.examined import Examined
 from bn_conformance.diagnosis.shared_traits import shared_sentence
 from bn_conformance.diagnosis.subject import JudgedImplementation
@@ -27,6 +28,7 @@ class Explained:
         unseen: ordinary items that were not examined.
         edges: items at edges, those edges alone of which something is unexplained.
         stopped: whether the search ended at its budget, so that more may explain the rest.
+        at_edges_alone: whether every failing case is at an edge.
     """
 
     found: tuple[Found, ...]
@@ -36,17 +38,20 @@ class Explained:
     unseen: tuple[Item, ...]
     edges: Mapping[Edge, Sequence[Item]]
     stopped: bool = False
+    at_edges_alone: bool = False
 
 
 def message(subject: JudgedImplementation, explained: Explained) -> str:
     """The diagnosis, a line for each thing that is said, the cause of most failures first."""
-    sentences = [_found(found, explained) for found in explained.found]
-    if explained.rest:
-        sentences.append(_rest(subject, explained))
+    of_edges = [found for found in explained.found if all(edge_of(one.case) for one in found.explained)]
+    sentences = [_found(found, explained) for found in explained.found if found not in of_edges]
+    sentences += [_rest(subject, explained)] * bool(explained.rest)
+    sentences += [_found(found, explained) for found in of_edges]
     if explained.rest and not explained.found:
         sentences += [_edges_too(explained.edges)] * bool(explained.edges)
     else:
         sentences += [edge_sentence(edge, items) for edge, items in explained.edges.items()]
+    sentences += [_edges_alone(subject)] * explained.at_edges_alone
     return "\n".join(sentences)
 
 
@@ -71,6 +76,12 @@ def _found(found: Found, explained: Explained) -> str:
     return f"{what}{advice}. It explains {cases}{alike} and {agrees}."
 
 
+def _edges_alone(subject: JudgedImplementation) -> str:
+    """That nothing but edges fails."""
+    ordinary = [item for item in subject.with_verdict(*RIGHT) if edge_of(subject.cases[item.case]) is None]
+    return f"Every failing case is at one of these edges: all {counted(len(ordinary), 'case')} beside them pass."
+
+
 def _edges_too(edges: Mapping[Edge, Sequence[Item]]) -> str:
     """The edges at which cases fail too, where the ordinary cases are not understood."""
     places = [f"{edge.name} ({len(items)})" for edge, items in edges.items()]
@@ -81,9 +92,7 @@ def _rest(subject: JudgedImplementation, explained: Explained) -> str:
     """What the cases share that nothing explains; those that nobody examined count where nothing at all was found."""
     items = [*explained.rest, *(() if explained.found else explained.unseen)]
     if all(item.outcome == ERRORED for item in items):
-        return (
-            f"{counted(len(items), 'failing case')} left: each ends in an error, before there is a number to compare."
-        )
+        return errors_sentence([(item, subject.cases[item.case]) for item in items])
     passing = [subject.cases[item.case] for item in subject.with_verdict(*RIGHT)]
     shared = shared_sentence([(item, subject.cases[item.case]) for item in items], passing)
     what = "the rest" if explained.found else "it"

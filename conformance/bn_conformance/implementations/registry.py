@@ -7,10 +7,10 @@ the contract. A user's own is described in a worker process, where a crash or a 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
 
 from bn_conformance.adapter import Adapter, Convention
 from bn_conformance.hosting.host import HostLost, LayerError
@@ -47,11 +47,21 @@ def registered(device: str = "cpu") -> dict[str, Implementation]:
 
     So is a name that two distributions register: which of the two was judged, nobody could tell.
     """
+    return _described(plug_ins(GROUP), device)
+
+
+def is_registered(name: str) -> bool:
+    """Whether a name is that of a registered implementation, as far as can be told without describing it."""
+    return name in plug_ins(GROUP)
+
+
+def _described(plugged: Mapping[str, Sequence[EntryPoint]], device: str) -> dict[str, Implementation]:
+    """The implementations of some entry points by name, frameworks together."""
     implementations = [
         _registered(name, points[0].value, device)
         if len(points) == 1
         else Implementation(name=name, target="", status=BROKEN, message=registered_twice(name, points), device=device)
-        for name, points in plug_ins(GROUP).items()
+        for name, points in plugged.items()
     ]
     return {entry.name: entry for entry in sorted(implementations, key=lambda entry: (entry.framework, entry.name))}
 
@@ -144,7 +154,7 @@ def from_adapter(adapter: type[Adapter], target: str, device: str = "cpu") -> Im
     devices = implementation.capabilities.devices
     if device not in devices:
         raise TargetError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
-    _check_name(implementation, registered(device).values())
+    _check_name(implementation, _targets(plug_ins(GROUP)))
     return replace(implementation, registered=False)
 
 
@@ -197,38 +207,45 @@ def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:
         UnknownImplementation: a name matches nothing.
         TargetError: a target names no usable adapter, or one whose name another implementation has.
     """
-    known = registered(device)
     wanted = list(names)
     if not wanted:
-        return [entry for entry in known.values() if entry.group == "default"]
+        return [entry for entry in registered(device).values() if entry.group == "default"]
+    known = plug_ins(GROUP)
     chosen: dict[str, Implementation] = {}
     for name in wanted:
         if name in known:
-            chosen[name] = known[name]
+            chosen |= _described({name: known[name]}, device)
         elif is_target(name):
             implementation = from_target(name, device)
-            _check_name(implementation, [*known.values(), *chosen.values()])
+            _check_name(implementation, [*_targets(known), *((entry.name, entry.target) for entry in chosen.values())])
             chosen[implementation.name] = implementation
         else:
-            chosen |= {entry.name: entry for entry in _matching(name, known)}
+            chosen |= _described({found: known[found] for found in _matching(name, sorted(known))}, device)
     return list(chosen.values())
 
 
-def _check_name(implementation: Implementation, implementations: Iterable[Implementation]) -> None:
+def _targets(plugged: Mapping[str, Sequence[EntryPoint]]) -> list[tuple[str, str]]:
+    """The name and the target of each entry point."""
+    return [(name, point.value) for name, points in plugged.items() for point in points]
+
+
+def _check_name(implementation: Implementation, others: Iterable[tuple[str, str]]) -> None:
     """Check that no other adapter has the name: results would take the one for the other.
+
+    Args:
+        implementation: whose name it is.
+        others: names and targets.
 
     Raises:
         TargetError: one has; the message names both.
     """
-    for other in implementations:
-        if other.name == implementation.name and other.target != implementation.target:
-            raise TargetError(
-                f"{implementation.target} and {other.target} are both named {other.name}; give one another name"
-            )
+    for name, target in others:
+        if name == implementation.name and target != implementation.target:
+            raise TargetError(f"{implementation.target} and {target} are both named {name}; give one another name")
 
 
-def _matching(pattern: str, known: Mapping[str, Implementation]) -> list[Implementation]:
-    matches = [entry for entry in known.values() if matches_pattern(entry.name, pattern)]
+def _matching(pattern: str, known: Sequence[str]) -> list[str]:
+    matches = [name for name in known if matches_pattern(name, pattern)]
     if not matches:
         hint = did_you_mean(
             pattern,

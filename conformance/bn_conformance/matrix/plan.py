@@ -165,8 +165,12 @@ def _first_use(signatures: Iterable[str]) -> dict[str, int]:
     return order
 
 
-def make_plan(options: RunOptions) -> Plan:
+def make_plan(options: RunOptions, found: Sequence[Implementation] | None = None) -> Plan:
     """Find the implementations and cases that the options name.
+
+    Args:
+        options: of the run.
+        found: the implementations, where the caller has them; None for those that the options name.
 
     Raises:
         UserError: something that they name does not exist, or cannot be read.
@@ -176,7 +180,7 @@ def make_plan(options: RunOptions) -> Plan:
     faults = shipped_and_own(options.known_faults)
     regressions = read_all(options.regressions)
     cases = select_cases(options.clauses, options.cases, [regression.case for regression in regressions])
-    implementations = find(options.implementations, options.device)
+    implementations = find(options.implementations, options.device) if found is None else found
     plan = Plan(options, tuple(implementations), tuple(cases), faults, regressions)
     require_cases(faults, plan.known_cases)
     return _shard_of(plan) if options.shard else plan

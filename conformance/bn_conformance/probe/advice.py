@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from bn_conformance.adapter import Convention
@@ -80,15 +81,21 @@ class Advisor:
         self._policy = Policy(Threshold(level), requirements)
         self._goldens = Goldens()
 
-    def advise(self, items: Iterable[Item]) -> Advice | None:
-        """The advice for the items of a run; None where no other choices make failing cases pass."""
+    def advise(self, items: Iterable[Item], named: Mapping[str, Any] = MappingProxyType({})) -> Advice | None:
+        """The advice for the items of a run; None where no other choices make failing cases pass.
+
+        Args:
+            items: of the run.
+            named: choices that a diagnosis names; they are tried beside those that were measured.
+        """
         items = [item for item in items if item.case in all_cases()]
         failing = _spread([item for item in items if item.verdict == ItemVerdict.FAIL.value], MOST_FAILING)
         passing = _spread([item for item in items if item.verdict == ItemVerdict.PASS.value], MOST_PASSING)
         if not failing:
             return None
         measured = self._measured or measured_of(self._implementation, self._timeout)
-        return self._tried(measured.contradicted, failing, passing) if measured.contradicted else None
+        choices = {**named, **measured.contradicted}
+        return self._tried(choices, failing, passing) if choices else None
 
     def _host(self, process: Process, target: str) -> IsolatedHost:
         return IsolatedHost(process, target, self._implementation.device, self._timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,35 @@ class UnbiasedThroughout(PlainLayer):
         """Divide the variance term by n - 1."""
         values = self.count(saved.counted)
         return np.asarray(super().variance_term(dy, normalised, saved) * (values / (values - self.constant(1.0))))
+
+
+# Running statistics.
+
+
+@deviation(
+    "running-var-takes-in-deviation", clause="STAT-2", effect="inference divides by the fourth root of a variance"
+)
+class RunningVarTakesInDeviation(PlainLayer):
+    """running_var takes in the standard deviation instead of the variance."""
+
+    def estimate(self, variance: Array, count: int) -> Array:
+        """Take the root of the estimate."""
+        return self.root(super().estimate(variance, count))
+
+
+@deviation(
+    "running-var-takes-in-other-deviation",
+    clause="STAT-2",
+    effect="inference divides by the fourth root of a variance",
+)
+class RunningVarTakesInOtherDeviation(PlainLayer):
+    """running_var takes in a standard deviation: the biased one where unbiased is declared, else the unbiased one."""
+
+    def estimate(self, variance: Array, count: int) -> Array:
+        """Take the root of the estimate that is not declared."""
+        if self.convention.running_variance == "unbiased":
+            return self.root(variance)
+        return self.root(variance * self.constant(float(count)) / self.constant(float(max(count - 1, 1))))
 
 
 # An activation that is part of the layer.
@@ -148,6 +178,21 @@ _activated(
 
 
 # Gradients.
+
+
+@deviation("saved-inverse-rooted-again", clause="GRAD-1", effect="gradients are right only near a variance of 1")
+class SavedInverseRootedAgain(PlainLayer):
+    """Backward of training takes the saved inverse deviation for a variance, in dx and in dgamma."""
+
+    def backward(self, dy: Array) -> Any:
+        """Take the reciprocal root of what is one already."""
+        kept = self.saved
+        if kept is not None and kept.mode == "training":
+            self.saved = replace(kept, inverse=self.normaliser(kept.inverse, kept.mode))
+        try:
+            return super().backward(dy)
+        finally:
+            self.saved = kept
 
 
 @deviation("gradients-zero", clause="GRAD-1", effect="nothing below the layer learns, nor do gamma and beta")

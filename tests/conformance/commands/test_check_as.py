@@ -10,6 +10,7 @@ from tests.support.command_line import assert_usage, bnconform, called
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.registry import find, from_target
 from bn_conformance.probe.advice import Advisor
+from bn_conformance.probe.measuring import Measured
 from bn_conformance.results.file import read_results
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
@@ -138,6 +139,16 @@ def test_advice_holds_only_choices_that_make_the_failing_case_pass(folder: Path)
     assert advice is not None
     assert set(advice.choices) <= {"running_variance", "momentum_weighs"}
     assert advice.explained == advice.failing == 1
+
+
+def test_a_choice_that_a_diagnosis_names_is_tried_though_nothing_measured_it(folder: Path) -> None:
+    implementation = from_target("numpy-functions=two.py")
+    advisor = Advisor(implementation, "degraded", 60.0, Measured((), {}))
+    items = [failing("stat/nc/float32/first-step")]
+    assert advisor.advise(items) is None
+    advice = advisor.advise(items, {"running_variance": "unbiased"})
+    assert advice is not None
+    assert advice.spelled == ["running_variance=unbiased"]
 
 
 def test_without_failures_there_is_no_advice(folder: Path) -> None:

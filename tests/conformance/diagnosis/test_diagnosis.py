@@ -153,6 +153,29 @@ def test_a_usual_edge_is_said_once_beside_the_mistake() -> None:
     assert diagnosis.deviations[0] == "eps-outside-root"
 
 
+@pytest.mark.slow
+def test_where_nothing_but_edges_fails_that_is_said() -> None:
+    edge = "edge/nc-0x5/float32/empty-batch"
+    diagnosis = told(subject("empty-batch-spoils-statistics", cases=[*CASES, edge]))
+    assert diagnosis.message.endswith("Every failing case is at one of these edges: all 14 cases beside them pass.")
+
+
+def test_what_fails_and_then_is_refused_is_looked_at_in_other_cases() -> None:
+    """A backward that is refused says nothing of the number before it; mutants do not refuse."""
+    mistaken = subject("eps-outside-root")
+
+    def refusing(case: Case) -> Runs:
+        observation, repeat = mistaken.observe(case) or (Observation(), None)
+        if case.family == "GRAD":
+            error = LayerError("backward", "RuntimeError", "changed in place")
+            observation = replace(observation, error=error, error_step=0)
+        return observation, repeat
+
+    diagnosis = told(replace(mistaken, observe=refusing))
+    assert diagnosis.deviations == ("eps-outside-root",)
+    assert "failing case left" not in diagnosis.message
+
+
 def errored(item: Item) -> Item:
     return replace(item, outcome="errored", verdict="fail", message="division by zero", quantities=())
 

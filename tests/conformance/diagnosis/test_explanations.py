@@ -59,6 +59,9 @@ WIDE, OFFSET = "state/nchw/float16-p-float32/save-wide-parameters", "stat/nchw/f
     ("name", "case_id"),
     [
         ("eps-outside-root", "fwd/nc/float32/random"),
+        ("running-var-takes-in-deviation", "stat/nc/float32/first-step"),
+        ("running-var-takes-in-other-deviation", "stat/nc/float32/first-step"),
+        ("saved-inverse-rooted-again", "grad/nc/float32/random"),
         ("freeze-resets-statistics", FROZEN),
         ("saved-y-by-reference", OVERWRITTEN),
         ("x-overwritten-in-backward", TWICE),
