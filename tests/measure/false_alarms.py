@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from tests.support.algorithms.algorithm import ALGORITHMS, Algorithm
-from tests.support.algorithms.outputs import Outputs, outputs
 from tests.support.judge_samples import expected_of, level, ratio
 from tests.support.samples.random_samples import KINDS, rows_of
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS, Algorithm
+from bn_conformance.algorithms.outputs import Outputs, outputs
 from bn_conformance.cases.recipes import RowsOfData, dtype_of
 from bn_reference.arithmetic.formats import FORMATS
 from bn_reference.bounds.bound import Bound

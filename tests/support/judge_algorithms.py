@@ -1,16 +1,16 @@
-"""Algorithms of `tests.support.algorithms` on the steps of a case, judged as the suite judges the case."""
+"""Algorithms of `bn_conformance.algorithms` on the steps of a case, judged as the suite judges the case."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-from tests.support.algorithms.algorithm import Algorithm
-from tests.support.algorithms.outputs import outputs
 from tests.support.judge_layers import goldens
 from tests.support.samples.sample import Sample
 
 from bn_conformance.adapter import Convention
+from bn_conformance.algorithms.algorithm import Algorithm
+from bn_conformance.algorithms.outputs import outputs
 from bn_conformance.cases.model import Batch, Case, has_data
 from bn_conformance.cases.steps import type_of
 from bn_conformance.judging.arrays import judge_as_asked

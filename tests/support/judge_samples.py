@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support.algorithms.algorithm import Algorithm
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import Algorithm
 from bn_conformance.comparison.array import judge
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import Quad, to_quad

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.measure.false_alarms import applies
-from tests.support.algorithms.algorithm import ALGORITHMS, SEQUENTIAL, Algorithm
-from tests.support.algorithms.moments import raw_moments
-from tests.support.algorithms.sums import sequential
 from tests.support.judge_algorithms import judged, samples
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS, SEQUENTIAL, Algorithm
+from bn_conformance.algorithms.moments import raw_moments
+from bn_conformance.algorithms.sums import sequential
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.mutation.bench import Bench

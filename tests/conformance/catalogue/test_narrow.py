@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.measure.false_alarms import applies
-from tests.support.algorithms.algorithm import ALGORITHMS, STORAGE
 from tests.support.judge_algorithms import judged
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS, STORAGE
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, narrow
 from bn_conformance.catalogue.build import positive, train

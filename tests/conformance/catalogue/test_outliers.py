@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.measure.false_alarms import applies
-from tests.support.algorithms.algorithm import ALGORITHMS, RAW_MOMENTS
 from tests.support.judge_algorithms import judged, samples
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS, RAW_MOMENTS
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
 from bn_conformance.mutation.bench import Bench

@@ -7,10 +7,6 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from tests.support.algorithms.algorithm import (
-    ALGORITHMS,
-)
-from tests.support.algorithms.outputs import outputs
 from tests.support.figures import Figures
 from tests.support.judge_samples import (
     GRADE_OF,
@@ -23,6 +19,8 @@ from tests.support.samples.families import FAMILIES
 from tests.support.samples.random_samples import random_sample, random_samples
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS
+from bn_conformance.algorithms.outputs import outputs
 from bn_reference.arithmetic.quad import quietly, to_float64
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import GRADES, STABLE, TIGHT, Grade

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.measure.false_alarms import FORMAT_PAIRS, SEEDS, judged_samples, lines, table, tally
-from tests.support.algorithms.algorithm import ALGORITHMS, RAW_MOMENTS, STORAGE
 from tests.support.figures import Figures
+
+from bn_conformance.algorithms.algorithm import ALGORITHMS, RAW_MOMENTS, STORAGE
 
 
 @pytest.mark.slow

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.algorithms.algorithm import ALGORITHMS
-from tests.support.algorithms.moments import welford
-from tests.support.algorithms.outputs import outputs
 from tests.support.judge_samples import expected_of, is_for, level
 from tests.support.samples.random_samples import random_sample
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS
+from bn_conformance.algorithms.moments import welford
+from bn_conformance.algorithms.outputs import outputs
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.specification.grades import TIGHT
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.algorithms.second_order import (
+from tests.support.figures import Figures
+from tests.support.judge_samples import level, ratio, worst
+from tests.support.second_order_algorithms import (
     NAMES,
     SecondSample,
     closed_form,
@@ -17,8 +19,6 @@ from tests.support.algorithms.second_order import (
     torch_autograd,
     torch_composite,
 )
-from tests.support.figures import Figures
-from tests.support.judge_samples import level, ratio, worst
 
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.specification.grades import GRADES, STABLE, TIGHT

@@ -7,15 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.algorithms.algorithm import (
-    RAW_DERIVATIVE,
-    RAW_MOMENTS,
-    SEQUENTIAL,
-    STORAGE,
-    STORAGE_WIDE_SUMS,
-    Algorithm,
-)
-from tests.support.algorithms.outputs import outputs
 from tests.support.judge_samples import (
     expected_of,
     level,
@@ -23,6 +14,15 @@ from tests.support.judge_samples import (
 from tests.support.samples.random_samples import conditioned, random_sample
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import (
+    RAW_DERIVATIVE,
+    RAW_MOMENTS,
+    SEQUENTIAL,
+    STORAGE,
+    STORAGE_WIDE_SUMS,
+    Algorithm,
+)
+from bn_conformance.algorithms.outputs import outputs
 from bn_reference.specification.grades import GRADES
 
 ORDER = ["exact", "tight", "stable", *dict.fromkeys(grade.level for grade in GRADES[2:]), "wrong"]

@@ -7,11 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from flint import fmpq
-from tests.support.algorithms.second_order import (
-    NAMES,
-    second_sample,
-    with_upstream,
-)
 from tests.support.figures import Figures
 from tests.support.oracle import Channel, Exact, decoded, exact, exact_row, stored, upper
 from tests.support.oracle_errors import (
@@ -24,6 +19,7 @@ from tests.support.oracle_errors import (
 )
 from tests.support.oracle_second_order import Second, Upstream, second, second_differences
 from tests.support.samples.families import FAMILIES
+from tests.support.second_order_algorithms import NAMES, second_sample, with_upstream
 
 from bn_reference.arithmetic.quad import QUAD, to_float64, to_quad
 from bn_reference.definition import graph, second_order

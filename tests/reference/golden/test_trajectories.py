@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.algorithms.algorithm import ALGORITHMS
-from tests.support.algorithms.outputs import outputs
 from tests.support.figures import Figures
 from tests.support.judge_samples import ratio
 from tests.support.samples.random_samples import random_sample
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS
+from bn_conformance.algorithms.outputs import outputs
 from bn_reference.arithmetic.quad import to_quad
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.golden import Golden

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bn_conformance.cases.recipes import RowsOfData
+from bn_conformance.algorithms.outputs import GivenBatch
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
@@ -15,28 +15,11 @@ FORMAT_NAMES = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One batch, and a state to update or to infer from; rows are (C, n) float64 that hold values of `dtype`."""
+class Sample(GivenBatch):
+    """A batch with a name, and its goldens."""
 
     name: str
-    dtype: str
-    parameter_dtype: str
-    eps: float
-    x: RowsOfData
-    dy: RowsOfData
-    gamma: RowsOfData
-    beta: RowsOfData
-    running_mean: RowsOfData
-    running_variance: RowsOfData
     exact_statistics: bool = False
-
-    @property
-    def channels(self) -> int:
-        return int(self.x.shape[0])
-
-    @property
-    def count(self) -> int:
-        return int(self.x.shape[1])
 
     def config(self, momentum: float = 0.25) -> LayerConfig:
         return LayerConfig(

@@ -1,4 +1,4 @@
-"""Batch normalisation written in many ways in NumPy: right algorithms, and ones that are known to be unstable.
+"""The algorithms: right ones, which no judge may call wrong, and ones that are known to be unstable.
 
 An algorithm is a choice of five parts: how sums are added up, how mean and variance are computed, how y is, how
 gradients are, and what is rounded to the storage format. Nothing here is shared with `bn_reference`: rows are (C, n),
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.support.algorithms.gradients import (
+from bn_conformance.algorithms.gradients import (
     Backward,
     closed_form,
     folded_derivative,
@@ -19,7 +19,7 @@ from tests.support.algorithms.gradients import (
     raw_derivative,
     staged,
 )
-from tests.support.algorithms.moments import (
+from bn_conformance.algorithms.moments import (
     Moments,
     corrected_two_pass,
     fused_two_pass,
@@ -29,7 +29,7 @@ from tests.support.algorithms.moments import (
     two_pass,
     welford,
 )
-from tests.support.algorithms.sums import (
+from bn_conformance.algorithms.sums import (
     Sum,
     chunks,
     compensated,

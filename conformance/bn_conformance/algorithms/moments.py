@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from tests.support.algorithms.sums import Rows, Sum, Vector, fused, sequential
+
+from bn_conformance.algorithms.sums import Rows, Sum, Vector, fused, sequential
 
 Moments = Callable[[Rows, Sum], tuple[Vector, Vector]]
 
 
 def mean_by(rows: Rows, add: Sum) -> Vector:
+    """The mean of each row by a way to add up."""
     return np.asanyarray(add(rows) / rows.dtype.type(rows.shape[1]))
 
 
 def two_pass(x: Rows, add: Sum) -> tuple[Vector, Vector]:
+    """The mean, then the mean of the squared deviations from it."""
     mean = mean_by(x, add)
     centred = x - mean[:, None]
     return mean, mean_by(centred * centred, add)
@@ -48,6 +51,7 @@ def fused_two_pass(x: Rows, add: Sum) -> tuple[Vector, Vector]:
 
 
 def mean_by_count(total: Vector, count: int) -> Vector:
+    """A total over how many values it has."""
     return np.asanyarray(total / total.dtype.type(count))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.support.algorithms.sums import Rows, Sum, Vector, fused
+
+from bn_conformance.algorithms.sums import Rows, Sum, Vector, fused
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,17 @@ class Pass:
 
     @property
     def count(self) -> Any:
+        """Values a channel, in the dtype of the rows."""
         return self.x.dtype.type(self.x.shape[1])
 
     @property
     def centred(self) -> Rows:
+        """x without its mean."""
         return np.asanyarray(self.x - self.mean[:, None])
 
     @property
     def normalised(self) -> Rows:
+        """x without its mean, over its deviation."""
         return np.asanyarray(self.centred * self.inverse[:, None])
 
 
@@ -39,6 +43,7 @@ Backward = Callable[[Rows, Pass], Gradients]
 
 
 def closed_form(dy: Rows, nodes: Pass) -> Gradients:
+    """gamma / sigma * (dy - mean of dy - normalised * mean of dy normalised)."""
     dbeta, dgamma = nodes.add(dy), nodes.add(dy * nodes.normalised)
     inner = dy - (dbeta / nodes.count)[:, None] - nodes.normalised * (dgamma / nodes.count)[:, None]
     return (nodes.gamma * nodes.inverse)[:, None] * inner, dgamma, dbeta

@@ -1,21 +1,53 @@
-"""What an algorithm makes of a sample: every output of a layer, in the formats that a layer gives."""
+"""What an algorithm makes of a batch: every output of a layer, in the formats that a layer gives."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support.algorithms.algorithm import Algorithm
-from tests.support.algorithms.gradients import Backward, Gradients, Pass, folded_derivative
-from tests.support.algorithms.stochastic import rounding_at_random
-from tests.support.algorithms.sums import Rows, Vector, fused
-from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import Algorithm
+from bn_conformance.algorithms.gradients import Backward, Gradients, Pass, folded_derivative
+from bn_conformance.algorithms.stochastic import rounding_at_random
+from bn_conformance.algorithms.sums import Rows, Vector, fused
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.formats import format_of
 
 Outputs = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenBatch:
+    """One batch, and a state to update or to infer from.
+
+    Attributes:
+        dtype, parameter_dtype: names of formats.
+        eps: of the layer.
+        x, dy: rows (C, n) of float64 that hold values of `dtype`.
+        gamma, beta, running_mean, running_variance: vectors (C,) of float64 that hold values of `parameter_dtype`.
+    """
+
+    dtype: str
+    parameter_dtype: str
+    eps: float
+    x: Rows
+    dy: Rows
+    gamma: Rows
+    beta: Rows
+    running_mean: Rows
+    running_variance: Rows
+
+    @property
+    def channels(self) -> int:
+        """How many rows x has."""
+        return int(self.x.shape[0])
+
+    @property
+    def count(self) -> int:
+        """How many values a row has."""
+        return int(self.x.shape[1])
 
 
 class Flushing(np.ndarray):
@@ -34,13 +66,13 @@ def _flushed(values: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.abs(values) < np.finfo(values.dtype).tiny, values.dtype.type(0), values)
 
 
-def outputs(algorithm: Algorithm, sample: Sample, momentum: float = 0.25, unbiased: bool = True) -> Outputs:
+def outputs(algorithm: Algorithm, sample: GivenBatch, momentum: float = 0.25, unbiased: bool = True) -> Outputs:
     """Training (y, dx, dgamma, dbeta, running_mean, running_var) and inference (`inference_y` and so on)."""
     with np.errstate(all="ignore"):
         return _Layer(algorithm, sample).outputs(momentum, unbiased)
 
 
-def batch_statistics(algorithm: Algorithm, sample: Sample) -> Outputs:
+def batch_statistics(algorithm: Algorithm, sample: GivenBatch) -> Outputs:
     """Mean and biased variance of the batch (`mean` and `var`), in the format that the algorithm computes in."""
     with np.errstate(all="ignore"):
         layer = _Layer(algorithm, sample)
@@ -49,7 +81,7 @@ def batch_statistics(algorithm: Algorithm, sample: Sample) -> Outputs:
 
 
 class _Layer:
-    def __init__(self, algorithm: Algorithm, sample: Sample) -> None:
+    def __init__(self, algorithm: Algorithm, sample: GivenBatch) -> None:
         self.algorithm, self.sample = algorithm, sample
         self.storage, self.parameters = dtype_of(sample.dtype), dtype_of(sample.parameter_dtype)
         if algorithm.rounds == "everything":
