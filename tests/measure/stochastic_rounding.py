@@ -14,15 +14,15 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from tests.support.algorithms.algorithm import Algorithm
-from tests.support.algorithms.gradients import folded_derivative, multiplied_out, staged
-from tests.support.algorithms.moments import merged, welford
-from tests.support.algorithms.sums import lanes, pairwise
 from tests.support.samples.random_samples import random_sample
 from tests.support.samples.sample import Sample
 from tests.support.tables_in_documents import write_table
 from tests.support.worst_inputs import ALL_QUANTITIES, golden_of, reached
 
+from bn_conformance.algorithms.algorithm import Algorithm
+from bn_conformance.algorithms.gradients import folded_derivative, multiplied_out, staged
+from bn_conformance.algorithms.moments import merged, welford
+from bn_conformance.algorithms.sums import lanes, pairwise
 from bn_reference.specification.grades import DEGRADED, STABLE, TIGHT, Grade
 
 TABLE = "stochastic rounding"

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support.algorithms.algorithm import ALGORITHMS, Algorithm
-from tests.support.algorithms.outputs import Outputs, batch_statistics, outputs
 from tests.support.judge_samples import INFERENCE, QUANTITIES, expected_of, is_for
 from tests.support.samples.sample import Sample
 
+from bn_conformance.algorithms.algorithm import ALGORITHMS, Algorithm
+from bn_conformance.algorithms.outputs import Outputs, batch_statistics, outputs
 from bn_conformance.cases.recipes import DataRecipe, RowsOfData, dtype_of
 from bn_conformance.vectors.hexfloat import texts
 from bn_reference.arithmetic.formats import FORMATS, compute_format

@@ -25,16 +25,18 @@ from bn_reference.definition.running import eps_of, weights_of
 
 
 class AlgorithmLayer(Layer):
-    """A layer under the default convention that computes by an algorithm.
+    """A layer that computes by an algorithm.
 
     Args:
         algorithm: how it computes.
         config: the layer; its average is no cumulative one.
+        convention: the default one, or with a biased running variance.
     """
 
-    def __init__(self, algorithm: Algorithm, config: LayerConfig) -> None:
+    def __init__(self, algorithm: Algorithm, config: LayerConfig, convention: Convention | None = None) -> None:
         self.algorithm, self.config = algorithm, config
         self.parameters = dtype_of(config.parameter_dtype)
+        self.unbiased = (convention or Convention()).running_variance == "unbiased"
         self.eps = float(to_float64(eps_of(config, Convention())))
         self.momentum = float(to_float64(weights_of(config, Convention(), 0).new))
         channels = config.num_channels
@@ -71,7 +73,7 @@ class AlgorithmLayer(Layer):
             running_variance=self.variance.astype(np.float64),
         )
         self.latest = given, x.shape, training
-        results = outputs(self.algorithm, given, self.momentum)
+        results = outputs(self.algorithm, given, self.momentum, self.unbiased)
         if training:
             self.mean, self.variance = results["running_mean"], results["running_var"]
         return self._shaped(results["y" if training else "inference_y"], x.shape)
@@ -89,7 +91,7 @@ class AlgorithmLayer(Layer):
         if dy.shape != shape:
             raise ValueError(f"dy has shape {dy.shape}; allowed is that of y, {shape}")
         rows = channels_first(dy, self.config.channel_axis).astype(np.float64)
-        results = outputs(self.algorithm, replace(given, dy=rows), self.momentum)
+        results = outputs(self.algorithm, replace(given, dy=rows), self.momentum, self.unbiased)
         dx, dgamma, dbeta = (results[name if training else f"inference_{name}"] for name in ("dx", "dgamma", "dbeta"))
         return Gradients(
             self._shaped(dx, shape), dgamma if self.config.gamma else None, dbeta if self.config.beta else None

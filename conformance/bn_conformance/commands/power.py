@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import click
 
 from bn_conformance.commands.declaring import Output, SuiteCommand, output_options, run_options
+from bn_conformance.judges.measuring import SuiteVerdicts, judge_by, rows_of
+from bn_conformance.judges.suite import suites_named
+from bn_conformance.judges.tables import against_json, against_markdown, against_text
 from bn_conformance.mutation import kill_matrix
 from bn_conformance.mutation.attack import attack
 from bn_conformance.mutation.measuring import measure
@@ -28,11 +31,14 @@ WRITERS = {"terminal": kill_matrix.power_text, "markdown": kill_matrix.to_markdo
 ATTACK_WRITERS = {"terminal": attacked_text, "markdown": attacked_markdown, "json": attacked_json}
 """How the fates of conditional mutants are written, by format."""
 
+AGAINST_WRITERS = {"terminal": against_text, "markdown": against_markdown, "json": against_json}
+"""How the verdicts of other suites are written, by format."""
+
 
 @click.command(
     cls=SuiteCommand,
     epilog="Exit codes: 0 every deviation is caught, 1 some survives, 2 usage. With --conditional, a survivor that "
-    "conformance/bn_conformance/mutation/explained.py explains is no reason for 1.",
+    "conformance/bn_conformance/mutation/explained.py explains is no reason for 1. With --against always 0.",
 )
 @click.argument("deviations", nargs=-1, metavar="[DEVIATION]...")
 @run_options("cases")
@@ -46,6 +52,13 @@ ATTACK_WRITERS = {"terminal": attacked_text, "markdown": attacked_markdown, "jso
     "mode, step, data or memory.",
 )
 @click.option("--seed", type=int, default=1, metavar="S", help="Of the draw of --conditional  [default: 1]")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="SUITE",
+    help="Judge the deviations and right algorithms by another suite's inputs and tolerances instead: "
+    "kernelbench, opinfo, onnx, ..., or all.",
+)
 @output_options("terminal", "markdown", "json")
 def command(
     deviations: tuple[str, ...],
@@ -53,6 +66,7 @@ def command(
     processes: int,
     conditional: int,
     seed: int,
+    against: tuple[str, ...],
     format_: str,
     output: str,
 ) -> int:
@@ -71,6 +85,13 @@ def command(
         raise UserError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
     if conditional < 0:
         raise UserError(f"--conditional is {conditional}; allowed are numbers from 1")
+    if against and (conditional or cases):
+        raise UserError("--against judges by the inputs of other suites; leave out --conditional and --case")
+    if against:
+        start = time.perf_counter()
+        verdicts = _judged_by(rows_of(suites_named(against)), names, processes)
+        Output(output).write(AGAINST_WRITERS[format_](verdicts, time.perf_counter() - start))
+        return CONFORMS
     if conditional:
         attacked = _attacked(sample(conditional, seed, names), seed, judged_cases(cases), processes)
         Output(output).write(ATTACK_WRITERS[format_](attacked))
@@ -90,6 +111,19 @@ def _measured(names: Sequence[str], cases: Sequence[str], processes: int) -> Pow
                 return step
             bar.update(round(1000 * step) - bar.pos)
     raise AssertionError("the measurement ended without a result")
+
+
+def _judged_by(rows: Sequence[str], names: Sequence[str], processes: int) -> list[SuiteVerdicts]:
+    """The verdicts of suites, with a progress bar meanwhile."""
+    verdicts: list[SuiteVerdicts] = []
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=1000, label=f"{len(rows)} suites", file=sys.stderr, hidden=hidden) as bar:
+        for step in judge_by(rows, names, processes):
+            if isinstance(step, SuiteVerdicts):
+                verdicts.append(step)
+            else:
+                bar.update(round(1000 * step) - bar.pos)
+    return verdicts
 
 
 def _attacked(mutants: Sequence[Mutant], seed: int, cases: Sequence[str], processes: int) -> Attacked:

@@ -102,6 +102,12 @@ class Hunt:
                 return Fate(mutant, caught_by=case.id)
         return Fate(mutant, shown_by=self._shown_by(mutant, changed))
 
+    def first_catch(self, deviation: Deviation) -> Catch | None:
+        """The catch of the first case that catches a deviation of the catalogue as gravely as its clause demands."""
+        bench = self._bench(deviation)[1]
+        cases = (case for case in self._in_order(deviation) if bench.may_act(deviation, case))
+        return next((catch for case in cases if (catch := _catch(bench, case, deviation))), None)
+
     def _shown_by(self, mutant: Mutant, changed: Deviation) -> str:
         """A case that is fitted to the condition and catches the mutant; empty for none."""
         for case in self._that_catch(catalogue()[mutant.deviation]):

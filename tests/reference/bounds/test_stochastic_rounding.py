@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.measure.stochastic_rounding import SUBJECTS, TABLE, Subject, row, spread, table
-from tests.support.algorithms.stochastic import rounding_at_random
 from tests.support.tables_in_documents import kept_table
 from tests.support.worst_inputs import ALL_QUANTITIES
+
+from bn_conformance.algorithms.stochastic import rounding_at_random
 
 FEW = ("mean", "y", "dx", "dgamma", "running_var", "inference_y")
 
