@@ -18,7 +18,7 @@ FLOAT32_EPSILON = 2.0**-23
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Compared:
     """One result beside what is expected.
 
     Attributes:
@@ -40,10 +40,10 @@ class Comparison:
     beta: Array
 
 
-Rule = Callable[[Comparison], bool]
+Rule = Callable[[Compared], bool]
 
 
-def is_accepted(comparison: Comparison) -> bool:
+def is_accepted(comparison: Compared) -> bool:
     """Whether the suite would accept the result.
 
     Raises:
@@ -63,34 +63,34 @@ def _within(got: Array, expected: Array, rtol: float, atol: float) -> bool:
     return bool(np.allclose(got.astype(np.float64), expected.astype(np.float64), rtol=rtol, atol=atol))
 
 
-def _close(c: Comparison) -> bool:
+def _close(c: Compared) -> bool:
     rtol = c.rule.get("rtol_of", {}).get(c.drawn.dtype, c.rule["rtol"])
     times = c.drawn.count if c.rule.get("atol_times_n") else 1
     return _within(c.got, c.expected, rtol, c.rule["atol"] * times)
 
 
-def _before(c: Comparison) -> bool:
+def _before(c: Compared) -> bool:
     """Close to the y of the call before, on the same x."""
     return _within(c.got, c.before[-1].outputs["y"], c.rule["rtol"], c.rule["atol"])
 
 
-def _not_before(c: Comparison) -> bool:
+def _not_before(c: Compared) -> bool:
     """Not close to the y of the call before, which was in another mode."""
     return not _before(c)
 
 
-def _near(c: Comparison) -> bool:
+def _near(c: Compared) -> bool:
     return _within(c.got, np.full_like(c.got, c.rule["value"]), 0.0, c.rule["atol"])
 
 
-def _moments(c: Comparison) -> bool:
+def _moments(c: Compared) -> bool:
     """Mean 0 and deviation 1 of each channel, with gamma 1 and beta 0."""
     rows = channels_first(c.got, c.drawn.trial.axis).astype(np.float64)
     off = np.maximum(np.abs(rows.mean(axis=1)), np.abs(rows.std(axis=1) - 1.0))
     return bool(np.all(off <= c.rule["atol"]))
 
 
-def _ulp(c: Comparison) -> bool:
+def _ulp(c: Compared) -> bool:
     """At most so many numbers of float32 lie between."""
     if not (np.isfinite(c.got).all() and np.isfinite(c.expected).all()):
         return bool(np.array_equal(c.got, c.expected))
@@ -103,7 +103,7 @@ def _place(values: Array) -> Any:
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def _relative(c: Comparison) -> bool:
+def _relative(c: Compared) -> bool:
     """The relative difference, absolute near 0; where beta cancels, that of gamma times the normalised value."""
     got, expected = c.got.astype(np.float64), c.expected.astype(np.float64)
     shape = [1] * got.ndim
@@ -115,7 +115,7 @@ def _relative(c: Comparison) -> bool:
     return bool(np.all(plain | cancelled))
 
 
-def _norms(c: Comparison) -> bool:
+def _norms(c: Compared) -> bool:
     """The relative difference in the norms 1, 2 and infinity."""
     got, expected = c.got.astype(np.float64).ravel(), c.expected.astype(np.float64).ravel()
     off = got - expected
@@ -123,7 +123,7 @@ def _norms(c: Comparison) -> bool:
     return all(np.linalg.norm(off, o) <= c.rule["limit"] * np.linalg.norm(expected, o) for o in orders)
 
 
-def _rms(c: Comparison) -> bool:
+def _rms(c: Compared) -> bool:
     """The root of the mean square of the difference, over the largest value."""
     got, expected = c.got.astype(np.float64), c.expected.astype(np.float64)
     largest = max(np.abs(got).max(), np.abs(expected).max())
@@ -143,7 +143,7 @@ class _Sizes:
     eps: float
 
     @classmethod
-    def of(cls, c: Comparison) -> _Sizes:
+    def of(cls, c: Compared) -> _Sizes:
         """Those of a trial."""
         step = c.drawn.count * FLOAT32_EPSILON
         dy = 0.0 if c.here.dy is None else _largest(c.here.dy)
@@ -165,11 +165,11 @@ def _largest(values: Array) -> float:
     return float(np.abs(values.astype(np.float64)).max())
 
 
-def _apart(c: Comparison, tolerance: float) -> bool:
+def _apart(c: Compared, tolerance: float) -> bool:
     return _within(c.got, c.expected, 0.0, tolerance)
 
 
-def _higham_y(c: Comparison) -> bool:
+def _higham_y(c: Compared) -> bool:
     """In training, the errors of both sums and six roundings; in inference, seven roundings of the largest product."""
     s = _Sizes.of(c)
     if c.here.step.mode == "training":
@@ -179,17 +179,17 @@ def _higham_y(c: Comparison) -> bool:
     return _apart(c, FLOAT32_EPSILON * (7.0 * product + s.bias))
 
 
-def _higham_dbeta(c: Comparison) -> bool:
+def _higham_dbeta(c: Compared) -> bool:
     s = _Sizes.of(c)
     return _apart(c, s.higham * s.dy)
 
 
-def _higham_dgamma(c: Comparison) -> bool:
+def _higham_dgamma(c: Compared) -> bool:
     s = _Sizes.of(c)
     return _apart(c, (s.higham + FLOAT32_EPSILON) * s.normalised * s.dy)
 
 
-def _higham_dx(c: Comparison) -> bool:
+def _higham_dx(c: Compared) -> bool:
     s = _Sizes.of(c)
     through = (s.higham + FLOAT32_EPSILON) + s.normalised**2 * (s.higham + 2.0 * FLOAT32_EPSILON)
     rounding = 5.0 * FLOAT32_EPSILON * (2.0 + s.normalised**2)

@@ -58,7 +58,7 @@ class StepResult:
     outputs: Mapping[str, Array]
 
 
-def run_trial(build: Build, drawn: Drawn) -> list[StepResult]:
+def run_suite_trial(build: Build, drawn: Drawn) -> list[StepResult]:
     """The calls of a trial on a fresh layer.
 
     Raises:

@@ -10,9 +10,9 @@ import numpy as np
 
 from bn_conformance.adapter import Array
 from bn_conformance.cases.recipes import dtype_of
-from bn_conformance.judges.rules import Comparison, is_accepted
+from bn_conformance.judges.rules import Compared, is_accepted
 from bn_conformance.judges.suite import AGAIN, Suite
-from bn_conformance.judges.trial import Build, Drawn, StepResult, run_trial
+from bn_conformance.judges.trial import Build, Drawn, StepResult, run_suite_trial
 from bn_conformance.mutation.equivalent import is_equivalent, recording_layer
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_reference.deviations import Deviation
@@ -58,7 +58,7 @@ class SuiteJudge:
                 continue
             try:
                 with np.errstate(all="ignore"):
-                    got = run_trial(build, drawn)
+                    got = run_suite_trial(build, drawn)
             except Exception:  # whatever a layer raises, the suite sees it
                 return Word.CAUGHT
             pairs = list(self._pairs(drawn, got, expected))
@@ -73,7 +73,7 @@ class SuiteJudge:
             layer, self._looked_up = recording_layer()
             build = PlainAdapter([], self.suite.convention, base=layer).build
             with np.errstate(all="ignore"):
-                self._expected = [run_trial(build, drawn) for drawn in self._drawn]
+                self._expected = [run_suite_trial(build, drawn) for drawn in self._drawn]
         return self._expected
 
     def _compared(self, drawn: Drawn, expected: list[StepResult]) -> bool:
@@ -101,7 +101,7 @@ class SuiteJudge:
             return False
         trial = drawn.trial
         one, zero = np.ones(1, dtype_of(drawn.dtype)), np.zeros(1, dtype_of(drawn.dtype))
-        comparison = Comparison(
+        comparison = Compared(
             rule=self.suite.rules[name],
             got=result,
             expected=expected,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bn_conformance.judges.rules import Comparison, is_accepted
+from bn_conformance.judges.rules import Compared, is_accepted
 from bn_conformance.judges.suite import InputRecipe, SuiteStep, SuiteTrial
 from bn_conformance.judges.trial import Drawn, StepResult
 
@@ -20,7 +20,7 @@ def accepts(rule: dict[str, Any], got: Any, expected: Any = EXPECTED, **more: An
     beta = np.zeros(2, np.float32)
     given: dict[str, Any] = {"before": [], "gamma": beta + 1, "beta": beta} | more
     return is_accepted(
-        Comparison(rule=rule, got=got, expected=expected, drawn=Drawn(trial, "float32", ""), here=here, **given)
+        Compared(rule=rule, got=got, expected=expected, drawn=Drawn(trial, "float32", ""), here=here, **given)
     )
 
 

@@ -1,7 +1,7 @@
 """Numbers that other projects publish lie within the bounds, and those that are known to be wrong lie outside.
 
-Nobody here computed them. `numbers.toml` has each with its source. What a number is printed with is allowed besides the
-bound: half a unit of its last digit, and what half a unit of the last digit of an input does to it.
+Nobody here computed them. `published_numbers.toml` has each with its source. What a number is printed with is allowed
+besides the bound: half a unit of its last digit, and what half a unit of the last digit of an input does to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import STABLE, TIGHT
 
-TEXT = (Path(__file__).parent / "numbers.toml").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parent / "published_numbers.toml").read_text(encoding="utf-8")
 BATCHES: dict[str, dict[str, Any]] = {batch["name"]: batch for batch in tomllib.loads(TEXT)["batch"]}
 QUANTITIES = [(name, quantity) for name, batch in BATCHES.items() for quantity in batch["expected"]]
 ROWS = ("x", "y", "dx", "dy")
