@@ -43,7 +43,8 @@ def _rounded(values: NDArray[Any], dtype: np.dtype[Any], random: np.random.Gener
     exponent = np.maximum(np.frexp(values)[1], known.min_exponent + 1) - known.precision
     with np.errstate(all="ignore"):
         scaled = np.ldexp(values, -exponent)
-        return np.ldexp(np.floor(scaled + random.random(scaled.shape)), exponent).astype(dtype)
+        rounded = np.ldexp(np.floor(scaled + random.random(scaled.shape)), exponent)
+        return np.asarray(rounded.astype(dtype))
 
 
 def _accumulated(
