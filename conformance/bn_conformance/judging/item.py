@@ -202,6 +202,8 @@ def verdict_of(outcome: str, requirement: str, threshold: Threshold) -> ItemVerd
     """What an outcome means for a run, of a case whose first clause has a requirement (MUST, SHOULD or MAY)."""
     if outcome in (outcomes.REFUSED, outcomes.NOT_JUDGED):
         return ItemVerdict(outcome)
+    if requirement == "MAY" and outcomes.is_level(outcome) and outcome != outcomes.WRONG:
+        return ItemVerdict.PASS
     if outcomes.is_level(outcome) and threshold.tolerates(outcome):
         return ItemVerdict.WARN if outcomes.level_rank(outcome) > SOUND else ItemVerdict.PASS
     return ItemVerdict.FAIL if requirement == "MUST" else ItemVerdict.WARN

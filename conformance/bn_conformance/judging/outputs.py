@@ -9,6 +9,7 @@ from bn_conformance.hosting.wire import describe_foreign
 from bn_conformance.judging.arrays import judge_output
 from bn_conformance.judging.clauses import clause_of, judged_clauses
 from bn_conformance.judging.context import StepContext
+from bn_conformance.judging.permitted import as_permitted
 from bn_conformance.judging.sampling_band import judge_band
 from bn_conformance.judging.statistics import comparable_pair, unreadable
 from bn_conformance.results.records import Quantity
@@ -28,7 +29,7 @@ def judge_outputs(step: StepContext) -> Iterator[Quantity]:
     for name, got in given_outputs(step).items():
         if name in case.judges:
             clauses = judged_clauses(case, clause_of(name, step.training, step.step.mask is not None))
-            yield judge_output(step, step.name, name, expected[name], got, clauses)
+            yield as_permitted(step, name, judge_output(step, step.name, name, expected[name], got, clauses), got)
 
 
 def expected_outputs(step: StepContext) -> Mapping[str, Expected] | None:

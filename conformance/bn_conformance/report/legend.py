@@ -47,6 +47,8 @@ OUTCOME_KINDS = (
 ALGORITHMS = {
     "raw-moments": "the variance is computed as E[x^2] - E[x]^2, which cancels where the mean is large",
     "sequential-sum": "a sum over many values is one running sum, whose error grows with their number",
+    "overflow": "a square overflows, so that y is beta, NaN or infinite (NUM-4)",
+    "inexact": "every step could be exact, and the error is of the few roundings that NUM-7 allows (NUM-6)",
     "storage-precision": "the arithmetic is done in the storage format, such as float16, not in a wider one",
 }
 """The unstable algorithms that `degraded(ALGORITHM)` names."""
