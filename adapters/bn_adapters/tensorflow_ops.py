@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,15 @@ from bn_conformance.adapter import (
 from bn_conformance.layer_code import LayerCode
 
 
+class Held(NamedTuple):
+    """What a layer holds, as variables or tensors; None for a parameter that it does not have."""
+
+    gamma: Any
+    beta: Any
+    mean: Any
+    variance: Any
+
+
 class EagerLayer(Layer):
     """Parameters and moving statistics as variables, gradients from `tf.GradientTape`."""
 
@@ -43,21 +52,25 @@ class EagerLayer(Layer):
         self._latest: tuple[Tapes, Any] | None = None
 
     @abstractmethod
-    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+    def train(self, x: Any, held: Held) -> tuple[Any, Any, Any]:
         """The result, and the moving mean and moving variance as they are to become."""
 
     @abstractmethod
-    def _infer(self, x: Any) -> Any:
+    def infer(self, x: Any, held: Held) -> Any:
         """The result, from the moving statistics."""
+
+    @property
+    def _held(self) -> Held:
+        return Held(self._gamma, self._beta, self._moving_mean, self._moving_variance)
 
     def forward(self, x: Array, training: bool) -> Array:
         tf = tensorflow()
         tensor = tf.constant(x)
         with Tapes(tensor, self._gamma, self._beta) as tapes:
             if training:
-                y, mean, variance = self._train(tensor)
+                y, mean, variance = self.train(tensor, self._held)
             else:
-                y = self._infer(tensor)
+                y = self.infer(tensor, self._held)
         if training:
             self._moving_mean.assign(mean)
             self._moving_variance.assign(variance)
@@ -105,7 +118,7 @@ class EagerLayer(Layer):
         return [*self._parameters(), self._moving_mean, self._moving_variance]
 
 
-class _FusedLayer(EagerLayer):
+class FusedLayer(EagerLayer):
     """`fused_batch_norm`, which moves the statistics itself where `exponential_avg_factor` is not 1."""
 
     def __init__(self, config: LayerConfig) -> None:
@@ -114,23 +127,23 @@ class _FusedLayer(EagerLayer):
         if config.eps is not None:
             self._options["epsilon"] = config.eps
 
-    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+    def train(self, x: Any, held: Held) -> tuple[Any, Any, Any]:
         options = dict(self._options)
         if self._config.momentum not in (None, 1.0):  # With a factor of 1 "mean must be None", says the documentation.
             options["exponential_avg_factor"] = self._config.momentum
-            options |= {"mean": self._moving_mean, "variance": self._moving_variance}
+            options |= {"mean": held.mean, "variance": held.variance}
         fused = tensorflow().compat.v1.nn.fused_batch_norm
-        y, mean, variance = fused(x, self._gamma, self._beta, is_training=True, **options)
+        y, mean, variance = fused(x, held.gamma, held.beta, is_training=True, **options)
         return y, mean, variance
 
-    def _infer(self, x: Any) -> Any:
+    def infer(self, x: Any, held: Held) -> Any:
         fused = tensorflow().compat.v1.nn.fused_batch_norm
-        statistics = {"mean": self._moving_mean, "variance": self._moving_variance}
-        y, _, _ = fused(x, self._gamma, self._beta, is_training=False, **statistics, **self._options)
+        statistics = {"mean": held.mean, "variance": held.variance}
+        y, _, _ = fused(x, held.gamma, held.beta, is_training=False, **statistics, **self._options)
         return y
 
 
-class _MomentsLayer(EagerLayer):
+class MomentsLayer(EagerLayer):
     """`tf.nn.moments` and `tf.nn.batch_normalization`, with the moving averages of `tf.keras`' unfused layer."""
 
     def __init__(self, config: LayerConfig) -> None:
@@ -139,19 +152,19 @@ class _MomentsLayer(EagerLayer):
         self._keepdims = config.channel_axis != config.rank - 1  # 1-D parameters broadcast over the last axis only.
         self._options = {} if config.eps is None else {"variance_epsilon": config.eps}
 
-    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+    def train(self, x: Any, held: Held) -> tuple[Any, Any, Any]:
         mean, variance = tensorflow().nn.moments(x, self._axes, keepdims=self._keepdims)
         return (
-            self._normalise(x, mean, variance),
-            self._moved(self._moving_mean, mean),
-            self._moved(self._moving_variance, variance),
+            self._normalise(x, mean, variance, held),
+            self._moved(held.mean, mean),
+            self._moved(held.variance, variance),
         )
 
-    def _infer(self, x: Any) -> Any:
-        return self._normalise(x, self._broadcast(self._moving_mean), self._broadcast(self._moving_variance))
+    def infer(self, x: Any, held: Held) -> Any:
+        return self._normalise(x, self._broadcast(held.mean), self._broadcast(held.variance), held)
 
-    def _normalise(self, x: Any, mean: Any, variance: Any) -> Any:
-        offset, scale = self._broadcast(self._beta), self._broadcast(self._gamma)
+    def _normalise(self, x: Any, mean: Any, variance: Any, held: Held) -> Any:
+        offset, scale = self._broadcast(held.beta), self._broadcast(held.gamma)
         return tensorflow().nn.batch_normalization(x, mean, variance, offset, scale, **self._options)
 
     def _broadcast(self, value: Any) -> Any:
@@ -202,7 +215,7 @@ class TensorflowFused(_TensorflowOperations):
     )
 
     def build(self, config: LayerConfig) -> Layer:
-        return _FusedLayer(config)
+        return FusedLayer(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return FusedCode(config)
@@ -228,7 +241,7 @@ class TensorflowMoments(_TensorflowOperations):
     )
 
     def build(self, config: LayerConfig) -> Layer:
-        return _MomentsLayer(config)
+        return MomentsLayer(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return MomentsCode(config)

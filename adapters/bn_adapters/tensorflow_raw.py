@@ -11,7 +11,7 @@ from typing import Any
 
 from bn_adapters.recorded import recorded
 from bn_adapters.tensorflow_code import DATA_FORMATS, RawFusedCode
-from bn_adapters.tensorflow_ops import EagerLayer, TensorflowFused
+from bn_adapters.tensorflow_ops import EagerLayer, Held, TensorflowFused
 from bn_adapters.tensorflow_tapes import tensorflow
 from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, SecondOrder
 from bn_conformance.layer_code import LayerCode
@@ -52,10 +52,10 @@ class _RawLayer(EagerLayer):
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         raise NotImplementedError("the gradient is an operator here, which nothing differentiates")
 
-    def _train(self, x: Any) -> tuple[Any, Any, Any]:
+    def train(self, x: Any, held: Held) -> tuple[Any, Any, Any]:
         raise NotImplementedError
 
-    def _infer(self, x: Any) -> Any:
+    def infer(self, x: Any, held: Held) -> Any:
         raise NotImplementedError
 
 
