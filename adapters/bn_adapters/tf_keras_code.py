@@ -38,8 +38,7 @@ class LegacyCode(LayerCode):
         yield "layer.moving_variance.assign(running_var)"
 
     def step(self, call: StepCall) -> Lines:
-        mask = f", mask=tf.constant(mask.squeeze({self.config.channel_axis}))" if call.masked else ""
-        forward = [f"y_out = layer(x_tensor, training={call.training}{mask})"]
+        forward = [f"y_out = layer(x_tensor, training={call.training})"]
         sources = {f"d{name}": f"layer.{name}" for name in self.parameters}
         return taped_step(call, forward, sources, self.config.dtype)
 

@@ -47,21 +47,13 @@ class _LegacyLayer(Layer):
             options["momentum"] = config.keep
         policy = POLICIES.get((config.dtype, config.parameter_dtype), config.dtype)
         self.layer = load_tf_keras().layers.BatchNormalization(fused=fused, dtype=policy, **options)
-        self.channel_axis = config.channel_axis
         self.layer.build([config.num_channels if axis == config.channel_axis else None for axis in range(config.rank)])
         self.latest: tuple[Tapes, Any] | None = None
 
     def forward(self, x: Array, training: bool) -> Array:
-        return self._run(x, training)
-
-    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
-        # "mask_weights = tf.expand_dims(mask_weights, axis=-1)": the channels are what the mask lacks.
-        return self._run(x, training, mask=tensorflow().constant(mask.squeeze(self.channel_axis)))
-
-    def _run(self, x: Array, training: bool, **mask: Any) -> Array:
         x_tensor = tensorflow().constant(x)
         with Tapes(x_tensor, self.layer.gamma, self.layer.beta) as tapes:
-            y_tensor = self.layer(x_tensor, training=training, **mask)
+            y_tensor = self.layer(x_tensor, training=training)
         self.latest = (tapes, y_tensor)
         y: Array = y_tensor.numpy()
         return y
@@ -122,7 +114,6 @@ class TfKerasLegacy(Adapter):
         layouts=frozenset({"first", "last", "between"}),
         affine=frozenset({"both", "none", "gamma", "beta"}),
         freeze=True,
-        masks=True,
         second_order=frozenset({"training", "inference"}),
     )
     fused = False
@@ -150,6 +141,5 @@ class TfKerasLegacyFused(TfKerasLegacy):
         dtypes=frozenset({"float32"}),
         ranks=frozenset({4, 5}),
         layouts=frozenset({"first", "last"}),
-        masks=False,  # "Masking is not supported with `fused=True`", it warns, and ignores the mask.
     )
     fused = True

@@ -164,8 +164,9 @@ class TorchExport(TorchNN):
 
     name = "torch.export"
     group = "more"
-    # momentum=None reads the number of batches as a Python number, which a program has none of.
-    capabilities = replace(TorchNN.capabilities, cumulative=False, compiles=True, devices=("cpu",))
+    # momentum=None reads the number of batches as a Python number, which a program has none of. An export switches on
+    # modes of the whole process: of two threads that export, one ends with "slot already occupied".
+    capabilities = replace(TorchNN.capabilities, cumulative=False, compiles=True, concurrent=False, devices=("cpu",))
 
     def build(self, config: LayerConfig) -> Layer:
         return _ExportedLayer(self._module(config))
