@@ -7,8 +7,9 @@ import re
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bn_conformance.adapter import Convention, LayerConfig
@@ -100,15 +101,17 @@ class Constructor:
         built: the class.
         names: what the suite calls an argument, to what the class calls it.
         defaults: what the suite calls an argument, to its default; without those that have none.
+        fixed: values of further arguments, by the class's own names.
     """
 
     built: type
     names: Mapping[str, str]
     defaults: Mapping[str, Any]
+    fixed: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def arguments(self, **chosen: Any) -> dict[str, Any]:
         """Keyword arguments by the class's own names, of those that it takes."""
-        return {self.names[name]: value for name, value in chosen.items() if name in self.names}
+        return {self.names[name]: value for name, value in chosen.items() if name in self.names} | dict(self.fixed)
 
     def described(self, *names: str) -> str:
         """The arguments that it takes of some, by the class's own names, with the defaults of eps and momentum."""
@@ -144,7 +147,13 @@ class Constructor:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def constructor(built: type, known: Mapping[str, tuple[str, ...]], first: str, expected: str) -> Constructor:
+def constructor(
+    built: type,
+    known: Mapping[str, tuple[str, ...]],
+    first: str,
+    expected: str,
+    fixed: Mapping[str, Any] = MappingProxyType({}),
+) -> Constructor:
     """What a class is built from, read from its signature (and from those of its bases where it takes `**kwargs`).
 
     Args:
@@ -152,21 +161,27 @@ def constructor(built: type, known: Mapping[str, tuple[str, ...]], first: str, e
         known: what the suite calls an argument, to names that it may have.
         first: what its first positional argument is, whatever its name; empty where that means nothing.
         expected: what a class of this kind is built from, for messages.
+        fixed: values of further arguments, by their names.
 
     Raises:
         TargetError: it cannot be built from that: another argument is required.
     """
     found = parameters_of(built)
-    names = {what: alias for what, aliases in known.items() for alias in aliases[::-1] if alias in found}
+    names = {
+        what: alias
+        for what, aliases in known.items()
+        for alias in aliases[::-1]
+        if alias in found and alias not in fixed
+    }
     positional = [entry for entry in found.values() if entry.kind is not entry.KEYWORD_ONLY]
-    if first and positional and positional[0].name not in names.values():
+    if first and first not in names and positional and positional[0].name not in names.values():
         names[first] = positional[0].name
     required = [entry.name for entry in found.values() if entry.default is entry.empty]
-    beyond = [name for name in required if name not in names.values()]
+    beyond = [name for name in required if name not in names.values() and name not in fixed]
     if beyond:
         raise TargetError(f"{built.__name__} needs {', '.join(beyond)}; {expected}")
     defaults = {what: found[name].default for what, name in names.items() if name not in required}
-    return Constructor(built, names, defaults)
+    return Constructor(built, names, defaults, fixed)
 
 
 def parameters_of(built: type) -> dict[str, inspect.Parameter]:

@@ -1,15 +1,12 @@
-"""Any Flax module class, of nnx or of linen, with the variables of their BatchNorm, judged without an adapter."""
+"""Any Flax module class, of nnx or of linen, judged without an adapter: a subclass of their BatchNorm, or one's own."""
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.flax_calls import mode
 from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_modules import FlaxNnx
 from bn_adapters.flax_nnx import NnxLayer
@@ -18,28 +15,30 @@ from bn_adapters.wrappers.code import (
     Constructor,
     class_of,
     constructor,
-    error_line,
     framework_class,
     is_or_makes,
 )
-from bn_adapters.wrappers.layer_literals import layer_literals
-from bn_adapters.wrappers.reading.roles import BETA, EPS, FORWARD_NAMES, GAMMA, MEAN, MOMENTUM, VARIANCE, role_named
+from bn_adapters.wrappers.flax_class import FlaxClass, class_adapter, mode_of
+from bn_adapters.wrappers.function_code import NOTHING_SAID
+from bn_adapters.wrappers.reading.roles import AXIS, CONSTRUCTOR_NAMES, EPS, FORWARD_NAMES, MOMENTUM
+from bn_adapters.wrappers.reading.roles import CHANNELS as CHANNEL_COUNT
 from bn_adapters.wrappers.trial import CHANNELS, Ranks, adapter_class, convention_of, described, refusal_of, trial
 from bn_conformance.adapter import Capabilities, Convention, Layer, LayerConfig
-from bn_conformance.targets.naming import TargetError
+from bn_conformance.targets.said import Said
 from bn_conformance.targets.wrappers import Wrapper
 
 ARGUMENTS = (
     "a flax-module is built from (nnx only) the number of channels and rngs and, where it has them, axis, epsilon, "
-    "momentum, use_scale, use_bias, dtype and param_dtype"
+    "momentum, use_scale, use_bias, dtype and param_dtype; say others: --argument NAME=VALUE"
 )
 STATE = "an nnx module has mean and var, scale and bias; a linen module batch_stats/mean and var, params/scale and bias"
 KNOWN = {
     "eps": FORWARD_NAMES[EPS],
     "momentum": FORWARD_NAMES[MOMENTUM],
-    "axis": ("axis",),
-    "gamma": ("use_scale",),
-    "beta": ("use_bias",),
+    "channels": CONSTRUCTOR_NAMES[CHANNEL_COUNT],
+    "axis": CONSTRUCTOR_NAMES[AXIS],
+    "gamma": ("use_scale", "scale"),
+    "beta": ("use_bias", "center"),
     "dtype": ("dtype",),
     "param_dtype": ("param_dtype",),
     "rngs": ("rngs",),
@@ -86,7 +85,7 @@ def _module(takes: Constructor, convention: Convention, config: LayerConfig) -> 
     return takes.built(*channels, **takes.arguments(**chosen))
 
 
-def adapter(code: str) -> type[FlaxNnx]:
+def adapter(code: str, said: Said = NOTHING_SAID) -> type[FlaxNnx]:
     """The adapter of a module class.
 
     Raises:
@@ -99,18 +98,18 @@ def adapter(code: str) -> type[FlaxNnx]:
     bases = nnx.Module | flax.linen.Module
     built, name = class_of(code, bases, "a flax.nnx.Module or flax.linen.Module class")
     linen = issubclass(built, flax.linen.Module)
-    takes = constructor(built, KNOWN | (OF_LINEN if linen else {}), "" if linen else "channels", ARGUMENTS)
-    if not linen and "channels" not in takes.names:
-        raise TargetError(f"{name} takes no number of channels; {ARGUMENTS}")
-    called = inspect.signature(built.__call__).parameters
-    argument = next((mode for mode in MODES if mode in called), None)
-    if argument is None:
-        raise TargetError(f"{name}.__call__ has none of the arguments {', '.join(MODES)}, which say the mode")
+    known = {role: (said.names[role],) if role in said.names else names for role, names in KNOWN.items()}
+    takes = constructor(
+        built, known | (OF_LINEN if linen else {}), "" if linen else "channels", ARGUMENTS, said.arguments
+    )
     wide = {"param_dtype"} & set(takes.names) or (not linen and {"dtype"} & set(takes.names))
     if not wide:  # its parameters are float32, so that 64 bits would be the harness's doing and not the class's
         jax.config.update("jax_enable_x64", False)
+    if not issubclass(built, nnx.BatchNorm | flax.linen.BatchNorm):
+        return class_adapter(FlaxClass(takes, linen, mode_of(built, said, linen)), name, bool(wide), said)
+    argument = "use_running_average"
     make = partial(_module, takes, FlaxNnx.convention)
-    layer, places = _linen_layer(make, argument, name) if linen else (NnxLayer, "")
+    layer = LinenLayer if linen else NnxLayer
     ranks = Ranks.tried(
         lambda rank: _refusal(layer, make, argument, rank, rank - 1), name, f"(N, ..., {CHANNELS})", hint=STATE
     )
@@ -130,19 +129,6 @@ def adapter(code: str) -> type[FlaxNnx]:
     )
     how = f"{'linen' if linen else 'nnx'}, called with {argument}; built with {takes.described('channels', *KNOWN)}"
     values: dict[str, Any] = {f"default_{key}": takes.number(key) for key in ("eps", "momentum")}
-    if literals := frozenset({"eps", "momentum"} - set(takes.names)):
-        capabilities = replace(capabilities, literals=literals)  # type: ignore[arg-type]
-        rank = min(ranks.taken)
-        values |= layer_literals(
-            lambda rank, axis: layer(_usual(rank, axis), False, make, argument),
-            literals,
-            (rank, rank - 1),
-            {GAMMA: True, BETA: True},
-        )
-        how += "; literals in its code: " + ", ".join(f"{key} {values[f'default_{key}']}" for key in sorted(literals))
-    if not issubclass(built, nnx.BatchNorm | flax.linen.BatchNorm):
-        values["statistics_dtype"] = "parameter"
-    how += places
     attributes = {
         "name": name,
         "convention": convention_of(name, FlaxNnx.convention, **values),
@@ -153,51 +139,6 @@ def adapter(code: str) -> type[FlaxNnx]:
         "notes": (how, described(capabilities), str(ranks)),
     }
     return adapter_class(built.__name__, (_FlaxCode,), attributes)
-
-
-def _linen_layer(make: Any, argument: str, name: str) -> tuple[type[LinenLayer], str]:
-    """A layer that knows where a linen class has its parameters and statistics, and what to say of that.
-
-    Raises:
-        TargetError: it has no running mean and variance, or a parameter that is neither gamma nor beta.
-    """
-    import jax
-    import jax.numpy as jnp
-
-    for rank in (4, 2, 3, 5):
-        config = LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=rank - 1)
-        x = jnp.asarray(trial(rank, rank - 1))
-        try:
-            variables = dict(jax.eval_shape(_initialised(make, config, argument), x))
-        except Exception as error:
-            reason = error_line(error)
-            continue
-        break
-    else:
-        raise TargetError(f"{name} cannot be initialised: {reason}; {STATE}")
-    params = {role_named(key, FORWARD_NAMES): key for key in variables.pop("params", {})}
-    found = {
-        (collection, role_named(key, FORWARD_NAMES)): key for collection, held in variables.items() for key in held
-    }
-    collections = [collection for collection, role in found if role == MEAN and (collection, VARIANCE) in found]
-    if set(params) - {GAMMA, BETA} or not collections:
-        raise TargetError(f"{name} holds {', '.join([*params.values(), *found.values()]) or 'nothing'}; {STATE}")
-    names = params.get(GAMMA, "scale"), params.get(BETA, "bias")
-    statistics = found[collections[0], MEAN], found[collections[0], VARIANCE]
-    own = {"names": names, "collection": collections[0], "statistic_names": statistics}
-    words = f"; gamma {names[0]}, beta {names[1]}, statistics {collections[0]}/{statistics[0]} and {statistics[1]}"
-    return type("LinenLayer", (LinenLayer,), own), words
-
-
-def _initialised(make: Any, config: LayerConfig, argument: str) -> Any:
-    """The variables of a fresh linen module, as a function of x."""
-    import jax
-
-    return lambda x: make(config).init(jax.random.key(0), x, **mode(argument, True))
-
-
-def _usual(rank: int, axis: int) -> LayerConfig:
-    return LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=axis, eps=None, momentum=None)
 
 
 def _refusal(layer: Any, make: Any, argument: str, rank: int, axis: int) -> str | None:
@@ -226,4 +167,5 @@ WRAPPER = Wrapper(
     install="pip install 'bnconform[jax]'",
     environment=lambda: JAX_ENVIRONMENT,
     recognises=_recognises,
+    names=True,
 )

@@ -41,6 +41,7 @@ def test_names_and_literals_are_found_and_formats_are_those_of_the_class(tmp_pat
         said, count, failing = call(outcome_of, target, *cases, "stat/nhwc/*/first-step")
     assert failing == ""
     assert count == 4
-    assert "literals in its code: eps 0.0003, momentum 0.97" in said
-    assert "gamma gamma, beta beta, statistics state/moving_mean and moving_var" in said
+    assert "eps: a literal in the code, 0.0003\nmomentum: a literal in the code, 0.97" in said
+    assert "gamma: params/gamma, by its name\nbeta: params/beta, by its name" in said
+    assert "running variance: state/moving_var, by its name" in said
     assert "formats float32;" in said

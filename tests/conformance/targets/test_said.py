@@ -57,5 +57,5 @@ def test_a_value_that_no_target_can_hold_is_refused() -> None:
 
 
 def test_a_kind_that_takes_no_names_says_so() -> None:
-    with pytest.raises(TargetError, match="keras-layer takes neither --name nor --argument"):
-        wrapped_adapter("keras-layer=layers.py:Norm+name.weight=gamma")
+    with pytest.raises(TargetError, match="command takes neither --name nor --argument"):
+        wrapped_adapter("command=node bn.js+name.weight=gamma")

@@ -1,0 +1,271 @@
+"""Flax classes of one's own, of nnx or of linen: built, called and read under any names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bn_adapters.flax_modules import FlaxNnx
+from bn_adapters.jax_functions import jax_copy
+from bn_adapters.wrappers.code import Constructor, error_line
+from bn_adapters.wrappers.flax_variables import PureModule, VariableLayer, pure_linen, pure_nnx
+from bn_adapters.wrappers.reading.roles import (
+    BETA,
+    EPS,
+    FORWARD_NAMES,
+    GAMMA,
+    INVERTED_MODES,
+    MODE,
+    MOMENTUM,
+    VECTORS,
+    plain_name,
+    role_named,
+)
+from bn_adapters.wrappers.trial import (
+    CHANNELS,
+    Ranks,
+    adapter_class,
+    affine_of,
+    convention_of,
+    described,
+    refusal_of,
+    trial,
+)
+from bn_adapters.wrappers.variables import VariableReading, Variables, read_variables
+from bn_conformance.adapter import Array, Capabilities, Layer, LayerConfig
+from bn_conformance.targets.naming import TargetError
+from bn_conformance.targets.said import Said
+
+
+@dataclass(frozen=True)
+class ModeOfModule:
+    """How a module is told its mode.
+
+    Attributes:
+        argument: of the call; empty where there is none.
+        field: of a linen class that is built for a mode; empty where there is none.
+        inverted: whether it is true in inference.
+    """
+
+    argument: str = ""
+    field: str = ""
+    inverted: bool = False
+
+    def value(self, training: bool) -> bool:
+        """What it is in a mode."""
+        return training != self.inverted
+
+    def told(self, training: bool) -> dict[str, bool]:
+        """The arguments of a call."""
+        return {self.argument: self.value(training)} if self.argument else {}
+
+
+@dataclass(frozen=True, eq=False)
+class FlaxClass:
+    """A class and how its modules are made.
+
+    Attributes:
+        takes: what it is built from.
+        linen: whether it is of linen.
+        mode: how its modules are told their mode.
+    """
+
+    takes: Constructor
+    linen: bool
+    mode: ModeOfModule
+
+    @property
+    def has_mode(self) -> bool:
+        """Whether modules are told their mode; those of nnx always are."""
+        return not self.linen or self.mode != ModeOfModule()
+
+    def module(self, config: LayerConfig, training: bool = True) -> Any:
+        """A fresh module."""
+        import jax.numpy as jnp
+
+        chosen: dict[str, Any] = {
+            "channels": config.num_channels,
+            "axis": config.channel_axis,
+            "gamma": config.gamma,
+            "beta": config.beta,
+            "dtype": jnp.dtype(config.dtype),
+            "param_dtype": jnp.dtype(config.parameter_dtype),
+        }
+        chosen |= {} if config.eps is None else {"eps": config.eps}
+        chosen |= {} if config.momentum is None else {"momentum": config.keep}
+        if "rngs" in self.takes.names:
+            from flax import nnx
+
+            chosen["rngs"] = nnx.Rngs(0)
+        more = {self.mode.field: self.mode.value(training)} if self.mode.field else {}
+        return self.takes.built(**self.takes.arguments(**chosen), **more)
+
+    @cache  # noqa: B019 - a class lives as long as its adapter
+    def pure(self, config: LayerConfig) -> PureModule:
+        """A fresh module as a function."""
+        if not self.linen:
+            return pure_nnx(self.module(config), self._called)
+        shape = [config.num_channels if axis == config.channel_axis else 2 for axis in range(config.rank)]
+        x = jax_copy(np.zeros(shape, config.dtype))
+        return pure_linen(lambda training: self.module(config, training), self.mode.told, x)
+
+    def _called(self, module: Any, x: Any, training: bool) -> Any:
+        if not self.mode.argument:
+            module.train() if training else module.eval()
+        return module(x, **self.mode.told(training))
+
+
+class FlaxClassAdapter(FlaxNnx):
+    """What the adapters of classes share."""
+
+    framework = ""  # a process of its own: reading may change how JAX is configured
+    made: ClassVar[FlaxClass]
+    names: ClassVar[Mapping[str, str]]
+    notes: ClassVar[tuple[str, ...]]
+
+    def build(self, config: LayerConfig) -> Layer:
+        return VariableLayer(config, self.made.pure(config), self.names)
+
+    def supports(self, config: LayerConfig) -> str | None:
+        return None if self.capabilities.literals else self.made.takes.refusal(config, self.convention)
+
+
+def mode_of(built: type, said: Said, linen: bool) -> ModeOfModule:
+    """How modules of a class are told their mode: by an argument of the call, by a field, or by train() and eval()."""
+    known = {MODE: FORWARD_NAMES[MODE]}
+    called = [name for name in inspect.signature(built.__call__).parameters if name == said.names.get(MODE)]
+    called += [name for name in inspect.signature(built.__call__).parameters if role_named(name, known)]
+    fields = [name for name in getattr(built, "__dataclass_fields__", {}) if role_named(name, known)]
+    if called:
+        return ModeOfModule(argument=called[0], inverted=plain_name(called[0]) in INVERTED_MODES)
+    if linen and fields:
+        return ModeOfModule(field=fields[0], inverted=plain_name(fields[0]) in INVERTED_MODES)
+    return ModeOfModule()
+
+
+def class_adapter(found: FlaxClass, name: str, wide: bool, said: Said) -> type[FlaxNnx]:
+    """The adapter of a class of one's own.
+
+    Args:
+        found: the class.
+        name: in reports.
+        wide: whether its parameters may have float64.
+        said: what the user says of it.
+
+    Raises:
+        TargetError: it cannot be built, read or called.
+    """
+    takes = found.takes
+    reading = _reading(found, name, said)
+    ranks = Ranks.tried(lambda rank: _refusal(found, reading, rank, rank - 1), name, f"(N, ..., {CHANNELS})")
+    layouts, tallest = {"last"}, max(ranks.taken)
+    if "axis" in takes.names and tallest > 3:
+        for layout, axis in (("first", 1), ("between", 2)):
+            if _refusal(found, reading, tallest, axis) is None:
+                layouts.add(layout)
+    switches = {"gamma", "beta"} <= set(takes.names)
+    own = affine_of(GAMMA in reading.names, BETA in reading.names)
+    literals = frozenset({EPS, MOMENTUM} - set(takes.names))
+    modes = reading.modes(found.has_mode)
+    capabilities = Capabilities(
+        dtypes=frozenset({"float32", "float64"} if wide else {"float32"}),
+        ranks=frozenset(ranks.taken),
+        layouts=frozenset(layouts),  # type: ignore[arg-type]
+        affine=frozenset({"both", "none", "gamma", "beta"} if switches else {own}),  # type: ignore[arg-type]
+        modes=modes,
+        gradients=modes,
+        statistics=reading.statistics,
+        set_statistics=reading.statistics,
+        freeze=len(modes) > 1,
+        literals=literals,  # type: ignore[arg-type]
+        compiles=True,
+    )
+    values: dict[str, Any] = {f"default_{key}": takes.number(key) for key in (EPS, MOMENTUM)}
+    values |= reading.literals(literals)
+    usual = {f"default_{key}": getattr(FlaxNnx.convention, f"default_{key}") for key in literals}
+    convention = convention_of(name, FlaxNnx.convention, **{**usual, **_known(values), "statistics_dtype": "parameter"})
+    attributes = {
+        "name": name,
+        "convention": convention,
+        "capabilities": capabilities,
+        "made": found,
+        "names": reading.names,
+        "notes": (*_notes(found, reading, values), described(capabilities), str(ranks)),
+    }
+    return adapter_class(takes.built.__name__, (FlaxClassAdapter,), attributes)
+
+
+def _notes(found: FlaxClass, reading: VariableReading, values: Mapping[str, Any]) -> list[str]:
+    takes, mode = found.takes, found.mode
+    lines = [f"{'linen' if found.linen else 'nnx'}; built with {takes.described(*takes.names)}", *reading.lines]
+    lines += reading.number_lines(takes.names, values)
+    told = f"the argument {mode.argument}" if mode.argument else f"the field {mode.field}" if mode.field else ""
+    without = "none" if found.linen else "train() and eval()"
+    lines.append(f"mode: {told}, {mode.value(True)} in training" if told else f"mode: {without}")
+    return lines
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _config(rank: int, axis: int, **numbers: Any) -> LayerConfig:
+    return LayerConfig(num_channels=CHANNELS, rank=rank, channel_axis=axis, **{EPS: None, MOMENTUM: None, **numbers})
+
+
+def _reading(found: FlaxClass, name: str, said: Said) -> VariableReading:
+    """What its variables are.
+
+    Raises:
+        TargetError: it cannot be built, or the reading fails.
+    """
+    places = ((2, 1), (4, 3), (3, 2), (5, 4))
+    why = ""
+    for place in places:
+        try:
+            module = found.pure(_config(*place))
+        except Exception as error:
+            why = why or error_line(error)
+            continue
+        break
+    else:
+        raise TargetError(f"{name} cannot be built: {why}; say what it is built with: --argument NAME=VALUE")
+    held = Variables(_vectors(module.parameters), _vectors(module.others), dict(found.takes.names), found.has_mode)
+
+    def step(
+        rank: int, axis: int, values: Mapping[str, Any], x: Array, training: bool
+    ) -> tuple[Any, Mapping[str, Any]]:
+        numbers = {role: values[role] for role in (EPS, MOMENTUM) if role in values}
+        if MOMENTUM in numbers:
+            numbers[MOMENTUM] = 1.0 - numbers[MOMENTUM]  # that of a configuration weighs the new
+        fresh = found.pure(_config(rank, axis, **numbers))
+        old = {**fresh.parameters, **fresh.others}
+        given = {key: jax_copy(values[key], old[key].dtype).reshape(old[key].shape) for key in values if key in old}
+        return fresh.call({**old, **given}, jax_copy(x), training)
+
+    return read_variables(name, held, step, places, {role: said.names[role] for role in VECTORS if role in said.names})
+
+
+def _vectors(held: Mapping[str, Any]) -> list[str]:
+    """The names of variables of one number a channel."""
+    vectors = {name: np.shape(value) for name, value in held.items() if getattr(value, "dtype", None) is not None}
+    return [name for name, shape in vectors.items() if shape and np.prod(shape) == max(shape) == CHANNELS]
+
+
+def _refusal(found: FlaxClass, reading: VariableReading, rank: int, axis: int) -> str | None:
+    """Why a module does not take an x of a rank with its channels on an axis; None where it does."""
+    config, x = _config(rank, axis), trial(rank, axis)
+
+    def shapes() -> list[tuple[int, ...]]:
+        layer = VariableLayer(config, found.pure(config), reading.names)
+        modes = reading.modes(found.has_mode)
+        outputs = [np.shape(layer.forward(x, mode == "training")) for mode in modes]
+        statistics = [np.shape(statistic) for statistic in layer.running_statistics()]
+        return outputs + [(*x.shape[:axis], *shape, *x.shape[axis + 1 :]) for shape in statistics]
+
+    return refusal_of(x, shapes, "y or a statistic")
