@@ -83,6 +83,7 @@ docs: $(STAMP) ## build the documentation site into build/docs; a warning is an 
 
 bench: $(STAMP) ## measure speed and size
 	$(PY) -m tests.measure.speed
+	$(PY) -m tests.measure.check_seconds --command
 
 clean: ## remove what was built and cached, but not the environment and not the reports
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
