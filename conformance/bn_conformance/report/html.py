@@ -25,11 +25,15 @@ from bn_conformance.report.breakdown import breakdowns
 from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.embedded import embedded, plain_lines
 from bn_conformance.report.glossary import WORD_ANCHORS, WORDS, anchor_of_outcome
+from bn_conformance.report.left_out import left_out_lines
 from bn_conformance.report.level_bar import LEVEL_WIDTH, level_bar
 from bn_conformance.report.line_plot import line_plots
 from bn_conformance.report.strip_plot import STRIP_WIDTH, axis_of, by_dtype, strip, worst_ratio
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.file import Results
+
+MOST_REASONS_SHOWN = 3
+"""Reasons why cases were not judged that are shown of an implementation before one asks for more."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ def _environment() -> Environment:
         percent=text.percent,
         place=quantity_text.place,
         plain_lines=plain_lines,
+        left_out_lines=left_out_lines,
+        MOST_REASONS_SHOWN=MOST_REASONS_SHOWN,
     )
     return environment
 

@@ -136,7 +136,7 @@ SIGNS = (
 SHORT = Sign("absent", "?", "yellow", "too little judged")
 """The sign of an implementation of which too little was judged; a cell never has it."""
 
-CELL_MEANING = "A cell: the gravest verdict, and how many cases have it"
+CELL_MEANING = "A cell: the gravest outcome, and how many cases have its sign"
 """What a cell of a matrix shows."""
 
 _SIGN = {sign.name: sign for sign in SIGNS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's package chromium)"),
 ]
+
+COUNT = "document.getElementsByTagName('*').length"
+MOST_ELEMENTS = 20_000
 
 Opened = Callable[..., Page]
 
@@ -79,6 +83,19 @@ def opened(browser: Browser, file: Path) -> Iterator[Opened]:
     yield open_at
     assert said == []
     assert [url for url in asked if not url.startswith("file:")] == []
+
+
+@pytest.fixture
+def large(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A report of as many cases as a matrix has."""
+    path = tmp_path / "large.html"
+    path.write_text(render_html(realistic(count=2200)), encoding="utf-8")
+    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(path.as_uri())
+    page.wait_for_selector("#sides:not([hidden])", state="attached")
+    yield page
+    page.context.close()
 
 
 def violations(page: Page) -> list[str]:
@@ -202,10 +219,67 @@ def test_the_matrix_is_switched_by_format_and_by_layout(opened: Opened) -> None:
         assert f"by-{name}" in (shown.get_attribute("class") or "")
 
 
+def test_the_columns_are_kept_in_the_address(opened: Opened) -> None:
+    page = opened("#matrix?by=layout")
+    assert page.locator(".matrices .scroll.by-layout").is_visible()
+    page.check("#by-format")
+    assert page.url.endswith("#matrix?by=format")
+    page.check("#by-family")
+    assert page.url.endswith("#matrix")
+
+
+def test_every_column_of_the_matrix_is_in_sight(opened: Opened) -> None:
+    page = opened()
+    table = page.locator(".scroll.by-family")
+    assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
+def test_what_is_said_of_an_implementation_is_built_when_it_is_opened(opened: Opened) -> None:
+    page = opened()
+    first = page.locator("details.implementation").first
+    assert first.locator("dl").count() == 0
+    first.locator("summary").first.click()
+    expect(first.locator("dl.facts").first).to_be_visible()
+
+
+def test_a_cell_of_the_matrix_leads_to_the_family_of_its_implementation(opened: Opened) -> None:
+    page = opened()
+    cell = page.locator(".by-family tbody td a").first
+    anchor = cell.get_attribute("href")
+    cell.click()
+    assert anchor is not None
+    expect(page.locator(f"details.implementation[open] tr[id='{anchor[1:]}']")).to_be_visible()
+
+
+def test_a_page_with_everything_opened_stays_small(large: Page) -> None:
+    assert large.evaluate(COUNT) < MOST_ELEMENTS
+    for _ in range(3):  # what is built has parts to open in turn
+        large.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        large.wait_for_timeout(500)
+        assert large.evaluate(COUNT) < MOST_ELEMENTS
+    large.select_option("#format", "float32")
+    expect(large.locator("#found")).to_contain_text("shown")
+    large.evaluate("for (const one of document.querySelectorAll('#matches details')) one.open = true")
+    large.wait_for_timeout(500)
+    assert large.evaluate(COUNT) < MOST_ELEMENTS
+    assert large.locator("#matches details[open] table.results").count() > 20
+
+
+def test_a_case_of_a_long_family_is_found_in_its_part(large: Page) -> None:
+    names = large.evaluate("unpack().then(data => data.cases.map(one => [one[0], one[1], data.texts[one[2]]]))")
+    families = Counter(family for _, _, family in names)
+    longest = families.most_common(1)[0][0]
+    name, anchor, _ = [one for one in names if one[2] == longest][-1]
+    large.evaluate("anchor => { location.hash = anchor; }", anchor)
+    expect(large.locator(f"details.part[open] details.case[open]#{anchor} caption")).to_have_text(name)
+
+
 def test_without_the_script_the_cases_and_the_conventions_can_be_read(opened: Opened) -> None:
     page = opened(script=False)
     assert not page.locator("form").first.is_visible()
     assert page.locator(".needs").is_visible()
+    page.locator("details.implementation > summary").first.click()
+    assert "Versions" in page.locator("details.implementation[open]").inner_text()
     page.locator("details.family summary").first.click()
     assert re.match(r"[✓▲✕◆–]+  \S+/", page.locator("pre.caselist:visible").first.inner_text())
 

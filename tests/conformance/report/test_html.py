@@ -60,7 +60,7 @@ def test_a_cell_of_the_matrix_shows_the_gravest_verdict_before_the_gravest_level
     ]
     cell = Page(render_html(results(items))).section("matrix").find("td")[0]
     assert "k-fail" in cell.classes()
-    assert " ".join(cell.text.split()) == "✕ degraded 1 ✕1 ▲1 ✓1"
+    assert " ".join(cell.text.split()) == "✕ degraded ✕1 ▲1 ✓1"
     (link,) = cell.find("a")
     assert link.attributes["aria-label"] == "✕ degraded 1: 1 fails, 1 only warns, 1 conforms"
 
@@ -231,6 +231,24 @@ def test_results_without_anything_make_a_report_that_says_so() -> None:
 def test_an_implementation_that_never_said_where_it_runs_is_broken() -> None:
     written = replace(results([item("i", "a")]), environments=(), items=())
     assert "it never said where it runs" in Page(render_html(written)).section("implementations").text
+
+
+def test_what_was_not_judged_is_told_with_its_reasons() -> None:
+    items = [
+        item("i", "a"),
+        *(
+            item("i", name, "unsupported", "unsupported", message="masks are not declared", quantities=())
+            for name in "bc"
+        ),
+    ]
+    told = Page(render_html(results(items))).section("not-judged")
+    assert rows(told.find("table")[0]) == [["i", "3", "1", "2 cases: masks are not declared"]]
+
+
+def test_where_all_was_judged_that_is_said() -> None:
+    told = Page(render_html(results([item("i", "a")]))).section("not-judged")
+    assert "Every case that was selected was judged." in told.text
+    assert told.find("table") == []
 
 
 def test_the_offset_plot_has_its_numbers_in_a_table_too() -> None:

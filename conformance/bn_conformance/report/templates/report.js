@@ -6,7 +6,30 @@ async function unpack() {
 }
 
 const HEAD = ["Implementation", "Outcome", "Verdict", "Ratio", "Quantity", "Element", "Expected", "Got", "Error", "Bound", "ULP"];
-const MOST = 200;  // matches that are built
+const MOST = 200;  // cases of a list that are built
+const MOST_ELEMENTS = 19000;  // of the page: what was opened first is closed when there are more
+
+// What was built when something was opened, the first first: each with what takes it away again.
+const built = new Map();
+
+// Closes what was opened first while the page has too many elements; never what holds `newest`.
+function trim(newest) {
+  const all = document.getElementsByTagName("*");
+  for (const [details, undo] of [...built]) {
+    if (all.length <= MOST_ELEMENTS) return;
+    if (newest && details.contains(newest)) continue;
+    built.delete(details);
+    details.open = false;
+    undo();
+  }
+}
+
+// Remembers what takes away what was built in `details`.
+function keep(details, undo) {
+  built.delete(details);
+  built.set(details, undo);
+  trim(details);
+}
 
 function caseOf(raw, data) {
   const [id, anchor, family, format, layout, about, results, unsupported] = raw;
@@ -72,16 +95,69 @@ function detailsOf(one, data, anchored) {
   const made = element("details", anchored ? { class: "case", id: one.anchor } : { class: "case" },
     element("summary", {}, element("code", {}, one.id), " ", element("span", { class: "tally" }, tally(one, data)), signs(one, data)));
   made.addEventListener("toggle", () => {
-    if (made.open && !made.querySelector(".body")) made.append(bodyOf(one, data));
+    if (!made.open || made.querySelector(".body")) return;
+    const body = bodyOf(one, data);
+    made.append(body);
+    keep(made, () => body.remove());
   });
   return made;
 }
 
-function openFamily(family, cases, data) {
-  const list = family.querySelector(".caselist");
-  if (!list) return;
-  const names = element("div", { class: "names", "aria-hidden": "true" }, ...data.names.map(name => element("span", {}, name)));
-  list.replaceWith(names, ...cases.map(one => detailsOf(one, data, true)));
+// A part of the cases of a family, which are built when it is opened.
+function partOf(cases, first, data) {
+  const part = element("details", { class: "part" }, element("summary", {}, `Cases ${first + 1} to ${first + cases.length}`));
+  part.addEventListener("toggle", () => { if (part.open) openPart(part, cases, data); });
+  return part;
+}
+
+function openPart(part, cases, data) {
+  if (part.querySelector(".case")) return;
+  const rows = cases.map(one => detailsOf(one, data, true));
+  part.append(...rows);
+  keep(part, () => rows.forEach(row => row.remove()));
+}
+
+// The cases of a family, in parts where there are many; that of the case with an anchor is opened, else the first.
+function openFamily(family, cases, data, anchor) {
+  const list = family.querySelector("pre.caselist"), at = Math.max(0, cases.findIndex(one => one.anchor === anchor));
+  const place = Math.floor(at / MOST), slice = index => cases.slice(index * MOST, (index + 1) * MOST);
+  if (list) {
+    const names = element("div", { class: "names", "aria-hidden": "true" }, ...data.names.map(name => element("span", {}, name)));
+    const count = Math.ceil(cases.length / MOST);
+    const parts = count > 1 ? Array.from({ length: count }, (_, index) => partOf(slice(index), index * MOST, data)) : cases.map(one => detailsOf(one, data, true));
+    list.replaceWith(names, ...parts);
+    keep(family, () => { parts.forEach(part => part.remove()); names.replaceWith(list); });
+  } else if (!anchor) return;
+  const part = family.querySelectorAll("details.part")[place];
+  if (!part) return;
+  part.open = true;
+  openPart(part, slice(place), data);
+}
+
+// What is said of an implementation stands in a noscript, which is one element until it is opened.
+function openImplementation(details) {
+  const body = details.querySelector(".body"), kept = body.querySelector("noscript");
+  if (!kept) return;
+  body.replaceChildren(...new DOMParser().parseFromString(kept.textContent, "text/html").body.childNodes);
+  keep(details, () => body.replaceChildren(kept));
+}
+
+// The columns of the matrix, kept in the address after #matrix?
+function columns(choices) {
+  const restore = () => {
+    const name = location.hash === "#matrix" ? "family" : new URLSearchParams(location.hash.replace(/^#matrix\?/, "")).get("by");
+    const asked = location.hash.startsWith("#matrix") && choices.find(choice => choice.id === `by-${name}`);
+    if (!asked) return;
+    asked.checked = true;
+    if (name !== "family") document.getElementById("matrix").scrollIntoView();
+  };
+  for (const choice of choices) {
+    choice.addEventListener("change", () => {
+      history.replaceState(null, "", choice.id === "by-family" ? "#matrix" : `#matrix?by=${choice.id.slice(3)}`);
+    });
+  }
+  addEventListener("hashchange", restore);
+  restore();
 }
 
 // The filters, kept in the address after #cases?
@@ -106,6 +182,7 @@ function filters(form, cases, data) {
     const shown = any ? cases.filter(one => fits(one, values)).sort((a, b) => b.gravity - a.gravity || b.worst - a.worst) : [];
     matches.replaceChildren(...shown.slice(0, MOST).map(one => detailsOf(one, data, false)));
     matches.hidden = !any;
+    trim(matches);
     families.forEach(family => { family.hidden = any; });
     const more = shown.length > MOST ? `, the first ${MOST} shown` : "";
     field("found").textContent = any ? `${shown.length} ${shown.length === 1 ? "case" : "cases"}${more}` : "";
@@ -131,7 +208,7 @@ function filters(form, cases, data) {
 // Opens what hides the target of a link.
 function reveal(prepare) {
   const anchor = decodeURIComponent(location.hash.slice(1));
-  if (!anchor || /^(cases|pair)\?/.test(anchor)) return;
+  if (!anchor || /^(cases|pair|matrix)\?/.test(anchor)) return;
   prepare(anchor);
   const target = document.getElementById(anchor);
   if (!target) return;
@@ -141,7 +218,16 @@ function reveal(prepare) {
 
 async function start() {
   let prepare = () => {};
-  const follow = () => reveal(prepare);
+  const implementations = [...document.querySelectorAll("details.implementation")];
+  for (const details of implementations) {
+    details.addEventListener("toggle", () => { if (details.open) openImplementation(details); });
+  }
+  const own = anchor => implementations.find(details => details.querySelector(".body").id === anchor.split(".")[0]);
+  const follow = () => reveal(anchor => {
+    if (own(anchor)) openImplementation(own(anchor));
+    prepare(anchor);
+  });
+  columns([...document.querySelectorAll(".switch input")]);
   addEventListener("hashchange", follow);
   addEventListener("click", event => {
     const link = event.target.closest("a[href^='#']");
@@ -150,15 +236,15 @@ async function start() {
   try {
     const data = await unpack(), cases = data.cases.map(raw => caseOf(raw, data));
     const families = [...document.querySelectorAll("details.family")];
-    const own = new Map(families.map(family => [family, cases.filter(one => one.family === family.querySelector("h3").textContent)]));
-    for (const [family, members] of own) {
-      family.addEventListener("toggle", () => { if (family.open) openFamily(family, members, data); });
+    const members = new Map(families.map(family => [family, cases.filter(one => one.family === family.querySelector("h3").textContent)]));
+    for (const [family, inside] of members) {
+      family.addEventListener("toggle", () => { if (family.open) openFamily(family, inside, data); });
     }
     const clear = filters(document.querySelector(".filter"), cases, data);
     sides(document.querySelector(".pair"), cases, data);
     prepare = anchor => {
-      for (const [family, members] of own) {
-        if (members.some(one => one.anchor === anchor)) { clear(); openFamily(family, members, data); }
+      for (const [family, inside] of members) {
+        if (inside.some(one => one.anchor === anchor)) { clear(); openFamily(family, inside, data, anchor); }
       }
     };
   } catch (error) {

@@ -119,7 +119,10 @@ function listOf(caption, head, rows) {
   if (rows.length <= MOST_APART) return [shown];
   const rest = element("details", {}, element("summary", {}, `${rows.length - MOST_APART} more`));
   rest.addEventListener("toggle", () => {
-    if (rest.open && rest.children.length === 1) rest.append(tableOf(`${caption}: the rest`, head, rows.slice(MOST_APART, 400), 9));
+    if (!rest.open || rest.children.length > 1) return;
+    const more = tableOf(`${caption}: the rest`, head, rows.slice(MOST_APART, 400), 9);
+    rest.append(more);
+    keep(rest, () => more.remove());
   });
   return [shown, rest];
 }
