@@ -71,6 +71,7 @@ def attacked_json(attacked: Attacked) -> str:
         "seconds": round(attacked.seconds, 3),
         "caught": len(attacked.fates) - len(attacked.survivors) - _idle(attacked),
         "idle": _idle(attacked),
+        "by_conditions": {width: _of_width(attacked, width) for width in (1, 2)},
         "survivors": [_as_data(fate) for fate in attacked.survivors],
         "mutants": {fate.mutant.text: fate.caught_by for fate in attacked.fates if fate.caught_by},
     }
@@ -91,11 +92,23 @@ def _idle(attacked: Attacked) -> int:
     return len(attacked.fates) - attacked.acting
 
 
+def _of_width(attacked: Attacked, width: int) -> tuple[int, int]:
+    """How many mutants with so many conditions survive, and how many act.
+
+    A mutant with two conditions is a triple at least, since its deviation has a circumstance of its own: no list of
+    cases has all triples.
+    """
+    acting = [fate for fate in attacked.fates if not fate.is_idle and len(fate.mutant.where.conditions) == width]
+    return sum(fate.survives for fate in acting), len(acting)
+
+
 def _summary(attacked: Attacked) -> Sequence[str]:
     count, surviving, acting = len(attacked.fates), len(attacked.survivors), attacked.acting
     share = f"{surviving / acting:.1%}" if acting else "none"
+    (one, of_one), (two, of_two) = _of_width(attacked, 1), _of_width(attacked, 2)
     return (
         f"{count} conditional mutants (seed {attacked.seed}) on {attacked.cases} cases in {attacked.seconds:.0f} s",
         f"caught: {acting - surviving} of the {acting} that act; {_idle(attacked)} never act under their condition",
+        f"surviving under one condition: {one} of {of_one} that act; under two together: {two} of {of_two}",
         f"surviving: {surviving} ({share}), of them {len(attacked.unexplained)} without an explanation on record",
     )

@@ -89,6 +89,7 @@ def test_the_text_lists_survivors_with_what_would_show_them() -> None:
     assert text.startswith(f"SURVIVES eps-outside-root where C >= 20\n  would be shown by: {FORWARD}, C >= 20\n\n")
     assert text.endswith("surviving: 1 (100.0%), of them 1 without an explanation on record")
     assert "caught: 0 of the 1 that act; 1 never act under their condition" in text
+    assert "surviving under one condition: 1 of 1 that act; under two together: 0 of 0" in text
     row = f"| eps-outside-root | C >= 20 | {FORWARD}, C >= 20 |  |"
     assert row in attacked_markdown(Attacked(fates, 1, 1, 2.0)).splitlines()
 
