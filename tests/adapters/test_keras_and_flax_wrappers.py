@@ -51,10 +51,13 @@ class Needs(nnx.Module):
 class Twice(nnx.Module):
     def __init__(self, channels):
         self.first, self.second = nnx.Param(jnp.ones(channels)), nnx.Param(jnp.ones(channels))
+        self.beta = nnx.Param(jnp.zeros(channels))
+        self.mean, self.var = nnx.BatchStat(jnp.zeros(channels)), nnx.BatchStat(jnp.ones(channels))
 
     def __call__(self, x, train):
         axes = tuple(range(x.ndim - 1))
-        return (x - x.mean(axes)) / jnp.sqrt(x.var(axes) + 1e-3) * self.first.value * self.second.value
+        mean, var = (x.mean(axes), x.var(axes)) if train else (self.mean.value, self.var.value)
+        return (x - mean) / jnp.sqrt(var + 1e-5) * self.first.value * self.second.value + self.beta.value
 """
 
 
