@@ -18,6 +18,9 @@ from bn_conformance.fuzz.tagging import is_special
 
 MOST_BATCHES = 4
 
+AGES = (2, 10, 100)
+"""Steps before the others, where a layer is old: counters and what is kept from earlier calls show then."""
+
 
 @st.composite
 def _part(draw: Draw, steps: DrawnSteps, before: tuple[Step, ...]) -> list[Step]:
@@ -53,7 +56,14 @@ class DrawnSteps:
             batches += 1
             if not self.source.one_in(5):
                 break
-        return tuple(steps)
+        return (*self._before(), *steps)
+
+    def _before(self) -> list[Step]:
+        """Now and then so many training steps before the others that the layer is old; nothing of them is judged."""
+        if self.can.compiles or "training" not in self.can.modes or not self.source.one_in(24):
+            return []
+        step = Batch(training=True, shape=self.shape, x=DataRecipe(seed=self.source.seed()), judge=False)
+        return [step] * self.source.pick(*AGES)
 
     def part(self, before: tuple[Step, ...]) -> list[Step]:
         """A batch, perhaps with a step before it; `before` are the steps so far."""

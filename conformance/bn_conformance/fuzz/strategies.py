@@ -1,7 +1,8 @@
 """Strategies of Hypothesis: layers, data and sequences of steps within what an implementation declares.
 
-What is drawn first is the simplest, since that is what Hypothesis shrinks to. Shapes are small: goldens are in
-binary128, and a mistake shows with few values. A drawn case has the clauses and expectations that the families of the
+What is drawn first is the simplest, since that is what Hypothesis shrinks to. Most shapes are small: goldens are in
+binary128, and most mistakes show with few values. One in eight has a size of `production.SIZES`, where libraries choose
+another path. A drawn case has the clauses and expectations that the families of the
 matrix give to cases like it.
 """
 
@@ -16,6 +17,8 @@ from bn_conformance.adapter import CUMULATIVE, Capabilities, LayerConfig
 from bn_conformance.cases.model import ALL_QUANTITIES, SECOND_ORDER, Case, ParameterRecipes, Step, batches_of
 from bn_conformance.cases.support import AFFINE
 from bn_conformance.catalogue.document import named_by_content
+from bn_conformance.catalogue.places import Place
+from bn_conformance.catalogue.production import SIZES
 from bn_conformance.fuzz.drawn_data import drawn_parameters
 from bn_conformance.fuzz.drawn_steps import DrawnSteps
 from bn_conformance.fuzz.source import Draw, Source
@@ -138,8 +141,15 @@ def finished(
     return named_by_content(case)
 
 
+def _lies(place: Place, rank: int, axis: int) -> bool:
+    return place.rank == rank and place.axis == axis
+
+
 def _shape(source: Source, rank: int, axis: int) -> tuple[int, ...]:
-    """Small sizes, odd ones too; rarely one value a channel, or none."""
+    """Small sizes, odd ones too, or those of a class of production; rarely one value a channel, or none."""
+    of_programs = [place.shape for places in SIZES.values() for place in places if _lies(place, rank, axis)]
+    if of_programs and source.one_in(8):
+        return tuple(source.pick(*of_programs))
     kind = source.number(0, 39)
     sizes = []
     for place in range(rank):

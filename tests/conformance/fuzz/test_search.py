@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -13,6 +14,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.views import VIEWS, realise
 from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.production import SIZES
 from bn_conformance.fuzz.search import SearchResult, search
 from bn_conformance.fuzz.strategies import cases
 from bn_conformance.judging.item import lost_item
@@ -33,6 +35,24 @@ LITTLE = Capabilities(
 )
 
 
+LARGEST = 3 * max(prod(place.shape) for places in SIZES.values() for place in places)
+"""A later batch may have up to 5 images where the first has 2."""
+
+MUTANTS = (
+    "eps-outside-root",
+    "raw-moments",
+    "running-var-biased",
+    "momentum-swapped",
+    "dx-without-mean-term",
+    "statistics-per-sample",
+    "mode-of-the-first-call",
+    "gamma-and-beta-swapped",
+    "inference-eps-missing",
+    "freeze-does-nothing",
+)
+"""Ten mistakes of different kinds, each of which a search of a fixed seed must find."""
+
+
 def searched(*deviations: str, configurations: int = 400, seed: int = 7) -> SearchResult:
     bench, wrong = Bench(), [catalogue()[name] for name in deviations]
     return search(lambda case: bench.judge(wrong, case), cases(ALL_CAPABILITIES), 120.0, configurations, seed)
@@ -44,8 +64,7 @@ def test_a_drawn_case_has_clauses_and_small_data(case: Case) -> None:
     assert set(case.clauses) <= clauses().keys()
     assert case.family == case.clauses[0].partition("-")[0]
     assert case.id not in all_cases()
-    # 5 channels of 3 x 3 x 3 pixels, of which a later batch has up to 5
-    assert all(prod(batch.shape) <= 675 for batch in case.batches)
+    assert all(prod(batch.shape) <= LARGEST for batch in case.batches)
 
 
 @settings(max_examples=150, deadline=None, database=None)
@@ -166,3 +185,43 @@ def test_a_layer_that_fails_now_and_then_is_told_so() -> None:
 def test_a_view_never_shares_memory_with_the_data_of_a_case(view: str, shape: tuple[int, ...]) -> None:
     x = np.arange(float(prod(shape))).reshape(shape)
     assert not np.shares_memory(realise(x, view), x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deviation", MUTANTS)
+def test_a_search_of_a_fixed_seed_finds_each_of_ten_mutants(deviation: str) -> None:
+    """Bounded by the number of cases, so that it ends alike on every machine."""
+    bench, wrong, drawn = Bench(), [catalogue()[deviation]], 0
+
+    def judge(case: Case) -> Item:
+        nonlocal drawn
+        drawn += 1
+        return bench.judge(wrong, case)
+
+    result = search(judge, cases(ALL_CAPABILITIES), float("inf"), 400, 11)
+    assert result.case is not None, f"not found in {drawn} cases"
+
+
+@pytest.mark.slow
+def test_a_search_of_a_fixed_seed_finds_nothing_in_a_right_layer() -> None:
+    bench = Bench()
+    result = search(lambda case: bench.judge([], case), cases(ALL_CAPABILITIES), float("inf"), 400, 11)
+    assert result.case is None, result.item
+    assert result.configurations == 400
+
+
+def test_the_sizes_memory_and_ages_of_programs_are_drawn() -> None:
+    """Of 1500 cases some have each class of production sizes, a view, an axis of one, and an old layer."""
+    seen: list[Case] = []
+
+    def judge(case: Case) -> Item:
+        seen.append(case)
+        return replace(lost_item("x", case, CRASHED, ""), outcome="tight", verdict="pass")
+
+    search(judge, cases(ALL_CAPABILITIES), float("inf"), 1500, 5)
+    shapes = {batch.shape for case in seen for batch in case.batches}
+    for what, places in SIZES.items():
+        assert shapes & {place.shape for place in places}, what
+    assert any(batch.view != "contiguous" for case in seen for batch in case.batches)
+    assert any(1 in shape for shape in shapes)
+    assert any(len(case.batches) > 10 for case in seen)
