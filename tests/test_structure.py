@@ -26,7 +26,9 @@ SAME_ROLE = {
     "case": "the case that a module of the catalogue makes",
     "cases": "the cases of a module of the catalogue",
     "command": "the click command of a module",
+    "compare": "what differs: an array from its golden, and one run from another",
     "main": "where a program starts",
+    "probe": "all experiments: on a laboratory, and on what a person gives",
     "Progress": "the bar of a matrix, and of a check",
 }
 """Public names that several modules define, each for the same thing in its own room."""

@@ -5,7 +5,8 @@
 
 `check` gives a verdict. `assert_conforms` is for a test of one's own. `parametrize` makes pytest items of the cases.
 All three take the same things and the same keywords. `convert` carries the layers of trained weights to another
-framework. `explain` says what recorded tensors of a step are, and why.
+framework. `explain` says what recorded tensors of a step are, and why. `probe`, `diff`, `fuzz`, `compare`, `publish`,
+`repro` and `check_vectors` do what the commands of these names do.
 """
 
 from bn_conformance.explain.explanation import ExplainedStep as ExplainedStep
@@ -14,21 +15,36 @@ from bn_conformance.results.coverage import FamilyCoverage as FamilyCoverage
 from bn_conformance.user_error import UserError
 from bnconform.converting import convert
 from bnconform.explaining import explain
+from bnconform.fuzzing import Fuzzed, fuzz
 from bnconform.judging import assert_conforms, check
+from bnconform.probing import Difference, Probed, diff, probe
 from bnconform.pytest_items import CaseCheck, parametrize
+from bnconform.results import RunComparison, VectorsVerdict, check_vectors, compare, publish, repro
 from bnconform.verdict import CaseResult, Verdict
 
 __all__ = [
     "CaseCheck",
     "CaseResult",
     "Coverage",
+    "Difference",
     "ExplainedStep",
     "FamilyCoverage",
+    "Fuzzed",
+    "Probed",
+    "RunComparison",
     "UserError",
+    "VectorsVerdict",
     "Verdict",
     "assert_conforms",
     "check",
+    "check_vectors",
+    "compare",
     "convert",
+    "diff",
     "explain",
+    "fuzz",
     "parametrize",
+    "probe",
+    "publish",
+    "repro",
 ]

@@ -93,15 +93,15 @@ def request_of(
     if timeout is not None and not timeout > 0:
         raise UserError(f"timeout is {timeout!r}; give seconds above 0")
     options = RunOptions(
-        clauses=_several(clauses),
-        cases=_several(cases),
+        clauses=several(clauses),
+        cases=several(cases),
         level=level,
         case_set=set,
         profile=profile,
         thorough=thorough,
         device=device,
-        known_faults=_several(known_faults),
-        regressions=_several(regressions),
+        known_faults=several(known_faults),
+        regressions=several(regressions),
         timeout=DEFAULTS["timeout"] if timeout is None else float(timeout),
         in_process=not isolated,
     )
@@ -112,7 +112,8 @@ def request_of(
     return Request(options, as_, (*choices, *more), tuple(said), isolated)
 
 
-def _several(given: Paths) -> tuple[str, ...]:
+def several(given: Paths) -> tuple[str, ...]:
+    """One text or path, or several, as texts."""
     if isinstance(given, str | os.PathLike):
         return (os.fspath(given),)
     return tuple(os.fspath(entry) for entry in given)
@@ -122,4 +123,4 @@ def choice_texts(given: Choices) -> tuple[str, ...]:
     """Choices of a convention as texts `NAME=VALUE`."""
     if isinstance(given, Mapping):
         return tuple(f"{name}={value_text(value)}" for name, value in given.items())
-    return _several(given)
+    return several(given)

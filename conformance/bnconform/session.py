@@ -46,7 +46,9 @@ class Session:
     def __init__(self, subject: Subject, request: Request) -> None:
         self._subject, self._request = subject, request
         self._interrupts = Interrupts()
-        implementation = _isolated(subject, request) if request.isolated else subject.implementation
+        implementation = (
+            isolated_implementation(subject, request.options.device) if request.isolated else subject.implementation
+        )
         self.plan = _plan(request, implementation)
         self._runner = Runner(self.plan, open_host=None if request.isolated else self._open)
 
@@ -84,6 +86,14 @@ class Session:
     def judge(self, case: Case) -> Item:
         """The item of a case, with what runs it again."""
         return self._addressed(self._runner.run(self.implementation, case))
+
+    def explaining(self, case: Case) -> tuple[str, ...]:
+        """Names of the deviations that explain a case that fails; none where it ends its process."""
+        from bn_conformance.diagnosis.explaining import explaining  # loads the catalogue of deviations
+
+        known = self.implementation
+        runs = self._runner.observe(known, case)
+        return () if runs is None else explaining(case, runs, known.convention, known.capabilities)
 
     def verdict(self, items: Sequence[Item], seconds: float) -> Verdict:
         """The verdict that the items of all cases amount to.
@@ -150,13 +160,18 @@ def _declined(host: Host, case: Case) -> bool:
         return False  # an error of its item
 
 
-def _isolated(subject: Subject, request: Request) -> Implementation:
+def isolated_implementation(subject: Subject, device: str) -> Implementation:
+    """The implementation that another process imports.
+
+    Raises:
+        UserError: no other process can import it, or it cannot run here.
+    """
     if not subject.target:
         raise TargetError(
             f"{subject.expression} cannot be imported by another process, which isolated=True needs; "
             "define it in a module, or leave isolated out"
         )
-    (implementation,) = find([subject.target], request.options.device)
+    (implementation,) = find([subject.target], device)
     if implementation.status != OK:
         raise TargetError(f"{implementation.name}: {implementation.message}")
     return implementation

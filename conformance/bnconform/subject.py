@@ -22,6 +22,9 @@ from bnconform.process_state import environment
 VARIANT = "["
 """In the name of a variant of a wrapper, such as `keras-layer[jax]`: the wrapper itself goes before it."""
 
+FUNCTIONS = "-functions"
+"""How the names of the wrappers end that take functions as they are, such as `torch-functions`."""
+
 QUOTES = ("'", '"')
 """How an expression starts that is a text, and so can stand on the command line."""
 
@@ -127,9 +130,9 @@ def _of_code(thing: Any, kind: str, choices: Sequence[str], device: str) -> Subj
     else:
         built = thing
         expression = name_of(thing)
-        if is_factory(thing):
+        if is_factory(thing) and not _is_forward(thing, kind):
             built, note = class_from(thing), f"built by calling {expression}"
-        elif not isinstance(thing, type):
+        elif not isinstance(thing, type) and not is_factory(thing):
             built = type(thing)
             expression, note = name_of(built), f"a {name_of(built)} was given; fresh layers of its class are judged"
         objects, attribute, title = {name_of(built): built}, name_of(built), title_of(built)
@@ -145,6 +148,12 @@ def _of_code(thing: Any, kind: str, choices: Sequence[str], device: str) -> Subj
         implementation=replace(subject.implementation, name=name),
         notes=(*filter(None, [note]), *subject.notes),
     )
+
+
+def _is_forward(function: Any, kind: str) -> bool:
+    """Whether a function is a forward of batch normalisation itself, and makes no layers."""
+    kinds = (kind,) if kind else kinds_of(function)
+    return bool(kinds) and all(one.endswith(FUNCTIONS) for one in kinds)
 
 
 def _different(first: str, second: str) -> tuple[str, str]:

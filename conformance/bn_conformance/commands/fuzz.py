@@ -72,7 +72,7 @@ def command(
         raise UserError(f"--configs is {configs}; allowed are numbers from 0, which sets no limit")
     if out and Path(out).is_dir():
         raise UserError(f"--out {out} is a folder; name a file")
-    _need_hypothesis()
+    need_hypothesis()
     address = target_of(target, kind, convention, names, arguments)
     implementation = single_implementation(address, run_options_.device)
     saved = _saved_regressions(regressions, out, implementation)
@@ -87,7 +87,12 @@ def command(
         runner.close()
 
 
-def _need_hypothesis() -> None:
+def need_hypothesis() -> None:
+    """See that Hypothesis is there, and that it leaves nothing in the working directory.
+
+    Raises:
+        UserError: it is not installed.
+    """
     # Hypothesis keeps what it reads of the sources in a folder of the working directory; nobody asked for that.
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "bnconform-hypothesis"))
     try:
@@ -131,7 +136,7 @@ def _draw(
 
     (implementation,) = plan.implementations
     try:
-        strategy = cases(implementation.capabilities, _excluded(without))
+        strategy = cases(implementation.capabilities, excluded_clauses(without))
         outcome = search(lambda case: runner.run(implementation, case), strategy, seconds, configs, seed, _progress())
     except ValueError as error:
         raise UserError(f"{implementation.name}: {error}") from None
@@ -156,8 +161,12 @@ def _draw(
     return FAILS
 
 
-def _excluded(names: Sequence[str]) -> frozenset[str]:
-    """The ids of clauses that are named, alone or by their family."""
+def excluded_clauses(names: Sequence[str]) -> frozenset[str]:
+    """The ids of clauses that are named, alone or by their family.
+
+    Raises:
+        UserError: there is no such clause.
+    """
     from bn_reference.specification.clauses import clauses
 
     excluded: set[str] = set()

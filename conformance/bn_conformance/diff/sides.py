@@ -11,7 +11,7 @@ from typing import Any
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
-from bn_conformance.probe.measuring import measured_of
+from bn_conformance.probe.measuring import Measured, measured_of
 from bn_conformance.reading import UnusableText, json_of, text_of
 from bn_conformance.targets.naming import is_target
 from bn_conformance.user_error import UserError
@@ -84,7 +84,11 @@ def measured_side(implementation: Implementation, timeout: float) -> Side:
         implementation: that can run here.
         timeout: the seconds that a call may take.
     """
-    measured = measured_of(implementation, timeout)
+    return measured_as(implementation, measured_of(implementation, timeout))
+
+
+def measured_as(implementation: Implementation, measured: Measured) -> Side:
+    """The side of somebody's own code, as it was measured."""
     convention, lines = implementation.convention, measured.lines()
     try:
         convention = replace(convention, **measured.contradicted)

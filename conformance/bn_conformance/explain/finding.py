@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ USUAL_EPS = (1e-5, 1e-3, 1e-6, 1.001e-5, 2e-5, 1e-4, 1e-8, 1e-7, 1e-12, 1e-2, 0.
 OUTPUTS = ("y", "dx", "dgamma", "dbeta")
 DIGITS = (1, 2, 3)
 LARGEST_EPS = 0.1
-"""An eps that is read off y is rounded, and no larger: another number could stand for a mistake."""
+"""An eps that is read off y is no larger, and rounded."""
 
 OTHERS = 6
 """Usual values of eps under which a mistake is looked for where none fits."""
@@ -107,9 +107,6 @@ class _Search:
         tries = [(self.trial(*place, self.usual[0]), (*place, self.usual[0])) for place in places]
         if not any(trial.fits for trial, _ in tries):
             tries = [(self.trial(*place, eps), (*place, eps)) for place in places for eps in self.usual]
-        if not any(trial.fits for trial, _ in tries) and len(self.usual) > 1:
-            estimated = [(*place, eps) for place in places for eps in self._estimates(*place)]
-            tries += [(self.trial(*key), key) for key in estimated]
         trial, key = min(tries, key=lambda one: one[0])
         return self.reading(*key), trial
 
@@ -126,6 +123,12 @@ class _Search:
     def fitting_axes(self, reading: Reading, axes: list[int]) -> list[int]:
         """The axes that fit as well."""
         return [axis for axis in axes if self.trial(axis, reading.training, float(reading.config.eps or 0.0)).fits]
+
+    def fitting_estimate(self, reading: Reading) -> float | None:
+        """An unusual eps under which all fits: a hint, and no reading, since a mistake may look like one."""
+        axis, training = reading.config.channel_axis, reading.training
+        estimates = self._estimates(axis, training) if len(self.usual) > 1 else []
+        return next((eps for eps in estimates if self.trial(axis, training, eps).fits), None)
 
     def _estimates(self, axis: int, training: bool) -> list[float]:
         """What y says of eps: (gamma / slope)^2 - variance, in the channel that depends on it most, rounded."""
@@ -178,12 +181,15 @@ def _eps_setting(
     if given is not None:
         return ReadChoice("eps", eps, "given", "" if wishes.eps is not None else "by the recording")
     if not trial.fits:
-        return _chosen("eps", eps, trial, search.roles)
+        estimate = search.fitting_estimate(reading)
+        chosen = _chosen("eps", eps, trial, search.roles)
+        if estimate is None:
+            return chosen
+        return replace(chosen, note=f"{number(estimate, 4)} would fit: say it if the layer has it")
     others = [number(one, 4) for one in search.fitting(reading) if one != eps]
     if others:
         return ReadChoice("eps", eps, "undecided", f"{_listed(others)} would fit as well: the variances are far larger")
-    usual = eps in search.usual
-    return ReadChoice("eps", eps, "found", "" if usual else "estimated from y; no framework has it as its default")
+    return ReadChoice("eps", eps, "found")
 
 
 def _chosen(name: str, value: Any, trial: ReadingTrial, roles: list[str]) -> ReadChoice:

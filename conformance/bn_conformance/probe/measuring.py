@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from time import perf_counter
 from typing import Any
 
 from bn_conformance.adapter import Convention
-from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
@@ -30,10 +31,12 @@ class Measured:
     Attributes:
         findings: of all experiments.
         values: of the fields of the convention that could be measured, by name.
+        seconds: that it took.
     """
 
     findings: Sequence[Finding]
     values: Mapping[str, Any]
+    seconds: float = 0.0
 
     @property
     def contradicted(self) -> dict[str, Any]:
@@ -72,6 +75,26 @@ def _line(finding: Finding) -> str:
     return f"{finding.property}: {one_line(finding.measured)}{declared}{clause}"
 
 
+def measured_on(
+    open_host: Callable[[], Host], implementation: Implementation, faults: Sequence[KnownFault] = ()
+) -> Measured:
+    """Measure an implementation on hosts.
+
+    Args:
+        open_host: opens one; called again after its process was lost.
+        implementation: what it declares.
+        faults: known ones, which are no news.
+
+    Raises:
+        LayerError: it cannot be loaded.
+        HostLost: its process ends while it is loaded.
+    """
+    start = perf_counter()
+    laboratory = Laboratory(open_host, implementation.capabilities, implementation.convention)
+    findings = with_known(probe(laboratory), implementation, faults)
+    return Measured(findings, laboratory.measured, perf_counter() - start)
+
+
 def measured_of(implementation: Implementation, timeout: float, faults: Sequence[KnownFault] = ()) -> Measured:
     """Measure an implementation in a process of its own.
 
@@ -85,12 +108,9 @@ def measured_of(implementation: Implementation, timeout: float, faults: Sequence
     """
     process = Process(implementation.variables())
     try:
-        laboratory = Laboratory(
-            lambda: IsolatedHost(process, implementation.target, implementation.device, timeout),
-            implementation.capabilities,
-            implementation.convention,
+        return measured_on(
+            lambda: IsolatedHost(process, implementation.target, implementation.device, timeout), implementation, faults
         )
-        return Measured(with_known(probe(laboratory), implementation, faults), laboratory.measured)
     except (LayerError, HostLost):
         return Measured((), {})
     finally:

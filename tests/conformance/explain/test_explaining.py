@@ -236,3 +236,16 @@ def test_what_does_not_fit_is_one_line(changed: dict[str, Any], said: dict[str, 
     with pytest.raises(UserError, match=match) as raised:
         explained(arrays, **said)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_an_unusual_eps_is_no_excuse_and_is_hinted_at() -> None:
+    """One number more fits more: a mistake in y may look like an eps that nobody has."""
+    arrays = step((64, 3), backward=False)
+    x = arrays["x"].astype(np.float64)
+    y = arrays["gamma"] * (x - x.mean(0)) / np.sqrt(x.var(0) + 0.0008) + arrays["beta"]
+    given = {name: arrays[name] for name in ("x", "gamma", "beta")} | {"y": y.astype(np.float32)}
+    told = explained(given)
+    assert not told.within
+    assert any("0.0008 would fit: say it" in one.note for one in told.settings)
+    assert explained(given, eps=0.0008).within
