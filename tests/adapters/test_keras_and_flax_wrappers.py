@@ -48,6 +48,14 @@ class Needs(nnx.Module):
     def __call__(self, x, train):
         return x
 
+class Product(nnx.Module):
+    def __init__(self, channels):
+        self.one, self.other = nnx.Param(jnp.ones(channels)), nnx.Param(jnp.ones(channels))
+
+    def __call__(self, x, train):
+        axes = tuple(range(x.ndim - 1))
+        return (x - x.mean(axes)) / jnp.sqrt(x.var(axes) + 1e-3) * self.one.value * self.other.value
+
 class Twice(nnx.Module):
     def __init__(self, channels):
         self.first, self.second = nnx.Param(jnp.ones(channels)), nnx.Param(jnp.ones(channels))
@@ -114,6 +122,7 @@ def test_a_module_that_derives_from_flax_can_what_that_can(flax: str, name: str,
     ("name", "words"),
     [
         ("Needs", "needs depth; .*say others: --argument NAME=VALUE"),
+        ("Product", r"can be read in two ways; say which: --name weight=(one|other) or --name weight=(one|other)$"),
         ("Twice", r"can be read in two ways; say which: --name .*weight=first.* or --name .*weight=second"),
     ],
 )

@@ -143,7 +143,10 @@ def read_variables(
     """
     known = _by_name(code, held, said)
     tries: list[tuple[float, dict[str, str], Attempt]] = []
-    for names in _readings(held, known):
+    whole = list(_readings(held, known, 0))
+    for place, names in enumerate([*whole, *_readings(held, known, 1)]):
+        if place == len(whole) and any(_is_sure(*entry) for entry in tries):
+            break  # with one parameter fewer in a role nothing is better
         callee, found = _callee(code, held, step, names), []
         for rank, axis in places:
             bound = replace(callee, call=_bound(callee, step, names, rank, axis))
@@ -160,13 +163,18 @@ def read_variables(
     tries.sort(key=lambda entry: -entry[0])
     best, names, one = tries[0]
     alike = [other for score, other, _ in tries[1:] if score > best - 1e-6 and set(other) == set(names)]
-    if alike and best > SURE:
+    if alike and _is_sure(*tries[0]):
         lines = [" ".join(f"--name {role}={name}" for role, name in found.items()) for found in (names, alike[0])]
         raise TargetError(f"{code} can be read in two ways; say which: {lines[0]} or {lines[1]}")
     call = one.training or one.inference
     if call is not None and (other := named_otherwise(call, one.data, one.callee)):
         raise TargetError(f"{code} is {other}; the suite judges batch normalisation alone")
     return VariableReading(names, _how(names, known, said), one)
+
+
+def _is_sure(score: float, names: Mapping[str, str], one: Attempt) -> bool:
+    """Whether a reading is as good as that of right code, or nearly."""
+    return score > (SURE if MODE in one.callee.roles else SURE / 2)
 
 
 def _by_name(code: str, held: Variables, said: Mapping[str, str]) -> dict[str, str]:
@@ -189,16 +197,18 @@ def _by_name(code: str, held: Variables, said: Mapping[str, str]) -> dict[str, s
     return found
 
 
-def _readings(held: Variables, known: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Every reading of the variables whose names say nothing: as many as there are get a role."""
+def _readings(held: Variables, known: Mapping[str, str], fewer: int) -> Iterator[dict[str, str]]:
+    """Every reading of variables whose names say nothing: as many as there are get a role, or one parameter fewer."""
     ways = []
     for sort, roles in ((held.parameters, (GAMMA, BETA)), (held.others, (MEAN, VARIANCE))):
         free = [role for role in roles if role not in known]
         unnamed = [name for name in sort if name not in known.values()]
-        count = min(len(free), len(unnamed))
+        count = min(len(free), len(unnamed)) - (fewer if sort is held.parameters else 0)
+        if count < 0:
+            return
         ways.append([
             dict(zip(chosen, names, strict=True))
-            for chosen in (permutations(free, count) if len(unnamed) < len(free) else [tuple(free)])
+            for chosen in (permutations(free, count) if count < len(free) else [tuple(free)])
             for names in permutations(unnamed, count)
         ] if count else [{}])  # fmt: skip
     for parameters in ways[0]:
@@ -209,7 +219,8 @@ def _readings(held: Variables, known: Mapping[str, str]) -> Iterator[dict[str, s
 def _callee(code: str, held: Variables, step: Step, names: Mapping[str, str]) -> Callee:
     entries = [Argument(X, X, True), *(Argument(role, role, True) for role in VECTORS if role in names)]
     entries += [Argument(role, role, False) for role in (EPS, MOMENTUM) if role in held.arguments]
-    entries += [Argument(MODE, MODE, True)] if held.has_mode else []
+    statistics = bool({MEAN, VARIANCE} & set(names))
+    entries += [Argument(MODE, MODE, True)] if held.has_mode and statistics else []
     return Callee(step, code, tuple(entries), settled=True)
 
 
