@@ -59,4 +59,5 @@ def biased(quantity: str, exponent: int, least: float, most: float) -> Deviation
         clause="FWD-1",
         effect="",
         layer=Biased,
+        level="degraded(inexact)",
     )
