@@ -18,6 +18,7 @@ from bn_conformance.mutation.catch import ROBUST, is_caught
 from bn_reference.deviations import catalogue
 
 CASES = list(narrow.cases())
+NARROW = [case for case in CASES if "DTYPE-2" in case.clauses]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
@@ -29,7 +30,7 @@ def test_every_right_algorithm_passes(case: Case) -> None:
         assert {found.outcome for found in judged(case, algorithm)} <= allowed, name
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+@pytest.mark.parametrize("case", NARROW, ids=[case.id for case in NARROW])
 def test_arithmetic_in_the_storage_format_is_wrong(case: Case) -> None:
     with np.errstate(all="ignore"):
         assert "wrong" in {found.outcome for found in judged(case, STORAGE)}
