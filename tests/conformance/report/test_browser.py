@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -12,28 +10,16 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from tests.support.browser import IN_A_BROWSER, PATIENCE
 from tests.support.html_page import Page as Parsed
 from tests.support.sample_matrix import realistic
 
 from bn_conformance.report.html import render_html
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's package chromium)"),
-]
-
-COUNT = "document.getElementsByTagName('*').length"
-MOST_ELEMENTS = 20_000
+pytestmark = IN_A_BROWSER
 
 Opened = Callable[..., Page]
-
-PATIENCE = 120_000
-"""Milliseconds that a busy machine may take; nothing is judged by them."""
-
-expect.set_options(timeout=PATIENCE)
 
 
 @cache
@@ -43,14 +29,6 @@ def written() -> str:
 
 def data() -> dict[str, Any]:
     return Parsed(written()).data()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +61,6 @@ def opened(browser: Browser, file: Path) -> Iterator[Opened]:
     yield open_at
     assert said == []
     assert [url for url in asked if not url.startswith("file:")] == []
-
-
-@pytest.fixture
-def large(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """A report of as many cases as a matrix has."""
-    path = tmp_path / "large.html"
-    path.write_text(render_html(realistic(count=2200)), encoding="utf-8")
-    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(path.as_uri())
-    page.wait_for_selector("#sides:not([hidden])", state="attached")
-    yield page
-    page.context.close()
 
 
 def violations(page: Page) -> list[str]:
@@ -249,29 +214,6 @@ def test_a_cell_of_the_matrix_leads_to_the_family_of_its_implementation(opened: 
     cell.click()
     assert anchor is not None
     expect(page.locator(f"details.implementation[open] tr[id='{anchor[1:]}']")).to_be_visible()
-
-
-def test_a_page_with_everything_opened_stays_small(large: Page) -> None:
-    assert large.evaluate(COUNT) < MOST_ELEMENTS
-    for _ in range(3):  # what is built has parts to open in turn
-        large.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        large.wait_for_timeout(500)
-        assert large.evaluate(COUNT) < MOST_ELEMENTS
-    large.select_option("#format", "float32")
-    expect(large.locator("#found")).to_contain_text("shown")
-    large.evaluate("for (const one of document.querySelectorAll('#matches details')) one.open = true")
-    large.wait_for_timeout(500)
-    assert large.evaluate(COUNT) < MOST_ELEMENTS
-    assert large.locator("#matches details[open] table.results").count() > 20
-
-
-def test_a_case_of_a_long_family_is_found_in_its_part(large: Page) -> None:
-    names = large.evaluate("unpack().then(data => data.cases.map(one => [one[0], one[1], data.texts[one[2]]]))")
-    families = Counter(family for _, _, family in names)
-    longest = families.most_common(1)[0][0]
-    name, anchor, _ = [one for one in names if one[2] == longest][-1]
-    large.evaluate("anchor => { location.hash = anchor; }", anchor)
-    expect(large.locator(f"details.part[open] details.case[open]#{anchor} caption")).to_have_text(name)
 
 
 def test_without_the_script_the_cases_and_the_conventions_can_be_read(opened: Opened) -> None:
