@@ -133,8 +133,9 @@ class FunctionalLayer(Layer):
         return self._forward(x, jax_copy(mask), training)
 
     def _forward(self, x: Array, mask: Any, training: bool) -> Array:
-        self.latest = (self.parameters, self.statistics, jax_copy(x), mask, training and not self.frozen)
-        y, self.statistics = self.functions.forward(*self.latest)
+        inputs = (self.parameters, self.statistics, jax_copy(x), mask, training and not self.frozen)
+        self.latest = inputs  # of another thread, perhaps, before the next line begins
+        y, self.statistics = self.functions.forward(*inputs)
         return np.asarray(y)
 
     def backward(self, dy: Array) -> Gradients:

@@ -39,9 +39,10 @@ class _FuncLayer(TorchModuleLayer):
             {name: self._twice(tensor.detach(), 0) for name, tensor in named}
             for named in (self.held.named_parameters(), self.held.named_buffers())
         )
-        self.kept = (parameters, buffers, self._twice(self._input(x), 1), training)
+        doubled = self._twice(self._input(x), 1)
+        self.kept = (parameters, buffers, doubled, training)
         self.held.train(training)
-        y, moved = self.torch.func.vmap(self._call)(*self.kept[:3])
+        y, moved = self.torch.func.vmap(self._call)(parameters, buffers, doubled)
         with self.torch.no_grad():
             for name, buffer in self.held.named_buffers():
                 buffer.copy_(moved[name][0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ from tests.support.adapter_checks.steps import (
 )
 from tests.support.own_process import Call, process_with
 
+from bn_adapters.flax_linen import LinenLayer
 from bn_adapters.flax_modules import FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit, FlaxSlowVariance
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
-from bn_conformance.adapter import Adapter, LayerConfig
+from bn_conformance.adapter import Adapter, Array, LayerConfig
 
 ADAPTERS: dict[str, type[Adapter]] = {
     adapter.name: adapter for adapter in (FlaxLinen, FlaxLinenJit, FlaxNnx, FlaxNnxJit)
@@ -102,6 +104,30 @@ def check_backward_keeps_the_statistics_of_its_forward(adapter: type[Adapter]) -
 )
 def test_layers(run: Call, name: str, check: Callable[[type[Adapter]], None]) -> None:
     run(check, ADAPTERS[name])
+
+
+class OvertakenLayer(LinenLayer):
+    """A layer of which another thread infers as soon as a forward has noted its inputs."""
+
+    others: tuple[Array, ...] = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "latest" and self.others:
+            other, self.others = self.others[0], ()
+            self.forward(other, training=False)
+
+
+def check_a_forward_computes_with_its_own_inputs() -> None:
+    layer = OvertakenLayer(LayerConfig(num_channels=CHANNELS, rank=2), True)
+    x = draw(layer.config)
+    alone = layer.forward(x, training=False)
+    layer.others = (x + 3.0,)
+    np.testing.assert_array_equal(layer.forward(x, training=False), alone)
+
+
+def test_a_forward_that_another_thread_overtakes_computes_with_its_own_inputs(run: Call) -> None:
+    run(check_a_forward_computes_with_its_own_inputs)
 
 
 @pytest.mark.parametrize("name", ["flax.linen[jit]", "flax.nnx[jit]"])

@@ -72,8 +72,8 @@ class StatelessLayer(Layer):
         self.latest: dict[str, Any] | None = None
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.latest = {"config": asdict(self.config), "x": x, "training": training, **self.arrays}
-        given = self.program.ask("step", **self.latest, dy=None)
+        self.latest = latest = {"config": asdict(self.config), "x": x, "training": training, **self.arrays}
+        given = self.program.ask("step", **latest, dy=None)
         self.arrays |= {name: _part(given, name) for name in ("running_mean", "running_var")}
         y: Array = _part(given, "y")
         return y
