@@ -23,6 +23,7 @@ from bn_adapters.wrappers.reading.roles import (
     MEAN,
     MODE,
     MOMENTUM,
+    RESIDUAL,
     VARIANCE,
     VECTORS,
     X,
@@ -78,7 +79,7 @@ class ClassRecipe:
             self.mode.put(own, self.modes[0] if training else self.modes[1])
         elif self.switches:
             getattr(own, self.switches[0] if training else self.switches[1])()
-        return self.calls(own).invoke({X: x, MODE: training})[0]
+        return self.calls(own).invoke({X: x, MODE: training, RESIDUAL: np.zeros_like(x)})[0]
 
 
 class ClassLayer(Layer):

@@ -20,9 +20,10 @@ from bn_adapters.wrappers.reading.moving import (
     own_keep,
     starts_by_itself,
 )
-from bn_adapters.wrappers.reading.not_quite import named_otherwise
+from bn_adapters.wrappers.reading.not_quite import named_otherwise, rank_beyond, relative_by_name
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
-from bn_adapters.wrappers.reading.roles import EPS, MEAN, MODE, MOMENTUM
+from bn_adapters.wrappers.reading.roles import EPS, MEAN, MODE, MOMENTUM, closing_text
+from bn_adapters.wrappers.reading.trial_data import ALIKE
 from bn_adapters.wrappers.reading.words import function_notes
 from bn_adapters.wrappers.trial import adapter_class, convention_of
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
@@ -30,6 +31,9 @@ from bn_conformance.targets.naming import TargetError
 
 BASE = Convention(running_variance="biased")
 """The convention of functions of no known library, as far as nothing is measured."""
+
+
+_ALONE = "the suite judges batch normalisation alone"
 
 
 class FunctionAdapter(Adapter):
@@ -154,7 +158,7 @@ def _modes(one: Attempt) -> frozenset[str]:
     return frozenset({"training" if one.training is not None else "inference"})
 
 
-def _read(source: FunctionSource, dtype: str) -> Attempt:
+def _read(source: FunctionSource, widest: str) -> Attempt:
     """The reading of the forward.
 
     Raises:
@@ -162,20 +166,28 @@ def _read(source: FunctionSource, dtype: str) -> Attempt:
     """
     name = source.forward.name
     unknown = [argument.name for argument in source.forward.arguments if not argument.role and argument.required]
+    named = relative_by_name(name, [argument.name for argument in source.forward.arguments])
+    by_name = "" if closing_text(source.forward.fixed) else named
     try:
-        one, others = read_forward(source.forward, source.arrays, dtype, lambda tried: bool(_other(tried)))
+        one, others = read_forward(source.forward, source.arrays, widest, lambda tried: bool(_other(tried)))
     except IndexError:
+        if by_name:
+            raise TargetError(f"{name} is {by_name}; {_ALONE}") from None
         lines = " ".join(f"--argument {argument}=VALUE" for argument in unknown)
         raise TargetError(
             f"{name} needs {', '.join(unknown)}, of which the role is not known; say it: --name ROLE=NAME, or {lines}"
         ) from None
     calls = [call for call in (one.training, one.inference) if call is not None]
+    if by_name and (one.training is None or one.training.likeness < ALIKE) and not _other(one):
+        raise TargetError(f"{name} is {by_name}; {_ALONE}")
+    if not calls and (beyond := rank_beyond(source.forward, source.arrays, widest)):
+        raise TargetError(f"{name} {beyond}")
     if not calls:
         raise TargetError(source.no_reading or f"{name} raised {one.why_not}, called on x of shape {one.data.x.shape}")
     if all(call.path is None for call in calls):
         raise TargetError(source.no_reading or f"{name} gives nothing of the shape of x, {one.data.x.shape}")
     if other := _other(one):
-        raise TargetError(f"{name} is {other}; the suite judges batch normalisation alone")
+        raise TargetError(f"{name} is {other}; {_ALONE}")
     if max(call.likeness for call in calls) < source.least:
         raise TargetError(source.no_reading)
     if others:

@@ -32,6 +32,8 @@ from bn_adapters.wrappers.reading.roles import (
     CONSTRUCTOR_NAMES,
     EPS,
     GAMMA,
+    RESIDUAL,
+    closing_text,
 )
 from bn_adapters.wrappers.reading.trial_data import EPS as TRIAL_EPS
 from bn_conformance.adapter import Adapter, Convention, Layer, LayerConfig
@@ -86,13 +88,19 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[NumpyClassAdapter]:
         gradients=frozenset() if gradients is None else gradients.modes,
         gradient_line="gradients: none, so that the forward alone is judged" if gradients is None else gradients.line,
         initial=initial,
-        note=note,
+        note="; ".join(filter(None, (note, closing_text(constructor.fixed), _residual_text(sample, recipe)))),
         title=f"{built.__name__}({', '.join(argument.name for argument in constructor.arguments)}), called with "
         f"{recipe.forward}{_backward_text(recipe)} on numpy arrays",
     )
     made: Any = function_adapter(source, NumpyClassAdapter)
     made.objects = replace(recipe, weighs_old=made.convention.momentum_weighs == "old")
     return made
+
+
+def _residual_text(sample: Any, recipe: ClassRecipe) -> str:
+    """What is to be said of a forward that adds something to y."""
+    residual = recipe.calls(sample).spelled(RESIDUAL)
+    return f"residual: {residual}, given as zeros, so that y is that of batch normalisation" if residual else ""
 
 
 def _backward_text(recipe: ClassRecipe) -> str:

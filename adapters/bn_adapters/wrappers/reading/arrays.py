@@ -30,6 +30,10 @@ class NumpyArrays:
         """Memory for a result."""
         return np.full_like(like, np.nan)
 
+    def zeros(self, like: Any) -> Any:
+        """Zeros of the shape and format of an array."""
+        return np.zeros_like(like)
+
 
 class TorchArrays(NumpyArrays):
     """Tensors over the memory of NumPy arrays."""
@@ -49,6 +53,11 @@ class TorchArrays(NumpyArrays):
 
         return load_torch().full_like(like, float("nan"))
 
+    def zeros(self, like: Any) -> Any:
+        from bn_adapters.torch_tensors import load_torch
+
+        return load_torch().zeros_like(like)
+
 
 class JaxArrays(NumpyArrays):
     """JAX arrays, which are copies."""
@@ -57,6 +66,11 @@ class JaxArrays(NumpyArrays):
         from bn_adapters.jax_functions import jax_copy
 
         return jax_copy(array)
+
+    def zeros(self, like: Any) -> Any:
+        import jax.numpy as jnp
+
+        return jnp.zeros_like(like)
 
     def back(self, value: Any) -> Any:
         import jax

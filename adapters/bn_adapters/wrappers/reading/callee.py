@@ -13,9 +13,13 @@ from bn_adapters.wrappers.reading.roles import (
     MEAN,
     MODE,
     NUMBERS,
+    RESIDUAL,
+    RESIDUAL_NAMES,
     STATE,
     UNKNOWN,
     VARIANCE,
+    X,
+    closing_limits,
     plain_name,
     role_named,
 )
@@ -183,7 +187,8 @@ def callee_of(
         for entry in list(inspect.signature(function).parameters.values())[skip:]
         if entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)
     ]
-    chosen |= dict.fromkeys(fixed or {}, FIXED)
+    fixed = closing_limits(entry.name for entry in entries) | dict(fixed or {})
+    chosen |= dict.fromkeys(fixed, FIXED)
     roles = _roles_of(entries, table, chosen, first)
     arguments = tuple(
         Argument(
@@ -195,7 +200,7 @@ def callee_of(
         for entry, role in zip(entries, roles, strict=True)
     )
     only = any(entry.kind is entry.POSITIONAL_ONLY for entry in entries)
-    return Callee(function, name, arguments, fixed=fixed or {}, positional=positional or only)
+    return Callee(function, name, arguments, fixed=fixed, positional=positional or only)
 
 
 def _roles_of(
@@ -218,6 +223,10 @@ def _roles_of(
     required = [place for place, entry in enumerate(entries) if entry.default is entry.empty]
     if first not in found and required and found[required[0]] == UNKNOWN:
         found[required[0]] = first
+    for place in required if first == X else ():
+        if found[place] == UNKNOWN and plain_name(entries[place].name) in RESIDUAL_NAMES:
+            found[place] = RESIDUAL
+            break
     return found
 
 

@@ -25,6 +25,7 @@ from bn_adapters.wrappers.reading.roles import (
     MODE,
     MOMENTUM,
     OUT,
+    RESIDUAL,
     STATE,
     UNKNOWN,
     VARIANCE,
@@ -120,7 +121,14 @@ def values_for(callee: Callee, arrays: NumpyArrays, data: TrialData, training: b
         CHANNELS: COUNT,
         AXIS: data.axis,
     }
-    return {X: x, **vectors, **numbers, **sizes_of(data.x.shape, data.axis), OUT: arrays.empty(x)}
+    return {
+        X: x,
+        **vectors,
+        **numbers,
+        **sizes_of(data.x.shape, data.axis),
+        OUT: arrays.empty(x),
+        RESIDUAL: arrays.zeros(x),
+    }
 
 
 def called(callee: Callee, arrays: NumpyArrays, data: TrialData, training: bool, **without: None) -> OneCall:

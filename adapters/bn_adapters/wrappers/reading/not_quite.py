@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from bn_adapters.wrappers.reading.arrays import NumpyArrays
 from bn_adapters.wrappers.reading.callee import Callee
-from bn_adapters.wrappers.reading.forward import OneCall
+from bn_adapters.wrappers.reading.forward import OneCall, attempt, readings
 from bn_adapters.wrappers.reading.roles import BETA, EPS, GAMMA
 from bn_adapters.wrappers.reading.trial_data import ALIKE, TrialData, alike
 from bn_adapters.wrappers.reading.trial_data import EPS as TRIAL_EPS
 from bn_conformance.adapter import Array
+
+RMS = "RMS normalisation: x over the root of its mean square, without a mean taken off"
+
+_NAMED = {
+    r"layer_?norm": "layer normalisation",
+    r"group_?norm": "group normalisation",
+    r"instance_?norm": "instance normalisation",
+    r"rms_?norm": "RMS normalisation",
+    r"renorm": "batch renormalisation",
+}
+"""Relatives by what public code calls them."""
+
+_GROUPS = re.compile(r"G|n_?groups?|num_groups|groups", re.IGNORECASE)
 
 
 def _relatives(rank: int, axis: int) -> dict[str, tuple[int, ...]]:
@@ -21,6 +36,7 @@ def _relatives(rank: int, axis: int) -> dict[str, tuple[int, ...]]:
         "layer normalisation: the mean and the variance are those of each sample": tuple(range(1, rank)),
         "instance normalisation: the mean and the variance are those of each sample and channel": space,
         "normalisation per activation: the mean and the variance are over the batch alone, not over space": (0,),
+        "layer normalisation over the channels: the mean and the variance are those of each position": (axis,),
         "normalisation of the whole x by one mean and one variance": tuple(range(rank)),
     }
 
@@ -68,4 +84,34 @@ def named_otherwise(call: OneCall, data: TrialData, callee: Callee) -> str:
         mean, variance = data.x.mean(axes, keepdims=True), data.x.var(axes, keepdims=True)
         if alike(got, scale * (data.x - mean) / np.sqrt(variance + eps) + shift) > ALIKE:
             return name
+        if alike(got, scale * data.x / np.sqrt(np.square(data.x).mean(axes, keepdims=True) + eps) + shift) > ALIKE:
+            return RMS
     return ""
+
+
+def relative_by_name(name: str, arguments: Iterable[str] = ()) -> str:
+    """The relative of batch normalisation that a function's or class's name says, or an argument for groups does."""
+    for pattern, title in _NAMED.items():
+        if re.search(pattern, name.rpartition(".")[2], re.IGNORECASE):
+            return f"{title}, by its name"
+    groups = next((argument for argument in arguments if _GROUPS.fullmatch(argument)), "")
+    return f"group normalisation, by its argument {groups}" if groups else ""
+
+
+def rank_beyond(callee: Callee, arrays: NumpyArrays, dtype: str) -> str:
+    """What is to be said of a function that takes x of a rank that the suite has not; empty where it takes none."""
+    usual = TrialData.of(2, 1, dtype)
+    one = {role: vector[:1] for role, vector in usual.vectors.items()}
+    flat = TrialData(usual.x[:, 0].copy(), usual.dy[:, 0].copy(), 0, one)
+    for data in (flat, *(TrialData.of(rank, 1, dtype) for rank in (6, 7))):
+        for reading in readings(callee, arrays, data):
+            tried = attempt(reading, arrays, data)
+            if any(call is not None and call.path is not None for call in (tried.training, tried.inference)):
+                return beyond_text(data.x.ndim)
+    return ""
+
+
+def beyond_text(rank: int) -> str:
+    """What is to be said of code that takes x of a rank that the suite has not, and no other."""
+    way = "x of shape (N, 1) by x[:, 0]" if rank == 1 else f"x of rank 4 reshaped to rank {rank}"
+    return f"takes x of rank {rank}, and none of rank 2 to 5, which the suite has; name a function that gives it {way}"

@@ -19,6 +19,7 @@ from bn_adapters.wrappers.reading.roles import (
     MODE,
     MOMENTUM,
     OUT,
+    RESIDUAL,
     VARIANCE,
     X,
 )
@@ -70,6 +71,8 @@ class FunctionRecipe:
             values |= sizes_of(shape, config.channel_axis)
         if OUT in self.forward.roles:
             values[OUT] = self.arrays.empty(x)
+        if RESIDUAL in self.forward.roles:
+            values[RESIDUAL] = self.arrays.zeros(x)
         return values | self.numbers(config)
 
     def call(self, values: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:

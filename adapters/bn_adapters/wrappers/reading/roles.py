@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 X, DY = "x", "dy"
 GAMMA, BETA = "weight", "bias"
@@ -12,6 +12,7 @@ CHANNELS, AXIS = "channels", "axis"
 STATE, CACHE, OUT = "state", "cache", "output"
 SAVED_MEAN, SAVED_INVERSE, SAVED_VARIANCE = "saved_mean", "saved_invstd", "saved_var"
 OUTPUT_MASK = "output_mask"
+RESIDUAL = "residual"
 COUNT = "count"
 DX, DGAMMA, DBETA, Y = "dx", "dweight", "dbias", "y"
 UNKNOWN = ""
@@ -96,6 +97,15 @@ GRADIENT_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Names of attributes and of keys that hold gradients, by role."""
 
+RESIDUAL_NAMES = (
+    "residual", "res", "skip", "shortcut", "identity", "addend", "add", "other", "z", "side_input", "skip_input",
+    "residual_input",
+)  # fmt: skip
+"""Names of what a fused forward adds to y: given as zeros, so that y is that of batch normalisation."""
+
+CLOSING: Mapping[str, float] = {"r_max": 1.0, "rmax": 1.0, "max_r": 1.0, "d_max": 0.0, "dmax": 0.0, "max_d": 0.0}
+"""Limits of batch renormalisation, and the values with which it is batch normalisation: r is then 1, and d is 0."""
+
 INVERTED_MODES = frozenset(
     {
         "use_running_average", "use_running_stats", "use_global_stats", "inference", "is_test", "test", "eval",
@@ -112,6 +122,21 @@ def plain_name(name: str) -> str:
         for index, letter in enumerate(name)
     )
     return spelled.lower().strip("_")
+
+
+def closing_limits(names: Iterable[str]) -> dict[str, float]:
+    """Values of the limits of batch renormalisation, by the names of arguments; empty where r or d has no limit."""
+    found = {name: CLOSING[plain_name(name)] for name in names if plain_name(name) in CLOSING}
+    return found if len(found) == 2 and set(found.values()) == {0.0, 1.0} else {}
+
+
+def closing_text(fixed: Mapping[str, object]) -> str:
+    """What is to be said of limits that were chosen; empty where none was."""
+    closed = closing_limits(fixed)
+    if not closed or any(fixed[name] != value for name, value in closed.items()):
+        return ""
+    values = " and ".join(f"{name}={value:g}" for name, value in closed.items())
+    return f"batch renormalisation is judged with {values}, where it is batch normalisation; r and d are not judged"
 
 
 def role_named(name: str, names: Mapping[str, tuple[str, ...]]) -> str:

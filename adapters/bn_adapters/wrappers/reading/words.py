@@ -9,7 +9,19 @@ from bn_adapters.wrappers.reading.backward import REST, BackwardReading
 from bn_adapters.wrappers.reading.callee import Callee
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
 from bn_adapters.wrappers.reading.results import KEPT, WRITTEN, Path
-from bn_adapters.wrappers.reading.roles import BETA, EPS, GAMMA, MEAN, MODE, MOMENTUM, OUT, VARIANCE, X
+from bn_adapters.wrappers.reading.roles import (
+    BETA,
+    EPS,
+    GAMMA,
+    MEAN,
+    MODE,
+    MOMENTUM,
+    OUT,
+    RESIDUAL,
+    VARIANCE,
+    X,
+    closing_text,
+)
 from bn_conformance.adapter import Capabilities
 
 THE_RESULT, THE_OBJECT = "the result", "the object"
@@ -84,6 +96,10 @@ def _lines(
         elif role != X:
             yield f"{TITLES[role]}: none"
     yield f"y: {'written into ' + callee.spelled(OUT) if recipe.y == WRITTEN else path_text(recipe.y)}"
+    if RESIDUAL in callee.roles:
+        yield f"residual: {callee.spelled(RESIDUAL)}, given as zeros, so that y is that of batch normalisation"
+    if closed := closing_text(callee.fixed):
+        yield closed
     for role, path in ((MEAN, moving.mean), (VARIANCE, moving.variance)):
         where = callee.spelled(role)
         if where:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bn_adapters.torch_tensors import load_torch, to_tensor
+from bn_adapters.wrappers.reading.roles import RESIDUAL_NAMES
 from bn_adapters.wrappers.torch.names import CALLED, MASK, OF_INFERENCE, TRAINING, best_named, in_small_letters
 from bn_conformance.adapter import Array
 from bn_conformance.targets.naming import TargetError
@@ -54,6 +55,7 @@ class Calling:
         inverted: whether the flag is true in inference.
         result: where y is: nothing for the result itself, else an index or a key.
         mask: how a mask is handed over; None for no masks.
+        residual: the argument for what is added to y, which is given as zeros; empty for none.
     """
 
     mode: str = BY_TRAIN
@@ -61,10 +63,13 @@ class Calling:
     inverted: bool = False
     result: tuple[Any, ...] = ()
     mask: MaskForm | None = None
+    residual: str = ""
 
     def everything(self, layer: Any, x: Any, training: bool, more: Mapping[str, Any] | None = None) -> Any:
         """What a layer gives for x."""
         keywords = dict(more or {})
+        if self.residual:
+            keywords[self.residual] = load_torch().zeros_like(x)
         if isinstance(layer, load_torch().nn.Module):
             if layer.training != training:
                 layer.train(training)
@@ -119,15 +124,19 @@ def calling_of(built: type, is_module: bool, names: Mapping[str, str]) -> tuple[
     mask = names.get(MASK) or best_named(free, CALLED[MASK])
     required = [entry.name for entry in named[1:] if entry.default is entry.empty]
     beyond = [name for name in required if name not in (mode, mask)]
+    residual = next((name for name in beyond if in_small_letters(name) in RESIDUAL_NAMES), "")
+    beyond = [name for name in beyond if name != residual]
     if beyond:
         raise TargetError(
             f"{built.__name__} is called with {', '.join(beyond)} beside x, whose meaning is not known; "
             f"say it: --name training={beyond[0]} or --name mask={beyond[0]}, or wrap it in a module that takes x alone"
         )
     if mode in free:
-        return Calling(BY_ARGUMENT, mode, in_small_letters(mode) in OF_INFERENCE), mask if mask in free else ""
+        return Calling(
+            BY_ARGUMENT, mode, in_small_letters(mode) in OF_INFERENCE, residual=residual
+        ), mask if mask in free else ""
     switches = is_module or (hasattr(built, "train") and hasattr(built, "eval"))
-    return Calling(BY_TRAIN if switches else BY_FLAG), mask if mask in free else ""
+    return Calling(BY_TRAIN if switches else BY_FLAG, residual=residual), mask if mask in free else ""
 
 
 def results_like(given: Any, shape: tuple[int, ...]) -> list[tuple[Any, ...]]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from bn_adapters.torch_tensors import load_torch, torch_dtype
 from bn_adapters.wrappers.code import number_or_none, parameters_of
+from bn_adapters.wrappers.reading.not_quite import relative_by_name
+from bn_adapters.wrappers.reading.roles import closing_limits
 from bn_adapters.wrappers.torch.holding import HeldAt
 from bn_adapters.wrappers.torch.names import (
     ACTIVATION,
@@ -150,7 +152,8 @@ def construction_of(built: type, said: Said, expected: str) -> Construction:
     unknown = [name for name in said.arguments if name not in taken]
     if unknown:
         raise TargetError(f"{built.__name__} takes no argument {unknown[0]}; it takes {', '.join(taken) or 'none'}")
-    free = [name for name in taken if name not in said.arguments]
+    fixed = closing_limits(taken) | dict(said.arguments)
+    free = [name for name in taken if name not in fixed]
     names = {role: name for role, aliases in BUILT.items() if (name := best_named(free, aliases))}
     for role, name in said.names.items():
         if role in BUILT and name in taken:
@@ -165,9 +168,11 @@ def construction_of(built: type, said: Said, expected: str) -> Construction:
         raise TargetError(f"{built.__name__} takes no number of channels; {expected}")
     beyond = [name for name in required if name not in names.values()]
     if beyond:
+        if other := relative_by_name(built.__name__, beyond):
+            raise TargetError(f"{built.__name__} is {other}; the suite judges batch normalisation alone")
         lines = " ".join(f"--argument {name}=VALUE" for name in beyond)
         raise TargetError(f"{built.__name__} needs {', '.join(beyond)}; {expected}; say the rest: {lines}")
     defaults = {name: entry.default for name, entry in taken.items() if entry.default is not entry.empty}
     first = next(iter(taken), "")
     goes_first = first == names[CHANNELS] and taken[first].kind is not inspect.Parameter.KEYWORD_ONLY
-    return Construction(built, names, defaults, dict(said.arguments), goes_first)
+    return Construction(built, names, defaults, fixed, goes_first)

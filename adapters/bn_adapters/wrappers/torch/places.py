@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 
+from bn_adapters.torch_tensors import load_torch
 from bn_adapters.wrappers.code import error_line
+from bn_adapters.wrappers.reading.not_quite import beyond_text
 from bn_adapters.wrappers.torch.calling import results_like
 from bn_adapters.wrappers.torch.construction import OF_AXES, OF_SPACE
 from bn_adapters.wrappers.torch.layer import ModuleRecipe
@@ -117,12 +119,28 @@ def all_places(recipe: ModuleRecipe, name: str, expected: str) -> Tries:
     for trial in sorted(trials, key=lambda trial: (trial.x.ndim, trial.axis)):
         if trial.x.ndim not in ranks:
             refusals.setdefault(trial.x.ndim, _words(trial))
+    if not kept and (rank := _rank_beyond(recipe, expected)):
+        raise TargetError(f"{name} {beyond_text(rank)}")
     if not kept:
         reasons = [f"rank {rank} {why}" for rank, why in refusals.items()]
         if len(set(refusals.values())) == 1:
             reasons = [next(iter(refusals.values()))]
         raise TargetError(f"{name} takes no x with {CHANNELS} channels: {'; '.join(reasons)}; {expected}")
     return Tries(tuple(kept), refusals)
+
+
+def _rank_beyond(recipe: ModuleRecipe, expected: str) -> int:
+    """A rank that layers take and the suite has not; 0 where they take none."""
+    torch = load_torch()
+    layer = layer_for(recipe, config_of(4, 1, recipe.tried_in), expected)
+    for shape in ((CHANNELS,), (4, CHANNELS, 2, 2, 2, 2), (4, CHANNELS, 2, 2, 2, 2, 2)):
+        try:
+            y = recipe.calling.y(layer.held, torch.ones(shape, dtype=getattr(torch, recipe.tried_in)), False)
+        except Exception:
+            continue
+        if tuple(getattr(y, "shape", ())) == shape:
+            return len(shape)
+    return 0
 
 
 def _grows(trial: LayerTrial) -> bool:

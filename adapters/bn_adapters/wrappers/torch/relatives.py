@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
+from bn_adapters.wrappers.reading.not_quite import RMS
 from bn_adapters.wrappers.torch.trial_run import EPS, LIKE, LayerTrial, unlike
 from bn_conformance.adapter import Array
 
@@ -65,4 +66,6 @@ def relative(trial: LayerTrial) -> str:
         normalised = (trial.x - mean) / np.sqrt(variance + EPS)
         if unlike(got, trial.scaled(normalised)) < LIKE:
             return name
+        if unlike(got, trial.scaled(trial.x / np.sqrt(np.square(trial.x).mean(axes, keepdims=True) + EPS))) < LIKE:
+            return RMS
     return ""
