@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bn_adapters.wrappers.code import stem
-from bn_adapters.wrappers.reading.arrays import library_of
 from bn_adapters.wrappers.reading.callee import Callee, callee_of
+from bn_adapters.wrappers.reading.library import library_of
 from bn_adapters.wrappers.reading.roles import (
     BACKWARD_NAMES,
     BETA,

@@ -24,8 +24,8 @@ from bn_adapters.wrappers.class_reading import (
 from bn_adapters.wrappers.code import class_of
 from bn_adapters.wrappers.function_code import NOTHING_SAID
 from bn_adapters.wrappers.functions import FunctionAdapter, FunctionSource, function_adapter
-from bn_adapters.wrappers.reading.arrays import library_of
 from bn_adapters.wrappers.reading.callee import callee_of
+from bn_adapters.wrappers.reading.library import library_of
 from bn_adapters.wrappers.reading.object_gradients import gradients_of_object
 from bn_adapters.wrappers.reading.roles import (
     CHANNELS,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import types
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,24 +77,3 @@ class JaxArrays(NumpyArrays):
 
 
 NUMPY, TORCH, JAX = NumpyArrays("numpy"), TorchArrays("torch"), JaxArrays("jax")
-
-_LIBRARIES = ("torch", "jax", "tensorflow", "keras", "flax")
-
-
-def library_of(thing: Any) -> str:
-    """The library whose arrays a class or function works on, after what its module has imported: numpy for none."""
-    scope = vars(inspect.getmodule(thing) or types.SimpleNamespace()) if inspect.isclass(thing) else _globals_of(thing)
-    used = {name for value in list(scope.values()) if (name := _library_named(value))}
-    return next((name for name in _LIBRARIES if name in used), "numpy")
-
-
-def _globals_of(thing: Any) -> dict[str, Any]:
-    found = getattr(inspect.unwrap(thing) if callable(thing) else thing, "__globals__", None)
-    return found if isinstance(found, dict) else vars(inspect.getmodule(thing) or types.SimpleNamespace())
-
-
-def _library_named(value: Any) -> str:
-    """The library that something in a module's scope belongs to."""
-    owner = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
-    root = str(owner or "").partition(".")[0]
-    return root if root in _LIBRARIES else ""
