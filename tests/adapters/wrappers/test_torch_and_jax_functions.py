@@ -8,6 +8,9 @@ import pytest
 from tests.support.own_process import process_with
 from tests.support.wrapped_code import adapter_from, assert_right, code_in, judged, outcome_of, said_of
 
+from bn_conformance.targets.loading import load_adapter
+from bn_conformance.targets.naming import TargetError
+
 pytestmark = pytest.mark.framework
 
 FUNCTIONAL = """
@@ -121,3 +124,26 @@ def test_a_pure_function_that_passes_its_state(tmp_path: Path) -> None:
     assert count == 3
     assert "gamma: params['scale']" in said
     assert "momentum: a literal in the code, 0.99 (measured); it weighs the old statistic" in said
+
+
+TWO_SCALES = """
+    import {library}
+
+    def bn_twice(x, p, q):
+        centred = x - x.mean(0)
+        return {library}.divide(centred, ((centred**2).mean(0) + 1e-5) ** 0.5) * p * q
+"""
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_two_readings_that_fit_are_both_shown_with_what_to_paste(tmp_path: Path, library: str) -> None:
+    text = TWO_SCALES.replace("{library}.divide", "{library}.numpy.divide" if library == "jax" else "{library}.divide")
+    text = text.replace("import {library}", "import jax.numpy" if library == "jax" else "import {library}")
+    target = f"{library}-functions={code_in(tmp_path, text.format(library=library), 'bn_twice')}"
+    with pytest.raises(TargetError, match="bn_twice can be read in two ways; say which: --name ") as caught:
+        load_adapter(target)
+    said = str(caught.value).partition("say which: ")[2].split(" or ")
+    assert ["--name weight=p" in one for one in said] == [True, False]
+    assert ["--name weight=q" in one for one in said] == [False, True]
+    pasted = "".join(f"+name.{one}" for one in said[1].replace("--name ", "").split())
+    assert "gamma: q" in said_of(load_adapter(target + pasted))
