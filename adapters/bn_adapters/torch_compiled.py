@@ -25,7 +25,9 @@ def compiled(dynamic: bool) -> Any:
     """A compiled function of a module and x."""
     torch = load_torch()
     from torch._dynamo import config
+    from torch._functorch import config as autograd
 
+    autograd.donated_buffer = False  # the layers keep the graph of a backward, which donated buffers forbid
     config.recompile_limit = config.accumulated_recompile_limit = MANY
     config.fail_on_recompile_limit_hit = True
 
