@@ -29,6 +29,10 @@ class Scale(keras.layers.Layer):
             raise ValueError("no volumes")
         return x * self.gamma
 
+class Misspelt(Scale):
+    def call(self, x, training=False):
+        return super().call(x) * self.gama
+
 class Shrinks(Scale):
     def call(self, x, training=False):
         return x[:1]
@@ -106,6 +110,12 @@ def test_a_layer_of_ones_own_is_tried_at_each_rank(keras: str) -> None:
 def test_a_layer_that_gives_another_shape_is_refused(keras: str) -> None:
     with pytest.raises(TargetError, match=r"takes no x of shape \(N, ..., 3\): rank 2 y has shape \(1, 3\) for x of"):
         from_target(f"{keras}:Shrinks")
+
+
+def test_a_misspelt_name_is_said_alone_with_its_place(keras: str) -> None:
+    words = r"Misspelt: at rank 2 it raises AttributeError: .*'gama' .* \(own_layers.py, line \d+\); mend it first$"
+    with pytest.raises(TargetError, match=words):
+        from_target(f"{keras}:Misspelt")
 
 
 @pytest.mark.parametrize(("name", "how"), [("Derived", "nnx"), ("Linen", "linen")])

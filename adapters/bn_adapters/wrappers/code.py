@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bn_conformance.adapter import Convention, LayerConfig
+from bn_conformance.targets.errors import error_place
 from bn_conformance.targets.factories import class_from, is_factory
 from bn_conformance.targets.loading import module_of
 from bn_conformance.targets.naming import TargetError, module_and_class
@@ -22,13 +23,33 @@ _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 """What some frameworks put around words of their messages."""
 
 
+_MISTAKES = (AttributeError, NameError, UnboundLocalError)
+"""Errors that no input is to blame for: a name that does not exist."""
+
+
 def error_line(error: BaseException) -> str:
     """An exception as a person reads it, in a line of moderate length, without colours."""
     try:
         text = text_on_one_line(_COLOUR.sub("", str(error)), 200)
     except Exception:
         text = "(its text cannot be read)"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = error_place(error) if isinstance(error, _MISTAKES) else ""
+    return f"{line} ({place})" if place else line
+
+
+def mistake_among(refusals: Mapping[int, str]) -> str:
+    """A mistake in the code, said alone: the first refusal that is an error of a name; empty where none is.
+
+    Args:
+        refusals: lines of `error_line` by the rank of x. Other ranks are refused for good reasons, which hide it.
+    """
+    wrong = {rank: why for rank, why in refusals.items() if why.startswith(tuple(one.__name__ for one in _MISTAKES))}
+    if not wrong:
+        return ""
+    rank, why = next(iter(wrong.items()))
+    where = "" if len(wrong) == len(refusals) else f"at rank {rank} "
+    return f"{where}it raises {why}; mend it first"
 
 
 def stem(module: types.ModuleType) -> str:

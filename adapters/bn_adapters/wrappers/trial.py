@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.wrappers.code import error_line
+from bn_adapters.wrappers.code import error_line, mistake_among
 from bn_conformance.adapter import Adapter, Array, Capabilities, Convention
 from bn_conformance.targets.naming import TargetError
 
@@ -65,6 +65,8 @@ class Ranks:
         refusals = {rank: why for rank in (2, 3, 4, 5) if (why := refusal(rank)) is not None}
         taken = tuple(rank for rank in (2, 3, 4, 5) if rank not in refusals)
         if not taken:
+            if mistake := mistake_among(refusals):
+                raise TargetError(f"{name}: {mistake}")
             reasons = [f"rank {rank} {why}" for rank, why in refusals.items()]
             if len(set(refusals.values())) == 1:
                 reasons = [refusals[2]]

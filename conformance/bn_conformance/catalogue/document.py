@@ -24,6 +24,7 @@ from bn_conformance.cases.steps import BETWEEN, STANDING, STEP_TYPES, type_of
 from bn_conformance.cases.views import VIEWS
 from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.laws.statements import LAWS
+from bn_conformance.text import counted
 from bn_reference.specification.clauses import clauses, families
 
 REGRESSION_FORMAT = 1
@@ -173,7 +174,7 @@ def _check(case: Case) -> None:
 
 def _check_batch(batch: Batch, config: LayerConfig, where: str) -> None:
     if len(batch.shape) != config.rank or batch.shape[config.channel_axis] != config.num_channels:
-        channels = f"{config.num_channels} channels on axis {config.channel_axis}"
+        channels = f"{counted(config.num_channels, 'channel')} on axis {config.channel_axis}"
         raise ValueError(f"shape of {where} is {list(batch.shape)}; a layer of rank {config.rank} and {channels}")
     if prod(batch.shape) > MOST_VALUES:
         raise ValueError(f"shape of {where} is {list(batch.shape)}; allowed are {MOST_VALUES} values")

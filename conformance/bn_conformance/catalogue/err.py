@@ -13,6 +13,7 @@ from bn_conformance.cases.model import Batch, Case, Reload, SetParameters, SetSt
 from bn_conformance.catalogue.build import DY, KNOWN, MEAN, PARAMETERS, VARIANCE, evaluate, integers, normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import F64, FEW, NC, NCDHW, NCHW, NCL, NDHWC, NHWC, NLC, Place
+from bn_conformance.text import counted
 
 FAMILY = Family("ERR", order=180, expects="refusal")
 case = FAMILY.case
@@ -109,7 +110,7 @@ def _mode(training: bool) -> str:
 def _channels(place: Place, training: bool, slug: str, shape: tuple[int, ...], **more: Any) -> Case:
     """A forward of x with other channels than the layer's."""
     mode, channels = _mode(training), shape[place.axis]
-    title = f"x of shape {shape} has {channels} channels and the layer {place.channels}, in {mode}"
+    title = f"x of shape {shape} has {counted(channels, 'channel')} and the layer {place.channels}, in {mode}"
     step = Batch(training=training, shape=shape, x=normal("x"))
     return case(place, f"{slug}-{mode}", title, "ERR-1", step, **more)
 

@@ -10,6 +10,7 @@ from bn_conformance.cases.views import VIEWS
 from bn_conformance.catalogue.build import DY, KNOWN, MEAN, PARAMETERS, VARIANCE, evaluate, normal, train
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import BF16_WIDE, EVERY_LAYOUT, F16, F64, FEW, NC, NCHW, NCL, NHWC, NLC, Place
+from bn_conformance.text import counted
 
 FAMILY = Family("LAYOUT", order=120)
 case = FAMILY.case
@@ -95,9 +96,9 @@ def _sizes() -> Iterator[tuple[Place, str]]:
     for count in BATCHES:
         yield NC.resized(count, 3), f"a batch of {count}"
     for channels in CHANNELS:
-        yield NC.resized(4, channels), f"{channels} channels, rank 2"
+        yield NC.resized(4, channels), f"{counted(channels, 'channel')}, rank 2"
         if channels in CHANNELS_LAST:
-            yield NHWC.resized(2, 3, 2, channels), f"{channels} channels, last"
+            yield NHWC.resized(2, 3, 2, channels), f"{counted(channels, 'channel')}, last"
     for size in SPATIAL:
         yield NCHW.resized(2, 3, size, size), f"{size} by {size} pixels"
         yield NCHW.resized(2, 2, 1, size), f"one row of {size} pixels"

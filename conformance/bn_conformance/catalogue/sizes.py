@@ -26,6 +26,7 @@ from bn_conformance.catalogue.places import (
     FormatPair,
     Place,
 )
+from bn_conformance.text import counted
 
 FAMILY = Family(order=210, sweep=True)
 case = FAMILY.case
@@ -72,7 +73,7 @@ def cases() -> Iterator[Case]:
         for layout, sizes in SHAPES.items():
             for channels in counts:
                 place = layout.resized(*(size or channels for size in sizes)).of(formats)
-                yield _both_modes(place, "channels", f"{channels} channels", "LAYOUT-4")
+                yield _both_modes(place, "channels", counted(channels, "channel"), "LAYOUT-4")
 
 
 def _both_modes(place: Place, variant: str, what: str, clause: str) -> Case:

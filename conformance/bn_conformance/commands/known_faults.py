@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.commands.declaring import SuiteCommand, write_file
 from bn_conformance.implementations.draft import draft
 from bn_conformance.results.file import read_results
@@ -21,14 +22,14 @@ def command() -> None:
 @click.argument("results")
 @click.option("-o", "--output", metavar="FILE", help="File to write; standard output without it.")
 def draft_command(results: str, output: str | None) -> int:
-    """Write an entry for what fails in RESULTS, to be completed by hand.
+    """Write entries for what fails in RESULTS, one for what fails alike, to be completed by hand.
 
     An entry whose reason still begins with DRAFT: is refused by `bnconform run --known-faults FILE`.
     """
     contents = read_results(results)
     if not any(item.verdict == ItemVerdict.FAIL.value for item in contents.items):
         click.echo(f"{results}: nothing fails, so there is no entry to draft", err=True)
-    text = draft(contents)
+    text = draft(contents, {*all_cases(), *large_cases()})
     if output is None:
         click.echo(text, nl=False)
         return 0

@@ -27,9 +27,6 @@ _QUIET = ("-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
 _SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)")
 """Arguments that ask pytest itself to say something."""
 
-_REMEMBERING = re.compile(r"--(lf|ff|nf|sw|last-failed|failed-first|new-first|stepwise|cache)")
-"""Arguments that need what pytest remembers of the run before."""
-
 
 @click.command(cls=SuiteCommand, epilog=f"{EXIT_CODES} Arguments after -- go to pytest.")
 @run_options(*OPTIONS)
@@ -76,11 +73,13 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
 
 
 def _front(pytest_arguments: tuple[str, ...]) -> list[str]:
-    """How pytest is to speak and remember: not at all, unless its own arguments ask for it."""
+    """How pytest is to speak and remember: not at all, unless it gets arguments of its own.
+
+    With any it remembers what failed, so that `-x` can be followed by `--lf`.
+    """
     asked = [argument for argument in pytest_arguments if argument.startswith("-")]
     speaking = any(_SPEAKING.match(argument) for argument in asked)
-    remembering = any(_REMEMBERING.match(argument) for argument in asked)
-    cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if remembering else ["-p", "no:cacheprovider"]
+    cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if pytest_arguments else ["-p", "no:cacheprovider"]
     return [*cache, *(("--no-header",) if speaking else _QUIET)]
 
 

@@ -5,7 +5,7 @@ fails the run, so that the list never outlives what it lists. The file is TOML, 
 
     [[fault]]
     implementation = "torch.nn*"            # a pattern of * and ?
-    case = "edge/*/inf-in-dy"               # a pattern of case ids, or: clause = "EDGE-4"
+    case = "edge/*/inf-in-dy"               # a pattern of case ids, or a list of them, or: clause = "EDGE-4"
     versions = { torch = ">=2.0,<3" }       # optional: version specifiers by distribution
     platform = "linux"                      # optional: prefix of sys.platform
     device = "*"                            # optional: a pattern; the CPU alone without it, whose kernels are others
@@ -19,8 +19,8 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class KnownFault:
 
     implementation: str
     reason: str
-    case: str = ""
+    case: str | Sequence[str] = ""
     clause: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
@@ -74,14 +74,25 @@ class KnownFault:
 
     def covers(self, case: Case) -> bool:
         """Whether the entry speaks of this case."""
-        if self.case:
-            return matches_pattern(case.id, self.case)
+        if self.patterns:
+            return any(matches_pattern(case.id, pattern) for pattern in self.patterns)
         return self.clause in case.clauses
 
     @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of case ids; none where the entry names a clause."""
+        return tuple(filter(None, (self.case,) if isinstance(self.case, str) else self.case))
+
+    @property
+    def parts(self) -> tuple[KnownFault, ...]:
+        """An entry for each pattern, so that each can be looked at alone; the entry itself where it names a clause."""
+        return tuple(replace(self, case=pattern) for pattern in self.patterns) or (self,)
+
+    @property
     def title(self) -> str:
-        """The entry in a line."""
-        return f"{self.implementation}: {self.case or self.clause}: {self.reason}" + (
+        """The entry in a line; of several patterns the first."""
+        more = f" and {len(self.patterns) - 1} more" if len(self.patterns) > 1 else ""
+        return f"{self.implementation}: {(self.patterns or (self.clause,))[0]}{more}: {self.reason}" + (
             f" ({self.link})" if self.link else ""
         )
 
@@ -146,13 +157,16 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     except (TypeError, InvalidSpecifier, AttributeError) as error:
         message = str(error).removeprefix("KnownFault.__init__() ")
         raise KnownFaultsError(f"{file}, line {line}: {message}") from None
-    texts = ("implementation", "reason", "case", "clause", "platform", "device", "example", "link")
+    texts = ("implementation", "reason", "clause", "platform", "device", "example", "link")
     wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
     if wrong:
         raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")
+    given = [fault.case] if isinstance(fault.case, str) else fault.case
+    if not isinstance(given, list) or not all(isinstance(pattern, str) for pattern in given):
+        raise KnownFaultsError(f"{file}, line {line}: case is {fault.case!r}; give a text, or a list of texts")
     if fault.reason.lstrip().startswith(DRAFT):
         raise KnownFaultsError(f"{file}, line {line}: the reason is a draft; say why it is a fault and what it does")
-    if bool(fault.case) == bool(fault.clause):
+    if bool(fault.patterns) == bool(fault.clause):
         raise KnownFaultsError(f"{file}, line {line}: give either case or clause")
     if fault.clause and fault.clause not in clauses():
         hint = did_you_mean(fault.clause, clauses(), "bnconform list --clauses shows them")
@@ -177,9 +191,10 @@ def require_cases(faults: Iterable[KnownFault], cases: Collection[str]) -> None:
         KnownFaultsError: an entry's pattern matches none of the ids `cases`.
     """
     for fault in faults:
-        if fault.case and not any_matches(cases, fault.case):
-            hint = did_you_mean(fault.case.strip("*"), cases, "bnconform list --cases shows them")
-            raise KnownFaultsError(f"{fault.file}, line {fault.line}: no case matches {fault.case!r}{hint}")
+        for pattern in fault.patterns:
+            if not any_matches(cases, pattern):
+                hint = did_you_mean(pattern.strip("*"), cases, "bnconform list --cases shows them")
+                raise KnownFaultsError(f"{fault.file}, line {fault.line}: no case matches {pattern!r}{hint}")
 
 
 def shipped_and_own(paths: Iterable[str]) -> tuple[KnownFault, ...]:

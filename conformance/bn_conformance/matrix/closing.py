@@ -93,13 +93,17 @@ def _too_little(plan: Plan, items: Collection[Item]) -> Iterator[str]:
 
 
 def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:
-    """Entries of the known faults that cover items of a run, none of which fails as they say any more."""
+    """Entries of the known faults that cover items of a run, none of which fails as they say any more.
+
+    Of an entry with several patterns each is looked at alone: it must not live on by what another one excuses.
+    """
     by_name = _by_implementation(items)
-    idle = [fault for fault in plan.faults if _excuses_nothing(fault, plan, by_name)]
+    parts = [(fault, part) for fault in plan.faults for part in fault.parts]
+    idle = [(fault, part) for fault, part in parts if _excuses_nothing(part, fault.title, plan, by_name)]
     if not idle:
         return []
     default = [entry.name for entry in registered(plan.options.device).values() if entry.group == "default"]
-    return [_stale(fault) for fault in idle if _whole(fault, plan, default)]
+    return [_stale(fault, part) for fault, part in idle if _whole(part, plan, default)]
 
 
 def _by_implementation(items: Iterable[Item]) -> dict[str, list[Item]]:
@@ -109,7 +113,7 @@ def _by_implementation(items: Iterable[Item]) -> dict[str, list[Item]]:
     return by_name
 
 
-def _excuses_nothing(fault: KnownFault, plan: Plan, items: Mapping[str, Sequence[Item]]) -> bool:
+def _excuses_nothing(fault: KnownFault, title: str, plan: Plan, items: Mapping[str, Sequence[Item]]) -> bool:
     known = plan.known_cases
     names = [entry.name for entry in plan.runnable if fault.applies_to(entry)]
     covered = [
@@ -118,13 +122,14 @@ def _excuses_nothing(fault: KnownFault, plan: Plan, items: Mapping[str, Sequence
         for item in items.get(name, ())
         if fault.covers(known[item.case]) and item.verdict not in SILENT
     ]
-    excused = any(item.verdict == ItemVerdict.KNOWN.value and item.known_fault == fault.title for item in covered)
+    excused = any(item.verdict == ItemVerdict.KNOWN.value and item.known_fault == title for item in covered)
     lost = any(item.verdict == ItemVerdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
     return bool(covered) and not excused and not lost
 
 
-def _stale(fault: KnownFault) -> StaleFault:
-    message = f"no longer fails: delete the entry at {fault.file}, line {fault.line} ({fault.title})"
+def _stale(fault: KnownFault, part: KnownFault) -> StaleFault:
+    what = "the entry" if len(fault.patterns) <= 1 else f"{part.case!r} from the entry"
+    message = f"no longer fails: delete {what} at {fault.file}, line {fault.line} ({fault.title})"
     return StaleFault(entry=fault.title, file=fault.file, line=fault.line, message=message, reason=fault.title)
 
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.matrix.blocks import blocks
@@ -54,6 +55,7 @@ def register(config: pytest.Config) -> None:
         end_with_parent(config.workerinput[PARENT_KEY])  # type: ignore[attr-defined]
         config.pluginmanager.register(Items(Plan.from_json(sent)), "bnconform-items")
         return
+    _require_expressions(config)
     try:
         options = options_of(config)
         interrupted = interrupted_run(options.resume) if options.resume else None
@@ -65,6 +67,20 @@ def register(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(Items(control.plan), "bnconform-items")
     config.pluginmanager.register(control, "bnconform-control")
+
+
+def _require_expressions(config: pytest.Config) -> None:
+    """Refuse what pytest cannot read of `-k` and `-m` before anything starts: a process of xdist would end in it.
+
+    Raises:
+        pytest.UsageError: an expression cannot be read.
+    """
+    for option, text in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
+        if text:
+            try:
+                Expression.compile(text)
+            except Exception as error:  # of a type that depends on the version of pytest
+                raise pytest.UsageError(f"Wrong expression passed to '{option}': {text}: {error}") from None
 
 
 def options_of(config: pytest.Config) -> RunOptions:

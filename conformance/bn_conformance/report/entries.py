@@ -60,6 +60,10 @@ class Entry:
         return outcome_rank(self.item.outcome), badness(self.worst)[1] if self.worst else -1.0
 
 
+DEPTHS = (0.02, 0.1)
+"""Shares of known faults from which their colour is deeper, so that few and many look unlike."""
+
+
 @dataclass(frozen=True)
 class Tally:
     """Counts of entries by verdict and by kind of outcome, and the gravest of them.
@@ -118,6 +122,12 @@ class Tally:
     def at_worst(self) -> int | None:
         """How many entries have the gravest verdict; None where nothing is wrong, or nothing was judged."""
         return None if self.verdict in (*RIGHT, *SILENT) else self.verdicts[ItemVerdict(self.verdict)]
+
+    @property
+    def depth(self) -> int:
+        """How deep the colour of known faults is, from 1: by their share of what was run."""
+        known = self.verdicts[ItemVerdict.KNOWN]
+        return 1 + sum(known >= share * self.run for share in DEPTHS)
 
     @property
     def counts(self) -> list[tuple[OutcomeKind, int]]:

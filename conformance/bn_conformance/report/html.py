@@ -24,6 +24,7 @@ from bn_conformance.report.agreement import agreement_of
 from bn_conformance.report.breakdown import breakdowns
 from bn_conformance.report.convention_table import convention_table
 from bn_conformance.report.embedded import embedded, plain_lines
+from bn_conformance.report.entries import DEPTHS
 from bn_conformance.report.glossary import WORD_ANCHORS, WORDS, anchor_of_outcome
 from bn_conformance.report.left_out import left_out_lines
 from bn_conformance.report.level_bar import LEVEL_WIDTH, level_bar
@@ -94,6 +95,7 @@ def _environment() -> Environment:
         plain=text.plain,
         one_line=text.one_line,
         counted=text.counted,
+        percent=text.percent,
         printable=text.printable,
         readable=legend.readable,
         breakable=_breakable,
@@ -115,6 +117,7 @@ def _environment() -> Environment:
         level_bar=level_bar,
         anchor_of_outcome=anchor_of_outcome,
         by_dtype=by_dtype,
+        DEPTHS=DEPTHS,
         percent=text.percent,
         place=quantity_text.place,
         plain_lines=plain_lines,

@@ -214,7 +214,8 @@ class FirstOrder:
         if x.dtype != self.storage:
             raise TypeError(f"x is of dtype {x.dtype}; allowed is {self.storage}, for which the layer was built")
         if x.shape[config.channel_axis] != config.num_channels:
-            raise ValueError(f"x has {x.shape[config.channel_axis]} channels; allowed are {config.num_channels}")
+            channels = x.shape[config.channel_axis]
+            raise ValueError(f"x has {channels} channel{'s' * (channels != 1)}; allowed are {config.num_channels}")
 
     def check_count(self, count: int) -> None:
         """Refuse training on too few values per channel.

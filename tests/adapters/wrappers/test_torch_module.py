@@ -52,6 +52,11 @@ class Halved(Own):
         super().__init__(channels)
         del self.running_var
 
+class Misspelt(torch.nn.BatchNorm2d):
+    def forward(self, x):
+        self._check_input_dim(x)
+        return super().forward(x) * self.wieght
+
 class Unsized(torch.nn.Module):
     def __init__(self): ...
 """
@@ -119,7 +124,8 @@ REFUSED = {
     "Raises": r"Raises\(3\) raised RuntimeError: no licence; a torch-module is built from the number of channels",
     "Greedy": "Greedy needs dimensions; .* say the rest: --argument dimensions=VALUE",
     "Heated": "a parameter temperature that changes y, beside its weight and bias; .* --name weight=temperature",
-    "Halved": r"modules.Halved takes no x with 3 channels",
+    "Halved": r"modules.Halved: it raises AttributeError: .*'running_var' \(.*, line \d+\); mend it first",
+    "Misspelt": r"Misspelt: at rank 4 it raises AttributeError: .*'wieght' \(modules.py, line \d+\); mend it first$",
 }
 
 

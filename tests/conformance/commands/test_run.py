@@ -182,6 +182,19 @@ def test_an_entry_that_matches_no_failure_fails_the_run_and_names_its_line(tmp_p
 
 
 @pytest.mark.slow
+def test_of_an_entry_with_several_patterns_the_one_that_matches_no_failure_is_stale(tmp_path: Path) -> None:
+    failing, passing = "fwd/nc/float32/random", "err/nc/float32/dy-shape"
+    write(tmp_path, "faults.toml", entry(failing).replace(f'"{failing}"', f'["{failing}", "{passing}"]'))
+    asked = ("-i", write(tmp_path, "wrong.py", WRONG), "--case", failing, "--case", passing)
+    done, results = run(tmp_path, *asked, "--known-faults", "faults.toml")
+    (stale,) = results.stale_faults
+    assert stale.message.startswith(f"no longer fails: delete '{passing}' from the entry at faults.toml, line 2")
+    assert done.returncode == 1
+    assert [item.verdict for item in results.items if item.case == failing] == ["known-fault"]
+    assert done.stdout.splitlines()[-1].startswith("✕ Nothing new fails, but 1 known-fault entry is stale")
+
+
+@pytest.mark.slow
 def test_three_shards_merge_to_what_one_run_gives(tmp_path: Path) -> None:
     wrong, good = write(tmp_path, "wrong.py", WRONG), write(tmp_path, "good.py", GOOD)
     asked = ("-i", wrong, "-i", good, "--case", "fwd/nc/float32/*", "--case", "fwd/nchw/float32/*")

@@ -29,8 +29,11 @@ def test_what_k_deselects_is_not_planned_in_several_processes(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_selection_of_nothing_judges_nothing(tmp_path: Path) -> None:
-    done, results = run(tmp_path, "-i", write(tmp_path, "good.py", GOOD), *EPS, "--", "-k", "nonexistent")
+@pytest.mark.parametrize("processes", ["0", "2"])
+@pytest.mark.parametrize("option", ["-k", "-m"])
+def test_a_selection_of_nothing_judges_nothing(tmp_path: Path, option: str, processes: str) -> None:
+    good = write(tmp_path, "good.py", GOOD)
+    done, results = run(tmp_path, "-n", processes, "-i", good, *EPS, "--", option, "nonexistent")
     assert done.returncode == 3
     assert results.header.planned == ()
     assert "Nothing was judged" in done.stdout
@@ -64,6 +67,31 @@ def test_lf_runs_what_failed_last(tmp_path: Path) -> None:
     done, results = run(tmp_path, *both, "--lf")
     assert done.returncode == 1
     assert results.header.planned == ("wrong::fwd/nc/float32/eps-default",)
+
+
+@pytest.mark.slow
+def test_lf_runs_what_stopped_the_run_before(tmp_path: Path) -> None:
+    some = ("-i", write(tmp_path, "wrong.py", WRONG), *EPS, "--")
+    _, stopped = run(tmp_path, *some, "-x")
+    done, results = run(tmp_path, *some, "--lf")
+    assert done.returncode == 1
+    assert results.header.planned == tuple(item.id for item in stopped.items)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["0", "2"])
+@pytest.mark.parametrize("options", [("-m", "a and"), ("-k", "a b(")])
+def test_an_expression_that_pytest_refuses_is_all_that_is_said(
+    tmp_path: Path, processes: str, options: tuple[str, ...]
+) -> None:
+    good = write(tmp_path, "good.py", GOOD)
+    some = ("-n", processes, "-i", good, *EPS, "--results", "none.jsonl")
+    done = bnconform(tmp_path, "run", *some, "--", *options)
+    assert done.returncode == 2
+    assert "ERROR: " in done.stderr
+    assert options[1] in done.stderr
+    assert done.stdout.strip() == ""
+    assert not (tmp_path / "none.jsonl").exists()
 
 
 @pytest.mark.slow

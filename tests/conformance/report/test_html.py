@@ -46,10 +46,23 @@ def test_the_verdicts_are_at_the_top_and_the_gravest_comes_first() -> None:
     assert "✕ 1 of 3 implementations does not conform" in report.find("header")[0].text
     assert rows(report.section("verdicts").find("table")[0]) == [
         ["bad", "✕ does not conform: 1 of 3 cases fail", "1", "0", "1", "1", "0", "0", "0"],
-        ["known", "◆ 1 known fault", "0", "0", "0", "0", "1", "0", "0"],
+        ["known", "◆ 1 known fault", "0", "0", "0", "0", "1 100 %", "0", "0"],
         ["good", "✓ conforms", "1", "2", "0", "0", "0", "1", "0"],
         ["gone", "– not installedpip install gone", "0", "0", "0", "0", "0", "0", "0"],
     ]
+
+
+def test_the_more_of_an_implementation_is_known_faults_the_deeper_their_colour() -> None:
+    shares = {"few": 1, "some": 5, "many": 20}
+    items = [
+        item(name, str(case), *(("wrong", "known-fault") if case < share else ()), known_fault="k" * (case < share))
+        for name, share in shares.items()
+        for case in range(100)
+    ]
+    table = Page(render_html(results(items))).section("verdicts").find("table")[0]
+    shown = [span.attributes["class"] for span in table.find("span") if "state" in span.attributes.get("class", "")]
+    assert shown == [f"state state-known depth-{depth}" for depth in (3, 2, 1)]
+    assert [row[6] for row in rows(table)] == ["20 20 %", "5 5 %", "1 1 %"]
 
 
 def test_a_cell_of_the_matrix_shows_the_gravest_verdict_before_the_gravest_level() -> None:

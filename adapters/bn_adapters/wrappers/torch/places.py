@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from bn_adapters.torch_tensors import load_torch
-from bn_adapters.wrappers.code import error_line
+from bn_adapters.wrappers.code import error_line, mistake_among
 from bn_adapters.wrappers.reading.not_quite import beyond_text
 from bn_adapters.wrappers.torch.calling import results_like
 from bn_adapters.wrappers.torch.construction import OF_AXES, OF_SPACE
@@ -122,6 +122,8 @@ def all_places(recipe: ModuleRecipe, name: str, expected: str) -> Tries:
     if not kept and (rank := _rank_beyond(recipe, expected)):
         raise TargetError(f"{name} {beyond_text(rank)}")
     if not kept:
+        if mistake := mistake_among(refusals):
+            raise TargetError(f"{name}: {mistake}")
         reasons = [f"rank {rank} {why}" for rank, why in refusals.items()]
         if len(set(refusals.values())) == 1:
             reasons = [next(iter(refusals.values()))]
