@@ -71,6 +71,11 @@ def backward_names(name: str) -> tuple[str, ...]:
     return tuple(other for other in (*swapped, *behind) if other != name)
 
 
+def is_named_batch_norm(name: str) -> bool:
+    """Whether a function's name says batch normalisation."""
+    return bool(_BN.search(name))
+
+
 def looks_like_batch_norm(function: object) -> bool:
     """Whether a function may be a forward of batch normalisation, after its name and those of its arguments."""
     if not inspect.isfunction(function) or _BACKWARD.search(function.__name__):
@@ -170,3 +175,12 @@ def backward_callee(function: Callable[..., Any], name: str) -> Callee:
         return callee_of(function, name, BACKWARD_NAMES, DY)
     except ValueError:
         raise TargetError(f"{name} {_NO_SIGNATURE}") from None
+
+
+def stated_default(callee: Callee, role: str) -> float | None:
+    """The default of a number in the signature."""
+    for argument in callee.arguments:
+        default = argument.default
+        if argument.role == role and isinstance(default, int | float) and not isinstance(default, bool):
+            return float(default)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from bn_adapters.wrappers.function_layers import ExplicitLayer, JaxTapeLayer, To
 from bn_adapters.wrappers.reading.forward import Attempt, called
 from bn_adapters.wrappers.reading.moving import moving_of
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
-from bn_adapters.wrappers.reading.roles import BETA, GAMMA
+from bn_adapters.wrappers.reading.roles import BETA, GAMMA, MODE
 from bn_adapters.wrappers.reading.trial_data import TrialData
 from bn_adapters.wrappers.trial import affine_of
 from bn_conformance.adapter import Layer, LayerConfig
@@ -109,3 +110,16 @@ def gradient_modes(recipe: FunctionRecipe, tape: bool, one: Attempt, dtype: str)
     except Exception:
         return frozenset({"training", "inference"})
     return frozenset({"training", "inference"})
+
+
+def layouts_at(places: Sequence[tuple[int, int]]) -> frozenset[Any]:
+    """Where the channels may be; an x of rank 2 has them in every layout."""
+    tall = [place for place in places if place[0] > 2] or [(2, 1)]
+    return frozenset(LayerConfig(num_channels=3, rank=rank, channel_axis=axis).layout for rank, axis in tall)
+
+
+def modes_in(one: Attempt) -> frozenset[str]:
+    """The modes that the code has: both where it takes a mode, even if it raised in one."""
+    if MODE in one.callee.roles or (one.training is not None and one.inference is not None):
+        return frozenset({"training", "inference"})
+    return frozenset({"training" if one.training is not None else "inference"})

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.wrappers.function_trials import affine_ways, built_layer, gradient_modes, places_of, takes_format
+from bn_adapters.wrappers.function_code import is_named_batch_norm, stated_default
+from bn_adapters.wrappers.function_trials import (
+    GOOD,
+    affine_ways,
+    built_layer,
+    gradient_modes,
+    layouts_at,
+    modes_in,
+    places_of,
+    takes_format,
+)
 from bn_adapters.wrappers.reading.arrays import NUMPY, NumpyArrays
+from bn_adapters.wrappers.reading.axis_zero import AXIS_ZERO, ways_on_axis_zero
 from bn_adapters.wrappers.reading.backward import NoBackward, read_backward
 from bn_adapters.wrappers.reading.callee import Callee
 from bn_adapters.wrappers.reading.forward import Attempt, read_forward
@@ -22,7 +33,7 @@ from bn_adapters.wrappers.reading.moving import (
 )
 from bn_adapters.wrappers.reading.not_quite import named_otherwise, rank_beyond, relative_by_name
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
-from bn_adapters.wrappers.reading.roles import EPS, MEAN, MODE, MOMENTUM, closing_text
+from bn_adapters.wrappers.reading.roles import EPS, MEAN, MOMENTUM, OUT, closing_text
 from bn_adapters.wrappers.reading.trial_data import ALIKE
 from bn_adapters.wrappers.reading.words import function_notes
 from bn_adapters.wrappers.trial import adapter_class, convention_of
@@ -107,12 +118,12 @@ def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = Fun
         TargetError: they cannot be read, or are something else than batch normalisation.
     """
     widest = source.dtypes[-1]
-    one = _read(source, widest)
+    source, one = _either_way(source, widest)
     recipe, note = _recipe(source, one)
     tape = source.tape and recipe.backward is None
     places, refusals = places_of(recipe, one, widest)
     dtypes = [dtype for dtype in source.dtypes if takes_format(recipe, dtype, one)]
-    modes = _modes(one)
+    modes = modes_in(one)
     found = gradient_modes(recipe, tape, one, widest) if source.gradients is None else source.gradients
     gradients = found & modes
     literals = frozenset(
@@ -122,7 +133,7 @@ def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = Fun
     capabilities = Capabilities(
         dtypes=frozenset(dtypes),
         ranks=frozenset(rank for rank, _ in places),
-        layouts=_layouts(places),
+        layouts=layouts_at(places),
         modes=modes,  # type: ignore[arg-type]
         statistics=statistics,
         set_statistics=MEAN in recipe.forward.roles,
@@ -145,17 +156,43 @@ def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = Fun
     return adapter_class(parent.__name__, (parent,), attributes)
 
 
-def _layouts(places: Sequence[tuple[int, int]]) -> frozenset[Any]:
-    """Where the channels may be; an x of rank 2 has them in every layout."""
-    tall = [place for place in places if place[0] > 2] or [(2, 1)]
-    return frozenset(LayerConfig(num_channels=3, rank=rank, channel_axis=axis).layout for rank, axis in tall)
+class _RelativeError(TargetError):
+    """Code is something else than batch normalisation, by its name."""
 
 
-def _modes(one: Attempt) -> frozenset[str]:
-    """The modes that the code has: both where it takes a mode, even if it raised in one."""
-    if MODE in one.callee.roles or (one.training is not None and one.inference is not None):
-        return frozenset({"training", "inference"})
-    return frozenset({"training" if one.training is not None else "inference"})
+def _either_way(source: FunctionSource, widest: str) -> tuple[FunctionSource, Attempt]:
+    """The reading of the forward, with the channels on axis 0 where nothing else is batch normalisation.
+
+    Raises:
+        TargetError: there is none, or the function is something else.
+    """
+    failure, one = None, None
+    try:
+        one = _read(source, widest)
+    except TargetError as error:
+        failure = error
+        if isinstance(error, _RelativeError) and not is_named_batch_norm(source.forward.name):
+            raise
+    as_it_is = source.forward.settled or source.title or OUT in source.forward.roles  # no plain function of arrays
+    if as_it_is or (one is not None and _is_sure(one)):
+        ways: list[FunctionSource] = []
+    else:
+        pairs = ways_on_axis_zero(source.forward, source.backward)
+        ways = [replace(source, forward=forward, backward=back, note=AXIS_ZERO) for forward, back in pairs]
+    for way in ways:
+        try:
+            other = _read(way, widest)
+        except TargetError:
+            continue
+        if other.training is not None and other.training.likeness > ALIKE:
+            return way, other
+    if one is None:
+        raise failure or TargetError(source.no_reading)
+    return source, one
+
+
+def _is_sure(one: Attempt) -> bool:
+    return any(call is not None and call.likeness > GOOD for call in (one.training, one.inference))
 
 
 def _read(source: FunctionSource, widest: str) -> Attempt:
@@ -172,14 +209,14 @@ def _read(source: FunctionSource, widest: str) -> Attempt:
         one, others = read_forward(source.forward, source.arrays, widest, lambda tried: bool(_other(tried)))
     except IndexError:
         if by_name:
-            raise TargetError(f"{name} is {by_name}; {_ALONE}") from None
+            raise _RelativeError(f"{name} is {by_name}; {_ALONE}") from None
         lines = " ".join(f"--argument {argument}=VALUE" for argument in unknown)
         raise TargetError(
             f"{name} needs {', '.join(unknown)}, of which the role is not known; say it: --name ROLE=NAME, or {lines}"
         ) from None
     calls = [call for call in (one.training, one.inference) if call is not None]
     if by_name and (one.training is None or one.training.likeness < ALIKE) and not _other(one):
-        raise TargetError(f"{name} is {by_name}; {_ALONE}")
+        raise _RelativeError(f"{name} is {by_name}; {_ALONE}")
     if not calls and (beyond := rank_beyond(source.forward, source.arrays, widest)):
         raise TargetError(f"{name} {beyond}")
     if not calls:
@@ -187,7 +224,7 @@ def _read(source: FunctionSource, widest: str) -> Attempt:
     if all(call.path is None for call in calls):
         raise TargetError(source.no_reading or f"{name} gives nothing of the shape of x, {one.data.x.shape}")
     if other := _other(one):
-        raise TargetError(f"{name} is {other}; {_ALONE}")
+        raise _RelativeError(f"{name} is {other}; {_ALONE}")
     if max(call.likeness for call in calls) < source.least:
         raise TargetError(source.no_reading)
     if others:
@@ -261,12 +298,3 @@ def _measured(source: FunctionSource, recipe: FunctionRecipe, one: Attempt) -> d
         elif MOMENTUM not in callee.roles:
             values["default_momentum"] = source.base.default_momentum
     return values
-
-
-def stated_default(callee: Callee, role: str) -> float | None:
-    """The default of a number in the signature."""
-    for argument in callee.arguments:
-        default = argument.default
-        if argument.role == role and isinstance(default, int | float) and not isinstance(default, bool):
-            return float(default)
-    return None
