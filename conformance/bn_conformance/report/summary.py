@@ -12,7 +12,7 @@ from functools import cached_property
 from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
-from bn_conformance.report.legend import SIGNS, Sign, sign_of_state
+from bn_conformance.report.legend import Sign, sign_of_state
 from bn_conformance.report.newly_judged import newly_judged
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
 from bn_conformance.results.coverage import Coverage, coverage_in
@@ -20,6 +20,9 @@ from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, ItemVerdict
 from bn_conformance.results.records import CaseInfo, ClauseInfo, Environment, Item, split_id
 from bn_conformance.text import counted, one_line
+
+STATES = ("fail", "short", "known", "warn", "ok", "absent")
+"""The states of an implementation, the gravest first."""
 
 
 def _but(verdicts: Counter[str]) -> str:
@@ -122,12 +125,11 @@ class Summary:
     @cached_property
     def by_gravity(self) -> tuple[ImplementationSummary, ...]:
         """The implementations, the gravest first: by state, then by failures, known faults and warnings."""
-        states = [sign.name for sign in SIGNS]
         grave = (ItemVerdict.FAIL, ItemVerdict.KNOWN, ItemVerdict.WARN)
         return tuple(
             sorted(
                 self.implementations,
-                key=lambda one: (states.index(one.state), *(-one.tally.verdicts[verdict] for verdict in grave)),
+                key=lambda one: (STATES.index(one.state), *(-one.tally.verdicts[verdict] for verdict in grave)),
             )
         )
 
@@ -188,7 +190,7 @@ class Summary:
     def state(self) -> str:
         """The gravest state of any implementation."""
         states = {implementation.state for implementation in self.implementations}
-        return next((state for state in ("fail", "short", "known", "warn", "ok") if state in states), "absent")
+        return next((state for state in STATES[:-1] if state in states), "absent")
 
     @property
     def headline(self) -> str:

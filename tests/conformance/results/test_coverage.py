@@ -15,6 +15,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.judging.clauses import BASE_CLAUSES, MASKED_CLAUSES, clause_of
+from bn_conformance.report.html import render_html
 from bn_conformance.report.left_out import left_out_lines, ranges
 from bn_conformance.report.summary import summarise
 from bn_conformance.results.coverage import Coverage, coverage_of
@@ -118,6 +119,8 @@ def test_a_report_says_that_too_little_was_judged_and_of_whom() -> None:
     summary = summarise(run)
     assert [one.state for one in summary.implementations] == ["ok", "short"]
     assert summary.headline == "? j: too little was judged"
+    assert [one.name for one in summary.by_gravity] == ["j", "i"]
+    assert "? too little was judged of ERR" in render_html(run)
     assert "1 of 3 cases that its declaration covers were judged, and 2 must be" in summary.notes[0]
     (end,) = (record for record in merge([run]) if isinstance(record, End))
     assert end.exit_code == 3
