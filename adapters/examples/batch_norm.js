@@ -24,6 +24,8 @@ function step({ config, x, training, gamma, beta, running_mean, running_var, dy 
   if (c !== config.num_channels) throw new RangeError(`x has ${c} channels and the layer ${config.num_channels}`);
   if (x.shape.length !== config.rank) throw new RangeError(`x has rank ${x.shape.length} and the layer ${config.rank}`);
   if (!["float32", "float64"].includes(x.dtype)) throw new TypeError(`x is an array of ${x.dtype}`);
+  for (const vector of [gamma, beta, running_mean, running_var])
+    if (vector.shape[0] !== c) throw new RangeError(`a vector has ${vector.shape[0]} values, for ${c} channels`);
   if (training && count < 2) throw new RangeError("training needs two values a channel");
   if (dy && String(dy.shape) !== String(x.shape)) throw new RangeError(`dy has shape ${dy.shape} and y ${x.shape}`);
   const [values, scale, shift] = [decode(x), decode(gamma), decode(beta)];

@@ -112,7 +112,7 @@ class ForwardOnly(GoodNumpy):
     [
         (Shy, "FWD: 1 of {covered} cases that its declaration covers were judged, and {half} must be"),
         (OneFormatAtOneRank, "FWD-1 was judged in 1 case, and must be in 8"),
-        (HalfPrecisionAlone, "EVAL-1 was judged in 3 cases, and must be in 4"),
+        (HalfPrecisionAlone, "FWD-1 was judged in 4 cases, and must be in 8"),
     ],
 )
 def test_who_shows_little_has_no_verdict(adapter: type[GoodNumpy], lacking: str) -> None:

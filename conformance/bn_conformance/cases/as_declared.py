@@ -16,6 +16,9 @@ from bn_conformance.cases.model import GRADIENTS, STATISTICS, Batch, Case, Earli
 OF_PARAMETERS = ("FWD-3", "FWD-4", "GRAD-2", "GRAD-3", "DTYPE-5", "SECOND-2")
 """Clauses that are about gamma and beta."""
 
+OF_WHAT_IS_SET = ("STATE-6", "ERR-5", "ERR-6")
+"""Clauses about gamma and beta in the cases that set these, and about statistics in others."""
+
 OF_GRADIENTS = ("GRAD", "SECOND")
 """Families of clauses that are about gradients."""
 
@@ -63,7 +66,7 @@ def _is_whole_without_parameters(case: Case) -> bool:
         and "affine" not in case.axes
         and bool(case.judges - {"dgamma", "dbeta"} or case.expects == "refusal")
         and not any(isinstance(change, EarlierBackward) for change in case.changes)
-        and not (case.clauses[0] == "STATE-6" and SetParameters in map(type, case.changes))
+        and not (case.clauses[0] in OF_WHAT_IS_SET and SetParameters in map(type, case.changes))
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
 from bn_reference.definition.graph import Forward, RowGradients, column
 from bn_reference.definition.running import Weights
-from bn_reference.specification.grades import VACUOUS, Grade
+from bn_reference.specification.grades import TIGHT, VACUOUS, Grade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,8 @@ class InferenceBounds:
         allowed = allowed + p.eta * underflow
         allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
         size = np.sqrt(_mean_of_finite(scaled * scaled)) + beta[:, 0]
-        bound, tight = Bound(allowed, self.meaningful(grade)), tight_of(grade, self.y)
+        tight = None if grade.level == TIGHT.level else lambda: self.y(replace(TIGHT, safety=grade.safety))
+        bound = Bound(allowed, self.meaningful(grade))
         return bound.below(size, math.sqrt(VACUOUS), tight, _mean_of_finite(allowed))
 
     @quietly
