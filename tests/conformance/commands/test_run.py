@@ -204,9 +204,10 @@ def test_three_shards_merge_to_what_one_run_gives(tmp_path: Path) -> None:
         shard = ("--shard", f"{number}/3", "--times", "out.jsonl", "--results", part)
         done = bnconform(tmp_path, "run", "-n", "0", *asked, *shard)
         assert done.returncode in (0, 1), done.stderr
-    assert bnconform(tmp_path, "merge", *reversed(parts), "-o", "merged.jsonl").returncode == 0
+    merged = bnconform(tmp_path, "merge", *reversed(parts), "-o", "merged.jsonl")
+    assert merged.stdout.splitlines()[-1].startswith("Something does not conform"), merged.stderr
     together = read_results(tmp_path / "merged.jsonl")
     assert judgements(together) == judgements(whole)
     assert together.end is not None
     assert whole.end is not None
-    assert together.end.exit_code == whole.end.exit_code
+    assert merged.returncode == together.end.exit_code == whole.end.exit_code == 1
