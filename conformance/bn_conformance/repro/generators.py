@@ -7,7 +7,7 @@ that the two cannot drift apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
+from math import isfinite, prod
 
 from bn_conformance.cases.recipes import DataRecipe
 
@@ -44,6 +44,11 @@ _CHANNELS = "np.arange(C, dtype=np.float64)[:, None]"
 def _normal(recipe: DataRecipe) -> str:
     centre, spread = f"0.5 * ({_CHANNELS} % 5 - 2.0)", f"(1.0 + 0.25 * ({_CHANNELS} % 4))"
     return f"{recipe.offset!r} + {recipe.scale!r} * ({spread} * bell({recipe.seed}, (C, n)) + {centre})"
+
+
+def _number(value: float) -> str:
+    """A number as code, NaN and infinities included."""
+    return repr(value) if isfinite(value) else f"np.float64({str(value)!r})"
 
 
 def _beside(recipe: DataRecipe) -> str:
@@ -87,6 +92,8 @@ def generator_of(name: str, recipe: DataRecipe, shape: tuple[int, ...], axis: in
             f"rows = np.full((C, n), {recipe.offset!r})",
             f"rows[np.arange(C), (np.arange(C) * 7 + 3) % n] += {recipe.scale!r}",
         ]
+    elif recipe.kind == "unlike":
+        rows = [f"rows = {_normal(recipe)}", f"rows[{recipe.channel} % C] = {_number(recipe.special)}"]
     elif recipe.kind in _ROWS:
         rows = [f"rows = {_ROWS[recipe.kind](recipe)}"]
     else:
