@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
 from bn_reference.definition.graph import Forward, RowGradients, column
 from bn_reference.definition.running import Weights
-from bn_reference.specification.grades import TIGHT, VACUOUS, Grade
+from bn_reference.specification.grades import VACUOUS, Grade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +99,11 @@ class InferenceBounds:
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
         allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
-        size = np.sqrt(_mean_of_finite(scaled * scaled)) + beta[:, 0]
-        tight = None if grade.level == TIGHT.level else lambda: self.y(replace(TIGHT, safety=grade.safety))
         bound = Bound(allowed, self.meaningful(grade))
-        return bound.below(size, math.sqrt(VACUOUS), tight, _mean_of_finite(allowed))
+        if self.storage != self.compute:
+            return bound  # of a folded y, 16-bit scale and shift leave nothing from a mean of 2^8 deviations on
+        size = np.sqrt(_mean_of_finite(scaled * scaled)) + beta[:, 0]
+        return bound.below(size, math.sqrt(VACUOUS), tight_of(grade, self.y), _mean_of_finite(allowed))
 
     @quietly
     def dx(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
