@@ -80,6 +80,7 @@ def crossed_configurations() -> Iterator[tuple[LayerConfig, tuple[int, ...]]]:
     yield LayerConfig(num_channels=2, rank=2, dtype="float32", parameter_dtype="float64"), (9, 2)
     yield LayerConfig(num_channels=1026, rank=2), (3, 1026)
     yield LayerConfig(num_channels=2, rank=2, eps=0.0), (9, 2)
+    yield LayerConfig(num_channels=3, rank=2, eps=100.0, momentum=0.97), (9, 3)
 
 
 SCALES = (1.0, 1e-4, 1e6)
@@ -181,6 +182,26 @@ def run(
         fresh.load_state(layer.state())
         record(fresh, fresh.forward(x, True))
 
+    def unusual(layer: PlainLayer) -> None:
+        """dy far from 1, vectors that are broken in one channel, and batches that a layer may refuse."""
+        step(layer, 1, True, 1e-30)
+        step(layer, 1, True, 1e20)
+        ones = np.ones(config.num_channels)
+        for broken in (np.nan, np.inf, -0.5):
+            vector = ones.copy()
+            vector[0] = broken
+            layer.set_running_statistics(ones.astype(layer.statistics_dtype), vector.astype(layer.statistics_dtype))
+            step(layer, 1, False)
+            layer.set_parameters(vector.astype(layer.parameters), ones.astype(layer.parameters))
+            step(layer, 1, False)
+            layer.set_parameters(ones.astype(layer.parameters), ones.astype(layer.parameters))
+        refused = (*sizes[:-1], 0) if config.rank > 2 and config.channel_axis == 1 else sizes, (2, *sizes)
+        for shape in refused:
+            try:
+                record(layer, layer.forward(np.ones(shape).astype(layer.storage), True))
+            except (ValueError, TypeError, RuntimeError):
+                record(layer)
+
     with np.errstate(all="ignore"):
         channels = config.num_channels
         layer = layer_type(config, convention, dtype_named, work)
@@ -237,6 +258,7 @@ def run(
             step(layer, 3, True)
             if sizes[0] > 1:
                 between(layer_type(config, convention, dtype_named, work))
+                unusual(layer_type(config, convention, dtype_named, work))
             masked(layer, True, 7.0, "none")
         except (ValueError, TypeError, RuntimeError):
             pass

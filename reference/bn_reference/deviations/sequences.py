@@ -24,7 +24,7 @@ class FrozenIsSaved(PlainLayer):
 
     def load_state(self, state: Mapping[str, Array]) -> None:
         """Load whether the layer is frozen."""
-        super().load_state(state)
+        super().load_state({name: array for name, array in state.items() if name != "frozen"})
         self.frozen = bool(state["frozen"])
 
 
