@@ -1,7 +1,7 @@
 """Which installed distributions a module comes from.
 
-`importlib.metadata.packages_distributions` answers that too, and makes an object of every file that is installed: a
-third of a second, where most runs ask about two modules.
+`importlib.metadata.packages_distributions` answers that too, but makes an object of every file that is installed, where
+most runs ask about two modules.
 """
 
 from __future__ import annotations
