@@ -24,7 +24,10 @@ OUTCOMES = {
 @click.argument("results", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, metavar="FILE", help="Results file to write.")
 def command(results: tuple[str, ...], output: str) -> int:
-    """Merge results files into one. The exit code is the one that one run of all would have had."""
+    """Merge results files into one.
+
+    The exit code is the one that one run of all would have had.
+    """
     records = merge([read_results(path) for path in results])
     write_file(Path(output), "".join(f"{to_line(record)}\n" for record in records))
     click.echo(f"Results: {Path(output).resolve()}")
