@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -14,7 +14,7 @@ from bn_conformance.judges.measuring import SuiteVerdicts, judge_by, rows_of
 from bn_conformance.judges.suite import suites_named
 from bn_conformance.judges.tables import against_json, against_markdown, against_text
 from bn_conformance.mutation import kill_matrix
-from bn_conformance.mutation.attack import attack
+from bn_conformance.mutation.attack import attack, first_catches
 from bn_conformance.mutation.measuring import measure
 from bn_conformance.mutation.power import Power, judged_cases
 from bn_conformance.mutation.sampling import Mutant, sample
@@ -44,6 +44,12 @@ AGAINST_WRITERS = {"terminal": against_text, "markdown": against_markdown, "json
 @run_options("cases")
 @click.option("-n", "processes", type=int, default=0, metavar="N", help="Processes  [default: one a core]")
 @click.option(
+    "--first",
+    is_flag=True,
+    help="End the search for each deviation with the first case that catches it: whether it is caught, in a small part "
+    "of the time.",
+)
+@click.option(
     "--conditional",
     type=int,
     default=0,
@@ -64,6 +70,7 @@ def command(
     deviations: tuple[str, ...],
     cases: tuple[str, ...],
     processes: int,
+    first: bool,
     conditional: int,
     seed: int,
     against: tuple[str, ...],
@@ -85,6 +92,8 @@ def command(
         raise UserError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
     if conditional < 0:
         raise UserError(f"--conditional is {conditional}; allowed are numbers from 1")
+    if first and (conditional or against):
+        raise UserError("--first is for the deviations themselves; leave out --conditional and --against")
     if against and (conditional or cases):
         raise UserError("--against judges by the inputs of other suites; leave out --conditional and --case")
     if against:
@@ -97,16 +106,17 @@ def command(
         Output(output).write(ATTACK_WRITERS[format_](attacked))
         return FAILS if attacked.unexplained else CONFORMS
     start = time.perf_counter()
-    result = _measured(names, judged_cases(cases), processes)
+    measured = first_catches if first else measure
+    result = _shown(measured(names, judged_cases(cases), processes), len(names))
     Output(output).write(WRITERS[format_](result, time.perf_counter() - start))
     return FAILS if result.surviving else CONFORMS
 
 
-def _measured(names: Sequence[str], cases: Sequence[str], processes: int) -> Power:
-    """The power of the cases against the deviations, with a progress bar meanwhile."""
+def _shown(steps: Iterator[float | Power], count: int) -> Power:
+    """The result of a measurement of this many deviations, with a progress bar meanwhile."""
     hidden = not sys.stderr.isatty()
-    with click.progressbar(length=1000, label=f"{len(names)} deviations", file=sys.stderr, hidden=hidden) as bar:
-        for step in measure(names, cases, processes):
+    with click.progressbar(length=1000, label=f"{count} deviations", file=sys.stderr, hidden=hidden) as bar:
+        for step in steps:
             if isinstance(step, Power):
                 return step
             bar.update(round(1000 * step) - bar.pos)

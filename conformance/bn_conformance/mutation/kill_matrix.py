@@ -47,6 +47,7 @@ def power_json(power: Power, seconds: float) -> str:
     }
     document = {
         "cases": power.cases,
+        "whole": power.is_whole,
         "seconds": round(seconds, 3),
         "caught": power.caught,
         "survivors": power.surviving,
@@ -84,7 +85,9 @@ def _ratio(ratio: float) -> str:
 def _summary(power: Power, seconds: float) -> list[str]:
     count, surviving = len(power.deviations), power.surviving
     lines = [f"{counted(count, 'deviation')} judged on {counted(power.cases, 'case')} in {seconds:.0f} s"]
-    if power.fragile:
+    if not power.is_whole:
+        lines.append("each up to the first case that catches it; without --first every family of cases is asked")
+    elif power.fragile:
         lines.append(f"caught, but nowhere by {ROBUST:g} times what is allowed: {', '.join(power.fragile)}")
     lines.append(f"mutation score: {power.caught} of {count} caught ({power.caught / count:.1%})")
     names = ", ".join(surviving)

@@ -36,11 +36,13 @@ class Power:
         catches: of each, the cases that catch it in the order of the cases. In each family they end with the first
             clear catch: the family's other cases are left out.
         cases: how many cases there were.
+        is_whole: whether every family was asked; else the search for a deviation ended with its first catch.
     """
 
     deviations: Mapping[str, Deviation]
     catches: Mapping[str, tuple[Catch, ...]]
     cases: int
+    is_whole: bool = True
 
     @cached_property
     def surviving(self) -> list[str]:

@@ -107,8 +107,30 @@ def test_the_text_ends_with_the_mutation_score_and_the_surviving_mutants() -> No
     assert [line.rpartition("  ")[2] for line in text.splitlines()[1:3]] == [f"{CASE} (9)", "SURVIVES"]
 
 
+def test_with_first_the_search_ends_with_one_catch_and_a_survivor_is_still_named() -> None:
+    options = ["--first", "--case", "fwd/nc*/float32/random", "-n", "1", "--format", "json"]
+    done = CliRunner().invoke(main, ["power", "running-var-biased", "eps-outside-root", *options])
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (told["whole"], told["caught"], told["survivors"]) == (False, 1, ["running-var-biased"])
+    assert told["deviations"]["eps-outside-root"]["first"] == "fwd/nc/float32/random"
+    assert told["deviations"]["eps-outside-root"]["families"].keys() == {"FWD"}
+
+
+def test_the_text_says_where_the_search_ended_early_and_calls_nothing_fragile_then() -> None:
+    name = "eps-outside-root"
+    early = Power({name: catalogue()[name]}, {name: (Catch(name, CASE, 1.5, fails=True),)}, 1, is_whole=False)
+    assert "each up to the first case that catches it" in power_text(early, 2.0)
+    assert "caught, but nowhere" not in power_text(early, 2.0)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(("no-such",), "no deviation matches"), (("--case", "nothing*"), "no case matches")]
+    ("arguments", "words"),
+    [
+        (("no-such",), "no deviation matches"),
+        (("--case", "nothing*"), "no case matches"),
+        (("--first", "--conditional", "3"), "leave out --conditional and --against"),
+    ],
 )
 def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words: str) -> None:
     done = CliRunner().invoke(main, ["power", *arguments])
