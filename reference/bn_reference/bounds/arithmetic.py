@@ -19,7 +19,14 @@ inverse root, and squares of dy * xhat, stay below 2**800.
 factors, and eta is at least 2**-1022, so the loss is negligible. The largest square of a dy * xhat does not underflow:
 dy is at least 2**-150, x - mean at least 2**-204 and the inverse root at least 2**-129.
 
-The second order stays in binary128: there, terms that cancel are multiplied with errors, not added to them.
+**The second order.** There, sums that cancel are multiplied with errors, not added to them. So they come rounded from
+binary128 (`projections`), and the rest is again a sum of terms that are 0 or positive. Numbers are multiplied more
+often: float64 has enough range where each number that goes in is 0 or between 2**-64 and 2**64. Then, in training, the
+root of a variance that is not 0 is at least 2**-128, |xhat| is at most sqrt(n), 2**12, and where a bound is not
+vacuous, the error of the mean times the inverse root is below 1. A projection is below 2**77, and its error below
+2**107. The largest product, of the inverse root twice, gamma and two of these, stays below 2**521, and squares of terms
+below 2**670. In inference the inverse root is at most 2**58, and products below 2**260. Nothing that is not 0 is below
+2**-400 before it is multiplied with eta.
 """
 
 from __future__ import annotations
@@ -35,18 +42,22 @@ from bn_reference.definition.graph import Forward
 FLOAT64: np.dtype[Any] = np.dtype(np.float64)
 
 SMALLEST, LARGEST = 2.0**-150, 2.0**128
-"""The range of magnitudes for which float64 is enough."""
+"""The range of magnitudes for which float64 is enough in the first order."""
+
+SECOND_ORDER = 2.0**-64, 2.0**64
+"""That of the second order."""
 
 
-def arithmetic_for(*given: Quad | None) -> np.dtype[Any]:
-    """float64 where every number is 0 or of a magnitude between `SMALLEST` and `LARGEST`, else binary128.
+def arithmetic_for(*given: Quad | None, within: tuple[float, float] = (SMALLEST, LARGEST)) -> np.dtype[Any]:
+    """float64 where every number is 0 or of a magnitude within a range, else binary128.
 
     Args:
         given: arrays of any shape; None is skipped.
+        within: the range, both ends included.
     """
     flat = [np.reshape(values, -1).astype(FLOAT64) for values in given if values is not None]
     size = np.abs(np.concatenate(flat))
-    fits = (size <= LARGEST) & ((size >= SMALLEST) | (size == 0))
+    fits = (size <= within[1]) & ((size >= within[0]) | (size == 0))
     return FLOAT64 if fits.all() else QUAD
 
 

@@ -1,7 +1,8 @@
 """Error bounds of gradients of gradients (item 9 of BOUNDS.md): a running error analysis of their closed form.
 
 Every term counts with its absolute value. So the bounds hold for the form in stages, for the multiplied-out form, and
-for automatic differentiation of any sound forward pass. Rows have shape (C, n), vectors (C,).
+for automatic differentiation of any sound forward pass. Rows have shape (C, n), vectors (C,). The same lines run in
+binary128 and in float64 (`bn_reference.bounds.arithmetic`); what cancels comes from `projections`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from bn_reference.arithmetic.quad import Quad, quietly, to_quad
+from bn_reference.arithmetic.quad import Quad, quietly
 from bn_reference.bounds.batch import BatchBounds
 from bn_reference.bounds.bound import Bound
 from bn_reference.bounds.inference import InferenceBounds
 from bn_reference.bounds.precision import ROOT, Precision
+from bn_reference.bounds.projections import Projection, Projections
 from bn_reference.bounds.sums import GradientSums, Products, folded_error, product_error
 from bn_reference.definition.graph import column, mean_of, sum_of
 from bn_reference.definition.second_order import RowSecondOrder, Upstream
@@ -36,7 +38,7 @@ def _root_mean_square(rows: Quad) -> Quad:
 
 @dataclass(frozen=True)
 class _Projected:
-    """P of `definition.second_order`, applied to rows a: the absolute values of its parts, and their allowed errors.
+    """A projection P(a): the absolute values of its parts, and their allowed errors.
 
     Attributes:
         mean: |mean(a)|.
@@ -83,16 +85,25 @@ class TrainingSecondBounds:
     """Bounds of the second order in training.
 
     Attributes:
-        batch: bounds of the batch.
-        dy: rows.
+        batch: bounds of the batch; what follows is in their arithmetic.
+        projections: of dy and v_dx.
         upstream: the weights of the first-order gradients.
         golden: golden gradients of the second order.
     """
 
     batch: BatchBounds
-    dy: Quad
+    projections: Projections
     upstream: Upstream
     golden: RowSecondOrder
+
+    @cached_property
+    def _count(self) -> Any:
+        """Values per channel, as a number."""
+        return np.float64(self._dy.shape[1]).astype(self.batch.work)
+
+    @property
+    def _dy(self) -> Quad:
+        return self.projections.dy.rows
 
     @cached_property
     def _pieces_of(self) -> dict[Grade, _Pieces]:
@@ -107,27 +118,33 @@ class TrainingSecondBounds:
         gamma = self.batch.gamma
         return self._inverse if gamma is None else np.abs(gamma) * self._inverse
 
-    @property
+    @cached_property
     def _normalised(self) -> Quad:
         return np.asarray(np.abs(self.batch.nodes.normalised))
 
-    def _projected(self, rows: Quad, grade: Grade, p: Precision, normalised_error: Quad) -> _Projected:
-        batch, errors, inverse = self.batch, self.batch.statistics(grade), self._inverse
-        nodes, magnitude = batch.nodes, mean_of(np.abs(rows))
-        count = to_quad(float(rows.shape[1]))
-        mean, along = np.abs(mean_of(rows)), np.abs(mean_of(rows * nodes.normalised))
-        mean_error = p.adding(rows.shape[1]) * magnitude + p.u * mean + 2 * p.eta
-        sums = GradientSums.of_rows(rows, batch.x, nodes.normalised)
+    @cached_property
+    def _sums(self) -> tuple[GradientSums, GradientSums]:
+        """Sums over dy and over v_dx."""
+        x, normalised = self.batch.x, self.batch.nodes.normalised
+        dy, v = (GradientSums.of_rows(part.rows, x, normalised) for part in (self.projections.dy, self.projections.v))
+        return dy, v
+
+    def _projected(
+        self, of: Projection, sums: GradientSums, grade: Grade, p: Precision, normalised_error: Quad
+    ) -> _Projected:
+        errors, inverse, nodes = self.batch.statistics(grade), self._inverse, self.batch.nodes
+        rows, count, magnitude = of.rows, self._count, sums.dy / self._count
+        mean, along = np.abs(of.mean), np.abs(of.along)
+        mean_error = p.adding(sums.count) * magnitude + p.u * mean + 2 * p.eta
         along_error = product_error(sums.along, sums.count, grade, p) / count + (errors.root + p.u) * along
         along_error = along_error + inverse * errors.mean * mean
         if grade.folded:
-            along_error = along_error + inverse / count * folded_error(sums, nodes.mean, sum_of(rows), grade, p)
-        along_error = along_error + p.eta * (2 + (1 + inverse) * magnitude + mean_of(self._normalised))
+            along_error = along_error + inverse / count * folded_error(sums, nodes.mean, of.mean * count, grade, p)
+        along_error = along_error + p.eta * (2 + (1 + inverse) * magnitude + sums.normalised / count)
         terms = np.abs(rows) + column(mean) + self._normalised * column(along)
         error = column(mean_error) + self._normalised * column(along_error)
         error = error + normalised_error * column(along + along_error) + 4 * p.u * terms
-        value = np.abs(rows - column(mean_of(rows)) - nodes.normalised * column(mean_of(rows * nodes.normalised)))
-        return _Projected(mean, along, mean_error, along_error, value, terms, error)
+        return _Projected(mean, along, mean_error, along_error, of.value, terms, error)
 
     def _pieces(self, grade: Grade) -> _Pieces:
         if grade not in self._pieces_of:
@@ -143,10 +160,10 @@ class TrainingSecondBounds:
             normalised_error = normalised_error + p.u * inverse * (
                 np.abs(batch.x) + 2 * column(np.abs(batch.nodes.mean))
             )
-        of_dy = self._projected(self.dy, grade, p, normalised_error)
-        of_v = self._projected(v, grade, p, normalised_error)
-        n, count = self.dy.shape[1], to_quad(float(self.dy.shape[1]))
-        crossed = Products.of(v, of_dy.terms), Products.of(self.dy, of_v.terms)
+        of_dy = self._projected(self.projections.dy, self._sums[0], grade, p, normalised_error)
+        of_v = self._projected(self.projections.v, self._sums[1], grade, p, normalised_error)
+        n, count = self._dy.shape[1], self._count
+        crossed = Products.of(v, of_dy.terms), Products.of(self._dy, of_v.terms)
         both_error = (
             of_v.mean * of_dy.mean_error
             + of_dy.mean * of_v.mean_error
@@ -157,14 +174,8 @@ class TrainingSecondBounds:
             + (product_error(crossed[0], n, grade, p) + product_error(crossed[1], n, grade, p)) / count
             + p.eta * (4 + mean_of(of_dy.terms + of_v.terms))
         )
-        both = np.abs(mean_of(v * self.dy) - mean_of(v) * mean_of(self.dy) - self._along_product)
-        both_terms = mean_of(np.abs(v * self.dy)) + of_dy.mean * of_v.mean + of_dy.along * of_v.along
-        return _Pieces(p, normalised_error, of_dy, of_v, both, both_terms, both_error)
-
-    @cached_property
-    def _along_product(self) -> Quad:
-        normalised = self.batch.nodes.normalised
-        return np.asarray(mean_of(self.dy * normalised) * mean_of(self.upstream.v_dx * normalised))
+        both_terms = mean_of(np.abs(v * self._dy)) + of_dy.mean * of_v.mean + of_dy.along * of_v.along
+        return _Pieces(p, normalised_error, of_dy, of_v, self.projections.both, both_terms, both_error)
 
     @quietly
     def ds_dx(self, grade: Grade) -> Bound:
@@ -181,26 +192,26 @@ class TrainingSecondBounds:
             normalised * column(s.both_error) + s.normalised_error * column(s.both + s.both_error)
         )
         mean_terms = column(mean_of(terms))
-        inner = inner + ROUNDINGS * p.u * terms + p.adding(self.dy.shape[1]) * mean_terms
+        inner = inner + ROUNDINGS * p.u * terms + p.adding(self._dy.shape[1]) * mean_terms
         curvature = np.abs(self.golden.ds_dx) + inverse * column(weight) * dy.value
         allowed = inverse * inner + column(errors.root) * (np.abs(self.golden.ds_dx) + curvature)
         underflow = 1 + inverse * (1 + factor + coefficient) * (4 + dy.terms + v.terms + normalised)
         paths = STORED_PATHS * inverse * (terms + mean_terms) if grade.composite else None
         allowed = allowed + p.eta * underflow + p.stored(self.golden.ds_dx, paths)
         spread = coefficient * dy.value + factor * column(dy.along) * v.value
-        spread = spread + factor * normalised * column(_root_mean_square(self.upstream.v_dx * self.dy))
+        spread = spread + factor * normalised * column(_root_mean_square(self.upstream.v_dx * self._dy))
         return Bound(allowed, errors.meaningful).below(self._inverse * _root_mean_square(spread), math.sqrt(VACUOUS))
 
     @quietly
     def ds_dgamma(self, grade: Grade) -> Bound:
         """Item 9, gradient with respect to gamma."""
-        s, errors, count = self._pieces(grade), self.batch.statistics(grade), to_quad(float(self.dy.shape[1]))
-        stored = Precision.of(self.batch.compute, self.batch.parameters, grade)
+        s, errors, count = self._pieces(grade), self.batch.statistics(grade), self._count
+        stored = self.batch.parameter_precision(grade)
         size, v = np.abs(self.golden.ds_dgamma), self.upstream.v_dx
         allowed = self._inverse * count * s.both_error + (errors.root + 4 * s.p.u) * size
         paths = STORED_PATHS * self._inverse * Products.of(np.abs(v), s.dy.terms).rounded if grade.composite else None
         allowed = allowed + s.p.eta * (2 + count * self._inverse) + stored.stored(size, paths)
-        spread = self._inverse * np.sqrt(sum_of((v * self.dy) ** 2))
+        spread = self._inverse * np.sqrt(sum_of((v * self._dy) ** 2))
         return Bound(allowed, errors.meaningful).below(np.maximum(spread, np.abs(self.golden.ds_dgamma)))
 
     @quietly
@@ -212,7 +223,7 @@ class TrainingSecondBounds:
         terms = factor * s.v.terms + weight * normalised + shift
         allowed = factor * (s.v.error + column(errors.root) * s.v.value) + weight * s.normalised_error
         mean_terms = column(mean_of(factor * s.v.terms))
-        allowed = allowed + 4 * p.u * terms + p.adding(self.dy.shape[1]) * mean_terms
+        allowed = allowed + 4 * p.u * terms + p.adding(self._dy.shape[1]) * mean_terms
         underflow = 2 + factor + weight + s.v.terms * (1 + factor)
         paths = STORED_PATHS * (terms + mean_terms) if grade.composite else None
         allowed = allowed + p.eta * underflow + p.stored(self.golden.ds_ddy, paths)
@@ -223,7 +234,14 @@ class TrainingSecondBounds:
 
 @dataclass(frozen=True)
 class InferenceSecondBounds:
-    """Bounds of the second order in inference; the attributes are those of `TrainingSecondBounds`."""
+    """Bounds of the second order in inference.
+
+    Attributes:
+        batch: bounds of the batch; what follows is in their arithmetic.
+        dy: rows.
+        upstream: the weights of the first-order gradients.
+        golden: golden gradients of the second order.
+    """
 
     batch: InferenceBounds
     dy: Quad
@@ -250,7 +268,7 @@ class InferenceSecondBounds:
     def ds_dgamma(self, grade: Grade) -> Bound:
         """Item 9, gradient with respect to gamma."""
         p, size, v = self.batch.precision(grade), np.abs(self.golden.ds_dgamma), self.upstream.v_dx
-        stored = Precision.of(self.batch.compute, self.batch.parameters, grade)
+        stored = self.batch.parameter_precision(grade)
         products = Products.of(self.dy, v)
         allowed = self._relative(grade) * size + self._inverse * product_error(products, v.shape[1], grade, p)
         paths = self._inverse * products.rounded if grade.composite else None

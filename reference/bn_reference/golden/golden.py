@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
-from bn_reference.bounds.arithmetic import FLOAT64, arithmetic_for, nodes_in, rounded
+from bn_reference.bounds.arithmetic import FLOAT64, SECOND_ORDER, arithmetic_for, nodes_in, rounded
 from bn_reference.bounds.batch import BatchBounds
 from bn_reference.bounds.inference import InferenceBounds, RunningBounds
+from bn_reference.bounds.projections import Projections, near
 from bn_reference.bounds.ranges import BatchRanges, InferenceRanges, RunningRanges
 from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.bounds.sums import GradientSums
@@ -177,18 +178,23 @@ class Golden:
         zeros = np.zeros(self.x.shape[0], QUAD)
         upstream = Upstream(v_dx, zeros if v_dgamma is None else v_dgamma, zeros if v_dbeta is None else v_dbeta)
         gamma = self.parameters.gamma
+        given = self.x, *vars(self.parameters).values(), self.eps, dy, *vars(upstream).values()
         second: TrainingSecondBounds | InferenceSecondBounds
         if statistics is not None:
-            nodes, inference_bounds = self._inference(statistics, None, QUAD)
+            given = *given, statistics.mean, statistics.variance
+            nodes, bounds = self._inference(statistics, None, arithmetic_for(*given, within=SECOND_ORDER))
             values = inference_second_order(dy, nodes, gamma, upstream)
-            second = InferenceSecondBounds(inference_bounds, dy, upstream, values)
+            second = InferenceSecondBounds(bounds, rounded(dy, bounds.work), *near(upstream, values, bounds.work))
         else:
-            nodes, batch_bounds = self._batch()[0], self._wide_bounds
-            if batch_bounds.count == 0:
+            nodes, batch = self._batch()
+            if batch.count == 0:
                 expected = empty_batch(nodes.y, dy)
                 return {"ds_dx": expected["dx"], "ds_dgamma": expected["dgamma"], "ds_ddy": expected["dx"]}
             values = second_order(dy, nodes, gamma, upstream)
-            second = TrainingSecondBounds(batch_bounds, dy, upstream, values)
+            if arithmetic_for(*given, within=SECOND_ORDER) == QUAD:
+                batch = self._wide_bounds
+            projections = Projections.of(dy, v_dx, nodes, batch.work)
+            second = TrainingSecondBounds(batch, projections, *near(upstream, values, batch.work))
         return {
             "ds_dx": Expected(values.ds_dx, second.ds_dx),
             "ds_dgamma": Expected(values.ds_dgamma, second.ds_dgamma),
