@@ -65,7 +65,7 @@ class Batch:
         view: how x lies in memory, one of `bn_conformance.cases.views.VIEWS`.
         dy_view: how dy lies in memory; None for as x does (read-only where x is broadcast).
         interrupt: recipe of an x of the same shape, on which another layer of the same configuration is trained
-            between the forward and the backward; None for no such layer.
+            between the forward and the backward; None for no such layer. Where two layers infer at once, it infers.
         between: what happens to the layer between the forward (and the update and the interruption) and the backward,
             in order: a reload is of its own state into the layer itself. Cases that overwrite have none.
         judge: whether the step's numbers are judged; a training step in a long sequence may only move statistics.

@@ -109,8 +109,9 @@ def _mode(batch: Batch) -> str:
 
 
 def _modes_of_forwards(case: Case) -> set[str]:
-    """The modes in which a case calls the forward."""
-    return {_mode(batch) for batch in case.batches}
+    """The modes in which a case calls the forward, of its own layer or of the one that interrupts it."""
+    interrupted = any(batch.interrupt for batch in case.batches) and not case.concurrent
+    return {_mode(batch) for batch in case.batches} | ({"training"} if interrupted else set())
 
 
 def _asks_statistics(case: Case) -> bool:

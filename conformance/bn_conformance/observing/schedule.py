@@ -195,7 +195,7 @@ class _Planner:
             self.plan("update_statistics", self.layer)
             self.read("after_update")
         if data.interrupt is not None:
-            self.interrupt(data, data.interrupt)
+            self.interrupt(data, data.interrupt, step.training or not self.case.concurrent)
             self.read("after_interrupt")
         self.overwrite(self.layer, "x of forward", waits=True)
         self.forward = step
@@ -211,12 +211,15 @@ class _Planner:
         """Read the running statistics of the step with data, at a moment of it."""
         self.plan("running_statistics", self.layer, *moments, "after", position=self.position)
 
-    def interrupt(self, data: BatchData, x: Array) -> None:
-        """Another layer, with the parameters in reverse so that they are its own, takes a training step and goes."""
+    def interrupt(self, data: BatchData, x: Array, training: bool) -> None:
+        """Another layer, with the parameters in reverse so that they are its own, takes a step and goes.
+
+        It trains, but where two layers are to run at once in inference.
+        """
         other = self.build()
         gamma, beta = (None if vector is None else vector[::-1].copy() for vector in (data.gamma, data.beta))
         self.set_vectors(other, gamma, beta, "contiguous")
-        self.use(other, x, True)
+        self.use(other, x, training)
         self.plan("drop", other, "changed", whose=" of another layer")
         self.layers.remove(other)
 

@@ -35,6 +35,7 @@ def test_every_capability_has_a_row() -> None:
         ("layout/nc/float32/all", {"gradients": frozenset({"training"})}, "gradients in inference are"),
         ("grad/nc/float32/random", {"gradients": frozenset()}, "gradients in training are"),
         ("eval/nc/float32/random", {"modes": frozenset({"training"})}, "inference is"),
+        ("pure/nc/float32/interrupted-inference", {"modes": frozenset({"inference"})}, "training is"),
         ("stat/nc/float32/first-step", {"statistics": False}, "running statistics are"),
         ("second/nc/float32/random", {"second_order": frozenset()}, "gradients of gradients in training are"),
         ("state/nc/float32/freeze", {"freeze": False}, "freezing is"),
@@ -46,6 +47,12 @@ def test_every_capability_has_a_row() -> None:
 def test_the_reason_names_what_is_not_declared(case: str, lacking: dict[str, Any], reason: str) -> None:
     assert unsupported_reason(all_cases()[case], EVERYTHING) is None
     assert unsupported_reason(all_cases()[case], replace(EVERYTHING, **lacking)) == f"{reason} not declared"
+
+
+def test_two_layers_infer_at_once_without_training() -> None:
+    for variant in ("two-infer", "one-infers-twice"):
+        case = all_cases()[f"pure/nc/float32/concurrent-{variant}"]
+        assert unsupported_reason(case, replace(EVERYTHING, modes=frozenset({"inference"}))) is None
 
 
 def test_a_default_must_be_declared_where_a_case_uses_it() -> None:

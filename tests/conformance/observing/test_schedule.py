@@ -102,6 +102,12 @@ def test_an_argument_that_an_earlier_operation_gives_says_so() -> None:
     assert operations["load_state"].arguments["state"] == SavedState()
 
 
+@pytest.mark.parametrize(("concurrent", "modes"), [(0, [False, True]), (2, [False, False])])
+def test_another_layer_trains_unless_two_layers_infer_at_once(concurrent: int, modes: list[bool]) -> None:
+    operations = scheduled(replace(EVALUATE, interrupt=X), concurrent=concurrent)
+    assert [one.arguments["training"] for one in operations if one.name == "forward"] == modes
+
+
 def test_what_does_not_wait_is_sent_together() -> None:
     host = RecordingHost()
     observed(TRAIN, TRAIN, EVALUATE, host=host)

@@ -16,6 +16,9 @@ from bn_conformance.targets.naming import TargetError
 
 REFERENCE, RUNTIME = "onnx.reference", "onnxruntime"
 
+Run = Callable[[Mapping[str, Any]], Any]
+"""Gives the results of a graph, in their order, for arrays by the names of its inputs."""
+
 REPEATED = frozenset({"Loop", "Scan"})
 """Operators that a file can make run for ever."""
 
@@ -61,15 +64,15 @@ class GraphRun:
     def _runtime(self) -> tuple[str, str]:
         own = tuple(self.numbers.values())
         if importlib.util.find_spec(RUNTIME) is None:
-            self.make = _by_reference
+            self.make = by_reference
             why_not = f"{RUNTIME} is not installed"
         else:
-            self.make = _by_runtime
+            self.make = by_runtime
             try:
                 self.session(own)
             except Exception as error:
                 why_not = f"{RUNTIME} does not take it: {error_line(error)}"
-                self.make = _by_reference
+                self.make = by_reference
             else:
                 return RUNTIME, ""
         try:
@@ -78,14 +81,14 @@ class GraphRun:
             raise TargetError(f"no runtime takes the graph: {why_not}; {REFERENCE}: {error_line(error)}") from None
         return REFERENCE, why_not
 
-    make: Callable[[Any], Callable[[Mapping[str, Any]], Any]]
+    make: Callable[[Any], Run]
 
     @property
     def said(self) -> str:
         """What runs the graph."""
         return f"{self.runtime} {version(self.runtime.partition('.')[0])}" + f" ({self.why_not})" * bool(self.why_not)
 
-    def _session(self, numbers: tuple[float, ...]) -> Callable[[Mapping[str, Any]], Any]:
+    def _session(self, numbers: tuple[float, ...]) -> Run:
         changed = type(self.model).FromString(self.model.SerializeToString())
         for name, value in zip(self.numbers, numbers, strict=True):
             if value != self.numbers[name]:
@@ -104,18 +107,26 @@ def _with_attribute(model: Any, name: str, value: float) -> None:
             node.attribute.extend([*kept, made])
 
 
-def _by_runtime(model: Any) -> Callable[[Mapping[str, Any]], Any]:
-    """A session of onnxruntime on the CPU, with one thread; it says nothing on its own."""
+def by_runtime(model: Any, optimised: bool = True, threads: int = 1) -> Run:
+    """A session of onnxruntime on the CPU; it says nothing on its own.
+
+    Args:
+        model: of the graph.
+        optimised: whether onnxruntime may change the graph, as it does by default.
+        threads: in which it computes.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return lambda fed: session.run(None, dict(fed))
 
 
-def _by_reference(model: Any) -> Callable[[Mapping[str, Any]], Any]:
+def by_reference(model: Any) -> Run:
     """ONNX's reference evaluator."""
     from onnx.reference import ReferenceEvaluator
 
