@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from bn_adapters.recorded import recorded
 from bn_adapters.torch_code import TorchNativeCode, TorchOperatorCode
 from bn_adapters.torch_modules import TorchAdapter, TorchFunctional, TorchFunctionalLayer
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
-from bn_conformance.adapter import Array, Convention, Gradients, Layer, LayerConfig, SecondOrder
+from bn_conformance.adapter import Array, Convention, Gradients, Layer, LayerConfig, SavedStatistics, SecondOrder
 from bn_conformance.layer_code import LayerCode
 
 
@@ -50,6 +52,23 @@ class _NativeLayer(TorchFunctionalLayer):
         dx, dgamma, dbeta = (to_array(part) if given else None for part, given in zip(found, has, strict=True))
         assert dx is not None
         return Gradients(dx, dgamma, dbeta)
+
+    def saved_statistics(self) -> SavedStatistics:
+        (*_, mean, inverse), _ = recorded(self.saved)
+        return SavedStatistics(to_array(mean).copy(), to_array(inverse).copy())
+
+    def backward_from(self, dy: Array, mean: Array, variance: Array) -> Gradients:
+        own = recorded(self.saved)
+        *inputs, own_mean, own_inverse = own[0]
+        exact = mean, 1.0 / np.sqrt(variance + self.arguments["eps"])
+        given = (
+            self.torch.from_numpy(vector).to(part) for vector, part in zip(exact, (own_mean, own_inverse), strict=True)
+        )
+        self.saved = (*inputs, *given), own[1]
+        try:
+            return self.backward(dy)
+        finally:
+            self.saved = own
 
     def _copy_into(self, **arrays: Array | None) -> None:
         # New tensors, as nothing but autograd would see a write into those that a backward still needs.
@@ -88,7 +107,12 @@ class TorchNativeBatchNorm(TorchBatchNorm):
 
     name = "torch.native_batch_norm"
     framework = "torch-native"  # a process of its own: it writes beyond the end of vectors that do not fit
-    capabilities = replace(TorchFunctional.capabilities, second_order=frozenset(), devices=("cpu",))
+    capabilities = replace(
+        TorchFunctional.capabilities,
+        second_order=frozenset(),
+        saved_statistics=frozenset({"forward", "backward"}),
+        devices=("cpu",),
+    )
 
     def build(self, config: LayerConfig) -> Layer:
         return _NativeLayer(config, self.device)

@@ -28,6 +28,7 @@ __all__ = [
     "Layer",
     "LayerConfig",
     "RunningStatistics",
+    "SavedStatistics",
     "SecondOrder",
 ]
 
@@ -51,6 +52,13 @@ class RunningStatistics(NamedTuple):
 
     mean: Array
     variance: Array
+
+
+class SavedStatistics(NamedTuple):
+    """What a training forward keeps for its backward: mean and 1 / sqrt(biased variance + eps) of its batch, (C,)."""
+
+    mean: Array
+    inverse: Array
 
 
 class SecondOrder(NamedTuple):
@@ -88,6 +96,8 @@ class Capabilities:
         concurrent: whether two layers may run at the same time in two Python threads.
         masks: whether `Layer.forward_masked` works.
         second_order: modes in which `Layer.double_backward` works.
+        saved_statistics: of the statistics that a training forward keeps for its backward, whether the `forward` shows
+            them (`Layer.saved_statistics` works), and whether the `backward` takes them (`Layer.backward_from` works).
         devices: devices that `Adapter.device` may name.
     """
 
@@ -109,6 +119,7 @@ class Capabilities:
     concurrent: bool = True
     masks: bool = False
     second_order: frozenset[Literal["training", "inference"]] = frozenset()
+    saved_statistics: frozenset[Literal["forward", "backward"]] = frozenset()
     devices: tuple[str, ...] = ("cpu",)
 
 
@@ -145,6 +156,22 @@ class Layer(ABC):
         """
         raise NotImplementedError(
             "this adapter has no double_backward(); declare Capabilities(second_order=frozenset())"
+        )
+
+    def saved_statistics(self) -> SavedStatistics:
+        """What the latest training forward keeps for its backward, as it gave it: vectors of the parameters' format."""
+        raise NotImplementedError(
+            "this adapter has no saved_statistics(); declare no `forward` in Capabilities(saved_statistics=...)"
+        )
+
+    def backward_from(self, dy: Array, mean: Array, variance: Array) -> Gradients:
+        """As `backward`, from the exact statistics of the batch in the place of those that the forward kept.
+
+        mean and variance (biased, without eps) are float64 vectors of shape (C,). The adapter gives the implementation
+        what it takes, such as 1 / sqrt(variance + eps), in the format in which its forward gives it.
+        """
+        raise NotImplementedError(
+            "this adapter has no backward_from(); declare no `backward` in Capabilities(saved_statistics=...)"
         )
 
     @abstractmethod

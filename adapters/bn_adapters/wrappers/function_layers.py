@@ -17,7 +17,7 @@ from bn_adapters.wrappers.reading.backward import bound_to, wired
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
 from bn_adapters.wrappers.reading.results import Path, pick
 from bn_adapters.wrappers.reading.roles import BETA, DY, GAMMA, MEAN, OUTPUT_MASK, VARIANCE, VECTORS
-from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, RunningStatistics
+from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig, RunningStatistics, SavedStatistics
 
 
 class ExplicitLayer(Layer):
@@ -44,11 +44,37 @@ class ExplicitLayer(Layer):
         return given
 
     def backward(self, dy: Array) -> Gradients:
+        return self._gradients(dy, {})
+
+    def saved_statistics(self) -> SavedStatistics:
+        parts = (np.array(self._vector(self.recipe.arrays.back(part))) for part in self._saved())
+        return SavedStatistics(*parts)
+
+    def backward_from(self, dy: Array, mean: Array, variance: Array) -> Gradients:
+        saved, arrays = self.recipe.saved, self.recipe.arrays
+        eps = self.recipe.eps if self.config.eps is None else self.config.eps
+        exact = mean, 1.0 / np.sqrt(variance + (eps or 0.0))
+        owns = [arrays.back(part) for part in self._saved()]
+        given = [
+            arrays.of(vector.astype(own.dtype).reshape(own.shape)) for vector, own in zip(exact, owns, strict=True)
+        ]
+        names = saved.taken if saved and saved.taken else ()
+        return self._gradients(dy, dict(zip(names, given, strict=True)))
+
+    def _saved(self) -> list[Any]:
+        """What the latest forward saved, as its library has it."""
+        saved, (_, result) = self.recipe.saved, recorded(self.latest)
+        if saved is None:
+            raise NotImplementedError(f"{self.recipe.forward.name} shows no saved statistics")
+        return [pick(result, saved.mean), pick(result, saved.inverse)]
+
+    def _gradients(self, dy: Array, instead: Mapping[str, Any]) -> Gradients:
+        """The gradients, with other values for some of the arguments that take what the forward gave."""
         values, result = recorded(self.latest)
         reading, arrays = self.recipe.backward, self.recipe.arrays
         if reading is None:
             raise NotImplementedError(f"{self.recipe.forward.name} has no backward")
-        wires = {name: wired(result, path, self.recipe.y) for name, path in reading.wires.items()}
+        wires = {name: wired(result, path, self.recipe.y) for name, path in reading.wires.items()} | dict(instead)
         mask = [True, self.config.gamma, self.config.beta]
         given, _ = bound_to(reading.callee, wires).invoke({**values, DY: arrays.of(dy), OUTPUT_MASK: mask})
         dx, dgamma, dbeta = (_picked(given, path, arrays) for path in (reading.dx, reading.dgamma, reading.dbeta))
@@ -110,14 +136,22 @@ class TorchTapeLayer(TorchLayer):
         )
         super().__init__(held, device)
         self.recipe, self.config = recipe, config
+        self.result: Any = None
 
     def apply(self, x: Any, training: bool) -> Any:
         vectors = {role: getattr(self.held, role) for role in VECTORS}
         values = self.recipe.values(self.config, x, tuple(x.shape), vectors, training)
-        _, y, moved = self.recipe.call(values)
+        self.result, y, moved = self.recipe.call(values)
         for role, tensor in moved.items():
             setattr(self.held, role, tensor)
         return y
+
+    def saved_statistics(self) -> SavedStatistics:
+        saved = self.recipe.saved
+        if saved is None:
+            raise NotImplementedError(f"{self.recipe.forward.name} shows no saved statistics")
+        mean, inverse = (to_array(pick(self.result, path)).reshape(-1).copy() for path in (saved.mean, saved.inverse))
+        return SavedStatistics(mean, inverse)
 
     def state(self) -> Mapping[str, Array]:
         return {name: to_array(tensor).copy() for name, tensor in vars(self.held).items() if tensor is not None}

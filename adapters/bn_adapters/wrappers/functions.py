@@ -34,8 +34,9 @@ from bn_adapters.wrappers.reading.moving import (
 from bn_adapters.wrappers.reading.not_quite import named_otherwise, rank_beyond, relative_by_name
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
 from bn_adapters.wrappers.reading.roles import EPS, MEAN, MOMENTUM, OUT, closing_text
+from bn_adapters.wrappers.reading.saved import saved_parts
 from bn_adapters.wrappers.reading.trial_data import ALIKE
-from bn_adapters.wrappers.reading.words import function_notes
+from bn_adapters.wrappers.reading.words import both_readings, function_notes
 from bn_adapters.wrappers.trial import adapter_class, convention_of
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.targets.naming import TargetError
@@ -141,8 +142,10 @@ def function_adapter(source: FunctionSource, parent: type[FunctionAdapter] = Fun
         affine=affine_ways(recipe, one),
         literals=literals,  # type: ignore[arg-type]
         second_order=frozenset(),
+        saved_statistics=recipe.saved_statistics("training" in gradients),
     )
     values = _measured(source, recipe, one)
+    recipe = replace(recipe, eps=values["default_eps"])
     attributes = {
         "name": source.name,
         "recipe": recipe,
@@ -228,7 +231,7 @@ def _read(source: FunctionSource, widest: str) -> Attempt:
     if max(call.likeness for call in calls) < source.least:
         raise TargetError(source.no_reading)
     if others:
-        raise TargetError(_both(name, [one, *others[:1]]))
+        raise TargetError(both_readings(name, [one.callee, *(other.callee for other in others[:1])]))
     return one
 
 
@@ -236,17 +239,6 @@ def _other(one: Attempt) -> str:
     """What code is where it is not batch normalisation."""
     call = one.training or one.inference
     return "" if call is None else named_otherwise(call, one.data, one.callee)
-
-
-def _both(name: str, attempts: list[Attempt]) -> str:
-    """Two readings that fit, with the options that say which is meant."""
-    lines = []
-    for one in attempts:
-        names = [
-            f"--name {role}={argument.name}" for argument in one.callee.arguments for role in argument.roles if role
-        ]
-        lines.append(" ".join(names))
-    return f"{name} can be read in two ways; say which: {' or '.join(lines)}"
 
 
 def _recipe(source: FunctionSource, one: Attempt) -> tuple[FunctionRecipe, str]:
@@ -269,9 +261,10 @@ def _recipe(source: FunctionSource, one: Attempt) -> tuple[FunctionRecipe, str]:
     if first_batch_sets(one.callee, source.arrays, one):
         note = "without statistics the first batch sets the statistics; here they are there from the start"
     if source.backward is None:
-        return recipe, note
+        return replace(recipe, saved=saved_parts(one, moving, None)), note
     try:
-        return replace(recipe, backward=read_backward(source.backward, one, source.arrays)), note
+        backward = read_backward(source.backward, one, source.arrays)
+        return replace(recipe, backward=backward, saved=saved_parts(one, moving, backward)), note
     except NoBackward as error:
         raise TargetError(str(error)) from None
 

@@ -22,6 +22,9 @@ ALL_QUANTITIES: Quantities = OUTPUTS | GRADIENTS | STATISTICS
 LARGE_SIZE = 1 << 20
 """Values of x from which on a step is large."""
 
+SAVED: Quantities = frozenset({"saved_mean", "saved_invstd", "dx_given", "dgamma_given", "dbeta_given"})
+"""What is judged of saved statistics: they themselves, and the gradients from exact ones."""
+
 SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
 
 
@@ -73,6 +76,8 @@ class Batch:
         dy_shape: shape of dy where it is not that of x (bad input).
         mask: which positions count; None for a call without a mask.
         second: what weighs the gradients of the second order, taken after the backward; None for no second order.
+        saved: what is asked of the statistics that the forward keeps for its backward: `forward` reads them, `backward`
+            takes a second backward, from exact ones; None for neither.
     """
 
     training: bool
@@ -88,6 +93,7 @@ class Batch:
     dy_shape: tuple[int, ...] | None = None
     mask: MaskRecipe | None = None
     second: Second | None = None
+    saved: Literal["forward", "backward"] | None = None
 
     @property
     def large(self) -> bool:

@@ -113,6 +113,7 @@ def _batch_in_words(step: Batch) -> str:
     text += f", {step.mask.hidden:g} where nothing counts" if step.mask and step.mask.hidden is not None else ""
     text += f", backward with dy ({_recipe_in_words(step.dy)})" if step.dy else ""
     text += f", second order with v_dx ({_recipe_in_words(step.second.v_dx)})" if step.second else ""
+    text += {"forward": ", what the forward saves", "backward": ", and from exact statistics"}.get(step.saved or "", "")
     text += f"; before that another layer runs on ({_recipe_in_words(step.interrupt)})" if step.interrupt else ""
     text += f"; before that {', then '.join(map(in_words, step.between))}" if step.between else ""
     text += _memory_in_words(step.view)

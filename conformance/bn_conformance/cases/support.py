@@ -100,6 +100,11 @@ def _sweep(case: Case) -> tuple[str, ...]:
     return ("sweep",) if case.sweep else ()
 
 
+def _saved(case: Case) -> set[str]:
+    """What a case asks of the statistics that a forward saves."""
+    return {batch.saved for batch in case.batches if batch.saved}
+
+
 def _changes_by(kind: type[Any]) -> Callable[[Case], bool]:
     return lambda case: kind in map(type, case.changes)
 
@@ -159,6 +164,12 @@ NEEDS: tuple[Need, ...] = (
     ),
     Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradients in {} are"),
     _flag("masks", _masked, "masks are"),
+    Need(
+        ("saved_statistics",),
+        _saved,
+        lambda can, place: place in can.saved_statistics,
+        "saved statistics of the {} are",
+    ),
     _flag("statistics", _asks_statistics, "running statistics are"),
     _flag("cumulative", lambda case: case.config.momentum == "cumulative", "the cumulative average is"),
     _flag("freeze", _changes_by(Freeze), "freezing is"),

@@ -21,6 +21,9 @@ from bn_conformance.cases.model import (
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import type_of
 from bn_conformance.cases.views import REPEATING, realise
+from bn_reference.arithmetic.channels import channels_first
+from bn_reference.arithmetic.quad import to_float64, to_quad
+from bn_reference.definition.graph import mean_of
 
 Vectors = tuple[Array | None, Array | None]
 """gamma and beta."""
@@ -109,6 +112,13 @@ def batch_data(config: LayerConfig, batch: Batch, vectors: Vectors) -> BatchData
 def upstream_data(config: LayerConfig, batch: Batch, backward: EarlierBackward) -> tuple[Array, SecondData | None]:
     """Make the tensors of an earlier backward of a step: its dy, and the weights of its second order."""
     return _dy(config, batch, backward.dy), _second(config, batch, backward.second)
+
+
+def exact_statistics(x: Array, axis: int) -> tuple[Array, Array]:
+    """Mean and biased variance of a batch, float64 vectors of shape (C,), rounded once from binary128."""
+    rows = to_quad(channels_first(x, axis))
+    mean = mean_of(rows)
+    return to_float64(mean), to_float64(mean_of((rows - mean[:, None]) ** 2))
 
 
 def _channel_axis(config: LayerConfig, batch: Batch) -> int:

@@ -23,7 +23,7 @@ def results_of(step: StepObservation | None) -> dict[str, Any]:
     if step is None:
         return {}
     results = {"y": None if step.forward is None else step.forward.y}
-    for part in (step.backward, step.second):
+    for part in (step.backward, step.second, step.saved, step.given):
         results |= {} if part is None else vars(part)
     return results | dict(zip(("running_mean", "running_var"), step.after or (), strict=False))
 

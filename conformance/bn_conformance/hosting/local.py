@@ -16,6 +16,8 @@ from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.memory_guard import MemoryGuard, memory_of
 from bn_conformance.hosting.operations import (
     BackwardCall,
+    BackwardFromCall,
+    BackwardFromResult,
     BackwardResult,
     BuildCall,
     Call,
@@ -29,6 +31,8 @@ from bn_conformance.hosting.operations import (
     OverwriteCall,
     Returned,
     RunningStatisticsCall,
+    SavedResult,
+    SavedStatisticsCall,
     SecondResult,
     SetParametersCall,
     SetRunningStatisticsCall,
@@ -146,6 +150,21 @@ class LocalHost:
         number = self._guards[call.layer].count("double_backward")
         _, ds_dgamma, _ = self._held_results(call, number, ("ds_dx", "ds_dgamma", "ds_ddy"), gradients)
         return SecondResult(self.received(gradients[0]), ds_dgamma, self.received(gradients[2]), changed)
+
+    def saved_statistics(self, call: SavedStatisticsCall) -> SavedResult:
+        """Read what the latest forward keeps, copied."""
+        layer, name = self._layer(call), call.name
+        given = self._timed(name, layer.saved_statistics)
+        parts = self._timed(name, lambda: result_parts(name, given, 2, "a mean and an inverse deviation"))
+        return SavedResult(*map(snapshot, parts))
+
+    def backward_from(self, call: BackwardFromCall) -> BackwardFromResult:
+        """Run backward on a view of dy, from copies of the statistics."""
+        layer, dy = self._layer(call), realise(call.dy, call.view)
+        statistics = call.mean.copy(), call.variance.copy()
+        gradients = self._timed(call.name, lambda: gradients_of(layer.backward_from(dy, *statistics)))
+        dx, dgamma, dbeta = (None if part is None else self.received(part) for part in gradients)
+        return BackwardFromResult(self.received(None) if dx is None else dx, dgamma, dbeta)
 
     def running_statistics(self, call: RunningStatisticsCall) -> tuple[Returned, Returned]:
         """Read the running mean and variance, copied."""

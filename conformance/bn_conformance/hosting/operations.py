@@ -72,6 +72,23 @@ class SecondResult:
     input_modified: bool
 
 
+@dataclass(frozen=True)
+class SavedResult:
+    """The mean and the inverse deviation that a forward keeps for its backward."""
+
+    saved_mean: Returned
+    saved_invstd: Returned
+
+
+@dataclass(frozen=True)
+class BackwardFromResult:
+    """What a backward from given statistics gave (None for a gradient that does not exist)."""
+
+    dx_given: Returned
+    dgamma_given: Returned | None
+    dbeta_given: Returned | None
+
+
 @dataclass(frozen=True, eq=False)
 class LoadCall(Call[LoadResult]):
     """Load an adapter on a device; calls after it are about this adapter. `protocol` is 1."""
@@ -124,6 +141,24 @@ class DoubleBackwardCall(Call[SecondResult]):
     v_dx: Array
     v_dgamma: Array | None
     v_dbeta: Array | None
+    view: str = "contiguous"
+
+
+@dataclass(frozen=True, eq=False)
+class SavedStatisticsCall(Call[SavedResult]):
+    """Read what the latest training forward keeps for its backward: the mean and 1 / sqrt(variance + eps)."""
+
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class BackwardFromCall(Call[BackwardFromResult]):
+    """Run backward on a view of dy from this mean and biased variance of the batch, in float64."""
+
+    layer: int
+    dy: Array
+    mean: Array
+    variance: Array
     view: str = "contiguous"
 
 

@@ -16,7 +16,7 @@ from bn_conformance.results.records import Quantity
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import TIGHT
 
-LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy"})
+LIKE_X = frozenset({"y", "dx", "ds_dx", "ds_ddy", "dx_given"})
 """Quantities that have the shape and format of x; the others are vectors of parameters."""
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention, LayerConfig
-from bn_conformance.cases.model import Batch, Case, Freeze
+from bn_conformance.cases.model import GRADIENTS, Batch, Case, Freeze
 from bn_conformance.cases.steps import has_step
 from bn_conformance.cases.tensors import BatchData, CaseData, data_of
 from bn_reference.arithmetic.channels import channels_first
@@ -16,6 +16,7 @@ from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.blockwise import LongGolden, Tensor
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
+from bn_reference.golden.saved import saved_statistics
 
 CAPACITY = 1500
 """How many cases the cache holds, with their data and goldens."""
@@ -94,8 +95,17 @@ class Goldens:
             step = StepGolden(golden, dy, golden.training(dy) if batch.training else None, _weights(tensors, axis))
             if step.training is not None and step.second is not None:
                 step = replace(step, training=step.training | step.second_order(None))
+            if step.training is not None and batch.saved:
+                step = replace(step, training=step.training | _saved(golden, batch, step.training))
             steps.append(step)
         return tuple(steps)
+
+
+def _saved(golden: Golden, batch: Batch, training: dict[str, Expected]) -> dict[str, Expected]:
+    """Goldens of saved statistics, or of the gradients from exact ones: those that a training step has anyway."""
+    if batch.saved == "forward":
+        return saved_statistics(golden)
+    return {f"{name}_given": training[name] for name in sorted(GRADIENTS) if name in training}
 
 
 def _key(case: Case) -> CaseKey:

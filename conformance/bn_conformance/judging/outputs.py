@@ -55,6 +55,12 @@ def given_outputs(step: StepContext) -> dict[str, Returned]:
         given["dx"] = backward.dx
         given |= {"dgamma": _owed(backward.dgamma)} if config.gamma else {}
         given |= {"dbeta": _owed(backward.dbeta)} if config.beta else {}
+    if observation.saved is not None:
+        given |= vars(observation.saved)
+    if observation.given is not None:
+        given["dx_given"] = observation.given.dx_given
+        given |= {"dgamma_given": _owed(observation.given.dgamma_given)} if config.gamma else {}
+        given |= {"dbeta_given": _owed(observation.given.dbeta_given)} if config.beta else {}
     if observation.second is not None:
         second = observation.second
         given |= {"ds_dx": second.ds_dx, "ds_ddy": second.ds_ddy}

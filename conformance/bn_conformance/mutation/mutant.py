@@ -24,6 +24,7 @@ ALL_CAPABILITIES = Capabilities(
     freeze=True,
     masks=True,
     second_order=frozenset({"training", "inference"}),
+    saved_statistics=frozenset({"forward", "backward"}),
 )
 """What the plain layer can do: everything that a case may ask for."""
 

@@ -20,7 +20,7 @@ COMPUTING = frozenset(
     | {"estimate", "move", "blend", "rows_of", "output", "forward_masked", "normalisers", "deliver", "batch_values"}
     | {"backward", "dx", "outer_scale", "mean_term", "variance_term", "dgamma", "dbeta", "double_backward"}
     | {"averaged", "projected", "through_first", "through_upstream", "through_deviation"}
-    | {"second_x", "second_gamma", "second_dy"}
+    | {"second_x", "second_gamma", "second_dy", "kept", "taken"}
 )
 """Methods of the plain layer that see arrays."""
 

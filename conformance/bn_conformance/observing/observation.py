@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.hosting.host import LayerError
-from bn_conformance.hosting.operations import BackwardResult, ForwardResult, Returned, SecondResult
+from bn_conformance.hosting.operations import (
+    BackwardFromResult,
+    BackwardResult,
+    ForwardResult,
+    Returned,
+    SavedResult,
+    SecondResult,
+)
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.laws.trials import Setup, Trial
 
@@ -33,6 +40,8 @@ class StepObservation:
         resumed: after what happens between the forward and the backward; None where nothing does.
         backward: what the backward gave; None for a step without one.
         second: what the double backward gave; None for a step without one.
+        saved: what the forward keeps for its backward; None where it was not read.
+        given: what the backward from exact statistics gave; None for a step without one.
         after: running statistics when the step is over.
     """
 
@@ -44,6 +53,8 @@ class StepObservation:
     resumed: Pair | None = None
     backward: BackwardResult | None = None
     second: SecondResult | None = None
+    saved: SavedResult | None = None
+    given: BackwardFromResult | None = None
     after: Pair | None = None
 
 
@@ -102,4 +113,13 @@ def same(first: Any, second: Any) -> bool:
     return isinstance(first, Setup) or bool(first == second)  # the setup of a trial follows from the case
 
 
-_IN_PARTS = (StepObservation, ForwardResult, BackwardResult, SecondResult, Trial, Observation)
+_IN_PARTS = (
+    StepObservation,
+    ForwardResult,
+    BackwardResult,
+    SecondResult,
+    SavedResult,
+    BackwardFromResult,
+    Trial,
+    Observation,
+)

@@ -16,7 +16,15 @@ from bn_conformance.adapter import Array
 from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetParameters, SetStatistics
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import BETWEEN, STANDING, handlers
-from bn_conformance.cases.tensors import BatchData, CaseData, SecondData, batch_data, upstream_data, vectors_of
+from bn_conformance.cases.tensors import (
+    BatchData,
+    CaseData,
+    SecondData,
+    batch_data,
+    exact_statistics,
+    upstream_data,
+    vectors_of,
+)
 from bn_conformance.cases.views import REPEATING
 
 NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
@@ -197,6 +205,8 @@ class _Planner:
         if data.interrupt is not None:
             self.interrupt(data, data.interrupt, step.training or not self.case.concurrent)
             self.read("after_interrupt")
+        if step.saved == "forward":
+            self.plan("saved_statistics", self.layer, "saved", position=self.position)
         self.overwrite(self.layer, "x of forward", waits=True)
         self.forward = step
         for change in step.between:
@@ -206,6 +216,10 @@ class _Planner:
         if data.dy is not None:
             self.backward(data.dy, data.second, self.position)
             self.read()
+            if step.saved == "backward":
+                mean, variance = exact_statistics(data.x, self.case.config.channel_axis)
+                arguments = {"dy": data.dy, "mean": mean, "variance": variance}
+                self.plan("backward_from", self.layer, "given", arguments=arguments, position=self.position)
 
     def read(self, *moments: str) -> None:
         """Read the running statistics of the step with data, at a moment of it."""

@@ -27,6 +27,7 @@ _ALLOWED: Mapping[str, Collection[Any]] = {
     "gradients": _MODES,
     "affine": ("both", "none", "gamma", "beta"),
     "second_order": _MODES,
+    "saved_statistics": ("forward", "backward"),
     "literals": ("eps", "momentum"),
 }
 """What collections of capabilities may hold; the other capabilities are True or False, but for `devices`."""

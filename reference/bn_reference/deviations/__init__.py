@@ -61,6 +61,7 @@ MODULES: tuple[str, ...] = (
     "broken_vectors",
     "unusual_values",
     "other_vectors",
+    "saved_statistics",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
 

@@ -80,6 +80,11 @@ class Golden:
         return self._batch()[0]
 
     @property
+    def bounds(self) -> BatchBounds:
+        """Bounds of the batch in training."""
+        return self._batch()[1]
+
+    @property
     def _counts_nothing(self) -> bool:
         """Whether there is a mask, and it hides every position."""
         return self.mask is not None and self._batch()[1].count == 0

@@ -120,6 +120,10 @@ class FirstOrder:
         """gamma * normalised + beta."""
         return np.asarray(self.column(self.gamma) * normalised + self.column(self.beta))
 
+    def kept(self, saved: Saved) -> Saved:
+        """What a forward keeps for its backward, and shows as its saved statistics."""
+        return saved
+
     def uses_batch(self, training: bool) -> bool:
         """Whether the batch's statistics normalise."""
         return training and not self.frozen
@@ -162,6 +166,10 @@ class FirstOrder:
             self.pending = None
 
     # Decisions of a backward.
+
+    def taken(self, saved: Saved) -> Saved:
+        """What the forward kept, as the backward takes it."""
+        return saved
 
     def dgamma(self, dy: Array, normalised: Array) -> Array:
         """Sum of dy times the normalised value: a column."""

@@ -11,6 +11,7 @@ agree.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class PlainLayer(DoubleBackward):
         self.check(x)
         self.shape = x.shape
         rows, saved = self.rows_of(x), self.normalisers(x, mask, training)
-        self.saved = saved
+        self.saved = self.kept(saved)
         return self.output(self.scale_and_shift((rows - saved.mean) * saved.inverse, saved.mode), x.shape, "y")
 
     def counted(self, x: Array, mask: Array | None) -> Array:
@@ -73,9 +74,7 @@ class PlainLayer(DoubleBackward):
             RuntimeError: no forward came before.
             ValueError: dy has another shape than y.
         """
-        saved = self.saved
-        if saved is None:
-            raise RuntimeError("backward before forward; call forward first")
+        saved = self.taken(self.last_saved())
         if dy.shape != saved.shape:
             raise ValueError(f"dy has shape {dy.shape}; allowed is that of y, {saved.shape}")
         rows = self.rows_of(dy)
@@ -85,6 +84,33 @@ class PlainLayer(DoubleBackward):
         dbeta = self.deliver(self.dbeta(rows)[:, 0], self.parameters) if self.config.beta else None
         self.settle("backward")
         return RowGradients(dx, dgamma, dbeta)  # type: ignore[arg-type]
+
+    def last_saved(self) -> Saved:
+        """What the latest forward kept.
+
+        Raises:
+            RuntimeError: no forward came before.
+        """
+        if self.saved is None:
+            raise RuntimeError("backward before forward; call forward first")
+        return self.saved
+
+    def saved_statistics(self) -> tuple[Array, Array]:
+        """Mean and 1 / sqrt(variance + eps) that the latest forward keeps for its backward, vectors of shape (C,)."""
+        saved = self.last_saved()
+        mean, inverse = (self.deliver(part.mean(axis=1), self.parameters) for part in (saved.mean, saved.inverse))
+        return mean, inverse
+
+    @quietly
+    def backward_from(self, dy: Array, mean: Array, variance: Array) -> RowGradients:
+        """As `backward`, from this mean and biased variance of the batch, vectors of shape (C,)."""
+        own = self.last_saved()
+        inverse = 1 / np.sqrt(self.column(variance) + self.eps)
+        self.saved = replace(own, mean=self.column(mean), inverse=inverse)
+        try:
+            return self.backward(dy)
+        finally:
+            self.saved = own
 
     def overwritten(self, but: Collection[str] = ()) -> None:
         """Nothing: plain arrays count no writes.

@@ -30,6 +30,7 @@ from bn_adapters.wrappers.reading.roles import (
     UNKNOWN,
     role_named,
 )
+from bn_adapters.wrappers.reading.saved import stated_places
 from bn_adapters.wrappers.reading.trial_data import EPS as TRIAL_EPS
 from bn_adapters.wrappers.reading.trial_data import TrialData, alike, as_vector
 from bn_conformance.adapter import Array
@@ -106,7 +107,8 @@ def _wirings(callee: Callee, one: Attempt, arrays: NumpyArrays) -> Iterator[dict
     wanted: dict[str, list[Path]] = {}
     for argument in callee.arguments:
         if argument.role in (SAVED_MEAN, SAVED_INVERSE, SAVED_VARIANCE):
-            wanted[argument.name] = _saved(call, one.data, argument.role) or [()]
+            stated = stated_places(one.callee, call).get(argument.role)
+            wanted[argument.name] = [stated] if stated else _saved(call, one.data, argument.role) or [()]
         elif argument.role == CACHE or (argument.role == UNKNOWN and argument.required):
             wanted[argument.name] = _caches(call)
     names = list(wanted)

@@ -23,6 +23,7 @@ from bn_adapters.wrappers.reading.roles import (
     VARIANCE,
     X,
 )
+from bn_adapters.wrappers.reading.saved import SavedParts
 from bn_adapters.wrappers.reading.sizes import sizes_of
 from bn_conformance.adapter import LayerConfig
 
@@ -37,6 +38,8 @@ class FunctionRecipe:
         arrays: those of its library.
         moving: where the running statistics are after a step.
         backward: how it is called; None where the library differentiates, or nothing does.
+        saved: the statistics that the forward saves for its backward; None where it shows none.
+        eps: the code's own, where a configuration sets none; None where it has none.
         weighs_old: whether a momentum that is given weighs the old statistic.
         initial: running mean and variance that a fresh layer has.
         start: whether the caller gives a fresh layer's statistics; else the function makes them itself.
@@ -47,6 +50,8 @@ class FunctionRecipe:
     arrays: NumpyArrays
     moving: Moving
     backward: BackwardReading | None = None
+    saved: SavedParts | None = None
+    eps: float | None = None
     weighs_old: bool = False
     initial: tuple[float, float] = (0.0, 1.0)
     start: bool = True
@@ -74,6 +79,16 @@ class FunctionRecipe:
         if RESIDUAL in self.forward.roles:
             values[RESIDUAL] = self.arrays.zeros(x)
         return values | self.numbers(config)
+
+    def saved_statistics(self, gradients: bool) -> frozenset[Any]:
+        """What is declared of saved statistics: whether the forward shows them, and the backward takes them.
+
+        Args:
+            gradients: whether there are gradients in training.
+        """
+        if self.saved is None or self.arrays.name == "jax":
+            return frozenset()
+        return frozenset({"forward", "backward"} if gradients and self.saved.taken else {"forward"})
 
     def call(self, values: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Call the forward: what it gave, y, and the running statistics that it left, by role."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bn_adapters.wrappers.reading.backward import REST, BackwardReading
@@ -79,6 +79,15 @@ def function_notes(
     return tuple(_lines(recipe, capabilities, measured, note, title, gradients))
 
 
+def both_readings(name: str, callees: Sequence[Callee]) -> str:
+    """Two readings that fit, with the options that say which is meant."""
+    lines = []
+    for callee in callees:
+        names = [f"--name {role}={argument.name}" for argument in callee.arguments for role in argument.roles if role]
+        lines.append(" ".join(names))
+    return f"{name} can be read in two ways; say which: {' or '.join(lines)}"
+
+
 def _lines(
     recipe: FunctionRecipe,
     capabilities: Capabilities,
@@ -119,6 +128,9 @@ def _lines(
             yield f"the running variance is {estimator} and starts at {recipe.initial[1]:g} (measured)"
     yield _mode_line(callee, capabilities)
     yield gradients or _gradient_line(recipe.backward, capabilities)
+    if recipe.saved and capabilities.saved_statistics:
+        places = path_text(recipe.saved.mean), path_text(recipe.saved.inverse)
+        yield "saved mean {}, saved inverse deviation {}; they are judged".format(*places)
     if note:
         yield note
     ranks = ", ".join(map(str, sorted(capabilities.ranks)))
