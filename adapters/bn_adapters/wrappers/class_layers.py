@@ -47,6 +47,7 @@ class ClassRecipe:
         gradients: of dx, dgamma and dbeta the path in what the backward gives, or the place on the object.
         weighs_old: whether momentum weighs the old statistic.
         initial: running mean and variance of a fresh object.
+        swapped: whether the channels are on axis 0, so that axes 0 and 1 of x and y are swapped around each call.
     """
 
     constructor: Callee
@@ -60,6 +61,7 @@ class ClassRecipe:
     gradients: Mapping[str, Path | AttributePlace] = field(default_factory=dict)
     weighs_old: bool = True
     initial: tuple[float, float] = (0.0, 1.0)
+    swapped: bool = False
 
     def made(self, values: Mapping[str, Any]) -> Any:
         """An object, with what the constructor does not take put in its place.
@@ -79,7 +81,24 @@ class ClassRecipe:
             self.mode.put(own, self.modes[0] if training else self.modes[1])
         elif self.switches:
             getattr(own, self.switches[0] if training else self.switches[1])()
-        return self.calls(own).invoke({X: x, MODE: training, RESIDUAL: np.zeros_like(x)})[0]
+        x = self._own(x)
+        return self._own(self.calls(own).invoke({X: x, MODE: training, RESIDUAL: np.zeros_like(x)})[0], x.shape)
+
+    def back(self, own: Any, dy: Array) -> Any:
+        """Call the backward of an object; what it gives of the shape of dy is dx."""
+        dy = self._own(dy)
+        given = getattr(own, self.backward)(dy)
+        if isinstance(given, Mapping):
+            return {key: self._own(part, dy.shape) for key, part in given.items()}
+        if type(given) in (tuple, list):
+            return type(given)(self._own(part, dy.shape) for part in given)
+        return self._own(given, dy.shape)
+
+    def _own(self, array: Any, shape: tuple[int, ...] | None = None) -> Any:
+        """An array of the shape of x with axes 0 and 1 swapped, where they are; anything else as it is."""
+        if not self.swapped or (shape is not None and np.shape(array) != shape):
+            return array
+        return np.ascontiguousarray(np.asarray(array).swapaxes(0, 1))
 
 
 class ClassLayer(Layer):
@@ -102,7 +121,7 @@ class ClassLayer(Layer):
 
     def backward(self, dy: Array) -> Gradients:
         recorded(self.latest)
-        given = getattr(self.own, self.recipe.backward)(dy)
+        given = self.recipe.back(self.own, dy)
         found = [self._gradient(given, role) for role in (DX, DGAMMA, DBETA)]
         return Gradients(*found)
 

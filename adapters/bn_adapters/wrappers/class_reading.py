@@ -11,6 +11,7 @@ import numpy as np
 
 from bn_adapters.wrappers.class_layers import ClassRecipe
 from bn_adapters.wrappers.code import error_line
+from bn_adapters.wrappers.function_code import is_named_batch_norm
 from bn_adapters.wrappers.reading.arrays import NUMPY
 from bn_adapters.wrappers.reading.attributes import (
     AttributePlace,
@@ -22,6 +23,7 @@ from bn_adapters.wrappers.reading.attributes import (
 )
 from bn_adapters.wrappers.reading.callee import Argument, Callee, callee_of
 from bn_adapters.wrappers.reading.forward import FLAGS, TEXT_MODES, attempt, mode_values
+from bn_adapters.wrappers.reading.not_quite import activations_text
 from bn_adapters.wrappers.reading.roles import (
     CHANNELS,
     EPS,
@@ -36,9 +38,9 @@ from bn_adapters.wrappers.reading.roles import (
     X,
     plain_name,
 )
+from bn_adapters.wrappers.reading.trial_data import ALIKE, TrialData
 from bn_adapters.wrappers.reading.trial_data import EPS as TRIAL_EPS
 from bn_adapters.wrappers.reading.trial_data import MOMENTUM as TRIAL_MOMENTUM
-from bn_adapters.wrappers.reading.trial_data import TrialData
 from bn_adapters.wrappers.reading.words import THE_OBJECT, THE_RESULT
 from bn_adapters.wrappers.trial import CHANNELS as COUNT
 from bn_conformance.targets.naming import TargetError
@@ -71,19 +73,42 @@ def sample_of(constructor: Callee) -> Any:
     Raises:
         TargetError: it cannot be built.
     """
-    unknown = [argument.name for argument in constructor.arguments if not argument.role and argument.required]
+    needed = [argument for argument in constructor.arguments if argument.required]
+    if activations := activations_text(argument.name for argument in needed):
+        names = ", ".join(argument.name for argument in needed)
+        raise TargetError(f"{constructor.name} is built from {names}, {activations}")
+    unknown = [argument.name for argument in needed if not argument.role]
     if unknown:
         lines = " ".join(f"--argument {name}=VALUE" for name in unknown)
         raise TargetError(f"{constructor.name} needs {', '.join(unknown)}; say what they are: {lines}")
     values = trial_values(TrialData.of(2, 1))
-    needed = {argument.role for argument in constructor.arguments if argument.required} | {CHANNELS}
+    roles = {argument.role for argument in needed} | {CHANNELS}
     try:
-        return constructor.invoke({role: value for role, value in values.items() if role in needed})[0]
+        return constructor.invoke({role: value for role, value in values.items() if role in roles})[0]
     except Exception as error:
         raise TargetError(f"{constructor.name} cannot be built: {error_line(error)}") from None
 
 
-def class_readings(constructor: Callee, sample: Any, name: str) -> Iterator[ClassReading]:
+def best_reading(constructor: Callee, sample: Any, name: str) -> ClassReading | None:
+    """The best reading of a class; None where it has no forward.
+
+    Where it is batch normalisation nowhere else, its channels may be on axis 0. A class without a name or running
+    statistics that say batch normalisation is not taken for one.
+    """
+    ways = []
+    for swapped in (False, True):
+        found = max(_readings(constructor, sample, name, swapped), key=lambda one: one.score, default=None)
+        if found is None:
+            return None
+        ways.append(found)
+        if found.score > ALIKE:
+            break
+    usual, last = ways[0], ways[-1]
+    says_so = is_named_batch_norm(constructor.name) or {MEAN, VARIANCE} <= set(last.recipe.places)
+    return last if last.score > max(ALIKE, usual.score) and (says_so or usual is last) else usual
+
+
+def _readings(constructor: Callee, sample: Any, name: str, swapped: bool) -> Iterator[ClassReading]:
     """Every reading of a class that is worth a try, with how good it is; the last one is the best that there can be."""
     method = next((other for other in FORWARDS if callable(getattr(type(sample), other, None))), None)
     if method is None:
@@ -96,7 +121,13 @@ def class_readings(constructor: Callee, sample: Any, name: str) -> Iterator[Clas
         for changes in _mode_ways(read, sample):
             modes = changes.get("modes", (True, False))
             recipe = ClassRecipe(
-                constructor, method, _caller(read, modes), {**vectors, **numbers}, backward=backward, **changes
+                constructor,
+                method,
+                _caller(read, modes),
+                {**vectors, **numbers},
+                backward=backward,
+                swapped=swapped,
+                **changes,
             )
             step = _step(recipe, read)
             score = max(attempt(step, NUMPY, TrialData.of(*place)).score for place in ((2, 1), (4, 1), (4, 3)))
@@ -239,4 +270,4 @@ def there_and_back(recipe: ClassRecipe, data: TrialData, training: bool) -> tupl
     own = recipe.made(trial_values(data))
     with np.errstate(all="ignore"):
         recipe.run(own, data.x.copy(), training)
-        return own, getattr(own, recipe.backward)(data.dy.copy())
+        return own, recipe.back(own, data.dy.copy())

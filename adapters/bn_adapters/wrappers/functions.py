@@ -31,7 +31,7 @@ from bn_adapters.wrappers.reading.moving import (
     own_keep,
     starts_by_itself,
 )
-from bn_adapters.wrappers.reading.not_quite import named_otherwise, rank_beyond, relative_by_name
+from bn_adapters.wrappers.reading.not_quite import named_otherwise, rank_beyond, relative_by_name, renormalised
 from bn_adapters.wrappers.reading.recipe import FunctionRecipe
 from bn_adapters.wrappers.reading.roles import EPS, MEAN, MOMENTUM, OUT, closing_text
 from bn_adapters.wrappers.reading.saved import saved_parts
@@ -226,7 +226,7 @@ def _read(source: FunctionSource, widest: str) -> Attempt:
         raise TargetError(source.no_reading or f"{name} raised {one.why_not}, called on x of shape {one.data.x.shape}")
     if all(call.path is None for call in calls):
         raise TargetError(source.no_reading or f"{name} gives nothing of the shape of x, {one.data.x.shape}")
-    if other := _other(one):
+    if other := _other(one) or renormalised(one, source.arrays):
         raise _RelativeError(f"{name} is {other}; {_ALONE}")
     if max(call.likeness for call in calls) < source.least:
         raise TargetError(source.no_reading)

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bn_adapters.wrappers.class_layers import ClassLayer, ClassRecipe
 from bn_adapters.wrappers.class_reading import (
     FORWARDS,
-    class_readings,
+    best_reading,
     data_for,
     initial_statistics_of,
     obeyed,
@@ -24,16 +26,22 @@ from bn_adapters.wrappers.class_reading import (
 from bn_adapters.wrappers.code import class_of
 from bn_adapters.wrappers.function_code import NOTHING_SAID
 from bn_adapters.wrappers.functions import FunctionAdapter, FunctionSource, function_adapter
+from bn_adapters.wrappers.reading.attributes import places_in
+from bn_adapters.wrappers.reading.axis_zero import AXIS_ZERO
 from bn_adapters.wrappers.reading.callee import callee_of
 from bn_adapters.wrappers.reading.library import library_of
+from bn_adapters.wrappers.reading.not_quite import several_axes_text
 from bn_adapters.wrappers.reading.object_gradients import gradients_of_object
 from bn_adapters.wrappers.reading.roles import (
     CHANNELS,
     CONSTRUCTOR_NAMES,
     EPS,
+    FORWARD_NAMES,
     GAMMA,
     RESIDUAL,
+    VECTORS,
     closing_text,
+    role_named,
 )
 from bn_adapters.wrappers.reading.trial_data import EPS as TRIAL_EPS
 from bn_conformance.adapter import Adapter, Convention, Layer, LayerConfig
@@ -62,7 +70,9 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[NumpyClassAdapter]:
     built, name = class_of(code, object, "a class")
     constructor = callee_of(built, built.__name__, CONSTRUCTOR_NAMES, CHANNELS, named=said.names, fixed=said.arguments)
     sample = sample_of(constructor)
-    found = max(class_readings(constructor, sample, name), key=lambda one: one.score, default=None)
+    if text := _several_axes(sample):
+        raise TargetError(f"{name} has {text}")
+    found = best_reading(constructor, sample, name)
     if found is None:
         raise TargetError(f"{name} has none of the methods {', '.join(FORWARDS)} that takes an x")
     recipe, step = obeyed(found)
@@ -81,6 +91,7 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[NumpyClassAdapter]:
             recipe.backward,
         )
         recipe = replace(recipe, gradients=gradients.places)
+    chosen = closing_text(constructor.fixed), _residual_text(sample, recipe)
     source = FunctionSource(
         name=name,
         forward=step,
@@ -88,13 +99,20 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[NumpyClassAdapter]:
         gradients=frozenset() if gradients is None else gradients.modes,
         gradient_line="gradients: none, so that the forward alone is judged" if gradients is None else gradients.line,
         initial=initial,
-        note="; ".join(filter(None, (note, closing_text(constructor.fixed), _residual_text(sample, recipe)))),
+        note="; ".join(filter(None, (note, AXIS_ZERO * recipe.swapped, *chosen))),
         title=f"{built.__name__}({', '.join(argument.name for argument in constructor.arguments)}), called with "
         f"{recipe.forward}{_backward_text(recipe)} on numpy arrays",
     )
     made: Any = function_adapter(source, NumpyClassAdapter)
     made.objects = replace(recipe, weighs_old=made.convention.momentum_weighs == "old")
     return made
+
+
+def _several_axes(sample: Any) -> str:
+    """What is to be said of a parameter or statistic that has more than one axis; empty where there is none."""
+    vectors = {role: FORWARD_NAMES[role] for role in VECTORS}
+    named = [(place, value) for place, value in places_in(sample) if role_named(place.name, vectors)]
+    return next(filter(None, (several_axes_text(str(place), np.shape(value)) for place, value in named)), "")
 
 
 def _residual_text(sample: Any, recipe: ClassRecipe) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.wrapped_code import adapter_from, assert_right
+from tests.support.wrapped_code import adapter_from, assert_right, judged
 
 from bn_conformance.targets.naming import TargetError
 
@@ -61,3 +61,80 @@ def test_without_a_name_that_says_batch_normalisation_means_of_each_sample_stay_
 ) -> None:
     with pytest.raises(TargetError, match="normalise_rows is layer normalisation"):
         adapter_from(tmp_path, CODE, "normalise_rows")
+
+
+NUMPY_CLASS = """
+    import numpy as np
+
+    class {name}:
+        def __init__(self, channels, momentum=0.9, eps=1e-5):
+            self.gamma, self.beta = np.ones((channels, 1)), np.zeros((channels, 1))
+            self.running_mean, self.running_var = np.zeros((channels, 1)), np.ones((channels, 1))
+            self.momentum, self.eps = momentum, eps
+
+        def forward(self, x, training=True):
+            mean, var = self.running_mean, self.running_var
+            if training:
+                mean, var = x.mean(1, keepdims=True), x.var(1, keepdims=True)
+                self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
+                self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
+            self.training, self.std = training, np.sqrt(var + self.eps)
+            self.xhat = (x - mean) / self.std
+            return self.gamma * self.xhat + self.beta
+
+        def backward(self, dout):
+            self.dgamma, self.dbeta = (dout * self.xhat).sum(1, keepdims=True), dout.sum(1, keepdims=True)
+            g = dout * self.gamma
+            if self.training:
+                g = g - g.mean(1, keepdims=True) - self.xhat * (g * self.xhat).mean(1, keepdims=True)
+            return g / self.std
+"""
+
+TORCH_CLASS = """
+    import torch
+
+    class Rows(torch.nn.Module):
+        def __init__(self, channels, eps=1e-5, momentum=0.1):
+            super().__init__()
+            self.eps, self.momentum = eps, momentum
+            self.weight = torch.nn.Parameter(torch.ones(channels))
+            self.bias = torch.nn.Parameter(torch.zeros(channels))
+            self.register_buffer("running_mean", torch.zeros(channels))
+            self.register_buffer("running_var", torch.ones(channels))
+
+        def forward(self, x):
+            shape = (-1, *[1] * (x.dim() - 1))
+            mean, var = self.running_mean, self.running_var
+            if self.training:
+                var, mean = torch.var_mean(x, list(range(1, x.dim())), correction=0)
+                with torch.no_grad():
+                    count = x.numel() // x.shape[0]
+                    self.running_mean += self.momentum * (mean - self.running_mean)
+                    self.running_var += self.momentum * (var * count / (count - 1) - self.running_var)
+            y = (x - mean.view(shape)) / torch.sqrt(var.view(shape) + self.eps)
+            return y * self.weight.view(shape) + self.bias.view(shape)
+"""
+
+
+def test_a_class_on_numpy_arrays(tmp_path: Path) -> None:
+    adapter = adapter_from(tmp_path, NUMPY_CLASS.format(name="Rows"), "Rows")
+    assert any("channels on axis 0" in note for note in adapter.notes)  # type: ignore[attr-defined]
+    assert adapter.capabilities.gradients == {"training", "inference"}
+    assert_right(adapter, "fwd/nc/*/random", "eval/nc/*/random", "stat/nc/*/first-step", "grad/nc/*/random", least=4)
+
+
+def test_a_mistake_in_a_class_with_its_channels_on_axis_0_is_seen(tmp_path: Path) -> None:
+    wrong = NUMPY_CLASS.format(name="Rows").replace(" - self.xhat * (g * self.xhat).mean(1, keepdims=True)", "")
+    items = judged(adapter_from(tmp_path, wrong, "Rows"), "grad/nc/float32/random", "fwd/nc/float32/random")
+    assert {item.case: item.verdict for item in items} == {
+        "grad/nc/float32/random": "fail",
+        "fwd/nc/float32/random": "pass",
+    }
+
+
+@pytest.mark.framework
+def test_a_torch_module(tmp_path: Path) -> None:
+    adapter = adapter_from(tmp_path, TORCH_CLASS, "Rows")
+    assert any("channels on axis 0" in note for note in adapter.notes)  # type: ignore[attr-defined]
+    assert adapter.capabilities.ranks == {2, 3, 4, 5}
+    assert_right(adapter, "fwd/*/random", "eval/*/random", "stat/*/first-step", "grad/*/random", least=8)

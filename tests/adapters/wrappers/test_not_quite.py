@@ -74,6 +74,66 @@ FUNCTIONS = """
             return self.gamma * ((x - mean) / root * r + d) + self.beta + residual
 """
 
+CLASSES = """
+    import numpy as np
+
+    class Stabiliser:
+        def __init__(self, channels, eps=1e-3, momentum=0.9):
+            self.gamma, self.beta = np.ones(channels), np.zeros(channels)
+            self.running_mean, self.running_var = np.zeros(channels), np.ones(channels)
+            self.eps, self.momentum = eps, momentum
+
+        def forward(self, x, training=True):
+            old = np.sqrt(self.running_var + self.eps)
+            if not training:
+                return self.gamma * (x - self.running_mean) / old + self.beta
+            mean, root = x.mean(0), np.sqrt(x.var(0) + self.eps)
+            r, d = np.clip(root / old, 1 / 4.0, 4.0), np.clip((mean - self.running_mean) / old, -2.0, 2.0)
+            self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
+            self.running_var = self.momentum * self.running_var + (1 - self.momentum) * x.var(0)
+            return self.gamma * ((x - mean) / root * r + d) + self.beta
+
+    class OfActivations:
+        def __init__(self, channels, height, width, eps=1e-5):
+            self.gamma, self.beta = np.ones((channels, height, width)), np.zeros((channels, height, width))
+            self.eps = eps
+
+        def forward(self, x):
+            return self.gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + self.eps) + self.beta
+
+    class OfTwoAxes:
+        def __init__(self, channels, groups=2, eps=1e-5):
+            self.gamma, self.beta, self.eps = np.ones((channels, groups)), np.zeros((channels, groups)), eps
+
+        def forward(self, x):
+            return self.gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + self.eps) + self.beta
+
+    class OfSix:
+        def __init__(self, channels, eps=1e-5):
+            self.gamma, self.beta, self.eps = np.ones(channels), np.zeros(channels), eps
+
+        def forward(self, x):
+            if x.ndim != 6:
+                raise ValueError("x has six axes")
+            axes, shape = (0, 2, 3, 4, 5), (1, -1, 1, 1, 1, 1)
+            xhat = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + self.eps)
+            return self.gamma.reshape(shape) * xhat + self.beta.reshape(shape)
+"""
+CLASSES_NAMED = {
+    "Stabiliser": r"is batch renormalisation with limits that are no arguments, r_max=4 and d_max=2 \(measured\)",
+    "OfActivations": "is built from channels, height, width, so that it has a value for each activation",
+    "OfTwoAxes": r"has self.gamma of shape \(3, 2\), a value for each activation or for several axes of channels",
+    "OfSix": "takes x of rank 6, and none of rank 2 to 5",
+}
+
+
+@pytest.mark.parametrize("name", CLASSES_NAMED)
+def test_a_class_that_cannot_be_judged_is_named_in_a_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TargetError, match=CLASSES_NAMED[name]) as caught:
+        adapter_from(tmp_path, CLASSES, name)
+    assert "\n" not in str(caught.value)
+
+
 ADDED = "given as zeros, so that y is that of batch normalisation"
 JUDGED = {
     "bn_add": f"residual: skip, {ADDED}",
@@ -159,6 +219,34 @@ MODULES = """
             return scaled * self.weight.view(shape) + self.bias.view(shape)
 """
 
+MODULES += """
+    class Literal(nn.BatchNorm1d):
+        def forward(self, x):
+            shape = (1, -1, *[1] * (x.dim() - 2))
+            old = torch.sqrt(self.running_var + self.eps)
+            if not self.training:
+                mean, scale, shift = self.running_mean, 1 / old, torch.zeros_like(old)
+            else:
+                var, mean = torch.var_mean(x, [axis for axis in range(x.dim()) if axis != 1], correction=0)
+                root = torch.sqrt(var + self.eps)
+                scale = (root.detach() / old).clamp(1 / 3, 3) / root
+                shift = ((mean.detach() - self.running_mean) / old).clamp(-5, 5)
+                with torch.no_grad():
+                    self.running_mean.lerp_(mean, self.momentum)
+                    self.running_var.lerp_(var, self.momentum)
+            y = (x - mean.view(shape)) * scale.view(shape) + shift.view(shape)
+            return y * self.weight.view(shape) + self.bias.view(shape)
+
+    class OfActivations(nn.Module):
+        def __init__(self, channels, size=(8, 8)):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(channels, *size))
+
+        def forward(self, x):
+            var, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+            return (x - mean) * torch.rsqrt(var + 1e-5) * self.weight
+"""
+
 MODULES_JUDGED = {"Added": f"residual: shortcut, {ADDED}", "Renorm": "judged with r_max=1 and d_max=0"}
 
 
@@ -180,6 +268,8 @@ def test_a_module_that_can_be_made_batch_normalisation_is_judged(tmp_path: Path,
         ("Six", "takes x of rank 6, and none of rank 2 to 5"),
         ("Square", "is RMS normalisation"),
         ("Grouped", "is group normalisation, by its argument groups"),
+        ("Literal", r"is batch renormalisation with limits that are no arguments, r_max=3 and d_max=5 \(measured\)"),
+        ("OfActivations", r"has weight of shape \(3, 8, 8\), a value for each activation"),
     ],
 )
 def test_a_module_that_cannot_be_judged_is_named_in_a_line(tmp_path: Path, name: str, said: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from bn_adapters.wrappers.reading.arrays import NumpyArrays
 from bn_adapters.wrappers.reading.callee import Callee
-from bn_adapters.wrappers.reading.forward import OneCall, attempt, readings
-from bn_adapters.wrappers.reading.roles import BETA, EPS, GAMMA
+from bn_adapters.wrappers.reading.forward import Attempt, OneCall, attempt, called, readings
+from bn_adapters.wrappers.reading.roles import BETA, EPS, GAMMA, MEAN, VARIANCE
 from bn_adapters.wrappers.reading.trial_data import ALIKE, TrialData, alike
 from bn_adapters.wrappers.reading.trial_data import EPS as TRIAL_EPS
 from bn_conformance.adapter import Array
@@ -96,6 +97,89 @@ def relative_by_name(name: str, arguments: Iterable[str] = ()) -> str:
             return f"{title}, by its name"
     groups = next((argument for argument in arguments if _GROUPS.fullmatch(argument)), "")
     return f"group normalisation, by its argument {groups}" if groups else ""
+
+
+def several_axes_text(name: str, shape: tuple[int, ...]) -> str:
+    """What is to be said of a parameter or statistic of such a shape; empty where it has one value for each channel."""
+    if sum(size > 1 for size in shape) < 2:
+        return ""
+    return (
+        f"{name} of shape {shape}, a value for each activation or for several axes of channels; the suite judges one "
+        "for each channel: name code that has these axes flattened to one, on x of shape (N, C)"
+    )
+
+
+OF_ACTIVATIONS = frozenset(
+    {"height", "width", "h", "w", "depth", "length", "time", "seq_len", "spatial", "spatial_size"}
+)
+"""Names of what a class is built from that has parameters for each activation."""
+
+
+def activations_text(names: Iterable[str]) -> str:
+    """What is to be said of a class that is built from the sizes of the axes of space; empty where it is not."""
+    if not any(name.lower().strip("_") in OF_ACTIVATIONS for name in names):
+        return ""
+    return (
+        "so that it has a value for each activation; the suite judges one for each channel, on x of any size: name "
+        "code that has these axes flattened to one, on x of shape (N, C)"
+    )
+
+
+def far_statistics(x: Array, axis: int) -> tuple[Array, Array]:
+    """A running mean and variance so far from those of a batch that renormalisation is at its limits."""
+    axes = tuple(place for place in range(x.ndim) if place != axis)
+    deviation = x.std(axes, dtype=np.float64)
+    return x.mean(axes, dtype=np.float64) + 1e6 * deviation, (1e3 * deviation) ** 2
+
+
+def limits_of_renormalisation(normalised: Array, x: Array, axis: int, eps: float = 0.0) -> str:
+    """What training is that was given `far_statistics`, where it is batch renormalisation; empty where it is not.
+
+    At its limits it gives xhat / r_max - d_max in every channel. Batch normalisation gives xhat, and what normalises by
+    the running statistics gives another number in every channel.
+
+    Args:
+        normalised: y, less beta and over gamma.
+        x: the batch.
+        axis: of the channels.
+        eps: beside the variance, where it is not small.
+    """
+    rows = np.moveaxis(np.asarray(x, np.float64), axis, 0).reshape(x.shape[axis], -1)
+    got = np.moveaxis(np.asarray(normalised, np.float64), axis, 0).reshape(rows.shape)
+    centred = rows - rows.mean(1, keepdims=True)
+    hats = centred / np.sqrt(centred.var(1, keepdims=True) + eps)
+    slopes, shifts = (got * hats).sum(1) / (hats * hats).sum(1), got.mean(1)
+    rest = got - slopes[:, None] * hats - shifts[:, None]
+    slope, shift = float(slopes.mean()), float(shifts.mean())
+    same = np.ptp(slopes) < 1e-2 * abs(slope) and np.ptp(shifts) < 1e-2 * abs(shift)
+    if not same or not 0.01 < slope < 0.99 or not shift < -0.01 or np.abs(rest).max() > 1e-2:
+        return ""
+    return (
+        f"batch renormalisation with limits that are no arguments, r_max={1 / slope:.3g} and d_max={-shift:.3g} "
+        "(measured): make them arguments, and it is judged with 1 and 0, where it is batch normalisation"
+    )
+
+
+def renormalised(one: Attempt, arrays: NumpyArrays) -> str:
+    """Batch renormalisation with its limits, where the training of a function is that; empty where it is not."""
+    data, call = one.data, one.training
+    if call is None or call.path is None or not {MEAN, VARIANCE} <= one.callee.roles:
+        return ""
+    mean, variance = (part.astype(data.x.dtype) for part in far_statistics(data.x, data.axis))
+    far = replace(data, vectors={**data.vectors, MEAN: mean, VARIANCE: variance})
+    try:
+        again = called(one.callee, arrays, far, True)
+    except Exception:
+        return ""
+    y = np.asarray(again.parts.get(call.path, ()), np.float64)
+    if y.shape != data.x.shape:
+        return ""
+    scale, shift = (data.column(data.vectors[role]) if role in one.callee.roles else base for role, base in _AFFINE)
+    eps = TRIAL_EPS if EPS in one.callee.roles else 0.0
+    return limits_of_renormalisation((y - shift) / scale, data.x, data.axis, eps)
+
+
+_AFFINE = ((GAMMA, np.ones(())), (BETA, np.zeros(())))
 
 
 def rank_beyond(callee: Callee, arrays: NumpyArrays, dtype: str) -> str:

@@ -56,6 +56,7 @@ class Calling:
         result: where y is: nothing for the result itself, else an index or a key.
         mask: how a mask is handed over; None for no masks.
         residual: the argument for what is added to y, which is given as zeros; empty for none.
+        swapped: whether the channels are on axis 0: axes 0 and 1 of x and y are swapped around each call.
     """
 
     mode: str = BY_TRAIN
@@ -64,9 +65,11 @@ class Calling:
     result: tuple[Any, ...] = ()
     mask: MaskForm | None = None
     residual: str = ""
+    swapped: bool = False
 
     def everything(self, layer: Any, x: Any, training: bool, more: Mapping[str, Any] | None = None) -> Any:
         """What a layer gives for x."""
+        x = x.transpose(0, 1).contiguous() if self.swapped else x
         keywords = dict(more or {})
         if self.residual:
             keywords[self.residual] = load_torch().zeros_like(x)
@@ -89,7 +92,12 @@ class Calling:
         given = self.everything(layer, x, training, more)
         for key in self.result:
             given = given[key]
-        return given
+        return given.transpose(0, 1) if self.swapped else given
+
+    def results_like(self, given: Any, x: Any) -> list[tuple[Any, ...]]:
+        """Where in what a layer gave for x there are tensors of the shape of a y."""
+        shape = tuple(x.shape)
+        return results_like(given, (*shape[1::-1], *shape[2:]) if self.swapped else shape)
 
     def described(self) -> str:
         """How the mode is told, in words."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from bn_adapters.torch_tensors import load_torch, torch_dtype
 from bn_adapters.wrappers.code import number_or_none, parameters_of
-from bn_adapters.wrappers.reading.not_quite import relative_by_name
+from bn_adapters.wrappers.reading.not_quite import activations_text, relative_by_name
 from bn_adapters.wrappers.reading.roles import closing_limits
 from bn_adapters.wrappers.torch.holding import HeldAt
 from bn_adapters.wrappers.torch.names import (
@@ -170,6 +170,8 @@ def construction_of(built: type, said: Said, expected: str) -> Construction:
     if beyond:
         if other := relative_by_name(built.__name__, beyond):
             raise TargetError(f"{built.__name__} is {other}; the suite judges batch normalisation alone")
+        if activations := activations_text(beyond):
+            raise TargetError(f"{built.__name__} is built from {', '.join(beyond)}, {activations}")
         lines = " ".join(f"--argument {name}=VALUE" for name in beyond)
         raise TargetError(f"{built.__name__} needs {', '.join(beyond)}; {expected}; say the rest: {lines}")
     defaults = {name: entry.default for name, entry in taken.items() if entry.default is not entry.empty}

@@ -9,7 +9,6 @@ from itertools import product
 from bn_adapters.torch_tensors import load_torch
 from bn_adapters.wrappers.code import error_line, mistake_among
 from bn_adapters.wrappers.reading.not_quite import beyond_text
-from bn_adapters.wrappers.torch.calling import results_like
 from bn_adapters.wrappers.torch.construction import OF_AXES, OF_SPACE
 from bn_adapters.wrappers.torch.layer import ModuleRecipe
 from bn_adapters.wrappers.torch.names import RANK
@@ -88,7 +87,7 @@ def _with_results(recipe: ModuleRecipe, expected: str) -> Iterable[tuple[ModuleR
                 given = recipe.calling.everything(layer.held, x, training)
             except Exception:
                 continue
-            paths = results_like(given, tuple(x.shape))
+            paths = recipe.calling.results_like(given, x)
             for path in paths:
                 one = replace(recipe, calling=replace(recipe.calling, result=path))
                 yield one, tried(one, rank, axis, expected)

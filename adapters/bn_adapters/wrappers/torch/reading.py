@@ -21,8 +21,9 @@ from bn_adapters.wrappers.torch.holding import HeldAt, by_name, numbers_in, vect
 from bn_adapters.wrappers.torch.layer import ModuleRecipe
 from bn_adapters.wrappers.torch.literals import measured_eps, measured_weight
 from bn_adapters.wrappers.torch.names import EPS, MEAN, MOMENTUM, NUMBERS, VARIANCE, in_small_letters
-from bn_adapters.wrappers.torch.places import Tries, all_places, distance, with_result
-from bn_adapters.wrappers.torch.relatives import activation_after, relative
+from bn_adapters.wrappers.torch.places import Tries, all_places, distance
+from bn_adapters.wrappers.torch.placing import placed
+from bn_adapters.wrappers.torch.relatives import activation_after, relative, renormalising_layer
 from bn_adapters.wrappers.torch.trial_run import LIKE, LayerTrial, config_of, layer_for, tried
 from bn_adapters.wrappers.trial import CHANNELS
 from bn_conformance.targets.naming import TargetError
@@ -84,13 +85,12 @@ def read_module(built: type, name: str, said: Said) -> ModuleReading:
     construction = construction_of(built, said, EXPECTED)
     calling, mask_argument = calling_of(built, issubclass(built, torch.nn.Module), said.names)
     recipe = _with_named_places(ModuleRecipe(construction, calling), said, name)
-    recipe = with_result(recipe, EXPECTED)
-    tries = all_places(recipe, name, EXPECTED)
+    recipe, tries = placed(recipe, name, EXPECTED)
     recipe = _with_behaviour(recipe, tries.best, name)
     recipe, switched_off = _without_activation(recipe, tries.best, name)
     if switched_off or frozenset(recipe.construction.places) != tries.best.has:
         tries = all_places(recipe, name, EXPECTED)
-    if other := relative(tries.best):
+    if other := relative(tries.best) or renormalising_layer(recipe, tries.best, EXPECTED):
         raise TargetError(f"{name} is {other}; the suite judges batch normalisation alone")
     recipe, modes = modes_of(recipe, tries.best, EXPECTED)
     recipe, unmasked = _with_mask(recipe, mask_argument, tries.best)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bn_adapters.torch_tensors import load_torch, to_array, to_tensor
-from bn_adapters.wrappers.reading.not_quite import RMS
-from bn_adapters.wrappers.torch.trial_run import EPS, LIKE, LayerTrial, unlike
+from bn_adapters.wrappers.reading.not_quite import RMS, far_statistics, limits_of_renormalisation
+from bn_adapters.wrappers.torch.layer import ModuleRecipe
+from bn_adapters.wrappers.torch.names import MEAN, VARIANCE
+from bn_adapters.wrappers.torch.trial_run import EPS, LIKE, LayerTrial, config_of, layer_for, prepare, unlike
 from bn_conformance.adapter import Array
 
 _ACTIVATIONS = (
@@ -43,6 +45,21 @@ def activation_after(trial: LayerTrial) -> str:
         if slope:
             return f"leaky_relu of slope {slope:.3g}"
     return ""
+
+
+def renormalising_layer(recipe: ModuleRecipe, trial: LayerTrial, expected: str) -> str:
+    """Batch renormalisation with its limits, where training is that; empty where it is not."""
+    if not {MEAN, VARIANCE} <= trial.has:
+        return ""
+    dtype = recipe.tried_in
+    layer = layer_for(recipe, config_of(trial.x.ndim, trial.axis, dtype), expected)
+    try:
+        prepare(layer, dtype)
+        layer.set_running_statistics(*(part.astype(dtype) for part in far_statistics(trial.x, trial.axis)))
+        y = np.asarray(layer.forward(trial.x.astype(dtype), True), np.float64)
+    except Exception:
+        return ""
+    return limits_of_renormalisation(trial.unscaled(y), trial.x, trial.axis) if y.shape == trial.x.shape else ""
 
 
 def _slope(got: Array, plain: Array) -> float:

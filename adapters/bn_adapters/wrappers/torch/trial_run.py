@@ -77,6 +77,11 @@ class LayerTrial:
         scaled = normalised * self._column(GAMMA) if WEIGHT in self.has else normalised
         return np.asarray(scaled + self._column(BETA) if BIAS in self.has else scaled)
 
+    def unscaled(self, y: Array) -> Array:
+        """Normalised values, of what gamma and beta made of them."""
+        shifted = y - self._column(BETA) if BIAS in self.has else y
+        return np.asarray(shifted / self._column(GAMMA) if WEIGHT in self.has else shifted)
+
     def _column(self, vector: Array) -> Array:
         return vector.reshape([-1 if axis == self.axis else 1 for axis in range(self.x.ndim)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bn_adapters.wrappers.reading.axis_zero import AXIS_ZERO
 from bn_adapters.wrappers.reading.roles import closing_text
 from bn_adapters.wrappers.torch.construction import Construction
 from bn_adapters.wrappers.torch.names import EPS, HELD, MEAN, MOMENTUM, VARIANCE, title_of_role
@@ -39,6 +40,8 @@ def _lines(reading: ModuleReading, capabilities: Capabilities) -> Iterator[str]:
         yield f"residual: {calling.residual}, given as zeros, so that y is that of batch normalisation"
     if closed := closing_text(construction.fixed):
         yield closed
+    if calling.swapped:
+        yield AXIS_ZERO
     if calling.mask is not None:
         yield f"mask: {calling.mask}"
     if reading.unmasked:
