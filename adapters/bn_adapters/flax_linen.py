@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.flax_calls import masked, mode, options
-from bn_adapters.jax_functions import FunctionalLayer, Functions, jax_copy
+from bn_adapters.jax_functions import Apply, FunctionalLayer, Functions, jax_copy
+from bn_adapters.jax_shards import AXIS, ShardedLayer, over_shards
 from bn_conformance.adapter import Array, LayerConfig, RunningStatistics
 
 
@@ -27,14 +28,22 @@ def slow_linen_batch_norm(config: LayerConfig) -> Any:
     return flax.linen.BatchNorm(use_fast_variance=False, **options(config))
 
 
+def synchronised_linen_batch_norm(config: LayerConfig) -> Any:
+    """A `flax.linen.BatchNorm` that takes its means over the shards of a named axis, too."""
+    import flax.linen
+
+    return flax.linen.BatchNorm(axis_name=AXIS, **options(config))
+
+
 @cache
 def _linen(
     config: LayerConfig,
     compiled: bool,
     make: Callable[[LayerConfig], Any] = linen_batch_norm,
     argument: str = "use_running_average",
+    mapped: Callable[[Apply], Apply] = lambda apply: apply,
 ) -> Functions:
-    """The collection `params` as the parameters, and all others as the statistics."""
+    """The collection `params` as the parameters, and all others as the statistics; `mapped` changes what is called."""
     import jax
     import jax.numpy as jnp
 
@@ -51,7 +60,7 @@ def _linen(
     # Compiled, so that what initialisation computes of y is dropped.
     initialise = jax.jit(lambda key: module.init(key, jnp.zeros(shape, config.dtype), **mode(argument, True)))
     statistics = dict(initialise(jax.random.key(0)))
-    return Functions.of(apply, dict(statistics.pop("params", {})), statistics, compiled)
+    return Functions.of(mapped(apply), dict(statistics.pop("params", {})), statistics, compiled)
 
 
 def _params(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,3 +108,10 @@ class LinenLayer(FunctionalLayer):
         variables = serialization.from_state_dict({**_params(self.parameters), **self.statistics}, nested)
         self.parameters = variables.pop("params", {})
         self.statistics = variables
+
+
+class SynchronisedLinenLayer(ShardedLayer, LinenLayer):
+    """A linen module on shards, compiled."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config, True, synchronised_linen_batch_norm, "use_running_average", over_shards)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bn_adapters.flax_code import LinenCode, NnxCode
-from bn_adapters.flax_linen import LinenLayer, slow_linen_batch_norm
+from bn_adapters.flax_linen import LinenLayer, SynchronisedLinenLayer, slow_linen_batch_norm
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
@@ -69,6 +69,22 @@ class FlaxSlowVariance(_Flax):
 
     def code(self, config: LayerConfig) -> LayerCode:
         return LinenCode(config, True, "use_fast_variance=False")
+
+
+class FlaxSynchronised(_Flax):
+    """`flax.linen.BatchNorm(axis_name=...)` under `jax.jit(jax.vmap(..., axis_name=...))`."""
+
+    name = "flax.linen[sync]"
+    group = "more"
+    capabilities = replace(
+        _Flax.capabilities,
+        masks=False,  # `pmean` of masked means: shards that count differently many positions are not weighed
+        second_order=frozenset(),
+        shards=frozenset({"equal"}),
+    )
+
+    def build(self, config: LayerConfig) -> Layer:
+        return SynchronisedLinenLayer(config)
 
 
 class FlaxNnx(_Flax):

@@ -8,7 +8,7 @@ fresh state's average is that of the batch which `init` was given: zeros here, h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from bn_adapters.haiku_code import HaikuCode
 from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
+from bn_adapters.jax_shards import AXIS, ShardedLayer, over_shards
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -44,6 +45,7 @@ class _Variant:
     gamma: bool
     beta: bool
     default_eps: bool
+    shards: bool = False
 
 
 @cache
@@ -54,25 +56,33 @@ def _functions(variant: _Variant) -> Functions:
 
     @haiku.without_apply_rng
     @haiku.transform_with_state
-    def layer(x: Any, training: bool, numbers: Mapping[str, Any]) -> Any:
+    def layer(x: Any, training: bool, numbers: Mapping[str, Any], axis: str | None = None) -> Any:
         module = haiku.BatchNorm(
-            create_scale=variant.gamma, create_offset=variant.beta, data_format=DATA_FORMATS[variant.layout], **numbers
+            create_scale=variant.gamma,
+            create_offset=variant.beta,
+            data_format=DATA_FORMATS[variant.layout],
+            cross_replica_axis=axis,
+            **numbers,
         )
         return module(x, training)
 
+    axis = AXIS if variant.shards else None
+
     def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
         held = {MODULE: parameters} if parameters else {}
-        y, after = layer.apply(held, statistics["averages"], x, training, statistics["numbers"])
+        y, after = layer.apply(held, statistics["averages"], x, training, statistics["numbers"], axis)
         return y, {**statistics, "averages": after}
 
     shape = [variant.num_channels if axis == variant.channel_axis else 2 for axis in range(variant.rank)]
     numbers = {"decay_rate": 0.5}
     parameters, averages = jax.jit(lambda: layer.init(None, jnp.zeros(shape, variant.dtype), True, numbers))()
-    return Functions.of(apply, dict(parameters.get(MODULE, {})), {"averages": averages}, compiled=True)
+    called = over_shards(apply) if variant.shards else apply
+    return Functions.of(called, dict(parameters.get(MODULE, {})), {"averages": averages}, compiled=True)
 
 
 class _HaikuLayer(FunctionalLayer):
     names = ("scale", "offset")
+    shards = False
 
     def __init__(self, config: LayerConfig) -> None:
         variant = _Variant(
@@ -84,6 +94,7 @@ class _HaikuLayer(FunctionalLayer):
             gamma=config.gamma,
             beta=config.beta,
             default_eps=config.eps is None,
+            shards=self.shards,
         )
         super().__init__(config, _functions(variant))
         # Numbers in float64, as Python has them: haiku rounds them to the dtype of the statistics.
@@ -126,6 +137,10 @@ class _HaikuLayer(FunctionalLayer):
         self.statistics = {**self.statistics, "averages": averages}
 
 
+class _SynchronisedHaikuLayer(ShardedLayer, _HaikuLayer):
+    shards = True
+
+
 class HaikuBatchNorm(Adapter):
     """`haiku.BatchNorm` under `jax.jit`, functional, with `create_scale` and `create_offset` as configured."""
 
@@ -156,7 +171,7 @@ class HaikuBatchNorm(Adapter):
     def build(self, config: LayerConfig) -> Layer:
         return _HaikuLayer(config)
 
-    def code(self, config: LayerConfig) -> LayerCode:
+    def code(self, config: LayerConfig) -> LayerCode | None:
         return HaikuCode(config)
 
     def supports(self, config: LayerConfig) -> str | None:
@@ -166,4 +181,18 @@ class HaikuBatchNorm(Adapter):
             return (
                 "the decay of hk.ExponentialMovingAverage must be in [0, 1): weight 0 of the new statistic is outside"
             )
+        return None
+
+
+class HaikuSynchronised(HaikuBatchNorm):
+    """`haiku.BatchNorm(cross_replica_axis=...)` under `jax.jit(jax.vmap(..., axis_name=...))`."""
+
+    name = "haiku[sync]"
+    group = "more"
+    capabilities = replace(HaikuBatchNorm.capabilities, second_order=frozenset(), shards=frozenset({"equal"}))
+
+    def build(self, config: LayerConfig) -> Layer:
+        return _SynchronisedHaikuLayer(config)
+
+    def code(self, config: LayerConfig) -> LayerCode | None:
         return None

@@ -8,7 +8,7 @@ framework inside `build` (or in a module-level function that `build` calls), nev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -30,6 +30,7 @@ __all__ = [
     "RunningStatistics",
     "SavedStatistics",
     "SecondOrder",
+    "ShardGradients",
 ]
 
 Array = NDArray[Any]
@@ -43,6 +44,14 @@ class Gradients(NamedTuple):
     """What `Layer.backward` gives: dx of the shape and dtype of x; dgamma and dbeta of shape (C,), None if absent."""
 
     dx: Array
+    dgamma: Array | None
+    dbeta: Array | None
+
+
+class ShardGradients(NamedTuple):
+    """What `Layer.backward_shards` gives: a dx like each shard of x; dgamma and dbeta summed over shards, or None."""
+
+    dx: Sequence[Array]
     dgamma: Array | None
     dbeta: Array | None
 
@@ -98,6 +107,8 @@ class Capabilities:
         second_order: modes in which `Layer.double_backward` works.
         saved_statistics: of the statistics that a training forward keeps for its backward, whether the `forward` shows
             them (`Layer.saved_statistics` works), and whether the `backward` takes them (`Layer.backward_from` works).
+        shards: which shards `Layer.forward_shards` takes, whose statistics are synchronised: `equal` ones, `unequal`
+            ones, and `empty` ones among others.
         devices: devices that `Adapter.device` may name.
     """
 
@@ -120,6 +131,7 @@ class Capabilities:
     masks: bool = False
     second_order: frozenset[Literal["training", "inference"]] = frozenset()
     saved_statistics: frozenset[Literal["forward", "backward"]] = frozenset()
+    shards: frozenset[Literal["equal", "unequal", "empty"]] = frozenset()
     devices: tuple[str, ...] = ("cpu",)
 
 
@@ -147,6 +159,22 @@ class Layer(ABC):
         The adapter brings the mask to the form in which the implementation takes it. `backward` works after it as ever.
         """
         raise NotImplementedError("this adapter has no forward_masked(); declare Capabilities(masks=False)")
+
+    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
+        """As `forward`, of a batch that is split along axis 0: each shard is normalised by the statistics of all.
+
+        This is what replicas do that train together. Each shard is a view of one array; a y comes back for each.
+        `running_statistics` gives those of the first replica afterwards.
+        """
+        raise NotImplementedError("this adapter has no forward_shards(); declare Capabilities(shards=frozenset())")
+
+    def backward_shards(self, dys: Sequence[Array]) -> ShardGradients:
+        """Gradients of the sum of y * dy over all shards of the latest `forward_shards`."""
+        raise NotImplementedError("this adapter has no backward_shards(); declare Capabilities(shards=frozenset())")
+
+    def shard_statistics(self) -> Sequence[RunningStatistics]:
+        """The running statistics that the replica of each shard of the latest `forward_shards` holds now; copies."""
+        raise NotImplementedError("this adapter has no shard_statistics(); declare Capabilities(shards=frozenset())")
 
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         """Gradients of s = sum(dx * v_dx) + sum(dgamma * v_dgamma) + sum(dbeta * v_dbeta), of x, gamma and dy.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import ml_dtypes
 import numpy as np
+from tests.support.good_shards import GoodShards
 
 from bn_conformance.adapter import (
     CUMULATIVE,
@@ -33,6 +34,7 @@ EVERYTHING = Capabilities(
     threads=True,
     masks=True,
     second_order=frozenset({"training", "inference"}),
+    shards=frozenset({"equal", "unequal", "empty"}),
 )
 
 DEFAULT_EPS, DEFAULT_MOMENTUM = 1e-5, 0.1
@@ -42,7 +44,7 @@ def dtype_named(name: str) -> np.dtype[np.generic]:
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
 
 
-class GoodLayer(Layer):
+class GoodLayer(GoodShards):
     """Works on rows of shape (C, n), kept in `self.work`, the dtype of all arithmetic."""
 
     work: np.dtype[np.generic] = np.dtype(np.float64)
@@ -176,9 +178,7 @@ class GoodLayer(Layer):
         if self.uses_batch(training):
             if count < 2:
                 raise ValueError(f"training needs 2 values a channel or more; x has {count}")
-            mean, variance = (
-                self.statistics(rows) if self.weights is None else self.masked_statistics(rows, self.weights)
-            )
+            mean, variance = self._batch_statistics(rows)
             inverse = self.inverse(variance)
             if self.moves(training):
                 self.steps += 1
@@ -188,6 +188,11 @@ class GoodLayer(Layer):
         xhat = (rows - mean[:, None]) * inverse[:, None]
         self.latest = rows, np.stack([mean, inverse]), self.uses_batch(training)
         return self.finish(self.scale_and_shift(xhat), x.shape)
+
+    def _batch_statistics(self, rows: Array) -> tuple[Array, Array]:
+        if self.sizes:
+            return self.merged(rows)
+        return self.statistics(rows) if self.weights is None else self.masked_statistics(rows, self.weights)
 
     def backward(self, dy: Array) -> Gradients:
         if self.latest is None:

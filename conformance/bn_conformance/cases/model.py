@@ -78,6 +78,7 @@ class Batch:
         second: what weighs the gradients of the second order, taken after the backward; None for no second order.
         saved: what is asked of the statistics that the forward keeps for its backward: `forward` reads them, `backward`
             takes a second backward, from exact ones; None for neither.
+        shards: sizes on axis 0 of the shards that x and dy are split into; None for a call without.
     """
 
     training: bool
@@ -94,6 +95,7 @@ class Batch:
     mask: MaskRecipe | None = None
     second: Second | None = None
     saved: Literal["forward", "backward"] | None = None
+    shards: tuple[int, ...] | None = None
 
     @property
     def large(self) -> bool:

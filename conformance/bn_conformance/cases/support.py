@@ -96,6 +96,14 @@ def _masked(case: Case) -> bool:
     return any(batch.mask is not None for batch in case.batches)
 
 
+def _kinds_of_shards(case: Case) -> set[str]:
+    """Which kinds of shards a case has: equal or unequal ones, and empty ones among them."""
+    kinds = set()
+    for sizes in (batch.shards for batch in case.batches if batch.shards):
+        kinds |= {"equal" if len(set(sizes)) == 1 else "unequal"} | ({"empty"} if 0 in sizes else set())
+    return kinds
+
+
 def _sweep(case: Case) -> tuple[str, ...]:
     return ("sweep",) if case.sweep else ()
 
@@ -170,6 +178,7 @@ NEEDS: tuple[Need, ...] = (
         lambda can, place: place in can.saved_statistics,
         "saved statistics of the {} are",
     ),
+    Need(("shards",), _kinds_of_shards, lambda can, kind: kind in can.shards, "synchronised shards ({}) are"),
     _flag("statistics", _asks_statistics, "running statistics are"),
     _flag("cumulative", lambda case: case.config.momentum == "cumulative", "the cumulative average is"),
     _flag("freeze", _changes_by(Freeze), "freezing is"),

@@ -37,11 +37,13 @@ from bn_conformance.hosting.operations import (
     SetParametersCall,
     SetRunningStatisticsCall,
     SetThreadsCall,
+    ShardStatisticsCall,
     StateCall,
     SupportsCall,
     UpdateStatisticsCall,
 )
 from bn_conformance.hosting.returned import as_data, content, copied, gradients_of, reason, result_parts, snapshot
+from bn_conformance.hosting.shards import joined_shards, shards_of, statistics_of_replicas
 from bn_conformance.hosting.threads import together
 from bn_conformance.hosting.wire import WireError, is_numeric
 from bn_conformance.targets.errors import error_place, error_text
@@ -102,11 +104,17 @@ class LocalHost:
         self._guards[call.layer] = MemoryGuard()
 
     def forward(self, call: ForwardCall) -> ForwardResult:
-        """Run forward, or the masked forward where there is a mask."""
+        """Run forward, the masked forward where there is a mask, or that of shards."""
         layer, x, mask = self._layer(call), realise(call.x, call.view), copied(call.mask)
         memory = memory_of(x)
         before = memory.tobytes()
-        if mask is None:
+        parts = shards_of(x, call.shards)
+        given: Any
+        if parts:
+            given = self._timed(
+                "forward_shards", lambda: joined_shards(layer.forward_shards(parts, call.training), parts)
+            )
+        elif mask is None:
             given = self._timed("forward", lambda: layer.forward(x, call.training))
         else:
             given = self._timed("forward_masked", lambda: layer.forward_masked(x, mask, call.training))
@@ -127,7 +135,12 @@ class LocalHost:
         layer, dy = self._layer(call), realise(call.dy, call.view)
         memory = memory_of(dy)
         before = memory.tobytes()
-        gradients = self._timed("backward", lambda: gradients_of(layer.backward(dy)))
+        parts = shards_of(dy, call.shards)
+        gradients = self._timed(
+            "backward", lambda: gradients_of(layer.backward_shards(parts) if parts else layer.backward(dy))
+        )
+        if parts:
+            gradients = [joined_shards(gradients[0], parts), *gradients[1:]]
         after = memory.tobytes()
         number = self._guards[call.layer].count("backward")
         self._guards[call.layer].hold("dy of backward", number, memory, after)
@@ -179,6 +192,12 @@ class LocalHost:
         for part in (mean, variance):
             guard.hold("the result of running_statistics", number, part)
         return snapshot(mean), snapshot(variance)
+
+    def shard_statistics(self, call: ShardStatisticsCall) -> Sequence[tuple[Returned, Returned]]:
+        """Read the running statistics of each replica, copied."""
+        layer = self._layer(call)
+        pairs = self._timed("shard_statistics", lambda: statistics_of_replicas(layer.shard_statistics()))
+        return [(snapshot(mean), snapshot(variance)) for mean, variance in pairs]
 
     def set_running_statistics(self, call: SetRunningStatisticsCall) -> None:
         """Set the running statistics from views of vectors."""

@@ -114,22 +114,24 @@ class BuildCall(Call[None]):
 
 @dataclass(frozen=True, eq=False)
 class ForwardCall(Call[ForwardResult]):
-    """Run forward on a view of x, or the masked forward where there is a mask."""
+    """Run forward on a view of x, the masked forward where there is a mask, or that of shards of so many entries."""
 
     layer: int
     x: Array
     view: str
     training: bool
     mask: Array | None = None
+    shards: Sequence[int] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class BackwardCall(Call[BackwardResult]):
-    """Run backward on a view of dy, for the latest forward."""
+    """Run backward on a view of dy, for the latest forward; where that had shards, on shards of so many entries."""
 
     layer: int
     dy: Array
     view: str
+    shards: Sequence[int] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +167,13 @@ class BackwardFromCall(Call[BackwardFromResult]):
 @dataclass(frozen=True, eq=False)
 class RunningStatisticsCall(Call[tuple[Returned, Returned]]):
     """Read the running mean and the running variance."""
+
+    layer: int
+
+
+@dataclass(frozen=True, eq=False)
+class ShardStatisticsCall(Call[Sequence[tuple[Returned, Returned]]]):
+    """Read the running mean and variance of the replica of each shard of the latest forward of shards."""
 
     layer: int
 

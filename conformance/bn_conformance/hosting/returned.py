@@ -10,7 +10,7 @@ import numpy as np
 
 from bn_conformance.adapter import Array
 from bn_conformance.hosting.operations import Returned
-from bn_conformance.hosting.wire import describe_foreign, is_numeric, native
+from bn_conformance.hosting.wire import NotAnArray, describe_foreign, is_numeric, native
 from bn_conformance.text import one_line
 
 REASON_LIMIT = 300
@@ -19,6 +19,8 @@ REASON_LIMIT = 300
 
 def as_data(value: Any) -> Returned:
     """The array itself in this machine's byte order, or a description of what it is instead."""
+    if isinstance(value, NotAnArray):  # described already
+        return value
     return native(value) if is_numeric(value) else describe_foreign(value)
 
 

@@ -13,6 +13,7 @@ from bn_conformance.judging.fresh_layer import judge_initial
 from bn_conformance.judging.outputs import judge_outputs
 from bn_conformance.judging.pairs import difference, same_pair
 from bn_conformance.judging.purity import judge_purity, judge_purity_at_the_end
+from bn_conformance.judging.replicas import judge_replicas
 from bn_conformance.judging.statistics import judge_statistics
 from bn_conformance.judging.trajectory import judge_along
 from bn_conformance.laws.verdicts import judge_laws
@@ -81,6 +82,7 @@ def judge_step(step: StepContext) -> Iterator[Quantity]:
         yield from judge_outputs(step)
     if "running_mean" in step.case.judges:
         yield from judge_statistics(step)
+        yield from judge_replicas(step)
     yield from judge_purity(step)
 
 

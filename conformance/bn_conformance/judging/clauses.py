@@ -39,6 +39,19 @@ MASKED_CLAUSES = {
 }
 """The clause behind each quantity of a training step with a mask."""
 
+SHARDED_CLAUSES = {
+    "y": "SYNC-1",
+    "running_mean": "SYNC-2",
+    "running_var": "SYNC-2",
+    "dx": "SYNC-3",
+    "dgamma": "SYNC-3",
+    "dbeta": "SYNC-3",
+}
+"""The clause behind each quantity of a training step on shards."""
+
+OF_REPLICAS = "SYNC-4"
+"""The clause behind the running statistics of the replicas of shards."""
+
 INITIAL, TRAJECTORY, TIMING, RELOADED, SET, TYPE = "STAT-3", "STATE-1", "STAT-4", "STATE-2", "DTYPE-4", "DTYPE-1"
 """Clauses behind the statistics of a fresh layer; behind sums of steps; behind when statistics move; behind save and
 load; behind statistics that are set; and behind the type, shape and format of what a layer gives."""
@@ -48,9 +61,10 @@ INPUT_KEPT, OTHER_LAYER, KEPT_LATER, IN_THREADS = "PURE-1", "PURE-3", "PURE-4", 
 disturb one another."""
 
 
-def clause_of(name: str, training: bool, masked: bool) -> str:
-    """The clause behind a quantity of a step."""
-    return MASKED_CLAUSES[name] if training and masked and name in MASKED_CLAUSES else BASE_CLAUSES[name, training]
+def clause_of(name: str, training: bool, masked: bool, sharded: bool = False) -> str:
+    """The clause behind a quantity of a step; `training` says whether batch statistics are used."""
+    special = MASKED_CLAUSES if masked else SHARDED_CLAUSES if sharded else {}
+    return special[name] if training and name in special else BASE_CLAUSES[name, training]
 
 
 def clause_of_rest(frozen: bool, training: bool, empty: bool) -> str:

@@ -9,6 +9,7 @@ from math import prod
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Batch, Case
 from bn_conformance.cases.tensors import CaseData
+from bn_conformance.judging.clauses import clause_of
 from bn_conformance.judging.goldens import StepGolden
 from bn_conformance.observing.observation import StepObservation
 from bn_reference.definition.state import LayerFormats
@@ -68,6 +69,10 @@ class StepContext:
     def training(self) -> bool:
         """Whether batch statistics are used."""
         return self.step.training and not self.frozen
+
+    def clause_of(self, quantity: str) -> str:
+        """The clause behind a quantity of the step."""
+        return clause_of(quantity, self.training, self.step.mask is not None, bool(self.step.shards))
 
     @property
     def _others(self) -> tuple[int, ...]:

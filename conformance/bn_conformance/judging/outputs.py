@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.hosting.wire import describe_foreign
 from bn_conformance.judging.arrays import judge_output
-from bn_conformance.judging.clauses import clause_of, judged_clauses
+from bn_conformance.judging.clauses import judged_clauses
 from bn_conformance.judging.context import StepContext
 from bn_conformance.judging.permitted import as_permitted
 from bn_conformance.judging.sampling_band import judge_band
@@ -28,7 +28,7 @@ def judge_outputs(step: StepContext) -> Iterator[Quantity]:
         yield judge_band(step)
     for name, got in given_outputs(step).items():
         if name in case.judges:
-            clauses = judged_clauses(case, clause_of(name, step.training, step.step.mask is not None))
+            clauses = judged_clauses(case, step.clause_of(name))
             yield as_permitted(step, name, judge_output(step, step.name, name, expected[name], got, clauses), got)
 
 

@@ -11,7 +11,7 @@ from bn_conformance.cases.steps import type_of
 from bn_conformance.comparison.array import shape_and_dtype_fault
 from bn_conformance.hosting.operations import Returned
 from bn_conformance.judging.arrays import fault, judge_statistic
-from bn_conformance.judging.clauses import TIMING, TYPE, clause_of, clause_of_rest, judged_clauses
+from bn_conformance.judging.clauses import TIMING, TYPE, clause_of_rest, judged_clauses
 from bn_conformance.judging.context import JudgingContext, StepContext
 from bn_conformance.judging.pairs import NAMES, difference, kept, same_pair
 from bn_conformance.judging.timing import judge_timing
@@ -49,7 +49,7 @@ def judge_statistics(step: StepContext) -> Iterator[Quantity]:
         message = "running statistics never move: they are what they were before the training step"
         yield fault(name, message, judged_clauses(case, TIMING))
     for key, got in with_kept(step, before, after, expected).items():
-        clauses = judged_clauses(case, clause_of(key, step.training, step.step.mask is not None))
+        clauses = judged_clauses(case, step.clause_of(key))
         yield judge_statistic(step.context, f"{step.name}.{key}", expected[key], got, clauses)
 
 

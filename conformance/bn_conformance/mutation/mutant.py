@@ -25,6 +25,7 @@ ALL_CAPABILITIES = Capabilities(
     masks=True,
     second_order=frozenset({"training", "inference"}),
     saved_statistics=frozenset({"forward", "backward"}),
+    shards=frozenset({"equal", "unequal", "empty"}),
 )
 """What the plain layer can do: everything that a case may ask for."""
 

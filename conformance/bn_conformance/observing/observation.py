@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ class StepObservation:
         saved: what the forward keeps for its backward; None where it was not read.
         given: what the backward from exact statistics gave; None for a step without one.
         after: running statistics when the step is over.
+        replicas: those of each replica then; None for a step without shards.
     """
 
     before: Pair
@@ -56,6 +57,7 @@ class StepObservation:
     saved: SavedResult | None = None
     given: BackwardFromResult | None = None
     after: Pair | None = None
+    replicas: Sequence[Pair] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -197,6 +197,7 @@ class _Planner:
         self.position += 1
         data = self.data.batches[self.position]
         arguments = {"x": data.x, "view": step.view, "training": step.training, "mask": data.mask}
+        arguments |= {"shards": step.shards} if step.shards else {}
         self.plan("forward", self.layer, "forward", arguments=arguments, position=self.position)
         self.read("after_forward")
         if step.training and self.explicit_update:
@@ -220,6 +221,8 @@ class _Planner:
                 mean, variance = exact_statistics(data.x, self.case.config.channel_axis)
                 arguments = {"dy": data.dy, "mean": mean, "variance": variance}
                 self.plan("backward_from", self.layer, "given", arguments=arguments, position=self.position)
+        if step.shards:
+            self.plan("shard_statistics", self.layer, "replicas", position=self.position)
 
     def read(self, *moments: str) -> None:
         """Read the running statistics of the step with data, at a moment of it."""
@@ -245,7 +248,7 @@ class _Planner:
         """A backward, and one of the second order where something weighs it; without a position none is judged."""
         step, judged = self.forward, position is not None
         view = step.dy_view or ("readonly" if step.view in REPEATING else step.view)
-        arguments = {"dy": dy, "view": view}
+        arguments = {"dy": dy, "view": view} | ({"shards": step.shards} if step.shards else {})
         self.plan("backward", self.layer, *["backward"] * judged, arguments=arguments, position=position)
         self.overwrite(self.layer, *["x of forward"] * (second is not None), waits=True)
         if second is not None:

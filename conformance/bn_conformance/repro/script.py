@@ -147,6 +147,8 @@ def _batch(case: Case, step: Batch, data: BatchData, code: LayerCode, symptom: S
     """A step with data; `symptom` is None for one that only leads to it."""
     if step.between and (symptom is None or symptom.backward):
         raise NoRepro("something happens between a forward and its backward, for which no code is written")
+    if step.shards:
+        raise NoRepro("x is split into shards, for which no code is written; name another case")
     axis = case.config.channel_axis % len(step.shape)
     backward = symptom is not None and symptom.backward and data.dy is not None
     yield from array_code("x", data.x, step.x, axis, step.dtype or case.config.dtype)

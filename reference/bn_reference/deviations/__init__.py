@@ -62,6 +62,7 @@ MODULES: tuple[str, ...] = (
     "unusual_values",
     "other_vectors",
     "saved_statistics",
+    "shards",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
 

@@ -20,9 +20,10 @@ from bn_reference.arithmetic.quad import quietly
 from bn_reference.definition.graph import RowGradients
 from bn_reference.layer.first_order import Array, Mode, Saved
 from bn_reference.layer.second_order import DoubleBackward
+from bn_reference.layer.shards import Shards
 
 
-class PlainLayer(DoubleBackward):
+class PlainLayer(Shards, DoubleBackward):
     """One layer, with the calls that an adapter offers; the arguments are those of `FirstOrder`."""
 
     def forward(self, x: Array, training: bool) -> Array:

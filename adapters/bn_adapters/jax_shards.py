@@ -1,0 +1,79 @@
+"""Synchronised statistics in JAX: shards lie on a named axis of `jax.vmap`, over which modules take their means.
+
+All shards of a named axis have one shape, so unequal ones cannot be expressed. One CPU device is enough: the collective
+operations of a mapped axis are those of devices, whatever maps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bn_adapters.jax_functions import Apply, FunctionalLayer, jax_copy
+from bn_conformance.adapter import Array, Gradients, RunningStatistics, ShardGradients
+
+AXIS = "shards"
+"""The name of the mapped axis."""
+
+
+def over_shards(apply: Apply) -> Apply:
+    """The function of stacked shards: parameters and statistics go to each; y and the statistics come back stacked."""
+
+    def mapped(parameters: Any, statistics: Any, shards: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        import jax
+
+        def one(x: Any) -> tuple[Any, Any]:
+            return apply(parameters, statistics, x, mask, training)
+
+        found: tuple[Any, Any] = jax.vmap(one, axis_name=AXIS)(shards)
+        return found
+
+    return mapped
+
+
+class ShardedLayer(FunctionalLayer):
+    """A layer over functions of stacked shards; a call without shards is one of a single shard."""
+
+    replicas: Any = None
+    """The statistics of the replicas, stacked, as the latest call left them."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return self.forward_shards([x], training)[0]
+
+    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
+        stacked = jax_copy(np.stack(shards))
+        inputs = (self.parameters, self.statistics, stacked, None, training and not self.frozen)
+        self.latest = inputs  # of another thread, perhaps, before the next line begins
+        ys, self.replicas = self.functions.forward(*inputs)
+        self.statistics = self._replica(0)
+        return list(np.asarray(ys))
+
+    def backward(self, dy: Array) -> Gradients:
+        (dx,), dgamma, dbeta = self.backward_shards([dy])
+        return Gradients(dx, dgamma, dbeta)
+
+    def backward_shards(self, dys: Sequence[Array]) -> ShardGradients:
+        *inputs, training = self._inputs()
+        found, dxs = self.functions.pullback(*inputs, jax_copy(np.stack(dys)), training)
+        return ShardGradients(list(np.asarray(dxs)), *(self._vector(found, name) for name in self.names))
+
+    def shard_statistics(self) -> Sequence[RunningStatistics]:
+        import jax
+
+        count = jax.tree.leaves(self.replicas)[0].shape[0]
+        return [self.statistics_in(self._replica(place)) for place in range(count)]
+
+    def _replica(self, place: int) -> Any:
+        import jax
+
+        return jax.tree.map(lambda leaf: leaf[place], self.replicas)
+
+    def statistics_in(self, tree: Any) -> RunningStatistics:
+        """The running statistics that a tree of statistics holds."""
+        kept, self.statistics = self.statistics, tree
+        try:
+            return self.running_statistics()
+        finally:
+            self.statistics = kept
