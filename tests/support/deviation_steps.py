@@ -202,6 +202,16 @@ def run(
             except (ValueError, TypeError, RuntimeError):
                 record(layer)
 
+    def sharded(layer: PlainLayer) -> None:
+        """A batch in shards of several sizes, empty ones and such of one entry among them."""
+        entries, axis, storage = sizes[0], config.channel_axis, layer.storage
+        x, dy = ((data(sizes, seed, axis) * scale).astype(storage) for seed in (4, 11))
+        for ends in ([1], [entries // 2], [entries - 1], [0, 1]):
+            record(layer, *layer.forward_shards(np.split(x, ends), True))
+            layer.update_statistics()
+            dxs, dgamma, dbeta = layer.backward_shards(np.split(dy, ends))
+            record(layer, *dxs, dgamma, dbeta, *(part for pair in layer.shard_statistics() for part in pair))
+
     with np.errstate(all="ignore"):
         channels = config.num_channels
         layer = layer_type(config, convention, dtype_named, work)
@@ -257,6 +267,7 @@ def run(
             layer.frozen = False
             step(layer, 3, True)
             if sizes[0] > 1:
+                sharded(layer_type(config, convention, dtype_named, work))
                 between(layer_type(config, convention, dtype_named, work))
                 unusual(layer_type(config, convention, dtype_named, work))
             masked(layer, True, 7.0, "none")
