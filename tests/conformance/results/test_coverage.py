@@ -14,7 +14,7 @@ from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
-from bn_conformance.judging.clauses import BASE_CLAUSES, MASKED_CLAUSES, clause_of
+from bn_conformance.judging.clauses import BASE_CLAUSES, MASKED_CLAUSES, OF_REPLICAS, SHARDED_CLAUSES, clause_of
 from bn_conformance.report.html import render_html
 from bn_conformance.report.left_out import left_out_lines, ranges
 from bn_conformance.report.summary import summarise
@@ -87,7 +87,8 @@ def test_a_clause_that_a_case_lists_is_unheard_where_its_quantity_was_not_judged
 
 
 def test_clauses_of_one_quantity_are_those_that_judging_puts_first() -> None:
-    assert set(BASE_CLAUSES.values()) | set(MASKED_CLAUSES.values()) == OF_ONE_QUANTITY
+    of_tables = {clause for table in (BASE_CLAUSES, MASKED_CLAUSES, SHARDED_CLAUSES) for clause in table.values()}
+    assert of_tables | {OF_REPLICAS} == OF_ONE_QUANTITY
 
 
 def test_what_was_left_out_is_told_by_reason_with_the_must_clauses_that_it_silences() -> None:
