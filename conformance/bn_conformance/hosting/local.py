@@ -43,7 +43,7 @@ from bn_conformance.hosting.operations import (
     UpdateStatisticsCall,
 )
 from bn_conformance.hosting.returned import as_data, content, copied, gradients_of, reason, result_parts, snapshot
-from bn_conformance.hosting.shards import joined_shards, shards_of, statistics_of_replicas
+from bn_conformance.hosting.shards import backward_on, forward_on, shards_of, statistics_of_replicas
 from bn_conformance.hosting.threads import together
 from bn_conformance.hosting.wire import WireError, is_numeric
 from bn_conformance.targets.errors import error_place, error_text
@@ -111,9 +111,7 @@ class LocalHost:
         parts = shards_of(x, call.shards)
         given: Any
         if parts:
-            given = self._timed(
-                "forward_shards", lambda: joined_shards(layer.forward_shards(parts, call.training), parts)
-            )
+            given = self._timed("forward_shards", lambda: forward_on(layer, parts, call.training))
         elif mask is None:
             given = self._timed("forward", lambda: layer.forward(x, call.training))
         else:
@@ -136,11 +134,7 @@ class LocalHost:
         memory = memory_of(dy)
         before = memory.tobytes()
         parts = shards_of(dy, call.shards)
-        gradients = self._timed(
-            "backward", lambda: gradients_of(layer.backward_shards(parts) if parts else layer.backward(dy))
-        )
-        if parts:
-            gradients = [joined_shards(gradients[0], parts), *gradients[1:]]
+        gradients = self._timed("backward", lambda: gradients_of(backward_on(layer, dy, parts)))
         after = memory.tobytes()
         number = self._guards[call.layer].count("backward")
         self._guards[call.layer].hold("dy of backward", number, memory, after)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_conformance.adapter import Array
-from bn_conformance.hosting.returned import result_parts
+from bn_conformance.adapter import Array, Layer
+from bn_conformance.hosting.returned import gradients_of, result_parts
 from bn_conformance.hosting.wire import NotAnArray, describe_foreign, is_numeric
 
 MOST_REPLICAS = 64
@@ -20,6 +20,19 @@ def shards_of(array: Array, sizes: Sequence[int]) -> list[Array]:
     """Views of an array, of so many entries each on axis 0; none where there are no sizes."""
     ends = np.cumsum([0, *sizes])
     return [array[begin:end] for begin, end in pairwise(ends)]
+
+
+def forward_on(layer: Layer, parts: Sequence[Array], training: bool) -> Any:
+    """What the forward of shards gives, as one array."""
+    return joined_shards(layer.forward_shards(parts, training), parts)
+
+
+def backward_on(layer: Layer, dy: Array, parts: Sequence[Array]) -> Any:
+    """What the backward gives for dy; where that has parts, what the backward of shards gives, dx as one array."""
+    if not parts:
+        return layer.backward(dy)
+    dxs, dgamma, dbeta = gradients_of(layer.backward_shards(parts))
+    return joined_shards(dxs, parts), dgamma, dbeta
 
 
 def joined_shards(returned: Any, like: Sequence[Array]) -> Any:

@@ -211,17 +211,17 @@ class ParameterGradientsAveraged(OfShards):
 class OneReplicaMoves(PlainLayer):
     """The running statistics move in the first replica alone; the others keep theirs."""
 
-    kept: tuple[Array, Array] | None = None
+    before: tuple[Array, Array] | None = None
 
     def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
         """Keep the statistics from before."""
-        self.kept = self.running_mean.copy(), self.running_var.copy()
+        self.before = self.running_mean.copy(), self.running_var.copy()
         return super().forward_shards(shards, training)
 
     def shard_statistics(self) -> Sequence[tuple[Array, Array]]:
         """Give the others the statistics that they had."""
         first, *others = super().shard_statistics()
-        return [first, *((self.kept or first) for _ in others)]
+        return [first, *((self.before or first) for _ in others)]
 
 
 @deviation("empty-shard-spoils", clause="SYNC-5", effect="all replicas are NaN once one of them runs out of data")

@@ -144,7 +144,7 @@ def test_the_table_names_clauses_and_capabilities_that_exist() -> None:
     rows = minimums()
     assert {row.clause for row in rows} <= set(clauses())
     assert {name for row in rows for name, _ in row.needs} <= set(Capabilities.__dataclass_fields__)
-    assert {row.family for row in rows} == {"FWD", "STAT", "EVAL", "GRAD", "MASK", "SECOND", "NUM"}
+    assert {row.family for row in rows} == {"FWD", "STAT", "EVAL", "GRAD", "MASK", "SAVED", "SECOND", "NUM"}
     assert all(row.needs for row in rows)
 
 
