@@ -76,6 +76,11 @@ class KerasLayer(Layer):
         """The variables gamma and beta, as far as the layer has them."""
         return [variable for variable in (self.layer.gamma, self.layer.beta) if variable is not None]
 
+    @property
+    def statistics(self) -> list[Any]:
+        """The variables of the moving statistics."""
+        return [self.layer.moving_mean, self.layer.moving_variance]
+
     def placed(self, values: Iterable[Any]) -> tuple[Any, Any]:
         """Values that there is one of for each of `parameters`, as those of gamma and of beta: None where absent."""
         remaining = iter(values)
@@ -179,7 +184,7 @@ class JaxKerasLayer(KerasLayer):
 
         x_tensor = jax.numpy.asarray(x)
         # JAX's arrays do not change, so that keeping those of now is enough to repeat this call in backward.
-        statistics = [self.layer.moving_mean.value, self.layer.moving_variance.value]
+        statistics = [variable.value for variable in self.statistics]
         parameters = [variable.value for variable in self.parameters]
         arguments = {"training": training, **self._masked(mask)}
         y_tensor = self.layer(x_tensor, **arguments)
@@ -209,11 +214,10 @@ class JaxKerasLayer(KerasLayer):
     def _pure(self) -> tuple[Callable[[list[Any], Any], Any], list[Any], Any]:
         """The latest call as a function of parameters and x, and those that it had."""
         x_tensor, parameters, statistics, arguments, trainable = recorded(self.latest)
-        held = [self.layer.moving_mean, self.layer.moving_variance]
 
         def call(values: list[Any], x: Any) -> Any:
             # Not layer.stateless_call, which skips the checks and casts that calling the layer makes.
-            mapping = [*zip(self.parameters, values, strict=True), *zip(held, statistics, strict=True)]
+            mapping = [*zip(self.parameters, values, strict=True), *zip(self.statistics, statistics, strict=True)]
             now, self.layer.trainable = self.layer.trainable, trainable  # it may have been frozen since
             try:
                 with self.keras.StatelessScope(state_mapping=mapping):

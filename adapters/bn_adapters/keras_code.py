@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bn_adapters.jax_code import FunctionCode
-from bn_adapters.tensorflow_code import taped_step
+from bn_adapters.tensorflow_code import in_function, taped_step
 from bn_adapters.torch_code import autograd_step
 from bn_conformance.layer_code import LayerCode, Lines, StepCall
 from bn_reference.specification.config import LayerConfig
@@ -70,6 +70,14 @@ class KerasTensorflowCode(_KerasCode):
 
     def step(self, call: StepCall) -> Lines:
         return taped_step(call, [f"y_out = {self.call(call)}"], self.sources(), self.config.dtype)
+
+
+class KerasXlaCode(KerasTensorflowCode):
+    """On TensorFlow under `tf.function(jit_compile=True)`."""
+
+    def step(self, call: StepCall) -> Lines:
+        lines = in_function([f"y_out = {self.call(call)}"], "x_tensor", "y_out")
+        return taped_step(call, [*lines], self.sources(), self.config.dtype)
 
 
 class KerasTorchCode(_KerasCode):

@@ -49,6 +49,15 @@ def taped_step(call: StepCall, forward: Lines, sources: Mapping[str, str], dtype
         yield ")"
 
 
+def in_function(body: Lines, given: str, left: str) -> Lines:
+    """Lines that define a compiled function of `given` and leave what it gives."""
+    yield "@tf.function(jit_compile=True)"
+    yield f"def compiled({given}):"
+    yield from (f"    {line}" for line in body)
+    yield f"    return {left}"
+    yield f"{left} = compiled({given})"
+
+
 class _OperationsCode(LayerCode):
     """Parameters and moving statistics as variables."""
 

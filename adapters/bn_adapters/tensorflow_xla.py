@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
-from bn_adapters.tensorflow_code import FusedCode, MomentsCode
+from bn_adapters.tensorflow_code import FusedCode, MomentsCode, in_function
 from bn_adapters.tensorflow_ops import (
     EagerLayer,
     FusedLayer,
@@ -59,7 +59,7 @@ class _FusedXlaCode(FusedCode):
     """Under `tf.function(jit_compile=True)`."""
 
     def forward(self, training: bool) -> Lines:
-        return _in_function(super().forward(training), "x_tensor", "y_out, mean, variance")
+        return in_function(super().forward(training), "x_tensor", "y_out, mean, variance")
 
 
 class _MomentsXlaCode(MomentsCode):
@@ -67,16 +67,7 @@ class _MomentsXlaCode(MomentsCode):
 
     def forward(self, training: bool) -> Lines:
         left = "y_out, mean, variance" if training else "y_out"
-        return _in_function(super().forward(training), "x_tensor", left)
-
-
-def _in_function(body: Lines, given: str, left: str) -> Lines:
-    """Lines that define a compiled function of `given` and leave what it gives."""
-    yield "@tf.function(jit_compile=True)"
-    yield f"def compiled({given}):"
-    yield from (f"    {line}" for line in body)
-    yield f"    return {left}"
-    yield f"{left} = compiled({given})"
+        return in_function(super().forward(training), "x_tensor", left)
 
 
 class TensorflowFusedXla(TensorflowFused):
