@@ -104,9 +104,10 @@ def _of_adapter(thing: Adapter | type[Adapter], kind: str, choices: Sequence[str
     with held({name_of(cls): cls}, title_of(cls)) as module:
         load_adapter(f"{module}:{name_of(cls)}")  # checks it
     implementation = from_adapter(cls, importable(cls) or name_of(cls), device)
+    notes = implementation.notes
     if isinstance(thing, Adapter):
-        return Subject(implementation, lambda: thing, importable(cls), f"{name_of(cls)}()")
-    return Subject(implementation, lambda: cls(device=device), importable(cls), name_of(cls))
+        return Subject(implementation, lambda: thing, importable(cls), f"{name_of(cls)}()", notes)
+    return Subject(implementation, lambda: cls(device=device), importable(cls), name_of(cls), notes)
 
 
 def _refuse_choices(kind: str, choices: Sequence[str]) -> None:

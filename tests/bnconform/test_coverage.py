@@ -11,14 +11,21 @@ from bn_conformance.adapter import Array, Capabilities, Gradients, LayerConfig
 from bn_conformance.catalogue import all_cases
 from bnconform.html import as_html
 
-LITERALS = "eps and momentum are literals in its code"
+MATRICES = "x of rank 2 is not taken"
 
 
-class Literal(GoodNumpy):
-    """Declines every case that chooses eps or momentum."""
+class WithoutMatrices(GoodNumpy):
+    """Declares rank 2, and declines every case of it."""
 
     def supports(self, config: LayerConfig) -> str | None:
-        return None if config.eps is None and config.momentum is None else LITERALS
+        return MATRICES if config.rank == 2 else None
+
+
+class UndeclaredLiterals(GoodNumpy):
+    """Declines every eps and momentum but its own."""
+
+    def supports(self, config: LayerConfig) -> str | None:
+        return None if config.eps is None and config.momentum is None else "they are literals in its code"
 
 
 class WithoutRanks(GoodNumpy):
@@ -44,13 +51,20 @@ def test_the_counts_add_up() -> None:
 
 
 def test_what_an_implementation_declines_is_no_pass() -> None:
-    verdict = bnconform.check(Literal, cases=["stat/nc/float32/*", "fwd/nc/float32/*"])
-    assert family(verdict, "FWD").reason.endswith(LITERALS)
+    verdict = bnconform.check(WithoutMatrices, cases=["stat/nc/float32/*", "fwd/nc/float32/*"])
+    assert family(verdict, "FWD").reason.endswith(MATRICES)
     assert family(verdict, "FWD").asked == 0
     assert "FWD" in verdict.coverage.lacking
     assert not verdict.conforms
     assert verdict.failures == ()
     assert "was judged" in verdict.headline
+
+
+def test_literals_that_only_supports_tells_are_judged_with_their_own_values() -> None:
+    verdict = bnconform.check(UndeclaredLiterals, cases=["stat/nc/float32/*", "fwd/nc/float32/*"])
+    assert family(verdict, "FWD").judged > 8
+    assert verdict.notes[0].startswith("eps and momentum: supports() declines every value but its own")
+    assert verdict.failures == ()
 
 
 def test_a_family_of_the_core_must_be_judged_even_where_nothing_of_it_is_declared() -> None:
@@ -67,18 +81,19 @@ def test_a_family_that_was_not_selected_need_not_be_judged() -> None:
 
 
 def test_the_text_has_a_row_for_each_selected_family() -> None:
-    verdict = bnconform.check(Literal, cases=["stat/nc/float32/*", "fwd/nc/float32/*"])
+    verdict = bnconform.check(WithoutMatrices, cases=["stat/nc/float32/*", "fwd/nc/float32/*"])
     text, declined = str(verdict), str(sum(entry.selected for entry in verdict.coverage.families))
-    rows = [line.split()[0] for line in text.splitlines() if line.startswith("  ") and LITERALS in line]
+    rows = [line.split()[0] for line in text.splitlines() if line.startswith("  ") and MATRICES in line]
     assert rows == ["FWD", "STAT", declined]
-    assert f"{declined} cases: declined: {LITERALS}" in text
+    assert f"{declined} cases: declined: {MATRICES}" in text
 
 
 class Shy(GoodNumpy):
     """Declares everything, and declines all but the cases that it likes."""
 
     def supports(self, config: LayerConfig) -> str | None:
-        return None if config.rank == 2 and config.eps is None else "made for the defaults at rank 2"
+        likes = config.rank == 2 and config.eps is None and config.momentum is not None
+        return None if likes else "made for the defaults at rank 2"
 
 
 class OneFormatAtOneRank(GoodNumpy):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bn_conformance.adapter import Adapter, Capabilities
+from bn_conformance.targets.literals import literals_note, undeclared_literals
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,21 @@ class Description:
 
 
 def describe_adapter(adapter: type[Adapter]) -> Description:
-    """What an adapter class declares, as plain data."""
+    """What an adapter class declares, as plain data; literals that it has and does not declare are among them."""
+    literals, can = undeclared_literals(adapter), adapter.capabilities
+    if literals:
+        can = replace(can, literals=can.literals | set(literals))  # type: ignore[arg-type]
     return Description(
         name=adapter.name,
         convention=adapter.convention.to_json(),
-        capabilities=capabilities_to_json(adapter.capabilities),
+        capabilities=capabilities_to_json(can),
         framework=adapter.framework,
         environment=dict(adapter.environment),
         requires=list(adapter.requires),
         install=adapter.install,
         group=adapter.group,
         limits=adapter.supports is not Adapter.supports,
-        notes=list(getattr(adapter, "notes", ())),
+        notes=[*getattr(adapter, "notes", ()), *[literals_note(literals)] * bool(literals)],
         inherits=list(getattr(adapter, "inherits", ())),
     )
 
