@@ -21,6 +21,7 @@ MODULES: tuple[str, ...] = (
     "normaliser",
     "forward",
     "affine",
+    "differentiated",
     "statistics",
     "averages",
     "timing",
