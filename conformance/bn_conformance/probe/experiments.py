@@ -9,7 +9,16 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault
-from bn_conformance.probe import accuracy, defaults, formulas, kept_formats, running_statistics, small_batches
+from bn_conformance.probe import (
+    accuracy,
+    defaults,
+    formulas,
+    kept_formats,
+    rows_alone,
+    running_statistics,
+    small_batches,
+    undeclared,
+)
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import BadAnswer, Laboratory, Unmeasurable
 
@@ -30,7 +39,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "frozen layer": formulas.freezing,
     "one value per channel": small_batches.one_value,
     "empty batch": small_batches.empty_batch_finding,
+    "inference row by row": rows_alone.rows_alone,
     "variance algorithm": accuracy.variance_algorithm,
+    "undeclared capabilities": undeclared.undeclared,
 }
 """Experiments by what they measure. The order matters: later ones use what earlier ones measured."""
 
