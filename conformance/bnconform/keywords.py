@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -124,3 +125,19 @@ def choice_texts(given: Choices) -> tuple[str, ...]:
     if isinstance(given, Mapping):
         return tuple(f"{name}={value_text(value)}" for name, value in given.items())
     return several(given)
+
+
+_SAID = re.compile(r"--(argument|name|convention) (\w+)=([^\s,;]+)((?: --\1 \w+=[^\s,;]+)*)")
+_KEYWORDS = {"argument": "arguments", "name": "names", "convention": "convention"}
+
+
+def in_python(message: str) -> str:
+    """A message that tells what to write on the command line, with the keywords that say the same in Python."""
+
+    def keyword(found: re.Match[str]) -> str:
+        option = found[1]
+        pairs = [(found[2], found[3]), *(entry.split("=", 1) for entry in found[4].split(f" --{option} ")[1:])]
+        written = (f"{name!r}: {value if option == 'argument' else repr(value)}" for name, value in pairs)
+        return f"{_KEYWORDS[option]}={{{', '.join(written)}}}"
+
+    return re.sub(r"--as ([\w\[\]-]+)", r"as_='\1'", _SAID.sub(keyword, message))

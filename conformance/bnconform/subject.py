@@ -16,6 +16,7 @@ from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
 from bn_conformance.targets.recognition import NeedsEnvironment, kinds_of
 from bn_conformance.targets.wrappers import environment_of, usable_wrappers, wrapped_target
+from bnconform.keywords import in_python
 from bnconform.live_code import held, importable, title_of
 from bnconform.process_state import environment
 
@@ -62,11 +63,14 @@ def subject_of(thing: Any, kind: str = "", choices: Sequence[str] = (), device: 
     Raises:
         UserError: nothing can be judged; the message says why and what to do.
     """
-    if isinstance(thing, str | os.PathLike):
-        return _of_name(os.fspath(thing), kind, choices, device)
-    if isinstance(thing, Adapter) or (isinstance(thing, type) and issubclass(thing, Adapter)):
-        return _of_adapter(thing, kind, choices, device)
-    return _of_code(thing, kind, choices, device)
+    try:
+        if isinstance(thing, str | os.PathLike):
+            return _of_name(os.fspath(thing), kind, choices, device)
+        if isinstance(thing, Adapter) or (isinstance(thing, type) and issubclass(thing, Adapter)):
+            return _of_adapter(thing, kind, choices, device)
+        return _of_code(thing, kind, choices, device)
+    except TargetError as error:
+        raise TargetError(in_python(str(error))) from None
 
 
 def _of_name(name: str, kind: str, choices: Sequence[str], device: str) -> Subject:
@@ -129,15 +133,15 @@ def _of_code(thing: Any, kind: str, choices: Sequence[str], device: str) -> Subj
         modules = {text.rpartition(":")[0] for text in places}
         place = f"{modules.pop()}:{attribute}" if len(modules) == 1 and all(places) else ""
     else:
-        built = thing
+        built, source = thing, thing
         expression = name_of(thing)
         if is_factory(thing) and not _is_forward(thing, kind):
             built, note = class_from(thing), f"built by calling {expression}"
         elif not isinstance(thing, type) and not is_factory(thing):
-            built = type(thing)
+            built = source = type(thing)
             expression, note = name_of(built), f"a {name_of(built)} was given; fresh layers of its class are judged"
         objects, attribute, title = {name_of(built): built}, name_of(built), title_of(built)
-        place, judged = importable(built), built
+        place, judged = importable(source), built
     with held(objects, title) as module:
         code = f"{module}:{attribute}"
         kind = kind or _kind_of(judged, expression)

@@ -182,3 +182,35 @@ def test_a_function_is_judged_as_the_forward_that_it_is() -> None:
     assert bnconform.check(torch.nn.functional.batch_norm, cases=ONE_CASE).failures == ()
     made = bnconform.check(lambda channels: torch.nn.BatchNorm2d(channels), cases="fwd/nchw/float32/random")
     assert made.failures == ()
+
+
+def test_vectors_are_exported_as_the_command_exports_them(tmp_path: Path) -> None:
+    paths = bnconform.export_vectors(tmp_path / "mine", cases=ONE_CASE, convention={"running_variance": "biased"})
+    assert [path.name for path in paths] == ["fwd.nc.float32.random@torch+running_variance=biased.json"]
+    assert json.loads(paths[0].read_text())["case"] == ONE_CASE
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"core": True, "cases": "num/*"}, "core=True is a set of its own"),
+        ({"implementation": "torch.nn", "convention": "biased"}, "contradict each other"),
+        ({"cases": "no/such/*"}, "no/such"),
+    ],
+)
+def test_a_mistake_in_an_export_is_said(tmp_path: Path, keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(bnconform.UserError, match=message):
+        bnconform.export_vectors(tmp_path, **keywords)
+
+
+def test_any_command_runs_from_python() -> None:
+    listed = bnconform.command_line("show", ONE_CASE)
+    assert listed
+    assert ONE_CASE in shown(listed)
+
+
+def test_a_mistake_in_a_command_is_its_exit_code() -> None:
+    mistaken = bnconform.command_line("show", "no/such/case")
+    assert not mistaken
+    assert mistaken.exit_code == 2
+    assert "no/such/case" in mistaken.errors

@@ -70,3 +70,24 @@ def test_a_flax_class_is_judged_in_64_bits_and_jax_is_afterwards_as_it_was() -> 
     assert verdict.coverage.judged > 0
     assert verdict.conforms, str(verdict)
     assert jax.config.jax_enable_x64 == before
+
+
+def of_this_module(num_features: int) -> Any:
+    """A factory that another process can import."""
+    import torch
+
+    return torch.nn.BatchNorm2d(num_features)
+
+
+def test_a_factory_of_a_module_is_judged_in_a_process_of_its_own() -> None:
+    verdict = bnconform.assert_conforms(of_this_module, cases="fwd/nchw/float32/random", isolated=True)
+    assert verdict.coverage.judged == 1
+    with pytest.raises(bnconform.UserError, match="cannot be imported by another process, which isolated=True needs"):
+        bnconform.check(lambda channels: of_this_module(channels), isolated=True)
+
+
+def test_what_is_to_be_said_is_said_as_python_says_it() -> None:
+    import torch
+
+    with pytest.raises(bnconform.UserError, match=r"say the rest: arguments=\{'out_features': VALUE\}"):
+        bnconform.check(torch.nn.Linear)

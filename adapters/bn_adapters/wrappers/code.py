@@ -98,12 +98,29 @@ def class_of(
     found = getattr(module, attribute, None)
     if found is None:
         raise TargetError(f"{place} has no {attribute}; it defines {len(own)} that are {expected}{_list(own)}")
-    if not inspect.isclass(found) and accepts is not bool and accepts(found):
-        found = class_from(found) if is_factory(found) else type(found)
+    if not inspect.isclass(found) and accepts is not bool:
+        found = _class_behind(found, accepts(found))
     if not (inspect.isclass(found) and issubclass(found, bases) and accepts(found)):
         what = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
         raise TargetError(f"{attribute} in {place} is {what}, and not {expected}")
     return found, f"{stem(module)}.{attribute}"
+
+
+def _class_behind(thing: Any, accepted: bool) -> Any:
+    """The class of an object, or of what a function makes; a function that makes nothing stays what it is.
+
+    Args:
+        thing: no class.
+        accepted: whether it is recognised from outside.
+    """
+    if not is_factory(thing):
+        return type(thing) if accepted else thing
+    try:
+        return class_from(thing)
+    except TargetError:
+        if accepted:
+            raise
+        return thing
 
 
 def _defined_in(value: Any, module: types.ModuleType) -> bool:

@@ -22,6 +22,12 @@ _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
 _NO_LIMIT = "1000000"
 """Restarts of xdist's processes: the matrix has limits of its own."""
 
+CACHE = ".pytest_cache"
+"""The folder, where the command is given, in which pytest remembers what failed."""
+
+_AGAIN = ("--lf", "--last-failed", "--ff", "--failed-first")
+"""Arguments of pytest that ask for what failed."""
+
 _PLUGINS = ("-p", "bnconform", "--noconftest")
 _QUIET = ("-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
 _SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)")
@@ -63,6 +69,8 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
             raise UserError("--ray judges on a cluster; leave out -n and --in-process")
         count = 0
     check_seconds("--timeout", options.timeout)
+    if note := _forgotten(pytest_arguments):
+        click.echo(note, err=True)
     matrix = files("bn_conformance").joinpath("matrix")
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]
     arguments += [*_PLUGINS, *_front(pytest_arguments)]
@@ -79,8 +87,21 @@ def _front(pytest_arguments: tuple[str, ...]) -> list[str]:
     """
     asked = [argument for argument in pytest_arguments if argument.startswith("-")]
     speaking = any(_SPEAKING.match(argument) for argument in asked)
-    cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if pytest_arguments else ["-p", "no:cacheprovider"]
+    cache = ["-o", f"cache_dir={Path.cwd() / CACHE}"] if pytest_arguments else ["-p", "no:cacheprovider"]
     return [*cache, *(("--no-header",) if speaking else _QUIET)]
+
+
+def _forgotten(pytest_arguments: tuple[str, ...]) -> str:
+    """What is to be said where failures of an earlier run are asked for and none are remembered; empty elsewhere."""
+    asked = next((argument for argument in pytest_arguments if argument in _AGAIN), "")
+    remembered = Path.cwd() / CACHE / "v" / "cache" / "lastfailed"
+    if not asked or (remembered.is_file() and "test_matrix.py::" in remembered.read_text("utf-8", "replace")):
+        return ""
+    return (
+        f"{asked}: no failure is remembered here, so everything runs. A run is remembered where something stands "
+        "behind --, as in bnconform run -- -q; what a results file says failed, bnconform run -i NAME --case CASE runs "
+        "again."
+    )
 
 
 @contextmanager

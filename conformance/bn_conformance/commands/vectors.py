@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, run_options
@@ -53,12 +55,7 @@ def export(
         raise UserError("--core is a set of its own; leave out --case, --clause, --convention and -i")
     if implementation and convention:
         raise UserError("-i and --convention contradict each other; give one")
-    if core:
-        pairs, left_out = list(selection.core(all_cases().values())), Counter[str]()
-    else:
-        name, known = convention_name(implementation, convention), all_cases() | large_cases()
-        chosen, left_out = selection.split(known[case_id] for case_id in select_cases(clauses, cases))
-        pairs = [(case, name) for case in chosen]
+    pairs, left_out = chosen_vectors(cases, clauses, core, convention, implementation)
     folder = Path(output)
     try:
         written = files.write_vectors(pairs, folder)
@@ -69,6 +66,32 @@ def export(
     for need, count in sorted(left_out.items()):
         click.echo(f"{counted(count, 'case')} left out: the format does not say {need}")
     return CONFORMS if written else EXIT_NOT_JUDGED
+
+
+def chosen_vectors(
+    cases: Sequence[str] = (),
+    clauses: Sequence[str] = (),
+    core: bool = False,
+    convention: Sequence[str] = (),
+    implementation: str = "",
+) -> tuple[list[tuple[Case, str]], Counter[str]]:
+    """Cases with the names of their conventions, and how many are left out, by what the format does not say.
+
+    Args:
+        cases: patterns of case ids; all without one.
+        clauses: clauses or families; all without one.
+        core: the core set instead.
+        convention: changes to torch's convention.
+        implementation: a registered implementation, whose convention counts instead; empty for none.
+
+    Raises:
+        UserError: a name or pattern does not exist.
+    """
+    if core:
+        return list(selection.core(all_cases().values())), Counter[str]()
+    name, known = convention_name(implementation, convention), all_cases() | large_cases()
+    chosen, left_out = selection.split(known[case_id] for case_id in select_cases(clauses, cases))
+    return [(case, name) for case in chosen], left_out
 
 
 @command.command("check", cls=SuiteCommand, epilog=EXIT_CODES)

@@ -9,7 +9,7 @@ from typing import Any
 from bn_conformance.conventions.effects import Effect, convention_effects
 from bn_conformance.diff.conversion import ConversionStep, conversion_steps, snippet
 from bn_conformance.diff.output_differences import OutputDifference, output_differences
-from bn_conformance.diff.sides import Side
+from bn_conformance.diff.sides import Side, told_apart
 from bn_conformance.diff.verification import OUTPUTS_CHECK, Verification, verify
 from bn_conformance.hosting.host import Host
 from bn_conformance.probe.laboratory import Laboratory
@@ -124,6 +124,7 @@ def _plain_numbers(value: Any) -> Any:
 
 def diff_sides(a: Side, b: Side, open_a: Callable[[], Host], open_b: Callable[[], Host]) -> Diff:
     """Compare two sides, run both, and execute the conversion between them in both directions."""
+    a, b = told_apart(a, b)
     side_a = a, Laboratory(open_a, a.capabilities, a.convention)
     side_b = b, Laboratory(open_b, b.capabilities, b.convention)
     choices = tuple(

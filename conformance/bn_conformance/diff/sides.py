@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from itertools import zip_longest
+from pathlib import Path, PurePath
 from typing import Any
 
 from bn_conformance.adapter import Capabilities, Convention
@@ -13,7 +14,7 @@ from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES
 from bn_conformance.probe.measuring import Measured, measured_of
 from bn_conformance.reading import UnusableText, json_of, text_of
-from bn_conformance.targets.naming import is_target
+from bn_conformance.targets.naming import code_and_choices, is_target, module_and_class, wrapper_and_code
 from bn_conformance.user_error import UserError
 from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.config import LayerConfig
@@ -72,6 +73,33 @@ class Side:
     def momentum(self, weight: float) -> float:
         """What to pass here as momentum so that the new statistic has a weight."""
         return weight if self.convention.momentum_weighs == "new" else 1.0 - weight
+
+
+def told_apart(a: Side, b: Side) -> tuple[Side, Side]:
+    """Two sides of different names: adapters of one name have the file in brackets, or what the file calls them.
+
+    Of the files' paths, the folders that both have at the front are left out.
+    """
+    if a.name != b.name or a.implementation is None or b.implementation is None:
+        return a, b
+    (file_a, own_a), (file_b, own_b) = (_place(side.implementation) for side in (a, b) if side.implementation)
+    if file_a == file_b:
+        shown = (own_a, own_b) if own_a != own_b else ("", "")
+    else:
+        parts = PurePath(file_a).parts, PurePath(file_b).parts
+        front = next(place for place, pair in enumerate(zip_longest(*parts)) if pair[0] != pair[1])
+        shown = ("/".join(parts[0][front:]), "/".join(parts[1][front:]))
+    named = (
+        replace(side, name=f"{side.name} ({text})") if text else side for side, text in zip((a, b), shown, strict=True)
+    )
+    return next(named), next(named)
+
+
+def _place(implementation: Implementation) -> tuple[str, str]:
+    """The file or module of an implementation, and what that calls it."""
+    target = implementation.target
+    wrapped = wrapper_and_code(target)
+    return module_and_class(code_and_choices(wrapped[1] if wrapped else target)[0])
 
 
 def measured_side(implementation: Implementation, timeout: float) -> Side:

@@ -18,6 +18,13 @@ def test_a_conforming_adapter_gives_0(tmp_path: Path) -> None:
     assert {item.verdict for item in results.items} == {"pass"}
 
 
+def test_what_failed_is_asked_for_and_nobody_remembers_it(tmp_path: Path) -> None:
+    good = write(tmp_path, "good.py", GOOD)
+    done, results = run(tmp_path, "-i", good, "--case", "fwd/nc/float32/random", "--", "--lf")
+    assert "--lf: no failure is remembered here, so everything runs. A run is remembered where" in done.stderr
+    assert len(results.items) == 1
+
+
 @pytest.mark.slow
 def test_a_wrong_adapter_gives_1_and_others_keep_their_results(tmp_path: Path) -> None:
     good, wrong = write(tmp_path, "good.py", GOOD), write(tmp_path, "wrong.py", WRONG)
