@@ -76,6 +76,14 @@ def test_a_backward_that_takes_a_variance_is_right(tmp_path: Path) -> None:
     assert adapter_from(tmp_path, text, "bn_kernel").capabilities.saved_statistics == frozenset()
 
 
+def test_what_is_called_a_variance_and_is_the_inverse_is_judged_as_that(tmp_path: Path) -> None:
+    text = kernel(
+        "mean, 1 / np.sqrt(var + x.dtype.type(eps))", taken="saved_mean, save_var", mean="saved_mean", rstd="save_var"
+    )
+    assert adapter_from(tmp_path, text, "bn_kernel").capabilities.saved_statistics == {"forward", "backward"}
+    assert wrong(tmp_path, text) == set()
+
+
 def test_a_backward_that_roots_again_is_wrong_from_exact_statistics_too(tmp_path: Path) -> None:
     text = kernel("mean, rstd", taken=TAKEN["taken"], mean="saved_mean", rstd="(1 / np.sqrt(saved_invstd))")
     assert wrong(tmp_path, text) == {"dx", "dgamma"}

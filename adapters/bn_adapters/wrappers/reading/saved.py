@@ -93,6 +93,10 @@ def saved_parts(one: Attempt, moving: Moving, backward: BackwardReading | None) 
     if call is None:
         return None
     roles = {} if backward is None else {argument.role: argument.name for argument in backward.callee.arguments}
+    if backward is not None and SAVED_VARIANCE in roles and SAVED_INVERSE not in roles:
+        place = backward.wires.get(roles[SAVED_VARIANCE], ())
+        if saved_role(call.parts.get(place), one.data, TRIAL_EPS) == SAVED_INVERSE:
+            roles[SAVED_INVERSE] = roles.pop(SAVED_VARIANCE)  # aten's cudnn_batch_norm_backward calls it save_var
     stated = stated_places(one.callee, call)
     if backward is not None and {SAVED_MEAN, SAVED_INVERSE} <= roles.keys():
         names = roles[SAVED_MEAN], roles[SAVED_INVERSE]
