@@ -55,7 +55,11 @@ class FlaxLinenJit(FlaxLinen):
     """`flax.linen.BatchNorm` under `jax.jit`."""
 
     name = "flax.linen[jit]"
+    capabilities = replace(FlaxLinen.capabilities, original=True)
     compiled = True
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return LinenLayer(config, compiled=False)
 
 
 class FlaxSlowVariance(_Flax):
@@ -103,4 +107,8 @@ class FlaxNnxJit(FlaxNnx):
     """`flax.nnx.BatchNorm` under `nnx.jit`."""
 
     name = "flax.nnx[jit]"
+    capabilities = replace(FlaxNnx.capabilities, original=True)
     compiled = True
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return NnxLayer(config, compiled=False)

@@ -75,10 +75,13 @@ class TensorflowFusedXla(TensorflowFused):
 
     name = "tf.nn.fused[xla]"
     group = "more"
-    capabilities = replace(TensorflowFused.capabilities, compiles=True)
+    capabilities = replace(TensorflowFused.capabilities, compiles=True, original=True)
 
     def build(self, config: LayerConfig) -> Layer:
         return _FusedXlaLayer(config)
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return super().build(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return _FusedXlaCode(config)
@@ -89,10 +92,13 @@ class TensorflowMomentsXla(TensorflowMoments):
 
     name = "tf.nn.moments[xla]"
     group = "more"
-    capabilities = replace(TensorflowMoments.capabilities, compiles=True)
+    capabilities = replace(TensorflowMoments.capabilities, compiles=True, original=True)
 
     def build(self, config: LayerConfig) -> Layer:
         return _MomentsXlaLayer(config)
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return super().build(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return _MomentsXlaCode(config)

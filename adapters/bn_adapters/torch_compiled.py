@@ -75,12 +75,16 @@ class TorchCompile(TorchNN):
         compiles=True,
         threads=False,
         concurrent=False,
+        original=True,
         devices=("cpu",),
     )
     dynamic = False
 
     def build(self, config: LayerConfig) -> Layer:
         return _CompiledLayer(self._module(config), self.dynamic)
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return super().build(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return CompiledCode(config, self.dynamic)

@@ -167,10 +167,15 @@ class TorchExport(TorchNN):
     group = "more"
     # momentum=None reads the number of batches as a Python number, which a program has none of. An export switches on
     # modes of the whole process: of two threads that export, one ends with "slot already occupied".
-    capabilities = replace(TorchNN.capabilities, cumulative=False, compiles=True, concurrent=False, devices=("cpu",))
+    capabilities = replace(
+        TorchNN.capabilities, cumulative=False, compiles=True, concurrent=False, original=True, devices=("cpu",)
+    )
 
     def build(self, config: LayerConfig) -> Layer:
         return _ExportedLayer(self._module(config))
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return super().build(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return ExportCode(config)

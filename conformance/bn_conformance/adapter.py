@@ -226,6 +226,14 @@ class Adapter(ABC):
     def build(self, config: LayerConfig) -> Layer:
         """A fresh layer; with `config.eps` or `config.momentum` None, that argument is left to the framework."""
 
+    def build_original(self, config: LayerConfig) -> Layer:
+        """A fresh layer of what `build` compiles or exports, as it is without that.
+
+        Raises:
+            NotImplementedError: there is no such layer; `Capabilities.original` is False then.
+        """
+        raise NotImplementedError("this adapter has no build_original(); declare Capabilities(original=False)")
+
     def supports(self, config: LayerConfig) -> str | None:
         """None, or in a sentence why this configuration is not supported although each capability is declared.
 

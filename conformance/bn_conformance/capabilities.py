@@ -37,6 +37,7 @@ class Capabilities:
             them (`Layer.saved_statistics` works), and whether the `backward` takes them (`Layer.backward_from` works).
         shards: which shards `Layer.forward_shards` takes, whose statistics are synchronised: `equal` ones, `unequal`
             ones, and `empty` ones among others.
+        original: whether `Adapter.build_original` works: layers are compiled or exported from others, which run too.
         devices: devices that `Adapter.device` may name.
     """
 
@@ -60,4 +61,5 @@ class Capabilities:
     second_order: frozenset[Literal["training", "inference"]] = frozenset()
     saved_statistics: frozenset[Literal["forward", "backward"]] = frozenset()
     shards: frozenset[Literal["equal", "unequal", "empty"]] = frozenset()
+    original: bool = False
     devices: tuple[str, ...] = ("cpu",)

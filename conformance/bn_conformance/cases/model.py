@@ -202,6 +202,7 @@ class Case:
         overwrites: whether the caller writes over each of its arrays as soon as it may: those that it set when that
             call is over, y before backward, everything after backward.
         laws: names of the laws that are held against its last step with data (`bn_conformance.laws`).
+        original: whether the steps run a second time, on the layer that this one was compiled or exported from.
         sweep: one of many sizes, left out for implementations that compile for each shape.
         axes: what the id spells, for reports.
     """
@@ -227,6 +228,7 @@ class Case:
     shared: bool | None = None
     overwrites: bool = False
     laws: tuple[str, ...] = ()
+    original: bool | None = None
     sweep: bool = False
     axes: Mapping[str, Any] = field(default_factory=dict)
 

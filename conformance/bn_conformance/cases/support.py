@@ -178,6 +178,7 @@ NEEDS: tuple[Need, ...] = (
         lambda can, place: place in can.saved_statistics,
         "saved statistics of the {} are",
     ),
+    _flag("original", lambda case: bool(case.original), "the original of a compiled layer is"),
     Need(("shards",), _kinds_of_shards, lambda can, kind: kind in can.shards, "synchronised shards ({}) are"),
     _flag("statistics", _asks_statistics, "running statistics are"),
     _flag("cumulative", lambda case: case.config.momentum == "cumulative", "the cumulative average is"),

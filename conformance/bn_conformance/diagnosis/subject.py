@@ -12,7 +12,13 @@ from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 from bn_reference.deviations import Deviation, catalogue
 
-OF_A_CAPABILITY = {"MASK": "masks", "SECOND": "second_order", "SAVED": "saved_statistics", "SYNC": "shards"}
+OF_A_CAPABILITY = {
+    "MASK": "masks",
+    "SECOND": "second_order",
+    "SAVED": "saved_statistics",
+    "SYNC": "shards",
+    "JIT": "original",
+}
 """Families of clauses that are about something that an implementation declares, or does not."""
 
 

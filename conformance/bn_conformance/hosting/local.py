@@ -100,7 +100,8 @@ class LocalHost:
 
     def build(self, call: BuildCall) -> None:
         """Build a layer under the call's number."""
-        self.layers[call.layer] = self._timed("build", lambda: self._adapter.build(call.config))
+        build = self._adapter.build_original if call.original else self._adapter.build
+        self.layers[call.layer] = self._timed("build", lambda: build(call.config))
         self._guards[call.layer] = MemoryGuard()
 
     def forward(self, call: ForwardCall) -> ForwardResult:

@@ -106,10 +106,11 @@ class SupportsCall(Call[str | None]):
 
 @dataclass(frozen=True, eq=False)
 class BuildCall(Call[None]):
-    """Build a layer under a number that is not in use."""
+    """Build a layer under a number that is not in use, or the layer that it was compiled or exported from."""
 
     config: LayerConfig
     layer: int
+    original: bool = False
 
 
 @dataclass(frozen=True, eq=False)

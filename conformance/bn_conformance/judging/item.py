@@ -16,6 +16,7 @@ from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
+from bn_conformance.judging.original import judge_original
 from bn_conformance.judging.refusal import refuses
 from bn_conformance.laws.verdicts import configs_of_laws
 from bn_conformance.observing.observation import Observation
@@ -150,6 +151,9 @@ def _outcome(
     case: Case, convention: Convention, goldens: Goldens, observation: Observation, repeat: Observation | None
 ) -> tuple[str, str, tuple[Quantity, ...]]:
     """Outcome, message, and the quantities judged."""
+    beside = judge_original(observation)
+    if any(quantity.outcome == outcomes.WRONG for quantity in beside):
+        return *_worst(beside), beside
     if observation.error is not None:
         outcome, message = _outcome_of_error(case, goldens, observation, observation.error)
         if outcome != outcomes.REFUSED or case.expects == "refusal" or not observation.steps:
@@ -160,7 +164,7 @@ def _outcome(
         return (*_worst(wrong), wrong) if wrong else (outcome, message, ())
     if case.expects == "refusal":
         return outcomes.WRONG, f"it was accepted without an error, and should have raised one: {case.title}", ()
-    quantities = _quantities(case, convention, goldens, observation, repeat)
+    quantities = (*_quantities(case, convention, goldens, observation, repeat), *beside)
     return *_worst(quantities), quantities
 
 

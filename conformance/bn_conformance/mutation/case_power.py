@@ -23,6 +23,7 @@ UNUSUAL_CLAUSES = {
     "MASK": (4, 7, 8),
     "DTYPE": (2, 3, 5),
     "EDGE": (4, 5),
+    "JIT": (2,),
     "STATE": (1, 2, 4, 5, 6),
     "PURE": (2, 3, 5, 6, 8),
 }

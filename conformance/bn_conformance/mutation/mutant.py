@@ -26,6 +26,7 @@ ALL_CAPABILITIES = Capabilities(
     second_order=frozenset({"training", "inference"}),
     saved_statistics=frozenset({"forward", "backward"}),
     shards=frozenset({"equal", "unequal", "empty"}),
+    original=True,
 )
 """What the plain layer can do: everything that a case may ask for."""
 
@@ -73,6 +74,10 @@ class PlainAdapter(Adapter):
     def build(self, config: LayerConfig) -> Layer:
         """A layer; `PlainLayer` has the methods of the contract."""
         return cast(Layer, self._layer(config, self._convention_of_layer, dtype_of, self.working_dtype(config)))
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        """The plain layer, without any deviation."""
+        return cast(Layer, PlainLayer(config, self.convention, dtype_of, self.working_dtype(config)))
 
     def call_once(self, case: Case, data: CaseData) -> None:
         """Call a fresh layer once, to change whatever all layers of this adapter share: counters, buffers, first uses.

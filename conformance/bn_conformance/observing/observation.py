@@ -71,6 +71,7 @@ class Observation:
         changed: arrays that went in or came out and hold other bytes at the end, as `y of forward 1`.
         disturbed: results that two layers give at the same time and not alone, as `dx of layer 0`.
         laws: the trials of each law.
+        original: what the layer gave that this one was compiled or exported from; None where a case does not ask.
         error: what the implementation raised; None where it raised nothing.
         error_step: index (among all steps) of the step that raised; -1 for building the layer, and for no error.
         error_operation: the operation that raised; empty for one of threads or laws, and for no error.
@@ -82,6 +83,7 @@ class Observation:
     changed: tuple[str, ...] = ()
     disturbed: tuple[str, ...] = ()
     laws: Mapping[str, tuple[Trial, ...]] = field(default_factory=dict)
+    original: Observation | None = None
     error: LayerError | None = None
     error_step: int = -1
     error_operation: str = ""

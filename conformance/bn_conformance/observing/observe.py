@@ -27,6 +27,7 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
     Raises:
         HostLost: the process of the implementation is gone.
     """
+    original = _observe_original(case, data, host, explicit_update) if case.original else None
     pipeline = Pipeline(host, copies=case.overwrites)
     threads_were_set, error = False, None
     disturbed: tuple[str, ...] = ()
@@ -50,6 +51,24 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
         changed_at_last=changed,
         disturbed=disturbed,
         laws=trials,
+        original=original,
+        error=error,
+        error_step=pipeline.failed_step,
+        error_operation=pipeline.failed_operation,
+    )
+
+
+def _observe_original(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Observation:
+    """Run the steps of a case on the layer that the implementation was compiled or exported from."""
+    pipeline, error = Pipeline(host, copies=False), None
+    try:
+        pipeline.send(schedule_of(case, data, explicit_update, original=True))
+    except LayerError as raised:
+        error = raised
+    host.run([DropCall(layer) for layer in pipeline.standing])
+    return observation_of(
+        pipeline.answers,
+        changed_at_last=(),
         error=error,
         error_step=pipeline.failed_step,
         error_operation=pipeline.failed_operation,

@@ -70,7 +70,7 @@ class Operation:
     whose: str = ""
 
 
-def schedule_of(case: Case, data: CaseData, explicit_update: bool) -> tuple[Operation, ...]:
+def schedule_of(case: Case, data: CaseData, explicit_update: bool, original: bool = False) -> tuple[Operation, ...]:
     """Every operation of the steps of a case, from building the layer on.
 
     At the end the remaining layers are dropped, unless the case goes on after its steps with threads or laws.
@@ -79,8 +79,9 @@ def schedule_of(case: Case, data: CaseData, explicit_update: bool) -> tuple[Oper
         case: the case.
         data: its tensors.
         explicit_update: whether the convention says that statistics move by an explicit update.
+        original: whether layers are those that the implementation was compiled or exported from.
     """
-    planner = _Planner(case, data, explicit_update)
+    planner = _Planner(case, data, explicit_update, original)
     planner.begin()
     for index, step in enumerate(case.steps):
         planner.step = index
@@ -93,8 +94,8 @@ def schedule_of(case: Case, data: CaseData, explicit_update: bool) -> tuple[Oper
 class _Planner:
     """Adds the operations of one step after the other."""
 
-    def __init__(self, case: Case, data: CaseData, explicit_update: bool) -> None:
-        self.case, self.data, self.explicit_update = case, data, explicit_update
+    def __init__(self, case: Case, data: CaseData, explicit_update: bool, original: bool) -> None:
+        self.case, self.data, self.explicit_update, self.original = case, data, explicit_update, original
         self.operations: list[Operation] = []
         self.step = -1
         self.position = -1
@@ -130,7 +131,8 @@ class _Planner:
         layer = self.built
         self.built += 1
         self.layers.append(layer)
-        self.plan("build", layer, arguments={"config": self.case.config}, waits=waits)
+        arguments = {"config": self.case.config} | ({"original": True} if self.original else {})
+        self.plan("build", layer, arguments=arguments, waits=waits)
         return layer
 
     def drop_layers(self) -> None:

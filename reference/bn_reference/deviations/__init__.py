@@ -64,6 +64,7 @@ MODULES: tuple[str, ...] = (
     "other_vectors",
     "saved_statistics",
     "shards",
+    "compiled",
 )
 """The modules of the catalogue, in the order in which a report lists them."""
 
