@@ -11,7 +11,7 @@ from bn_adapters.keras_backends import TensorflowKerasLayer, load_keras
 from bn_adapters.keras_code import KerasXlaCode
 from bn_adapters.keras_layers import KerasTensorflow
 from bn_adapters.tensorflow_tapes import Tapes, tensorflow
-from bn_conformance.adapter import Array, LayerConfig
+from bn_conformance.adapter import Array, Layer, LayerConfig
 
 
 @cache
@@ -62,4 +62,7 @@ class KerasTensorflowXla(KerasTensorflow):
     group = "more"
     layer_class = XlaKerasLayer
     code_class = KerasXlaCode
-    capabilities = replace(KerasTensorflow.capabilities, compiles=True)
+    capabilities = replace(KerasTensorflow.capabilities, compiles=True, original=True)
+
+    def build_original(self, config: LayerConfig) -> Layer:
+        return TensorflowKerasLayer(load_keras(self.backend), config)
