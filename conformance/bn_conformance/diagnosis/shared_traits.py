@@ -96,6 +96,8 @@ def shared_sentence(failing: Sequence[tuple[Item, Case]], passing: Sequence[Case
     """
     cases = [case for _, case in failing]
     what = f"{counted(len(cases), 'failing case')} left: {_wrong([item for item, _ in failing])}"
+    if not passing:
+        return f"{what}; no case passes that they could be compared with."
     traits = _telling(cases, passing)
     if not traits:
         return f"{what}; nothing that is compared tells them from the {counted(len(passing), 'passing case')}."

@@ -121,6 +121,8 @@ def test_what_nothing_explains_is_described_by_what_its_cases_share() -> None:
     diagnosis = told(replace(right, items=items, observe=unknown))
     assert (diagnosis.deviations, diagnosis.confident) == ((), False)
     assert diagnosis.message.startswith("No known deviation explains it: 1 failing case left: y (1); it has ")
+    alone = told(replace(right, items=[wrong], observe=unknown))
+    assert alone.message.endswith("1 failing case left: y (1); no case passes that they could be compared with.")
 
 
 def test_a_deviation_that_passing_cases_contradict_is_not_stated() -> None:
