@@ -185,6 +185,19 @@ def _affine(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
     yield _combined("y", "", (first, second), middle, 0.5)
 
 
+def _first_entry(base: Setup) -> Sequence[Setup]:
+    """The batch, and a batch of its first entry alone."""
+    count = base.x.shape[1] // max(base.sizes[0], 1)
+    alone = base.on(x=np.ascontiguousarray(base.x[:, :count]), dy=None, sizes=(1, *base.sizes[1:]))
+    return base.on(dy=None), alone
+
+
+def _entry_agrees(outcomes: Sequence[TrialResult]) -> Iterator[Equality]:
+    batch, alone = outcomes
+    count = alone.setup.x.shape[1]
+    yield agree("y", batch, alone, lambda rows: rows[:, :count] if rows.shape[1] > 1 else rows)
+
+
 def _upstream(base: Setup) -> Sequence[Setup]:
     assert base.dy is not None
     second = _columns_of(base.dy)
@@ -242,6 +255,14 @@ LAWS = {
             differences,
             coarse=True,
             modes=BOTH,
+        ),
+        Law(
+            "first-entry-alone",
+            "LAW-12",
+            "an entry gives the same bits alone",
+            _first_entry,
+            _entry_agrees,
+            modes=("inference",),
         ),
     )
 }

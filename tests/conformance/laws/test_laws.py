@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.support.good_numpy import GoodLayer
 from tests.support.judge_layers import adapter_of, failing, goldens, judge_all, lines
 from tests.support.single_precision import FoldedInSingle, TwoPassInSingle, WelfordInSingle
 
-from bn_conformance.adapter import Convention, LayerConfig
+from bn_conformance.adapter import Array, Convention, LayerConfig
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.law import COARSE_X, cases
@@ -179,3 +180,31 @@ def test_observations_whose_laws_differ_are_not_the_same() -> None:
     first, _ = observation.laws["shift"]
     assert same(observation, replace(observation))
     assert not same(observation, replace(observation, laws={"shift": (first, first)}))
+
+
+class RoundsBatches(TwoPassInSingle):
+    """Gives y of a batch of several entries a unit in the last place more, as a kernel with another path for it."""
+
+    def finish(self, rows: Array, shape: tuple[int, ...]) -> Array:
+        y = super().finish(rows, shape)
+        return np.nextafter(y, np.float32(np.inf)) if shape[0] > 1 else y
+
+
+class ByTheBatch(TwoPassInSingle):
+    """Adds what the batch has of entries."""
+
+    def finish(self, rows: Array, shape: tuple[int, ...]) -> Array:
+        return np.asarray(super().finish(rows, shape) + np.float32(shape[0]), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "outcome", "verdict"),
+    [(TwoPassInSingle, "exact", "pass"), (RoundsBatches, "tight", "pass"), (ByTheBatch, "wrong", "warn")],
+)
+def test_an_entry_alone_gives_the_same_bits_or_is_told_to_differ(
+    layer: type[GoodLayer], outcome: str, verdict: str
+) -> None:
+    case = next(case for case in FAMILY if case.laws == ("first-entry-alone",))
+    (item,) = judge_all(adapter_of(layer), [replace(case, judges=frozenset())])
+    law = next(quantity for quantity in item.quantities if quantity.name == "law.first-entry-alone.y")
+    assert (law.outcome, item.verdict) == (outcome, verdict)
