@@ -8,7 +8,7 @@ judged worse than the grade that the algorithm promises, `tight` or `stable`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,13 +160,12 @@ def _called_wrong(grade: Grade, expected: Mapping[str, Expected], got: Outputs) 
 
 def one_channel(expected: Expected, channel: int) -> Expected:
     """The golden of one channel, with its bounds."""
-    part = slice(channel, channel + 1)
+    part, uncut = slice(channel, channel + 1), expected.uncut
 
-    def bound(grade: Grade) -> Bound:
-        whole = expected.bound(grade)
-        return Bound(whole.allowed[part], whole.meaningful[part])
+    def of_one(bound: Callable[[Grade], Bound]) -> Callable[[Grade], Bound]:
+        return lambda grade: Bound(bound(grade).allowed[part], bound(grade).meaningful[part])
 
-    return Expected(expected.values[part], bound)
+    return Expected(expected.values[part], of_one(expected.bound), uncut=None if uncut is None else of_one(uncut))
 
 
 def judged_samples(dtype: str, parameter_dtype: str, seeds: int = SEEDS) -> list[Judged]:

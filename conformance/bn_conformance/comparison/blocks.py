@@ -18,7 +18,7 @@ from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import Quad, round_to, to_quad
 from bn_reference.golden.expected import Expected
-from bn_reference.specification.grades import TIGHT, Grade
+from bn_reference.specification.grades import STABLE, TIGHT, Grade
 
 GOLDEN_SHARE = 2.0**-60
 """The golden's own error is at most this part of a bound: 2**-113 / 2**-53."""
@@ -91,7 +91,20 @@ class Block:
             self.errors = _errors(golden, rows, self.same).astype(self.tight.dtype, copy=False)
         if (infinite := np.isinf(self.wide)).any():  # an infinity next to overflow is no error
             self.errors = np.where(infinite & self.kinds, np.zeros((), self.errors.dtype), self.errors)
-        self.mask = mask | ~self.finite
+        self.mask = (mask | ~self.finite) & ~self._undecided()
+
+    def _undecided(self) -> NDArray[np.bool_]:
+        """Elements that nothing is said of: those of a channel where an error is beyond the share, inside the bound.
+
+        A sound algorithm may be so far off, and so may zeros. An error outside the whole bound stays judged.
+        """
+        uncut, nothing = self.expected.uncut, np.zeros((1, 1), np.bool_)
+        if uncut is None or bool((self.errors <= self.tight).all()):
+            return nothing
+        cut, whole = self.expected.bound(STABLE), uncut(STABLE)
+        inside = cut.meaningful[:, None] & (self.errors <= whole.allowed) & self.finite
+        beyond = inside & (self.errors > cut.allowed)
+        return np.asarray(inside & beyond.any(axis=1, keepdims=True))
 
     def allowed(self, grade: Grade) -> tuple[Quad, NDArray[np.bool_]]:
         """The allowed errors under a grade, and where they mean anything."""

@@ -144,7 +144,7 @@ class StepGoldens:
 
 
 def _placed(expected: Expected, entries: tuple[slice, ...], row: int) -> Expected:
-    return Expected(expected.values, expected.bound, entries, 0, expected.range, row)
+    return Expected(expected.values, expected.bound, entries, 0, expected.range, row, expected.uncut)
 
 
 def _without_rows(expected: Expected, group: slice) -> Expected:

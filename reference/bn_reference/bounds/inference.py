@@ -18,7 +18,7 @@ from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
 from bn_reference.definition.graph import Forward, RowGradients, column
 from bn_reference.definition.running import Weights
-from bn_reference.specification.grades import VACUOUS, Grade
+from bn_reference.specification.grades import STABLE, TIGHT, VACUOUS, Grade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,15 @@ class InferenceBounds:
 
     @quietly
     def y(self, grade: Grade) -> Bound:
-        """Item 4 of BOUNDS.md, inference: rows; with the terms of folding where the grade allows it."""
+        """Item 4 of BOUNDS.md, inference: rows; with the terms of folding where allowed, cut to the share."""
+        bound, size = self.uncut_y(grade), self._y_size
+        if self.storage != self.compute and grade.level not in (TIGHT.level, STABLE.level):
+            return bound  # 16-bit scale and shift leave nothing of a folded y from a mean of 2^8 deviations on
+        return bound.below(size, math.sqrt(VACUOUS), tight_of(grade, self.y), _mean_of_finite(bound.allowed))
+
+    @quietly
+    def uncut_y(self, grade: Grade) -> Bound:
+        """The bound of y as item 4 derives it, however large it is beside y: rows."""
         p = self.precision(grade)
         beta = column(np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta))
         scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
@@ -99,11 +107,14 @@ class InferenceBounds:
         underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
         allowed = allowed + p.eta * underflow
         allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
-        bound = Bound(allowed, self.meaningful(grade))
-        if self.storage != self.compute:
-            return bound  # of a folded y, 16-bit scale and shift leave nothing from a mean of 2^8 deviations on
-        size = np.sqrt(_mean_of_finite(scaled * scaled)) + beta[:, 0]
-        return bound.below(size, math.sqrt(VACUOUS), tight_of(grade, self.y), _mean_of_finite(allowed))
+        return Bound(allowed, self.meaningful(grade))
+
+    @cached_property
+    def _y_size(self) -> Quad:
+        """How large y typically is: the root of the mean of (y - beta)^2, plus |beta|."""
+        scaled = column(self._gamma) * self.nodes.normalised
+        size = np.sqrt(_mean_of_finite(scaled * scaled))
+        return np.asarray(size if self.beta is None else size + np.abs(self.beta))
 
     @quietly
     def dx(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:

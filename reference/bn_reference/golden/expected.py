@@ -29,6 +29,8 @@ class Expected:
         range_: gives the range of each value under a grade, for values whose bound is vacuous; None where nothing
             is said of them.
         first_row: the row of the whole rows at which these rows begin.
+        uncut: gives the bound before it was cut to a share of the result's size; None where a cut bound calls what is
+            outside wrong. An error between the two bounds of `stable` judges nothing.
     """
 
     whole = True
@@ -42,11 +44,13 @@ class Expected:
         first: int = 0,
         range_: Callable[[Grade], Range] | None = None,
         first_row: int = 0,
+        uncut: Callable[[Grade], Bound] | None = None,
     ) -> None:
         self.values = values
         self.bound = cache(bound)
         self.entries, self.first, self.first_row = entries, first, first_row
         self.range = None if range_ is None else cache(range_)
+        self.uncut = None if uncut is None else cache(uncut)
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def parts(self) -> Iterable[Expected]:

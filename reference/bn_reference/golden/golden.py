@@ -148,7 +148,7 @@ class Golden:
         """y, and with dy the gradients, of an inference step with the given running statistics."""
         nodes, bounds = self._inference(statistics, dy)
         ranges = InferenceRanges(bounds)
-        expected = {"y": Expected(nodes.y, bounds.y, range_=ranges.y)}
+        expected = {"y": Expected(nodes.y, bounds.y, range_=ranges.y, uncut=bounds.uncut_y)}
         if dy is not None:
             grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
             expected |= _gradients(bounds, ranges, dy, grads)

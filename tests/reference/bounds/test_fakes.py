@@ -14,6 +14,7 @@ from tests.support.judge_samples import (
 )
 from tests.support.samples.families import FAMILIES
 from tests.support.samples.random_samples import conditioned, random_sample
+from tests.support.samples.sample import Sample
 
 from bn_conformance.cases.recipes import dtype_of
 from bn_reference.specification.grades import TIGHT
@@ -62,6 +63,43 @@ def test_nothing_vacuous_is_judged() -> None:
         assert level(name, expected[name], (expected[name].values * 1.5).astype(np.float32)) == "not-judged"
     for name in ("dbeta", "running_mean", "inference_y"):
         assert expected[name].bound(TIGHT).meaningful.all()
+
+
+FAR = {"float32": 2.0**20, "bfloat16": 2.0**20, "float64": 2.0**49}
+"""A running mean of so many deviations leaves a folded y about as large an error as y is."""
+
+
+@pytest.mark.parametrize("dtype", FAR)
+def test_an_error_of_y_in_inference_that_only_a_vacuous_bound_explains_says_nothing(dtype: str) -> None:
+    """x is `far` and y is 0.75 and -0.875: folding may be off by as much, but not by three times as much."""
+    far, apart = FAR[dtype], np.array([0.75, -0.875])
+    sample = Sample(
+        name="far",
+        dtype=dtype,
+        parameter_dtype="float64" if dtype == "float64" else "float32",
+        eps=2.0**-10,
+        x=np.full((2, 4), far),
+        dy=np.zeros((2, 4)),
+        gamma=np.ones(2),
+        beta=np.zeros(2),
+        running_mean=far - apart,
+        running_variance=np.ones(2),
+    )
+    expected = expected_of(sample)["inference_y"]
+    right = expected.rounded(dtype_of(dtype))
+
+    def judged(got: np.ndarray) -> str:
+        return level("inference_y", expected, got.astype(right.dtype))
+
+    assert judged(right) == "exact"
+    assert judged(right * 1.125) == "stable"
+    assert judged(right * 0.0) == judged(right * 1.5) == "not-judged"
+    outside = "degraded(storage-precision)" if dtype == "bfloat16" else "wrong"  # nothing of y is left in 16 bits
+    assert judged(right * 4.0) == judged(np.concatenate([right[:1] * 0.0, right[1:] * 4.0])) == outside
+    assert judged(right * np.nan) == "wrong"
+    one_value = right.copy()
+    one_value[0, 0] = 0.0
+    assert judged(one_value) == "tight", "the other channel is still judged"
 
 
 @pytest.mark.parametrize("offset", [1e4, 2e4])
