@@ -30,7 +30,7 @@ from bn_reference.definition.graph import (
     mean_of,
     where_counted,
 )
-from bn_reference.specification.grades import VACUOUS, Grade, path_length
+from bn_reference.specification.grades import TIGHT, VACUOUS, Grade, path_length
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,15 @@ class BatchBounds:
         allowed = self._dgamma(sums, grads, grade, errors)
         allowed = allowed + self.parameter_precision(grade).stored(grads.dgamma, paths)
         tight = tight_of(grade, lambda best: self.dgamma(sums, grads, best))
-        return Bound(allowed, errors.meaningful).below(sums.product_size(grads.dgamma), tight=tight)
+        size = sums.product_size(grads.dgamma)
+        if grade.sequential:
+            size = np.where(self._zeros_are_right(sums, grads, grade), np.maximum(size, sums.dy), size)
+        return Bound(allowed, errors.meaningful).below(size, tight=tight)
+
+    def _zeros_are_right(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Any:
+        """Channels where a dgamma of zero is right, as in a constant one: no bound can be too large beside it there."""
+        best = self.dgamma(sums, grads, TIGHT)
+        return best.meaningful & (np.abs(grads.dgamma) <= best.allowed)
 
     @quietly
     def dx(

@@ -73,14 +73,16 @@ def test_a_sequential_sum_is_named_where_its_rounding_is_systematic(value: float
     """65536 equal values: every addition rounds the same way. At 4096 the error is still like that of other sums."""
     for count, wanted in ((4096, "tight"), (65536, "degraded(sequential-sum)")):
         base = random_sample(
-            1, "float32", count=count, channels=2, eps=2.0**-5, offset=0.0, scale=1.0, kinds=("constant",)
+            1, "float32", count=count, channels=2, eps=1.5 * value * value, offset=0.0, scale=1.0, kinds=("constant",)
         )
         x = np.full_like(base.x, np.float32(value))
-        sample = replace(base, x=x, running_mean=x[:, 0] / 2, running_variance=np.ones(2))
+        sample = replace(base, x=x, dy=1.0 + base.dy / 64.0, running_mean=x[:, 0] / 2, running_variance=np.ones(2))
         expected = expected_of(sample)
         results = outputs(SEQUENTIAL, sample)
         assert level("y", expected["y"], results["y"]) == wanted
         assert level("running_mean", expected["running_mean"], results["running_mean"]) == wanted
+        assert level("dgamma", expected["dgamma"], results["dgamma"]) == wanted
+        assert level("dgamma", expected["dgamma"], results["dbeta"]) == "wrong"
 
 
 def storage_samples(dtype: str, count: int) -> list[Sample]:
