@@ -16,7 +16,7 @@ from bn_conformance.cases.model import GRADIENTS, STATISTICS, Batch, Case, Earli
 OF_PARAMETERS = ("FWD-3", "FWD-4", "GRAD-2", "GRAD-3", "DTYPE-5", "SECOND-2")
 """Clauses that are about gamma and beta."""
 
-OF_WHAT_IS_SET = ("STATE-6", "ERR-5", "ERR-6")
+OF_WHAT_IS_SET = ("STATE-6", "STATE-8", "ERR-5", "ERR-6")
 """Clauses about gamma and beta in the cases that set these, and about statistics in others."""
 
 OF_GRADIENTS = ("GRAD", "SECOND")

@@ -1,6 +1,6 @@
 """STATE and others: what happens between a forward and its backward, and between calls, changes neither.
 
-A backward behind a change of what its forward used may be refused (STATE-6): autodiff that keeps tensors by reference
+A backward behind a change of what its forward used may be refused (STATE-8): autodiff that keeps tensors by reference
 sees that they were written to. Whatever is answered must belong to the forward.
 """
 
@@ -55,16 +55,16 @@ def _changed(place: Place) -> Iterator[Case]:
     for slug, (what, between) in CHANGES.items():
         variant, title = f"backward-after-{slug}", f"{what} between a forward and its backward"
         more = fields(expects="numbers-or-refusal", sweep=place.formats == F64)
-        yield case(place, variant, title, "STATE-6", train(place, dy=DY, between=between), **more)
+        yield case(place, variant, title, "STATE-8", train(place, dy=DY, between=between), **more)
         steps = KNOWN, evaluate(place, dy=DY, between=between)
-        yield case(place, f"{variant}-inference", title, "STATE-6", *steps, **more)
+        yield case(place, f"{variant}-inference", title, "STATE-8", *steps, **more)
 
 
 def _backward_again(place: Place) -> Iterator[Case]:
     title = "a layer is frozen between a forward and its backward, which belongs to the forward"
     steps = train(place, dy=DY, between=(Freeze(),)), train(place, normal("frozen"), DY)
     judged = fields(judges=OUTPUTS | GRADIENTS, expects="numbers-or-refusal")
-    yield case(place, "backward-after-freeze", title, "GRAD-1", *steps, **judged)
+    yield case(place, "backward-after-freeze", title, "STATE-8 GRAD-1", *steps, **judged)
     title = "two backwards of one forward: statistics move once, and the second is no other than a first"
     twice, after = train(place, dy=DY, between=(EARLIER,)), train(place, normal("next"), DY)
     yield case(place, "backward-twice", title, "STAT-4 GRAD-1", twice, after, evaluate(place))
@@ -80,7 +80,7 @@ def _after_second_order(place: Place) -> Iterator[Case]:
     title, changed = "parameters are set between a forward and its second order", (OTHER,)
     variant, after = "second-order-after-set-parameters", train(place, dy=DY, second=ALL, between=changed)
     judged = fields(judges=SECOND_ORDER, expects="numbers-or-refusal")
-    yield case(place, variant, title, "STATE-6 SECOND-1", after, **judged)
+    yield case(place, variant, title, "STATE-8 SECOND-1", after, **judged)
 
 
 def _one_by_one(place: Place) -> Iterator[Case]:

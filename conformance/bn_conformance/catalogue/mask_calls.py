@@ -58,7 +58,7 @@ def _masked(place: Place) -> Iterator[Case]:
     yield case(place, "backward-twice", title, "MASK-3", twice)
     title = "parameters are set between a masked forward and its backward"
     changed = train(place, dy=DY, mask=RANDOM, between=(OTHER,))
-    yield case(place, "backward-after-set-parameters", title, "STATE-6", changed, expects="numbers-or-refusal")
+    yield case(place, "backward-after-set-parameters", title, "STATE-8", changed, expects="numbers-or-refusal")
     title, odd = "NaN at a position that counts", train(place, special("x", nan), mask=EVERY_SECOND)
     judges = OUTPUTS | STATISTICS
     yield case(place, "counted-nan", title, "EDGE-4", odd, look, judges=judges, nonfinite_alike=True)

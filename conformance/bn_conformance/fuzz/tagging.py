@@ -64,7 +64,7 @@ def _data(batches: Sequence[Batch]) -> Iterator[str]:
         if batch.interrupt is not None:
             yield "PURE-3"
         if batch.between:
-            yield "STATE-6"
+            yield "STATE-8"
         if batch.view != "contiguous":
             yield "LAYOUT-3"
 

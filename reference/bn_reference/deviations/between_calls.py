@@ -19,7 +19,7 @@ from bn_reference.layer.layer import PlainLayer
 _LATE = "gradients are off where parameters or statistics are moved before the backward, as in pipelined training"
 
 
-@deviation("backward-by-gamma-of-now", clause="STATE-6", effect=_LATE)
+@deviation("backward-by-gamma-of-now", clause="STATE-8", effect=_LATE)
 class BackwardByGammaOfNow(PlainLayer):
     """Backward scales dx by gamma as it is at the backward, not at the forward."""
 
@@ -28,7 +28,7 @@ class BackwardByGammaOfNow(PlainLayer):
         return np.asarray(self.column(self.gamma) * saved.inverse)
 
 
-@deviation("second-order-by-gamma-of-now", clause="STATE-6", effect=_LATE)
+@deviation("second-order-by-gamma-of-now", clause="STATE-8", effect=_LATE)
 class SecondOrderByGammaOfNow(PlainLayer):
     """The second order takes gamma as it is when it is asked for, not at the forward."""
 
@@ -38,7 +38,7 @@ class SecondOrderByGammaOfNow(PlainLayer):
         return super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
 
 
-@deviation("inference-gradient-by-mean-of-now", clause="STATE-6", effect=_LATE)
+@deviation("inference-gradient-by-mean-of-now", clause="STATE-8", effect=_LATE)
 class InferenceGradientByMeanOfNow(PlainLayer):
     """dgamma of inference uses the running mean as it is at the backward, not at the forward."""
 
@@ -50,7 +50,7 @@ class InferenceGradientByMeanOfNow(PlainLayer):
         return super().backward(dy)
 
 
-@deviation("inference-gradient-by-variance-of-now", clause="STATE-6", effect=_LATE)
+@deviation("inference-gradient-by-variance-of-now", clause="STATE-8", effect=_LATE)
 class InferenceGradientByVarianceOfNow(PlainLayer):
     """Gradients of inference use the running variance as it is at the backward, not at the forward."""
 
@@ -62,7 +62,7 @@ class InferenceGradientByVarianceOfNow(PlainLayer):
         return super().backward(dy)
 
 
-@deviation("load-reaches-saved-gamma", clause="STATE-6", effect=_LATE)
+@deviation("load-reaches-saved-gamma", clause="STATE-8", effect=_LATE)
 class LoadReachesSavedGamma(PlainLayer):
     """A state that is loaded changes the gamma that the latest forward left for its backward."""
 
@@ -73,7 +73,7 @@ class LoadReachesSavedGamma(PlainLayer):
             self.saved = replace(self.saved, gamma=self.column(self.gamma))
 
 
-@deviation("load-spoils-saved-deviation", clause="STATE-6", effect=_LATE)
+@deviation("load-spoils-saved-deviation", clause="STATE-8", effect=_LATE)
 class LoadSpoilsSavedDeviation(PlainLayer):
     """A state that is loaded leaves 1 in the inverse deviation that the latest forward left for its backward."""
 
@@ -84,7 +84,7 @@ class LoadSpoilsSavedDeviation(PlainLayer):
             self.saved = replace(self.saved, inverse=np.ones_like(self.saved.inverse))
 
 
-@deviation("freeze-reaches-saved-forward", clause="GRAD-1", effect="the last gradient before freezing is off")
+@deviation("freeze-reaches-saved-forward", clause="STATE-8", effect="the last gradient before freezing is off")
 class FreezeReachesSavedForward(PlainLayer):
     """Freezing turns the backward of an earlier training forward into one of inference."""
 

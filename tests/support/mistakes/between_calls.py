@@ -11,21 +11,21 @@ from tests.support.mistakes.mistake import caught_by
 from bn_conformance.adapter import Array, Gradients, SecondOrder
 
 
-@caught_by("STATE-6")
+@caught_by("STATE-8")
 class BackwardReadsGammaAgain(GoodLayer):
     def backward(self, dy: Array) -> Gradients:
         self.gamma_then = self.gamma
         return super().backward(dy)
 
 
-@caught_by("STATE-6")
+@caught_by("STATE-8")
 class SecondOrderReadsGammaAgain(GoodLayer):
     def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
         self.gamma_then = self.gamma
         return super().double_backward(dy, v_dx, v_dgamma, v_dbeta)
 
 
-@caught_by("STATE-6")
+@caught_by("STATE-8")
 class InferenceBackwardReadsTheMeanAgain(GoodLayer):
     def backward(self, dy: Array) -> Gradients:
         if self.latest is not None and not self.latest[2]:
@@ -33,14 +33,14 @@ class InferenceBackwardReadsTheMeanAgain(GoodLayer):
         return super().backward(dy)
 
 
-@caught_by("STATE-6")
+@caught_by("STATE-8")
 class LoadReachesTheLatestForward(GoodLayer):
     def load_state(self, state: Mapping[str, Array]) -> None:
         super().load_state(state)
         self.gamma_then = self.gamma
 
 
-@caught_by("STATE-6")
+@caught_by("STATE-8")
 class LoadForgetsTheDeviation(GoodLayer):
     def load_state(self, state: Mapping[str, Array]) -> None:
         super().load_state(state)
@@ -48,7 +48,7 @@ class LoadForgetsTheDeviation(GoodLayer):
             self.latest[1][1] = 1.0
 
 
-@caught_by("GRAD-1")
+@caught_by("STATE-8")
 class FreezeReachesTheLatestForward(GoodLayer):
     def freeze(self) -> None:
         super().freeze()
