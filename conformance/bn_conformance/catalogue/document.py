@@ -33,6 +33,9 @@ REGRESSION_FORMAT = 1
 MOST_VALUES = 1 << 24
 """Values that the tensors of one step may have."""
 
+PLAIN = frozenset({str, int, bool, type(None)})
+"""Types that are plain data as they are."""
+
 
 def case_to_json(case: Case) -> dict[str, Any]:
     """A case as plain data; the id and the axes, which follow from the rest, are left out."""
@@ -44,11 +47,24 @@ def case_to_json(case: Case) -> dict[str, Any]:
 @singledispatch
 def _written(value: Any) -> Any:
     """A value as plain data; types that need more than that have a function of their own below."""
-    if not is_dataclass(value):
+    kind: type[Any] = type(value)
+    if not is_dataclass(kind):
         return value
-    step = {"step": STEP_TYPES[type(value)].slug} if type(value) in STEP_TYPES else {}
-    parts = {part.name: getattr(value, part.name) for part in fields(value)}
-    return step | {name: _written(part) for name, part in parts.items() if part is not None}
+    step = {"step": STEP_TYPES[kind].slug} if kind in STEP_TYPES else {}
+    parts = ((name, getattr(value, name)) for name in _names(kind))
+    return step | {name: _part(part) for name, part in parts if part is not None}
+
+
+def _part(value: Any) -> Any:
+    """What is within a value, as plain data: most of it is that already, and is not looked up by its type."""
+    kind = type(value)
+    return value if kind in PLAIN or (kind is float and isfinite(value)) else _written(value)
+
+
+@cache
+def _names(cls: type[Any]) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(part.name for part in fields(cls))
 
 
 @_written.register
@@ -65,7 +81,7 @@ def _(value: frozenset) -> list[str]:  # type: ignore[type-arg]  # registration 
 
 @_written.register
 def _(value: tuple) -> list[Any]:  # type: ignore[type-arg]
-    return [_written(entry) for entry in value]
+    return [_part(entry) for entry in value]
 
 
 @_written.register
@@ -82,7 +98,7 @@ def _(value: DataRecipe) -> dict[str, Any]:
         "scale",
         *(("channel", "special") if value.kind in ("special", "unlike") else ()),
     )
-    return {name: _written(getattr(value, name)) for name in names}
+    return {name: _part(getattr(value, name)) for name in names}
 
 
 def from_json(data: Mapping[str, Any]) -> Case:
