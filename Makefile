@@ -57,7 +57,7 @@ types: $(READY) ## mypy --strict
 	$(BIN)/mypy --strict
 
 unit: $(STAMP) ## the tests of the suite itself, slow ones included
-	$(PY) -m pytest -n $(JOBS) $(ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 missing: $(STAMP) ## the next missing piece of a clause, case, deviation or adapter (ARGS: cases and deviations to measure)
 	@$(PY) -m tests.measure.missing $(ARGS) || [ $$? -eq 1 ]

@@ -99,13 +99,13 @@ CANNOT_TELL = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", [AllZeros, AllOnes, GivesItsInput])
-def test_no_answer_at_all_is_wrong_wherever_numbers_are_judged(layer: type[GoodLayer]) -> None:
+@pytest.mark.parametrize(("layer", "each"), [(AllZeros, 1), (AllOnes, 4), (GivesItsInput, 4)])
+def test_no_answer_at_all_is_wrong_wherever_numbers_are_judged(layer: type[GoodLayer], each: int) -> None:
     cases = [
         case
         for case in supported()
         if "y" in case.judges and case.expects != "refusal" and not case.id.endswith(WITHOUT_VALUES)
-    ]
+    ][::each]
     with np.errstate(all="ignore"):
         items = judge_all(adapter_of(layer), cases)
     survived = {item.case: item for item in items if item.outcome not in ("wrong", "refused")}
