@@ -21,6 +21,7 @@ from bn_conformance.algorithms.gradients import (
 )
 from bn_conformance.algorithms.moments import (
     Moments,
+    by_blocks,
     corrected_two_pass,
     fused_two_pass,
     merged,
@@ -31,6 +32,7 @@ from bn_conformance.algorithms.moments import (
 )
 from bn_conformance.algorithms.sums import (
     Sum,
+    by_blas,
     chunks,
     compensated,
     in_float32,
@@ -60,6 +62,7 @@ class Algorithm:
         flush: subnormal numbers are 0, going in and coming out of every part.
         stochastic: seed of an arithmetic that rounds at random, up or down, at each operation; None for the usual one.
         incremental: running statistics by m - momentum * (m - batch).
+        ties_away: a result half-way between two numbers of the storage format is rounded away from zero.
         not_for: a kind of random data on which the algorithm is not right.
     """
 
@@ -76,6 +79,7 @@ class Algorithm:
     flush: bool = False
     stochastic: int | None = None
     incremental: bool = False
+    ties_away: bool = False
     not_for: str = ""
 
 
@@ -97,6 +101,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     "fused multiply-add": Algorithm(moments=fused_two_pass, backward=fused_closed_form, fused=True, add=lanes(8)),
     "fast reciprocal root": Algorithm(root_roundings=2.0, backward=staged),
     "flush to zero": Algorithm(flush=True),
+    "ties away from zero": Algorithm(ties_away=True, add=lanes(8)),
+    "BLAS sums": Algorithm(add=by_blas, backward=multiplied_out),
+    "Chan by blocks of 32": Algorithm(moments=by_blocks, add=chunks(32), backward=staged),
     "folded inference": Algorithm(grade="stable", folded_inference=True, add=pairwise),
     "folded": Algorithm(grade="stable", folded=True),
     "folded, its derivative": Algorithm(grade="stable", folded=True, backward=folded_derivative, add=pairwise),

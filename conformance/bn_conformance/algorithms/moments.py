@@ -83,6 +83,21 @@ def merged(x: Rows, add: Sum) -> tuple[Vector, Vector]:
     return mean[:, 0], squares[:, 0] / x.dtype.type(x.shape[1])
 
 
+def by_blocks(x: Rows, add: Sum) -> tuple[Vector, Vector]:
+    """Two passes over each block of 32 values, merged in order (Chan, Golub & LeVeque 1983, (2.1))."""
+    count, size = 0, 32
+    mean, squares = np.zeros_like(x[:, 0]), np.zeros_like(x[:, 0])
+    for start in range(0, x.shape[1], size):
+        block = x[:, start : start + size]
+        width = block.shape[1]
+        of_block, variance = two_pass(block, add)
+        apart, both = of_block - mean, x.dtype.type(count + width)
+        mean = mean + apart * (x.dtype.type(width) / both)
+        squares = squares + variance * x.dtype.type(width) + apart * apart * (x.dtype.type(count * width) / both)
+        count += width
+    return mean, squares / x.dtype.type(x.shape[1])
+
+
 def raw_moments(x: Rows, add: Sum) -> tuple[Vector, Vector]:
     """E[x^2] - E[x]^2, not below 0."""
     mean = mean_by(x, add)

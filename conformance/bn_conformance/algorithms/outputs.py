@@ -66,6 +66,17 @@ def _flushed(values: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.abs(values) < np.finfo(values.dtype).tiny, values.dtype.type(0), values)
 
 
+def ties_away(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers rounded to a narrower format, half away from zero, as `roundf` and some converters do."""
+    known = format_of(dtype)
+    if values.dtype.itemsize <= dtype.itemsize:
+        return values.astype(dtype)
+    exponent = np.maximum(np.frexp(values)[1], known.min_exponent + 1) - known.precision
+    scaled = np.ldexp(np.abs(values.astype(np.float64)), -exponent)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.copysign(np.ldexp(np.floor(scaled + 0.5), exponent), values).astype(dtype))
+
+
 def outputs(algorithm: Algorithm, sample: GivenBatch, momentum: float = 0.25, unbiased: bool = True) -> Outputs:
     """Training (y, dx, dgamma, dbeta, running_mean, running_var) and inference (`inference_y` and so on)."""
     with np.errstate(all="ignore"):
@@ -107,7 +118,8 @@ class _Layer:
 
     def _store(self, **values: Rows) -> Outputs:
         kept = {name: self.storage if name.endswith(("y", "dx")) else self.parameters for name in values}
-        return {name: np.asarray(value).astype(kept[name]) for name, value in values.items()}
+        rounded = ties_away if self.algorithm.ties_away else np.ndarray.astype
+        return {name: np.asarray(rounded(np.asarray(value), kept[name])) for name, value in values.items()}
 
     def outputs(self, momentum: float, unbiased: bool) -> Outputs:
         mean, variance = self.algorithm.moments(self.x, self.algorithm.add)

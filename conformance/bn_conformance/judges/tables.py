@@ -32,7 +32,7 @@ SIGNS = {Word.CAUGHT: "caught", Word.PASSES: "**passes**", Word.NOT_ASKED: "·"}
 
 METHOD = """\
 Each suite is rebuilt from facts about it: the inputs by its recipe, the comparison by its rule. No code of it is run.
-Every deviation of the catalogue is a layer in NumPy with one mistake. The right algorithms are 22 ways to compute a
+Every deviation of the catalogue is a layer in NumPy with one mistake. The right algorithms are 25 ways to compute a
 batch normalisation well, most of them in float32.
 
 - **Caught**: one of the suite's comparisons fails, or the layer raises.
