@@ -109,10 +109,10 @@ def _memory_in_words(view: str) -> str:
 
 def _batch_in_words(step: Batch) -> str:
     text = f"{'train' if step.training else 'evaluate'} x {step.shape} ({_recipe_in_words(step.x)})"
+    text += f" in shards of {', '.join(map(str, step.shards))}" if step.shards else ""
     text += f" with a mask ({step.mask.kind})" if step.mask else ""
     text += f", {step.mask.hidden:g} where nothing counts" if step.mask and step.mask.hidden is not None else ""
     text += f", backward with dy ({_recipe_in_words(step.dy)})" if step.dy else ""
-    text += f" in shards of {', '.join(map(str, step.shards))}" if step.shards else ""
     text += f", second order with v_dx ({_recipe_in_words(step.second.v_dx)})" if step.second else ""
     text += {"forward": ", what the forward saves", "backward": ", and from exact statistics"}.get(step.saved or "", "")
     text += f"; before that another layer runs on ({_recipe_in_words(step.interrupt)})" if step.interrupt else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from bn_conformance.cases.model import Case, Step
 from bn_conformance.catalogue.build import DY, KNOWN, evaluate, normal, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16_WIDE, F64, NC, NCHW, NHWC, Place
+from bn_conformance.catalogue.places import BF16_WIDE, F64, NC, NCDHW, NCHW, NCL, NDHWC, NHWC, NLC, Place
 
 FAMILY = Family("SYNC", order=55)
 case = FAMILY.case
@@ -29,6 +29,9 @@ def cases() -> Iterator[Case]:
         yield case(place, "unequal", title, ALL, train(place, dy=DY, shards=shards))
     for place in (NC, NHWC):
         yield from _unusual(place)
+    for place in (NCL, NLC, NCHW, NCDHW, NDHWC):
+        half = place.shape[0] // 2
+        yield case(place, "equal", "two equal shards", ALL, train(place, dy=DY, shards=(half, half)))
 
 
 def _unusual(place: Place) -> Iterator[Case]:

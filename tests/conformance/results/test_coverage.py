@@ -74,6 +74,16 @@ def test_a_claim_is_judged_by_its_quantity_in_whatever_family() -> None:
     assert coverage([*infos, case("fwd/a", "FWD-1")], [*items, *unsupported("fwd/a")], whole=True).lacking == ()
 
 
+@pytest.mark.parametrize("kinds", [[], ["equal"], ["equal", "unequal", "empty"]])
+def test_who_claims_shards_must_have_something_judged_of_them(kinds: list[str]) -> None:
+    (row,) = (row for row in minimums() if row.family == "SYNC")
+    infos, nothing = [case(name, "SYNC-1") for name in "ab"], unsupported("a", "b", message="shards are not declared")
+    short = "SYNC: SYNC-1 was judged in no case, and must be in 1"
+    assert coverage(infos, nothing, shards=kinds, whole=True).too_little.startswith(short) is bool(kinds)
+    seen = [item("i", name, quantities=(quantity(clauses=("SYNC-1",)),)) for name in "ab"[: row.cases]]
+    assert "SYNC" not in coverage(infos[: row.cases], seen, shards=kinds, whole=True).lacking
+
+
 def unsupported(*names: str, message: str = "masks are not declared") -> list[Item]:
     return [item("i", name, "unsupported", "unsupported", message=message, **SILENT) for name in names]
 
@@ -144,7 +154,7 @@ def test_the_table_names_clauses_and_capabilities_that_exist() -> None:
     rows = minimums()
     assert {row.clause for row in rows} <= set(clauses())
     assert {name for row in rows for name, _ in row.needs} <= set(Capabilities.__dataclass_fields__)
-    assert {row.family for row in rows} == {"FWD", "STAT", "EVAL", "GRAD", "MASK", "SAVED", "SECOND", "NUM"}
+    assert {row.family for row in rows} == {"FWD", "STAT", "EVAL", "GRAD", "MASK", "SAVED", "SECOND", "SYNC", "NUM"}
     assert all(row.needs for row in rows)
 
 
@@ -156,6 +166,7 @@ NARROW = Capabilities(
     set_statistics=False,
     masks=True,
     second_order=frozenset({"training", "inference"}),
+    shards=frozenset({"equal"}),
 )
 
 
@@ -178,7 +189,7 @@ def quantities_of(case: Case) -> set[str]:
     for batch in case.batches:
         names = {"y"} & case.judges | ({"dx"} & case.judges if batch.dy is not None else set())
         names |= {"running_mean", "running_var"} & case.judges if batch.training else set()
-        found |= {clause_of(name, batch.training, batch.mask is not None) for name in names}
+        found |= {clause_of(name, batch.training, batch.mask is not None, bool(batch.shards)) for name in names}
         found |= {clause_of("ds_dx", batch.training, False)} if batch.second is not None else set()
     return found
 
