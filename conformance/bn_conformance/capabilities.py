@@ -31,6 +31,8 @@ class Capabilities:
             out, and 16-bit formats are judged in one of the layouts that an implementation takes.
         threads: whether `Adapter.set_threads` works.
         concurrent: whether two layers may run at the same time in two Python threads.
+        deterministic: whether equal calls give the same bits. Where they do not, as where sums run in the order in
+            which threads end, what compares the bits of two runs is not asked, and all else is judged as ever.
         masks: whether `Layer.forward_masked` works.
         second_order: modes in which `Layer.double_backward` works.
         saved_statistics: of the statistics that a training forward keeps for its backward, whether the `forward` shows
@@ -57,6 +59,7 @@ class Capabilities:
     compiles: bool = False
     threads: bool = False
     concurrent: bool = True
+    deterministic: bool = True
     masks: bool = False
     second_order: frozenset[Literal["training", "inference"]] = frozenset()
     saved_statistics: frozenset[Literal["forward", "backward"]] = frozenset()

@@ -2,7 +2,8 @@
 
 A layer that keeps no running statistics is judged on its results alone. A layer without any gradient is judged on the
 forward of the cases that take gradients as well, unless the gradient is what the case is about. A layer that never has
-gamma or beta is judged without it in the cases that are about something else.
+gamma or beta is judged without it in the cases that are about something else. A layer whose equal calls need not give
+the same bits runs once what would run twice, unless the second run is what the case is about.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ OF_PARAMETERS = ("FWD-3", "FWD-4", "GRAD-2", "GRAD-3", "DTYPE-5", "SECOND-2")
 OF_WHAT_IS_SET = ("STATE-6", "STATE-8", "ERR-5", "ERR-6")
 """Clauses about gamma and beta in the cases that set these, and about statistics in others."""
 
+SAME_BITS = "PURE-2"
+"""The clause of equal calls: without the second run nothing is left of the cases that it decides."""
+
 OF_GRADIENTS = ("GRAD", "SECOND")
 """Families of clauses that are about gradients."""
 
@@ -33,6 +37,8 @@ def as_declared(case: Case, can: Capabilities, convention: Convention) -> Case:
     """
     case = with_own_values(case, can, convention)
     case = _with_own_parameters(case, can)
+    if not can.deterministic and case.repeat and case.clauses[0] != SAME_BITS:
+        case = replace(case, repeat=False)
     if not can.statistics and case.judges - STATISTICS:
         case = replace(case, judges=case.judges - STATISTICS)
     if not can.gradients and convention.statistics_move != "backward" and _is_whole_without_gradients(case):

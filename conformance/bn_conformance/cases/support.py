@@ -21,6 +21,7 @@ AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", 
 
 ANY_LAYOUT = "first or last"
 LITERAL = "a choice of {}"
+NONDETERMINISTIC = "declared nondeterministic"
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ NEEDS: tuple[Need, ...] = (
     _flag("set_statistics", _changes_by(SetStatistics), "setting running statistics is"),
     _flag("threads", lambda case: case.threads > 1, "setting the number of threads is"),
     _flag("concurrent", lambda case: case.concurrent > 0, "running in two threads at the same time is"),
+    _flag("deterministic", lambda case: case.repeat or case.concurrent > 0, NONDETERMINISTIC),
     Need(("literals",), needed_names, lambda can, name: name not in can.literals, LITERAL),
     Need(("affine",), _affine, lambda can, affine: affine in can.affine, "affine {} is"),
     Need(("ranks",), lambda case: (case.config.rank,), lambda can, rank: rank in can.ranks, "rank {} is"),
@@ -226,7 +228,9 @@ def unsupported_reason(case: Case, can: Capabilities, convention: Convention | N
         return lack
     for need in NEEDS:
         if lack := need.lack(case, can):
-            return _literal(case, can, declared) if need.reason == LITERAL else f"{lack} not declared"
+            if need.reason == LITERAL:
+                return _literal(case, can, declared)
+            return lack if need.reason == NONDETERMINISTIC else f"{lack} not declared"
     return None
 
 

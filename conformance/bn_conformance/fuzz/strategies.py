@@ -109,7 +109,7 @@ def _cases(draw: Draw, can: Capabilities) -> Case:
     # x is the caller's own again when the backward is over, and the second order comes after that.
     twice = any(batch.second is not None for batch in batches_of(steps))
     overwrites = source.one_in(12) and not twice
-    return finished(config, steps, parameters, repeat=source.one_in(12), overwrites=overwrites)
+    return finished(config, steps, parameters, repeat=source.one_in(12) and can.deterministic, overwrites=overwrites)
 
 
 def finished(

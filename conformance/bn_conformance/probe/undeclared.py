@@ -1,7 +1,8 @@
 """Experiments on what an adapter does not declare: each such capability is tried once, on a case of the matrix.
 
 A layer owes nothing here. What works after all is told, so that it can be declared and then is judged. Threads are not
-tried, since a race shows itself only now and then, nor is what costs time alone (`compiles`).
+tried, since a race shows itself only now and then, nor are equal bits, which two calls may give by chance, nor is what
+costs time alone (`compiles`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from bn_conformance.targets.naming import TargetError
 from bn_conformance.text import one_line
 from bn_reference.specification.clauses import clauses
 
-NOT_TRIED = frozenset({"compiles", "threads", "concurrent", "literals"})
+NOT_TRIED = frozenset({"compiles", "threads", "concurrent", "deterministic", "literals"})
 """Capabilities that a trial says nothing of."""
 
 MOST_REASONS = 6
