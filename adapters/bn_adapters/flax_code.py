@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_adapters.jax_code import FunctionCode
+from bn_adapters.jax_code import AXIS, FunctionCode, ShardedCode
 from bn_conformance.layer_code import Lines
 from bn_reference.specification.config import LayerConfig
 
@@ -57,6 +57,18 @@ class LinenCode(_FlaxCode):
 
     def statistics(self) -> Lines:
         yield 'running_mean_out, running_var_out = statistics["mean"], statistics["var"]'
+
+
+class SynchronisedLinenCode(ShardedCode, LinenCode):
+    """`flax.linen.BatchNorm` that takes its means over the shards of a named axis."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config, True, f"axis_name={AXIS!r}")
+
+    def build(self) -> Lines:
+        yield from super().build()
+        yield ""
+        yield from self.mapped()
 
 
 class NnxCode(_FlaxCode):

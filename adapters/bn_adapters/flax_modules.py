@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bn_adapters.flax_code import LinenCode, NnxCode
+from bn_adapters.flax_code import LinenCode, NnxCode, SynchronisedLinenCode
 from bn_adapters.flax_linen import LinenLayer, SynchronisedLinenLayer, slow_linen_batch_norm
 from bn_adapters.flax_nnx import NnxLayer
 from bn_adapters.jax_functions import JAX_ENVIRONMENT
@@ -89,6 +89,9 @@ class FlaxSynchronised(_Flax):
 
     def build(self, config: LayerConfig) -> Layer:
         return SynchronisedLinenLayer(config)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return SynchronisedLinenCode(config)
 
 
 class FlaxNnx(_Flax):

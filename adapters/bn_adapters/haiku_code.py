@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_adapters.jax_code import FunctionCode
+from bn_adapters.jax_code import AXIS, FunctionCode, ShardedCode
 from bn_conformance.layer_code import Lines
 
 
@@ -12,6 +12,8 @@ class HaikuCode(FunctionCode):
     imports = (*FunctionCode.imports, "import haiku as hk")
     names = ("scale", "offset")
     compiled = True
+    axis = ""
+    """The axis over which replicas take their means, as an argument; empty for none."""
 
     def build(self) -> Lines:
         config = self.config
@@ -19,9 +21,10 @@ class HaikuCode(FunctionCode):
         eps = f", eps={config.eps!r}" if config.eps is not None else ""
         yield "@hk.without_apply_rng"
         yield "@hk.transform_with_state"
-        yield "def layer(x_array, training):"
+        yield f"def layer(x_array, training{', axis=None' if self.axis else ''}):"
         yield "    return hk.BatchNorm("
         yield f"        create_scale={config.gamma}, create_offset={config.beta}, decay_rate={config.keep!r}{eps},"
+        yield from ["        cross_replica_axis=axis,"] if self.axis else []
         yield f'        data_format="{ {"first": "NC...", "last": "N...C"}[config.layout] }",'
         yield "    )(x_array, training)"
         yield ""
@@ -30,7 +33,8 @@ class HaikuCode(FunctionCode):
         yield ""
         yield ""
         yield "def apply(parameters, statistics, x_array, training, mask):"
-        yield '    return layer.apply({"batch_norm": parameters} if parameters else {}, statistics, x_array, training)'
+        yield '    held = {"batch_norm": parameters} if parameters else {}'
+        yield f"    return layer.apply(held, statistics, x_array, training{self.axis})"
         yield ""
 
     def set_statistics(self) -> Lines:
@@ -43,3 +47,14 @@ class HaikuCode(FunctionCode):
     def statistics(self) -> Lines:
         for name in ("mean", "var"):
             yield f'running_{name}_out = statistics["batch_norm/~/{name}_ema"]["average"].reshape(-1)'
+
+
+class SynchronisedHaikuCode(ShardedCode, HaikuCode):
+    """`haiku.BatchNorm` that takes its means over the shards of a named axis."""
+
+    axis = f", axis={AXIS!r}"
+
+    def build(self) -> Lines:
+        yield from super().build()
+        yield ""
+        yield from self.mapped()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.haiku_code import HaikuCode
+from bn_adapters.haiku_code import HaikuCode, SynchronisedHaikuCode
 from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
 from bn_adapters.jax_shards import AXIS, ShardedLayer, over_shards
 from bn_conformance.adapter import (
@@ -195,4 +195,4 @@ class HaikuSynchronised(HaikuBatchNorm):
         return _SynchronisedHaikuLayer(config)
 
     def code(self, config: LayerConfig) -> LayerCode | None:
-        return None
+        return SynchronisedHaikuCode(config)

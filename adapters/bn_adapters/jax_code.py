@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from bn_conformance.layer_code import LayerCode, Lines, StepCall
 
+AXIS = "shards"
+"""The name of the mapped axis."""
+
 
 class FunctionCode(LayerCode):
     """Code whose step is `y_out, statistics = apply(parameters, statistics, x_array, training, mask_array)`.
@@ -13,12 +16,14 @@ class FunctionCode(LayerCode):
     Attributes:
         names: what the framework calls gamma and beta.
         compiled: whether the step runs under `jax.jit`.
+        function: the function that a step calls, with the arguments of `apply`.
     """
 
     imports: tuple[str, ...] = ("import jax", "import jax.numpy as jnp")
     array = "np.asarray(value, np.float64)"
     names: tuple[str, str] = ("scale", "bias")
     compiled = False
+    function = "apply"
 
     def set_parameters(self, names: tuple[str, ...]) -> Lines:
         for name in names:
@@ -32,7 +37,7 @@ class FunctionCode(LayerCode):
         dtype = f"jnp.{self.config.dtype}"
         yield f"x_array, mask_array = jnp.asarray(x, {dtype}), {'jnp.asarray(mask)' if call.masked else 'None'}"
         yield "def output(parameters, x_array):"
-        yield f"    return apply(parameters, statistics, x_array, {call.training}, mask_array)"
+        yield f"    return {self.function}(parameters, statistics, x_array, {call.training}, mask_array)"
         yield "output = jax.jit(output)" if self.compiled else ""
         if call.backward or call.second:
             yield f"dy_array = jnp.asarray(dy, {dtype})"
@@ -54,3 +59,30 @@ class FunctionCode(LayerCode):
             if self.config.gamma:
                 yield f'ds_dgamma_out = found["{self.names[0]}"].reshape(-1)'
         yield "y_out, statistics = output(parameters, x_array)"
+
+
+class ShardedCode(FunctionCode):
+    """Code whose `apply` is that of one shard: a step maps it over equal shards, which lie on the axis `AXIS`."""
+
+    compiled = True
+    sharded = True
+    function = "apply_to_shards"
+
+    def step(self, call: StepCall) -> Lines:
+        yield f"count = {max(len(call.shards), 1)}  # shards of the batch"
+        yield from super().step(call)
+
+    def mapped(self) -> Lines:
+        """The function of the whole batch, to stand behind that of a shard."""
+        yield "# As devices do under a named axis, here on one device. x, y and the mask are those of the whole batch."
+        yield "def apply_to_shards(parameters, statistics, x_array, training, mask):"
+        yield "    def split(array):"
+        yield "        return array.reshape(count, array.shape[0] // count, *array.shape[1:])"
+        yield ""
+        yield "    def of_one(shard, mask):"
+        yield "        return apply(parameters, statistics, shard, training, mask)"
+        yield ""
+        yield f"    over_shards = jax.vmap(of_one, axis_name={AXIS!r})"
+        yield "    y, held = over_shards(split(x_array), None if mask is None else split(mask))"
+        yield "    return y.reshape(x_array.shape), jax.tree.map(lambda leaf: leaf[0], held)"
+        yield ""

@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from bn_adapters.jax_code import AXIS as AXIS
 from bn_adapters.jax_functions import Apply, FunctionalLayer, jax_copy
 from bn_conformance.adapter import Array, Gradients, RunningStatistics, ShardGradients
-
-AXIS = "shards"
-"""The name of the mapped axis."""
 
 
 def over_shards(apply: Apply) -> Apply:

@@ -26,12 +26,14 @@ class StepCall:
         backward: whether gradients are asked for.
         second: the names of the weights of the second order that there are, of `v_dx`, `v_dgamma` and `v_dbeta`; empty
             for no second order.
+        shards: sizes on axis 0 of the shards that x, the mask and dy are split into; empty for a step without.
     """
 
     training: bool
     masked: bool = False
     backward: bool = False
     second: tuple[str, ...] = ()
+    shards: tuple[int, ...] = ()
 
 
 class LayerCode(ABC):
@@ -47,10 +49,12 @@ class LayerCode(ABC):
         imports: statements that import the framework.
         array: an expression that makes a float64 NumPy array of the framework's `value`, for example
             `value.detach().double().numpy()`.
+        sharded: whether `step` knows shards.
     """
 
     imports: tuple[str, ...]
     array: str
+    sharded = False
 
     def __init__(self, config: LayerConfig) -> None:
         self.config = config
@@ -71,7 +75,8 @@ class LayerCode(ABC):
     def step(self, call: StepCall) -> Lines:
         """Run a step: leave y_out, and dx_out, dgamma_out, dbeta_out, ds_dx_out, ds_dgamma_out and ds_ddy_out if asked.
 
-        There is a gradient for each parameter that the layer has, and no other.
+        There is a gradient for each parameter that the layer has, and no other. What is left of shards is of the whole
+        batch: y_out and dx_out like x, and the gradients of parameters summed over the shards.
         """
 
     @abstractmethod

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tests.support.adapter_checks.agreement import CHANNELS
 from tests.support.adapter_checks.steps import draw, rows
-from tests.support.own_process import process_of
+from tests.support.own_process import process_of, process_with
+from tests.support.repros import outcome_of, script_of
 
 from bn_adapters.flax_modules import FlaxSynchronised
 from bn_adapters.haiku_modules import HaikuSynchronised
@@ -48,3 +49,17 @@ def check_shards(adapter: type[Adapter]) -> None:
 def test_shards_are_one_batch(adapter: type[Adapter]) -> None:
     with process_of(adapter) as call:
         call(check_shards)
+
+
+def codes_of(item: str) -> tuple[object, object]:
+    """The exit codes of the script of an item, and of that which asks Flax for a variance in two passes."""
+    text, named = script_of(item), "axis_name='shards')"
+    assert named in text
+    return outcome_of(text)[0], outcome_of(text.replace(named, f"use_fast_variance=False, {named}", 1))[0]
+
+
+@pytest.mark.framework
+@pytest.mark.slow
+def test_a_script_in_shards_shows_the_fault_and_says_where_it_is_mended() -> None:
+    with process_with(FlaxSynchronised.environment) as call:
+        assert call(codes_of, "flax.linen[sync]::sync/nc/float32/offset-1000") == (1, 0)

@@ -147,7 +147,7 @@ def _batch(case: Case, step: Batch, data: BatchData, code: LayerCode, symptom: S
     """A step with data; `symptom` is None for one that only leads to it."""
     if step.between and (symptom is None or symptom.backward):
         raise NoRepro("something happens between a forward and its backward, for which no code is written")
-    if step.shards:
+    if step.shards and not code.sharded:
         raise NoRepro("x is split into shards, for which no code is written; name another case")
     axis = case.config.channel_axis % len(step.shape)
     backward = symptom is not None and symptom.backward and data.dy is not None
@@ -163,7 +163,13 @@ def _batch(case: Case, step: Batch, data: BatchData, code: LayerCode, symptom: S
         for name, weight in weights.items():
             yield from array_code(name, weight, step.second.v_dx if step.second and name == "v_dx" else None, axis)
     training = step.training and not (symptom is not None and symptom.frozen)
-    call = StepCall(training=training, masked=data.mask is not None, backward=backward, second=tuple(weights))
+    call = StepCall(
+        training=training,
+        masked=data.mask is not None,
+        backward=backward,
+        second=tuple(weights),
+        shards=step.shards or (),
+    )
     lines = [*code.step(call)]
     if symptom is None or symptom.kind not in ("raised", "accepted"):
         yield from lines

@@ -98,7 +98,7 @@ def symptom_of(item: Item, case: Case, observation: Observation, convention: Con
     bad = [part for part in item.quantities if part.outcome == item.outcome and _is_bad(part)]
     if not bad:
         raise NoRepro(f"{item.id} is {item.outcome}: there is nothing to show")
-    candidates = [part for part in bad if part.name.startswith(("step", "trajectory")) and _kind(part)]
+    candidates = [part for part in bad if _is_of_a_step(part) and _kind(part)]
     if not candidates:
         names = ", ".join(quantity.name for quantity in bad[:3])
         raise NoRepro(f"{item.id} fails in {names}, which no single step shows; name another case")
@@ -109,6 +109,12 @@ def symptom_of(item: Item, case: Case, observation: Observation, convention: Con
 
 def _is_bad(quantity: Quantity) -> bool:
     return is_level(quantity.outcome) and level_rank(quantity.outcome) > SOUND
+
+
+def _is_of_a_step(quantity: Quantity) -> bool:
+    """Whether it is what a step gives, and not the statistics of one replica."""
+    place, _, name = quantity.name.partition(".")
+    return place.startswith(("step", "trajectory")) and "." not in name
 
 
 def _order(quantity: Quantity) -> tuple[bool, int, bool, float]:
