@@ -188,6 +188,12 @@ def _kept(choice: ChangedChoice, what: str, field: str, factor: Callable[[str], 
 
 
 def _statistics_dtype(choice: ChangedChoice) -> Described:
+    if "float64" in (choice.changed["statistics_dtype"], choice.baseline["statistics_dtype"]):
+        return (
+            f"Kept as float64, running statistics are rounded by up to {number(2.0**-53, 1)} of their size in each "
+            f"update, and by {number(2.0**-24, 1)} in float32. A saved model has another format.",
+            "",
+        )
     weight = new_weight(choice.baseline)
     low, high = (number(100 * ratio(half_unit, weight)) for half_unit in (2.0**-12, 2.0**-11))
     return (

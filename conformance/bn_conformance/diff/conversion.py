@@ -83,7 +83,8 @@ def _estimator(a: Convention, b: Convention) -> ConversionStep | None:
 def _format(a: Convention, b: Convention) -> ConversionStep | None:
     if a.statistics_dtype == b.statistics_dtype:
         return None
-    note = "matters for 16-bit parameters alone: what B keeps in fewer bits is rounded"
+    wide = "float64" in (a.statistics_dtype, b.statistics_dtype)
+    note = f"{'' if wide else 'matters for 16-bit parameters alone: '}what B keeps in fewer bits is rounded"
     return ConversionStep(
         "format of statistics", f"A keeps them as {a.statistics_dtype}, B as {b.statistics_dtype}", note
     )

@@ -115,7 +115,7 @@ def settings_under(settings: Sequence[ReadChoice], reading: Reading) -> tuple[Re
 
 def first_reading(recording: Recording, wishes: SaidOfStep, axis: int, training: bool, eps: float) -> Reading:
     """A reading of a recorded step, before its running statistics are looked at."""
-    kept = "parameter" if recording.statistics == recording.parameters else "float32"
+    kept = "parameter" if recording.statistics == recording.parameters else recording.statistics.name
     config = LayerConfig(
         num_channels=recording.x.shape[axis],
         rank=recording.x.ndim,

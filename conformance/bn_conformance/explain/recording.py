@@ -154,7 +154,8 @@ def _formats(arrays: Mapping[str, Array], dtype: str) -> tuple[Format, Format, F
     kept = [format_of(arrays[role].dtype) for role in VECTORS if role.startswith("running") and role in arrays]
     widest = max([storage, *own], key=lambda format_: format_.precision)
     statistics = max(kept, key=lambda format_: format_.precision) if kept else widest
-    if statistics not in (widest, compute_format(widest)):  # then the parameters are what the statistics are
+    declarable = (widest, compute_format(widest), *([FORMATS["float64"]] if own else []))
+    if statistics not in declarable:  # then the parameters are what the statistics are
         widest = max(widest, statistics, key=lambda format_: format_.precision)
         statistics = widest
     return storage, widest, statistics

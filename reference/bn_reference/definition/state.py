@@ -63,5 +63,5 @@ class LayerFormats:
     def of(cls, config: LayerConfig, convention: Convention) -> LayerFormats:
         """The formats of a layer under a convention."""
         storage, parameters = format_of(config.dtype), format_of(config.parameter_dtype)
-        kept = compute_format(parameters) if convention.statistics_dtype == "float32" else parameters
-        return cls(storage, parameters, kept, compute_format(storage))
+        kept = {"parameter": parameters, "float32": compute_format(parameters), "float64": format_of("float64")}
+        return cls(storage, parameters, kept[convention.statistics_dtype], compute_format(storage))

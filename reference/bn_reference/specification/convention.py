@@ -75,6 +75,7 @@ CHOICES: dict[str, dict[Any, Choice]] = {
     "statistics_dtype": {
         "parameter": Choice(_S, "running statistics are kept in the dtype of the parameters"),
         "float32": Choice(_S, "running statistics are kept in the dtype of the parameters, float32 at least"),
+        "float64": Choice(_S, "running statistics are kept in float64, whatever the dtype of the parameters"),
     },
 }
 """Per enumerated field, its allowed values. The numeric fields are checked by range in `Convention`."""
@@ -113,7 +114,7 @@ class Convention:
     eps_in_inference: bool = True
     eps_dtype: Literal["float64", "float32"] = "float64"
     momentum_dtype: Literal["float64", "float32", "float32-new"] = "float64"
-    statistics_dtype: Literal["parameter", "float32"] = "parameter"
+    statistics_dtype: Literal["parameter", "float32", "float64"] = "parameter"
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():

@@ -203,6 +203,13 @@ def test_numbers_that_were_saved_wider_are_judged_in_their_format() -> None:
     assert any("y was saved as float64 and holds numbers of float32" in remark for remark in told.remarks)
 
 
+def test_statistics_in_float64_beside_parameters_in_float32_are_judged_as_they_are() -> None:
+    arrays = {name: array.astype(np.float64) if "running" in name else array for name, array in step().items()}
+    assert explained(arrays).within
+    arrays["running_var_after"] *= 1.01
+    assert not explained(arrays, eps=EPS, momentum=WEIGHT).within
+
+
 @pytest.mark.parametrize(
     ("changed", "said", "match"),
     [

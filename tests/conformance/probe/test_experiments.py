@@ -54,6 +54,7 @@ CONVENTIONS: dict[str, dict[str, Any]] = {
     "eps-kept-and-added": {"eps_in_running_variance": True},
     "small-eps": {"default_eps": 1e-12},
     "large-eps": {"default_eps": 0.3, "default_momentum": 0.003},
+    "statistics-in-float64": {"statistics_dtype": "float64"},
     "no-defaults": {"default_eps": None, "default_momentum": None},
 }
 ALIKE = {"fused": {"momentum_dtype"}, "no-defaults": {"momentum_weighs"}}
@@ -96,6 +97,8 @@ LIES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"statistics_move": "backward"}, {}, "statistics_move"),
     ({"statistics_move": "explicit"}, {}, "statistics_move"),
     ({"statistics_dtype": "parameter"}, {"statistics_dtype": "float32"}, "statistics_dtype"),
+    ({"statistics_dtype": "parameter"}, {"statistics_dtype": "float64"}, "statistics_dtype"),
+    ({"statistics_dtype": "float64"}, {}, "statistics_dtype"),
     ({"initial_running_variance": 0.0}, {}, "initial_running_variance"),
     ({"debiasing": "first-batch"}, {"debiasing": "zero-debias"}, "debiasing"),
     ({"eps_dtype": "float32"}, {}, "eps_dtype"),
