@@ -82,7 +82,8 @@ class FlaxSynchronised(_Flax):
     group = "more"
     capabilities = replace(
         _Flax.capabilities,
-        masks=False,  # `pmean` of masked means: shards that count differently many positions are not weighed
+        # flax/linen/normalization.py, _compute_stats: `pmean` of masked means, which weighs no shard by what it counts.
+        masks=False,
         second_order=frozenset(),
         shards=frozenset({"equal"}),
     )

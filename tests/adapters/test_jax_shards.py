@@ -63,3 +63,34 @@ def codes_of(item: str) -> tuple[object, object]:
 def test_a_script_in_shards_shows_the_fault_and_says_where_it_is_mended() -> None:
     with process_with(FlaxSynchronised.environment) as call:
         assert call(codes_of, "flax.linen[sync]::sync/nc/float32/offset-1000") == (1, 0)
+
+
+def masked_in_shards(counts: tuple[int, int]) -> tuple[Any, Any, Any]:
+    """Moments that Flax takes of two shards of four rows, of which the first so many count; x, and what counts."""
+    import jax
+    import jax.numpy as jnp
+    from flax import linen
+
+    x = np.random.default_rng(5).normal(size=(2, 4, CHANNELS)).astype(np.float32)
+    mask = np.arange(4)[None, :, None] < np.array(counts)[:, None, None]
+    layer = linen.BatchNorm(momentum=0.0, axis_name="shards")
+    variables = layer.init(jax.random.key(0), jnp.asarray(x[0]), use_running_average=False)
+
+    def of_one(shard: Any, counted: Any) -> Any:
+        held = layer.apply(variables, shard, use_running_average=False, mask=counted, mutable=["batch_stats"])[1]
+        return held["batch_stats"]
+
+    held = jax.vmap(of_one, axis_name="shards")(x, mask)
+    return [np.asarray(held[name][0]) for name in ("mean", "var")], x.astype(np.float64), mask[..., 0]
+
+
+@pytest.mark.framework
+def test_flax_does_not_weigh_masked_shards() -> None:
+    """Once it does, masks are to be declared, and docs/findings.md has to say so."""
+    with process_with(FlaxSynchronised.environment) as call:
+        (equal, x, counted), (unequal, _, fewer) = (call(masked_in_shards, counts) for counts in ((3, 3), (4, 1)))
+    close(equal, [x[counted].mean(0), x[counted].var(0)])
+    means = np.stack([shard[row].mean(0) for shard, row in zip(x, fewer, strict=True)])
+    squares = np.stack([np.square(shard[row]).mean(0) for shard, row in zip(x, fewer, strict=True)])
+    close(unequal, [means.mean(0), squares.mean(0) - means.mean(0) ** 2])
+    assert np.abs(unequal[0] - x[fewer].mean(0)).max() > 0.1
