@@ -209,6 +209,12 @@ def test_any_command_runs_from_python() -> None:
     assert ONE_CASE in shown(listed)
 
 
+@pytest.mark.parametrize(("case", "whole"), [(ONE_CASE, False), ("sync/nc/float32/unequal", True)])
+def test_goldens_of_shards_are_said_to_be_of_the_whole_batch(case: str, whole: bool) -> None:
+    (line,) = (line for line in shown(bnconform.command_line("show", case)).splitlines() if line.startswith("Goldens"))
+    assert line.endswith("of the whole batch") is whole
+
+
 def test_a_mistake_in_a_command_is_its_exit_code() -> None:
     mistaken = bnconform.command_line("show", "no/such/case")
     assert not mistaken

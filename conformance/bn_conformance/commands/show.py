@@ -70,10 +70,11 @@ def describe_case(case: Case, implementation: str = "", source: str = "") -> str
     lines += ["", "Data"]
     lines += _data(case)
     if case.expects != "refusal":
+        whole = ", of the whole batch" if any(batch.shards for batch in case.batches[:1]) else ""
         with np.errstate(all="ignore"):
             lines += [
                 "",
-                f"Goldens of the first step with data ({implementation or 'convention of torch.nn'})",
+                f"Goldens of the first step with data ({implementation or 'convention of torch.nn'}){whole}",
                 *_goldens(case, convention),
             ]
         if not case.large and not unsupported_reason(case, ALL_CAPABILITIES):

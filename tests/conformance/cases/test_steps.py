@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -57,6 +57,7 @@ def test_names_in_documents_differ() -> None:
         (Reload(also=BATCH), "save, build another layer, load; whichever is not in use trains on (normal)"),
         (Freeze(), "freeze"),
         (EarlierBackward(dy=X), "another backward with dy (normal)"),
+        (replace(BATCH, dy=X, shards=(3, 1)), "train x (4, 2) (normal) in shards of 3, 1, backward with dy (normal)"),
     ],
 )
 def test_a_step_in_words(step: object, words: str) -> None:
