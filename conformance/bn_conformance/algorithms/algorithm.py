@@ -21,10 +21,10 @@ from bn_conformance.algorithms.gradients import (
 )
 from bn_conformance.algorithms.moments import (
     Moments,
-    by_blocks,
     corrected_two_pass,
     fused_two_pass,
     merged,
+    moments_by_blocks,
     raw_moments,
     shifted_two_pass,
     two_pass,
@@ -103,7 +103,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "flush to zero": Algorithm(flush=True),
     "ties away from zero": Algorithm(ties_away=True, add=lanes(8)),
     "BLAS sums": Algorithm(add=by_blas, backward=multiplied_out),
-    "Chan by blocks of 32": Algorithm(moments=by_blocks, add=chunks(32), backward=staged),
+    "Chan by blocks of 32": Algorithm(moments=moments_by_blocks, add=chunks(32), backward=staged),
     "folded inference": Algorithm(grade="stable", folded_inference=True, add=pairwise),
     "folded": Algorithm(grade="stable", folded=True),
     "folded, its derivative": Algorithm(grade="stable", folded=True, backward=folded_derivative, add=pairwise),

@@ -83,7 +83,7 @@ def merged(x: Rows, add: Sum) -> tuple[Vector, Vector]:
     return mean[:, 0], squares[:, 0] / x.dtype.type(x.shape[1])
 
 
-def by_blocks(x: Rows, add: Sum) -> tuple[Vector, Vector]:
+def moments_by_blocks(x: Rows, add: Sum) -> tuple[Vector, Vector]:
     """Two passes over each block of 32 values, merged in order (Chan, Golub & LeVeque 1983, (2.1))."""
     count, size = 0, 32
     mean, squares = np.zeros_like(x[:, 0]), np.zeros_like(x[:, 0])
