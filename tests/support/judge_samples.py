@@ -50,10 +50,13 @@ _JUDGED: WeakKeyDictionary[Expected, dict[tuple[Grade, Any], Judged]] = WeakKeyD
 
 
 def judged_elements(expected: Expected, dtype: np.dtype[Any], grade: Grade) -> Judged:
-    """Finite elements, short of overflow, whose bound is not vacuous; worked out once for all algorithms."""
+    """Finite elements, short of overflow, whose bound is not vacuous; worked out once for all algorithms.
+
+    Where a bound is cut to a share of the result, what is beyond the share is not judged: the whole bound is asked.
+    """
     known = _JUDGED.setdefault(expected, {})
     if (grade, dtype) not in known:
-        allowed, meaningful = expected.bound(grade)
+        allowed, meaningful = (expected.uncut or expected.bound)(grade)
         where = np.isfinite(expected.values) & np.isfinite(allowed)
         where = where & (meaningful[:, None] if expected.values.ndim == 2 else meaningful)
         where = where & (np.abs(expected.values) < format_of(dtype).largest / 2)

@@ -24,7 +24,7 @@ UNUSUAL_CLAUSES = {
     "DTYPE": (2, 3, 5),
     "EDGE": (4, 5),
     "JIT": (2,),
-    "STATE": (1, 2, 4, 5, 6),
+    "STATE": (1, 2, 4, 5, 6, 8),
     "PURE": (2, 3, 5, 6, 8),
 }
 CIRCUMSTANCES = UNUSUAL_FAMILIES | {

@@ -14,7 +14,7 @@ from bn_conformance.results.file import read_results
 
 pytestmark = pytest.mark.slow
 
-CASES = ("--case", "*/nc/float32/random")
+CASES = ("--case", "eval/nc/float32/random", "--case", "fwd/nc/float32/random", "--case", "grad/nc/float32/random")
 RUN = ("run", "-n", "1", "--results", "out.jsonl", "-i", "good.py", "-i", "wrong.py", *CASES)
 SHADOWS = (
     "json",
