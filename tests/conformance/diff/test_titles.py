@@ -21,7 +21,7 @@ def side(target: str, name: str = "mine") -> Side:
 @pytest.mark.parametrize(
     ("first", "second", "titles"),
     [
-        ("/work/a/layers.py:Mine", "/work/b/layers.py:Mine", ("mine (a/layers.py)", "mine (b/layers.py)")),
+        ("/models/a/layers.py:Mine", "/models/b/layers.py:Mine", ("mine (a/layers.py)", "mine (b/layers.py)")),
         ("old.py:Mine", "new.py:Mine", ("mine (old.py)", "mine (new.py)")),
         ("layers.py:Old", "layers.py:New", ("mine (Old)", "mine (New)")),
         ("torch-module=old.py:Mine+eps_in_inference=False", "new.py:Mine", ("mine (old.py)", "mine (new.py)")),
