@@ -1,7 +1,8 @@
 """SAVED: the statistics that a forward saves for its backward, and the backward from exact ones.
 
 The gradients from the forward's own statistics are judged beside what it saves, and those from exact ones in cases of
-their own. So a wrong forward is told from a wrong backward: from exact statistics its gradients are right.
+their own. So a wrong forward is told from a wrong backward: from exact statistics its gradients are right. Parameters
+of 16 bits hold no exact statistics, so there what the forward saves is judged alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from bn_conformance.cases.model import GRADIENTS, SAVED, Case
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import DY, KNOWN, X, normal, train
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import FEW_AND_F64, NC, NCHW, Place
+from bn_conformance.catalogue.places import BF16, BF16_WIDE, F16, F16_WIDE, FEW_AND_F64, NC, NCHW, Place
 
 FAMILY = Family("SAVED", order=65)
 case = FAMILY.case
@@ -33,6 +34,12 @@ def cases() -> Iterator[Case]:
         for variant, (title, x, config) in DATA.items():
             yield from _both(place, variant, title, x, config)
     for place in (NC, NCHW):
+        for formats in (F16_WIDE, BF16_WIDE):
+            yield from _both(place.of(formats), "random", "random data", X, {})
+        for formats in (F16, BF16):
+            narrow, title = place.of(formats), "saved statistics in 16 bits: random data"
+            step = train(narrow, X, DY, saved="forward")
+            yield case(narrow, "random", title, "SAVED-2 SAVED-1", step, judges=SHOWN)
         yield from _both(place, "no-affine", "a layer without gamma and beta", X, {"gamma": False, "beta": False})
         title, step = "known running statistics: what is saved is the batch's", train(place, X, DY, saved="forward")
         yield case(place, "known-statistics", title, "SAVED-1 SAVED-2", KNOWN, step, judges=SHOWN | GRADIENTS)

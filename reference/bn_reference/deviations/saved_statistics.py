@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bn_reference.deviations import deviation
+from bn_reference.deviations.conditional import of_16_bits
 from bn_reference.layer.first_order import Array, Saved
 from bn_reference.layer.layer import PlainLayer
 
@@ -85,6 +86,18 @@ class SavedMeanIsRunningMean(_Kept):
     def other(self, saved: Saved) -> Saved:
         """The running mean, as it is when the forward is over."""
         return replace(saved, mean=self.column(self.running_mean))
+
+
+@deviation("16-bit-saved-variance", clause="SAVED-2", effect="a backward of another library, given these, is wrong")
+class SixteenBitSavedVariance(PlainLayer):
+    """For 16-bit data alone, the variance is given back where the inverse deviation is due; the gradients are right."""
+
+    def saved_statistics(self) -> tuple[Array, Array]:
+        """The variance with eps in the second place."""
+        mean, inverse = super().saved_statistics()
+        if not of_16_bits(self):
+            return mean, inverse
+        return mean, self.deliver(1 / self.wide(inverse) ** 2, self.parameters)
 
 
 class _Taken(PlainLayer):

@@ -58,6 +58,15 @@ def test_a_wrong_forward_is_right_from_exact_statistics(name: str, quantities: s
     assert wrong(judged(EXACT, name)) == set()
 
 
+def test_a_variance_that_only_16_bit_data_get_is_wrong_there_alone() -> None:
+    found = {case.id for case in CASES if wrong(judged(case.id, "16-bit-saved-variance"))}
+    assert found == {case.id for case in CASES if "float16/random" in case.id or "float32/random" in case.id} - {
+        "saved/nc/float32/random",
+        "saved/nchw/float32/random",
+        "saved/nhwc/float32/random",
+    }
+
+
 @pytest.mark.parametrize(
     "name", ["saved-inverse-rooted-again", "backward-takes-inverse-for-deviation", "backward-adds-eps-to-inverse"]
 )
