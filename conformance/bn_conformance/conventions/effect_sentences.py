@@ -17,6 +17,7 @@ from bn_conformance.conventions.running_average import (
     number_within,
 )
 from bn_conformance.text import number
+from bn_reference.arithmetic.formats import FORMATS, nearest
 
 VARIANCE, MEAN, DIVISOR = "running variance", "running mean", "inference divides by"
 """Quantities whose course over training steps can show an effect."""
@@ -158,6 +159,14 @@ def _debiasing(choice: ChangedChoice) -> Described:
 
 def _eps_dtype(choice: ChangedChoice) -> Described:
     eps = eps_or_usual(choice.other)
+    if "x" in (choice.changed["eps_dtype"], choice.baseline["eps_dtype"]):
+        half, brain = (nearest(eps, FORMATS[name]) for name in ("float16", "bfloat16"))
+        return (
+            f"Rounded to the format of x, eps = {number(eps)} is {number(half, 5)} where x is float16 and "
+            f"{number(brain, 5)} where it is bfloat16: outputs change where a variance is as small. In float16 an eps "
+            "below 3e-8 is 0, and a constant channel is 0 / 0.",
+            "",
+        )
     return _kept(choice, f"eps = {number(eps)}", "eps_dtype", lambda kept: _stored(eps, kept) / eps), ""
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from bn_conformance.adapter import Convention
 from bn_conformance.diff.sides import Side
 from bn_conformance.text import one_line
+from bn_reference.arithmetic.formats import FORMATS, nearest
 from bn_reference.arithmetic.quad import Quad
 
 
@@ -111,9 +112,17 @@ def _moment(a: Convention, b: Convention) -> ConversionStep | None:
 
 def _eps_note(source: Side, target: Side) -> str:
     default = target.convention.default_eps
-    if default is None:
-        return "B has no default"
-    return "B's own default" if target.eps == source.eps else f"B's own default is {default:g}"
+    own = "B's own default" if target.eps == source.eps else f"B's own default is {default:g}"
+    return ("B has no default" if default is None else own) + _rounded(source, target)
+
+
+def _rounded(source: Side, target: Side) -> str:
+    """What of eps depends on the format of x, where one of the two rounds it to that."""
+    rounding = [name for name, side in (("A", source), ("B", target)) if side.convention.eps_dtype == "x"]
+    if len(rounding) != 1:
+        return ""
+    half, brain = (nearest(source.eps, FORMATS[name]) for name in ("float16", "bfloat16"))
+    return f"; {rounding[0]} rounds it to the format of x: {half:g} for float16, {brain:g} for bfloat16"
 
 
 def _momentum(source: Side, target: Side) -> str:

@@ -6,6 +6,7 @@ bfloat16, from the format's definition (the upper half of a float32).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
@@ -67,6 +68,17 @@ def format_of(dtype: Hashable) -> Format:
         return FORMATS[name]
     except KeyError:
         raise ValueError(f"dtype is {name!r}; allowed are {', '.join(FORMATS)}") from None
+
+
+def nearest(value: float, format_: Format) -> float:
+    """The number of a format that is nearest to a finite one, ties to even; overflow is infinite.
+
+    Scaling by a power of two is exact, and `round` takes ties to even.
+    """
+    exponent = max(math.frexp(value)[1] - 1, format_.min_exponent)
+    quantum = exponent - (format_.precision - 1)
+    rounded = math.ldexp(round(math.ldexp(value, -quantum)), quantum)
+    return rounded if abs(rounded) <= format_.largest else math.copysign(math.inf, value)
 
 
 def compute_format(storage: Format) -> Format:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bn_reference.arithmetic.formats import format_of, nearest
 from bn_reference.arithmetic.quad import QUAD, quietly
 from bn_reference.specification.config import CUMULATIVE, LayerConfig
 from bn_reference.specification.convention import Convention
@@ -37,13 +38,12 @@ class Weights:
 
 
 def stored(value: float, dtype: str) -> Any:
-    """A hyper-parameter, rounded to the dtype that it is stored in ("float64" or "float32"), as binary128."""
-    kept = np.float32(value) if dtype == "float32" else np.float64(value)
-    return np.float64(kept).astype(QUAD)
+    """A hyper-parameter, rounded to the format that it is stored in, as binary128."""
+    return np.float64(nearest(value, format_of(dtype))).astype(QUAD)
 
 
 def eps_of(config: LayerConfig, convention: Convention) -> Any:
-    """The eps of a layer in binary128: the configured one, or else the convention's default.
+    """The eps of a layer in binary128: the configured one, or else the convention's default, as the layer keeps it.
 
     Raises:
         ValueError: neither the configuration nor the convention has one.
@@ -51,7 +51,7 @@ def eps_of(config: LayerConfig, convention: Convention) -> Any:
     eps = convention.default_eps if config.eps is None else config.eps
     if eps is None:
         raise ValueError("eps is None and the convention has no default_eps; set one of them")
-    return stored(eps, convention.eps_dtype)
+    return stored(eps, config.dtype if convention.eps_dtype == "x" else convention.eps_dtype)
 
 
 @quietly

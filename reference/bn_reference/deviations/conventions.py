@@ -109,6 +109,13 @@ _choice(
 )
 _choice("eps-in-float64", "eps is kept in float64.", "float64 layers are off by 1e-8 of eps", eps_dtype="float64")
 _choice(
+    "eps-in-format-of-x",
+    "eps is rounded to the format of x, as StableHLO's text casts it.",
+    "a float16 layer with an eps below 3e-8 has none, and one of 1e-7 is off by a fifth",
+    "https://openxla.org/stablehlo/spec#batch_norm_training",
+    eps_dtype="x",
+)
+_choice(
     "momentum-in-float32",
     "momentum is kept in float32.",
     "running statistics of float64 layers are off by 1e-8",

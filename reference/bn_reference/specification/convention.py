@@ -66,6 +66,7 @@ CHOICES: dict[str, dict[Any, Choice]] = {
     "eps_dtype": {
         "float64": Choice(_S, "eps is kept in float64"),
         "float32": Choice(_S, "eps is kept in float32, also for float64 tensors"),
+        "x": Choice(_N, "eps is rounded to the format of x: below 3e-8 it is 0 where x is float16"),
     },
     "momentum_dtype": {
         "float64": Choice(_S, "momentum is kept in float64"),
@@ -95,7 +96,7 @@ class Convention:
         statistics_move: when the running statistics move.
         eps_in_running_variance: whether eps enters the running variance.
         eps_in_inference: whether inference adds eps to the running variance.
-        eps_dtype: the format in which eps is kept.
+        eps_dtype: the format in which eps is kept; "x" is that of the data.
         momentum_dtype: the format in which momentum (or the weight of the new statistic) is kept.
         statistics_dtype: the format of the running statistics.
 
@@ -112,7 +113,7 @@ class Convention:
     statistics_move: Literal["forward", "backward", "explicit"] = "forward"
     eps_in_running_variance: bool = False
     eps_in_inference: bool = True
-    eps_dtype: Literal["float64", "float32"] = "float64"
+    eps_dtype: Literal["float64", "float32", "x"] = "float64"
     momentum_dtype: Literal["float64", "float32", "float32-new"] = "float64"
     statistics_dtype: Literal["parameter", "float32", "float64"] = "parameter"
 

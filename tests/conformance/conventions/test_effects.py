@@ -97,6 +97,13 @@ def test_rounding_the_old_weight_costs_more_than_rounding_the_new() -> None:
     assert "as float32-new off by 2e-8" in kept["float32-new"]["momentum_dtype"].sentence
 
 
+def test_eps_in_the_format_of_x_is_told_for_both_formats_of_16_bits() -> None:
+    sentence = by_choice(TORCH | {"default_eps": 1e-7}, TORCH | {"default_eps": 1e-7, "eps_dtype": "x"})[
+        "eps_dtype"
+    ].sentence
+    assert "eps = 1e-7 is 1.1921e-7 where x is float16 and 1.0012e-7" in sentence
+
+
 def test_every_field_of_a_convention_has_numbers_or_a_sentence_of_its_own() -> None:
     declared = Convention().to_json()
     for name, choices in CHOICES.items():

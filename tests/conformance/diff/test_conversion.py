@@ -114,6 +114,16 @@ def test_the_snippet_does_what_is_verified(a: str, b: str) -> None:
     assert f"{own if target.convention.momentum_weighs == 'new' else 1 - own:.4g}" == f"{source.weight:.4g}"
 
 
+def test_the_step_of_eps_says_where_one_side_rounds_it_to_the_format_of_x() -> None:
+    rounding = Side("rounding", Convention(eps_dtype="x"), ALL_CAPABILITIES)
+    there, back = (
+        {step.title: step.note for step in conversion.conversion_steps(*pair)}["eps"]
+        for pair in ((side("torch"), rounding), (rounding, side("torch")))
+    )
+    assert "B rounds it to the format of x: 1.00136e-05 for float16" in there
+    assert "A rounds it to the format of x: 1.00136e-05 for float16" in back
+
+
 def test_steps_name_estimator_momentum_update_and_counter() -> None:
     back = {step.title: step.formula for step in conversion.conversion_steps(side("layers-v1"), side("torch"))}
     assert back["optional: the estimator of the running variance"] == "running_var_B = running_var_B * n / (n - 1)"

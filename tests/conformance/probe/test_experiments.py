@@ -54,6 +54,7 @@ CONVENTIONS: dict[str, dict[str, Any]] = {
     "eps-kept-and-added": {"eps_in_running_variance": True},
     "small-eps": {"default_eps": 1e-12},
     "large-eps": {"default_eps": 0.3, "default_momentum": 0.003},
+    "eps-in-the-format-of-x": {"eps_dtype": "x"},
     "statistics-in-float64": {"statistics_dtype": "float64"},
     "no-defaults": {"default_eps": None, "default_momentum": None},
 }
@@ -102,6 +103,9 @@ LIES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"initial_running_variance": 0.0}, {}, "initial_running_variance"),
     ({"debiasing": "first-batch"}, {"debiasing": "zero-debias"}, "debiasing"),
     ({"eps_dtype": "float32"}, {}, "eps_dtype"),
+    ({"eps_dtype": "x"}, {}, "eps_dtype"),
+    ({"eps_dtype": "x"}, {"eps_dtype": "float32"}, "eps_dtype"),
+    ({}, {"eps_dtype": "x"}, "eps_dtype"),
     ({"momentum_dtype": "float32"}, {}, "momentum_dtype"),
     ({"eps_in_running_variance": True}, {}, "eps_in_running_variance"),
     (TEXTBOOK, TEXTBOOK | {"eps_in_inference": True}, "eps_in_inference"),
@@ -184,7 +188,7 @@ def test_what_is_not_declared_is_not_measured_and_does_not_fail() -> None:
     can = Capabilities(dtypes=frozenset({"float32"}), gradients=frozenset({"training"}))
     findings = measured(PlainAdapter(), can=can)
     absent = {finding.property for finding in findings if finding.status is Status.NOT_MEASURED}
-    assert absent == {"eps_dtype, momentum_dtype", "gradient in inference", "frozen layer"}
+    assert absent == {"eps_dtype", "momentum_dtype", "gradient in inference", "frozen layer"}
     assert exit_code(findings) == AGREED
 
 

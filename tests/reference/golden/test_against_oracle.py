@@ -34,11 +34,13 @@ from tests.support.oracle_errors import (
 from tests.support.samples.families import FAMILIES
 from tests.support.samples.sample import Sample
 
+from bn_conformance.cases.recipes import dtype_of
 from bn_reference.arithmetic.quad import to_quad
+from bn_reference.definition.running import eps_of
 from bn_reference.definition.state import Statistics
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.golden import Golden
-from bn_reference.specification.config import CUMULATIVE
+from bn_reference.specification.config import CUMULATIVE, LayerConfig
 from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import STABLE
 
@@ -129,6 +131,25 @@ def test_eps_is_what_the_convention_keeps() -> None:
     assert decoded(np.asarray(kept32)) == [stored(1e-5, "float32")]
     assert decoded(np.asarray(kept64)) == [stored(1e-5, "float64")]
     assert kept32 != kept64
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("eps", [1e-5, 1e-7, 1e-8, 2.0**-25, 3 * 2.0**-25, 0.1, 0.0, 1e5])
+def test_eps_in_the_format_of_x_is_the_nearest_number_of_that_format(dtype: str, eps: float) -> None:
+    kept = eps_of(LayerConfig(num_channels=1, dtype=dtype, parameter_dtype=dtype, eps=eps), Convention(eps_dtype="x"))
+    with np.errstate(over="ignore"):
+        assert float(kept) == float(np.float64(eps).astype(dtype_of(dtype)))
+
+
+def test_y_with_eps_in_the_format_of_x_agrees_with_the_oracle() -> None:
+    worst = Worst()
+    for sample in FAMILIES["offset-0"]:
+        changed = Sample(**(vars(sample) | {"eps": 1e-5}))
+        in_x = float(np.float64(1e-5).astype(dtype_of(changed.dtype)))
+        y = changed.golden(Convention(eps_dtype="x")).training(None)["y"].values
+        for row, (channel, _) in enumerate(channels_of(changed, exact(in_x))):
+            worst.take("y", decoded(y[row]), channel.y, y_allowed(channel))
+    assert worst.elements
 
 
 def test_inference_without_eps_divides_by_the_root_of_the_running_variance_alone() -> None:
