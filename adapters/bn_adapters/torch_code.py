@@ -53,7 +53,7 @@ def autograd_step(
 class _TorchCode(LayerCode):
     """What the code of torch's module and of its function share."""
 
-    imports = ("import torch", "", "torch.set_num_threads(1)")
+    imports: tuple[str, ...] = ("import torch", "", "torch.set_num_threads(1)")
     array = "value.detach().double().numpy()"
 
     def __init__(self, config: LayerConfig, memory_format: str = "") -> None:

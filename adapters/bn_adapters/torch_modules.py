@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from bn_adapters.recorded import recorded
 from bn_adapters.torch_autograd import ParameterPair, gradients, second_order_gradients
@@ -174,7 +174,7 @@ class TorchAdapter(Adapter):
     """What the adapters of torch share."""
 
     framework = "torch"
-    requires = ("torch",)
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
     install = INSTALL
 
     def set_threads(self, count: int) -> None:

@@ -20,6 +20,8 @@ class Capabilities:
         statistics: whether there are running statistics. Where there are none, those that `Layer.running_statistics`
             gives mean nothing.
         gradients: modes in which `backward` works.
+        parameter_gradients: whether `backward` gives the gradients of gamma and beta too. Where these are constants, as
+            the buffers of a FrozenBatchNorm2d, it gives None for them, and dx alone is judged.
         affine: which of gamma and beta a layer may have.
         literals: of eps and momentum, those that are literals in the code, so that a layer cannot be built with others.
             The convention's `default_eps` and `default_momentum` say their values; `Adapter.build` gets None.
@@ -50,6 +52,7 @@ class Capabilities:
     modes: frozenset[Literal["training", "inference"]] = frozenset({"training", "inference"})
     statistics: bool = True
     gradients: frozenset[Literal["training", "inference"]] = frozenset({"training", "inference"})
+    parameter_gradients: bool = True
     affine: frozenset[Literal["both", "none", "gamma", "beta"]] = frozenset({"both", "none"})
     literals: frozenset[Literal["eps", "momentum"]] = frozenset()
     cumulative: bool = False

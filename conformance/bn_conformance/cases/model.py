@@ -27,6 +27,9 @@ SAVED: Quantities = frozenset({"saved_mean", "saved_invstd", "dx_given", "dgamma
 
 SECOND_ORDER: Quantities = frozenset({"ds_dx", "ds_dgamma", "ds_ddy"})
 
+PARAMETER_GRADIENTS: Quantities = frozenset({"dgamma", "dbeta", "dgamma_given", "dbeta_given", "ds_dgamma"})
+"""Gradients of gamma and beta, of the first and the second order."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Second:

@@ -7,21 +7,36 @@ that is not declared is the reason on record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.cases.as_declared import as_declared
+from bn_conformance.cases.course import course_of
 from bn_conformance.cases.literals import needed_names, own_value
-from bn_conformance.cases.model import STATISTICS, Batch, Case, EarlierBackward, Freeze, Reload, SetStatistics
+from bn_conformance.cases.model import (
+    PARAMETER_GRADIENTS,
+    STATISTICS,
+    Batch,
+    Case,
+    EarlierBackward,
+    Freeze,
+    Reload,
+    SetStatistics,
+)
 
 AFFINE = {(True, True): "both", (False, False): "none", (True, False): "gamma", (False, True): "beta"}
 """How a capability names whether a layer has gamma and beta."""
 
 ANY_LAYOUT = "first or last"
+FROZEN = "a frozen layer"
+"""The mode of a training step of a frozen layer."""
+
 LITERAL = "a choice of {}"
 NONDETERMINISTIC = "declared nondeterministic"
+OF_PARAMETERS = ("GRAD-2", "GRAD-3", "SECOND-2")
+"""Clauses about the gradients of gamma and beta."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +137,17 @@ def _mode(batch: Batch) -> str:
     return "training" if batch.training else "inference"
 
 
+def _batches_by_mode(case: Case) -> Iterator[tuple[str, Batch]]:
+    """Every batch of a case with its mode: training, inference, or that of a frozen layer, which infers in training."""
+    frozen = [turn.step for turn in course_of(case) if turn.frozen and turn.step.training]
+    for batch in case.batches:
+        yield FROZEN if any(batch is step for step in frozen) else _mode(batch), batch
+
+
 def _modes_of_forwards(case: Case) -> set[str]:
     """The modes in which a case calls the forward, of its own layer or of the one that interrupts it."""
     interrupted = any(batch.interrupt for batch in case.batches) and not case.concurrent
-    return {_mode(batch) for batch in case.batches} | ({"training"} if interrupted else set())
+    return {mode for mode, _ in _batches_by_mode(case) if mode != FROZEN} | ({"training"} if interrupted else set())
 
 
 def _asks_statistics(case: Case) -> bool:
@@ -142,12 +164,25 @@ def _infers_after_training(case: Case) -> bool:
 
 def _modes(case: Case) -> set[str]:
     """The modes in which a case takes gradients."""
-    return {_mode(batch) for batch in case.batches if batch.dy is not None}
+    return {mode for mode, batch in _batches_by_mode(case) if batch.dy is not None}
+
+
+def _is_about_parameter_gradients(case: Case) -> bool:
+    """Whether nothing is left of a case without the gradients of gamma and beta."""
+    taken = [batch for batch in case.batches if batch.dy is not None]
+    only = bool(case.judges) and case.judges <= PARAMETER_GRADIENTS
+    weighed = any(batch.second and (batch.second.v_dgamma or batch.second.v_dbeta) for batch in taken)
+    return bool(taken) and (only or weighed or bool(case.laws) or case.clauses[0] in OF_PARAMETERS)
 
 
 def _modes_twice(case: Case) -> set[str]:
     """The modes in which a case takes gradients of gradients, in a step or in an earlier backward of the step."""
-    return {_mode(batch) for batch in case.batches if _takes_second_order(batch)}
+    return {mode for mode, batch in _batches_by_mode(case) if _takes_second_order(batch)}
+
+
+def _in_mode(declared: Collection[str], mode: str) -> bool:
+    """Whether a mode is among the declared ones; a frozen layer takes its gradients in either."""
+    return bool(declared) if mode == FROZEN else mode in declared
 
 
 def _takes_second_order(batch: Batch) -> bool:
@@ -169,9 +204,13 @@ def _is_judged_elsewhere(can: Capabilities, config: LayerConfig) -> bool:
 NEEDS: tuple[Need, ...] = (
     Need(("modes",), _modes_of_forwards, lambda can, mode: mode in can.modes, "{} is"),
     Need(
-        ("second_order",), _modes_twice, lambda can, mode: mode in can.second_order, "gradients of gradients in {} are"
+        ("second_order",),
+        _modes_twice,
+        lambda can, mode: _in_mode(can.second_order, mode),
+        "gradients of gradients in {} are",
     ),
-    Need(("gradients",), _modes, lambda can, mode: mode in can.gradients, "gradients in {} are"),
+    Need(("gradients",), _modes, lambda can, mode: _in_mode(can.gradients, mode), "gradients in {} are"),
+    _flag("parameter_gradients", _is_about_parameter_gradients, "gradients of gamma and beta are"),
     _flag("masks", _masked, "masks are"),
     Need(
         ("saved_statistics",),
