@@ -204,6 +204,12 @@ class Case:
         shared: whether both threads call one layer, in inference; None for no.
         overwrites: whether the caller writes over each of its arrays as soon as it may: those that it set when that
             call is over, y before backward, everything after backward.
+        same_arrays: whether the caller has one array for each argument, and passes it again with other numbers in it:
+            x, dy, gamma, beta, and the statistics that it sets; None for no.
+        companions: how many other layers of this configuration are built before this one, and how many after it. They
+            live as long, and take each of its steps with data too, on data of their own, as the layers of a network
+            do: forwards in the order in which the layers were built, backwards in the opposite order. Their numbers
+            are not judged. None for no other layers.
         laws: names of the laws that are held against its last step with data (`bn_conformance.laws`).
         original: whether the steps run a second time, on the layer that this one was compiled or exported from.
         sweep: one of many sizes, left out for implementations that compile for each shape.
@@ -230,6 +236,8 @@ class Case:
     concurrent: int = 0
     shared: bool | None = None
     overwrites: bool = False
+    same_arrays: bool | None = None
+    companions: tuple[int, int] | None = None
     laws: tuple[str, ...] = ()
     original: bool | None = None
     sweep: bool = False

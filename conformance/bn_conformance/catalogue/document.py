@@ -149,7 +149,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("x", "dy", "interrupt", "mean", "variance", "v_dx", "v_dgamma", "v_dbeta"), _one(DataRecipe)),
     **dict.fromkeys(("gamma", "beta"), _vector),
     **dict.fromkeys(("offset", "scale", "special", "hidden"), _number),
-    **dict.fromkeys(("shape", "dy_shape", "lengths", "clauses", "laws", "shards"), tuple),
+    **dict.fromkeys(("shape", "dy_shape", "lengths", "clauses", "laws", "shards", "companions"), tuple),
     "config": LayerConfig.from_json,
     "parameters": _one(ParameterRecipes),
     "steps": _steps(STANDING),

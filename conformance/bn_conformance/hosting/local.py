@@ -106,7 +106,8 @@ class LocalHost:
 
     def forward(self, call: ForwardCall) -> ForwardResult:
         """Run forward, the masked forward where there is a mask, or that of shards."""
-        layer, x, mask = self._layer(call), realise(call.x, call.view), copied(call.mask)
+        layer, guard, mask = self._layer(call), self._guards[call.layer], copied(call.mask)
+        x = guard.given("x", realise(call.x, call.view), call.same_array)
         memory = memory_of(x)
         before = memory.tobytes()
         parts = shards_of(x, call.shards)
@@ -118,7 +119,6 @@ class LocalHost:
         else:
             given = self._timed("forward_masked", lambda: layer.forward_masked(x, mask, call.training))
         after = memory.tobytes()
-        guard = self._guards[call.layer]
         number = guard.count("forward")
         guard.hold("mask of forward", number, mask)
         guard.hold("x of forward", number, memory, after)
@@ -131,14 +131,15 @@ class LocalHost:
 
     def backward(self, call: BackwardCall) -> BackwardResult:
         """Run backward on a view of dy."""
-        layer, dy = self._layer(call), realise(call.dy, call.view)
+        layer, guard = self._layer(call), self._guards[call.layer]
+        dy = guard.given("dy", realise(call.dy, call.view), call.same_array)
         memory = memory_of(dy)
         before = memory.tobytes()
         parts = shards_of(dy, call.shards)
         gradients = self._timed("backward", lambda: gradients_of(backward_on(layer, dy, parts)))
         after = memory.tobytes()
-        number = self._guards[call.layer].count("backward")
-        self._guards[call.layer].hold("dy of backward", number, memory, after)
+        number = guard.count("backward")
+        guard.hold("dy of backward", number, memory, after)
         _, dgamma, dbeta = self._held_results(call, number, ("dx", "dgamma", "dbeta"), gradients)
         return BackwardResult(self.received(gradients[0]), dgamma, dbeta, after != before)
 
@@ -284,7 +285,8 @@ class LocalHost:
         guard, arguments = self._guards[call.layer], {}
         number = guard.count(call.name)
         for name, array in arrays.items():
-            arguments[name] = realise(array, view) if array.ndim else array.copy()
+            fresh = realise(array, view) if array.ndim else array.copy()
+            arguments[name] = guard.given(name, fresh, getattr(call, "same_array", False))
             guard.hold(f"{name} of {call.name}", number, memory_of(arguments[name]))
         return arguments
 

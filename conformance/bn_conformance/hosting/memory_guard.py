@@ -29,6 +29,7 @@ class MemoryGuard:
 
     def __init__(self) -> None:
         self._held: list[tuple[str, int, Array, bytes]] = []
+        self._own: dict[tuple[str, Any], Array] = {}
         self._calls: dict[str, int] = {}
 
     def count(self, operation: str) -> int:
@@ -40,6 +41,21 @@ class MemoryGuard:
         """Watch an array, whose bytes are given where they are known; what is no array is not watched."""
         if type(array) is np.ndarray and array.dtype != np.object_:
             self._held.append((what, number, array, array.tobytes() if content is None else content))
+
+    def given(self, what: str, fresh: Array, same_array: bool) -> Array:
+        """The array that the layer gets for an argument: a fresh one, or the caller's own with the fresh numbers in it.
+
+        The caller's own is the first of its shape and memory. Since it is written to, what it held is no longer
+        watched. One that is read-only is never written to.
+        """
+        if not same_array or not fresh.flags.writeable:
+            return fresh
+        own = self._own.setdefault((what, (fresh.shape, fresh.strides, fresh.dtype)), fresh)
+        if own is not fresh:
+            memory = memory_of(own)
+            self._held = [entry for entry in self._held if entry[2] is not memory]
+            own[...] = fresh
+        return own
 
     def overwrite(self, but: Collection[str] = ()) -> None:
         """Write over every array but those of some operations' inputs, as its owner may; read-only ones stay."""

@@ -123,6 +123,7 @@ class ForwardCall(Call[ForwardResult]):
     training: bool
     mask: Array | None = None
     shards: Sequence[int] = ()
+    same_array: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +134,7 @@ class BackwardCall(Call[BackwardResult]):
     dy: Array
     view: str
     shards: Sequence[int] = ()
+    same_array: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +189,7 @@ class SetRunningStatisticsCall(Call[None]):
     mean: Array
     variance: Array
     view: str = "contiguous"
+    same_array: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +200,7 @@ class SetParametersCall(Call[None]):
     gamma: Array | None
     beta: Array | None
     view: str = "contiguous"
+    same_array: bool = False
 
 
 @dataclass(frozen=True, eq=False)

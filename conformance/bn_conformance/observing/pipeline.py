@@ -13,7 +13,7 @@ from bn_conformance.hosting.host import Host, LayerError
 from bn_conformance.hosting.operations import OPERATIONS, Returned
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.observing.observation import NO_STATISTICS, Pair
-from bn_conformance.observing.schedule import InFormatOfStatistics, Operation, SavedState
+from bn_conformance.observing.operation import InFormatOfStatistics, Operation, SavedState
 
 
 @dataclass(frozen=True)

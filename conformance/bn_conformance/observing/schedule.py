@@ -8,13 +8,11 @@ its layers from 0. Where an argument depends on the result of an earlier operati
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from bn_conformance.adapter import Array
 from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetParameters, SetStatistics
-from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.steps import BETWEEN, STANDING, handlers
 from bn_conformance.cases.tensors import (
     BatchData,
@@ -26,48 +24,10 @@ from bn_conformance.cases.tensors import (
     vectors_of,
 )
 from bn_conformance.cases.views import REPEATING
+from bn_conformance.observing.companions import companion_data, companion_vectors
+from bn_conformance.observing.operation import InFormatOfStatistics, Operation, SavedState
 
 NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class InFormatOfStatistics:
-    """A vector in the format of the running statistics that were read last, which is the layer's own choice."""
-
-    recipe: DataRecipe
-    channels: int
-
-
-@dataclass(frozen=True)
-class SavedState:
-    """The state that was saved last; with `spoil`, what `Reload.spoil` says was made of it."""
-
-    spoil: str | None = None
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation of a host.
-
-    Attributes:
-        name: the operation, as `Host` calls it.
-        layer: the layer's number in the schedule.
-        step: index in `Case.steps` of the step that it belongs to; -1 for those before the first step.
-        arguments: its arguments beside the layer: values, or what stands for a value that an earlier operation gives.
-        waits: whether it is sent only when everything before it has been answered.
-        position: index among the steps with data of the observation that takes the result; None for that of the case.
-        into: fields of that observation that take the result; none for a result that says nothing.
-        whose: said behind the names of the arrays that a `drop` finds changed.
-    """
-
-    name: str
-    layer: int
-    step: int
-    arguments: Mapping[str, Any]
-    waits: bool = False
-    position: int | None = None
-    into: tuple[str, ...] = ()
-    whose: str = ""
 
 
 def schedule_of(case: Case, data: CaseData, explicit_update: bool, original: bool = False) -> tuple[Operation, ...]:
@@ -102,6 +62,10 @@ class _Planner:
         self.layer = 0
         self.layers: list[int] = []
         """Layers that were built and not dropped."""
+        self.earlier: list[int] = []
+        """Companions that were built before the layer of the case."""
+        self.later: list[int] = []
+        """Companions that were built after it."""
         self.built = 0
         self.forward: Batch
         """The step with data that a backward belongs to."""
@@ -122,9 +86,12 @@ class _Planner:
     def begin(self) -> None:
         """Build the layer of the case."""
         view = self.case.parameters.view if self.case.parameters else "contiguous"
+        before, after = self.case.companions or (0, 0)
+        self.earlier = [self.companion(number) for number in range(before)]
         self.layer = self.build()
         self.set_vectors(self.layer, self.data.gamma, self.data.beta, view)
         self.plan("running_statistics", self.layer, "initial")
+        self.later = [self.companion(before + number) for number in range(after)]
 
     def build(self, waits: bool = False) -> int:
         """Build another layer; its number."""
@@ -148,7 +115,7 @@ class _Planner:
     def set_vectors(self, layer: int, gamma: Array | None, beta: Array | None, view: str) -> None:
         """Set those of gamma and beta that there are."""
         if gamma is not None or beta is not None:
-            self.plan("set_parameters", layer, arguments={"gamma": gamma, "beta": beta, "view": view})
+            self.plan("set_parameters", layer, arguments={"gamma": gamma, "beta": beta, "view": view} | self.memory)
             self.overwrite(layer)
 
     def set_parameters(self, step: SetParameters) -> None:
@@ -159,7 +126,7 @@ class _Planner:
         """Set the running statistics, and read them back."""
         lengths = step.lengths or (self.case.config.num_channels,) * 2
         mean, variance = map(InFormatOfStatistics, (step.mean, step.variance), lengths)
-        arguments = {"mean": mean, "variance": variance, "view": step.view}
+        arguments = {"mean": mean, "variance": variance, "view": step.view} | self.memory
         self.plan("set_running_statistics", self.layer, arguments=arguments, waits=True)
         self.overwrite(self.layer)
         self.plan("running_statistics", self.layer, "kept")
@@ -200,6 +167,8 @@ class _Planner:
         data = self.data.batches[self.position]
         arguments = {"x": data.x, "view": step.view, "training": step.training, "mask": data.mask}
         arguments |= {"shards": step.shards} if step.shards else {}
+        arguments |= self.memory
+        self.accompany(step, self.earlier)
         self.plan("forward", self.layer, "forward", arguments=arguments, position=self.position)
         self.read("after_forward")
         if step.training and self.explicit_update:
@@ -207,6 +176,10 @@ class _Planner:
             self.read("after_update")
         if data.interrupt is not None:
             self.interrupt(data, data.interrupt, step.training or not self.case.concurrent)
+            self.read("after_interrupt")
+        if self.later:
+            self.accompany(step, self.later)
+            self.accompany_back(step, self.later)
             self.read("after_interrupt")
         if step.saved == "forward":
             self.plan("saved_statistics", self.layer, "saved", position=self.position)
@@ -223,6 +196,7 @@ class _Planner:
                 mean, variance = exact_statistics(data.x, self.case.config.channel_axis)
                 arguments = {"dy": data.dy, "mean": mean, "variance": variance}
                 self.plan("backward_from", self.layer, "given", arguments=arguments, position=self.position)
+        self.accompany_back(step, self.earlier)
         if step.shards:
             self.plan("shard_statistics", self.layer, "replicas", position=self.position)
 
@@ -242,6 +216,29 @@ class _Planner:
         self.plan("drop", other, "changed", whose=" of another layer")
         self.layers.remove(other)
 
+    def companion(self, number: int) -> int:
+        """Build another layer that lives as long as that of the case; its number in the schedule."""
+        layer = self.build()
+        self.set_vectors(layer, *companion_vectors(self.data, number), "contiguous")
+        return layer
+
+    def accompany(self, step: Batch, layers: list[int]) -> None:
+        """Forwards of companions in a step with data."""
+        for layer in layers:
+            self.use(layer, companion_data(self.case.config, step, layer).x, step.training)
+
+    def accompany_back(self, step: Batch, layers: list[int]) -> None:
+        """Backwards of companions, the last one first, where the step has one."""
+        for layer in reversed(layers):
+            dy = companion_data(self.case.config, step, layer).dy
+            if dy is not None:
+                self.plan("backward", layer, arguments={"dy": dy, "view": "contiguous"})
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Arguments that say where an array lies, for the calls of a caller that passes its arrays again."""
+        return {"same_array": True} if self.case.same_arrays else {}
+
     def earlier_backward(self, step: EarlierBackward) -> None:
         """A backward before the step's own; its numbers are not judged."""
         self.backward(*upstream_data(self.case.config, self.forward, step), position=None)
@@ -250,7 +247,7 @@ class _Planner:
         """A backward, and one of the second order where something weighs it; without a position none is judged."""
         step, judged = self.forward, position is not None
         view = step.dy_view or ("readonly" if step.view in REPEATING else step.view)
-        arguments = {"dy": dy, "view": view} | ({"shards": step.shards} if step.shards else {})
+        arguments = {"dy": dy, "view": view} | ({"shards": step.shards} if step.shards else {}) | self.memory
         self.plan("backward", self.layer, *["backward"] * judged, arguments=arguments, position=position)
         self.overwrite(self.layer, *["x of forward"] * (second is not None), waits=True)
         if second is not None:

@@ -54,6 +54,8 @@ MODULES: tuple[str, ...] = (
     "sequences",
     "purity",
     "other_calls",
+    "identity",
+    "many_calls",
     "debiasing",
     "conventions",
     "crossings",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.support.good_numpy import GoodLayer, GoodNumpy
 
-from bn_conformance.adapter import Array, Layer, LayerConfig
+from bn_conformance.adapter import Array, Gradients, Layer, LayerConfig
 from bn_conformance.cases.model import Batch, Case, EarlierBackward, Freeze, Reload, SetParameters, SetStatistics, Step
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.tensors import data_of
@@ -19,12 +19,14 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import Call
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
-from bn_conformance.observing.schedule import InFormatOfStatistics, Operation, SavedState, schedule_of
+from bn_conformance.observing.operation import InFormatOfStatistics, Operation, SavedState
+from bn_conformance.observing.schedule import schedule_of
 
 X, POSITIVE = DataRecipe(seed=1), DataRecipe(kind="positive", seed=2)
 TRAIN = Batch(training=True, shape=(4, 2), x=X, dy=DataRecipe(seed=3))
 EVALUATE = Batch(training=False, shape=(4, 2), x=X)
 SET_STATISTICS = SetStatistics(X, POSITIVE)
+SET_PARAMETERS = SetParameters(gamma=DataRecipe(seed=4), beta=X)
 
 
 def case_of(*steps: Step, **properties: Any) -> Case:
@@ -179,3 +181,67 @@ def test_results_are_kept_where_the_caller_overwrites_its_arrays() -> None:
     overwritten = observed(TRAIN, host=host, overwrites=True).steps[0].forward.y
     assert "overwrite" in [operation for exchange in host.exchanges for operation in exchange]
     np.testing.assert_array_equal(np.asarray(plain), np.asarray(overwritten))
+
+
+class KeepsItsArguments(GoodLayer):
+    """A layer that keeps every array that it is given, as it was given."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config)
+        self.given: dict[str, list[Array]] = {"x": [], "dy": [], "gamma": [], "mean": []}
+        GIVEN.append(self.given)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.given["x"].append(x)
+        return super().forward(x, training)
+
+    def backward(self, dy: Array) -> Gradients:
+        self.given["dy"].append(dy)
+        return super().backward(dy)
+
+    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
+        assert gamma is not None
+        self.given["gamma"].append(gamma)
+        super().set_parameters(gamma, beta)
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        self.given["mean"].append(mean)
+        super().set_running_statistics(mean, variance)
+
+
+GIVEN: list[dict[str, list[Array]]] = []
+
+TWICE = (TRAIN, SET_STATISTICS, SET_PARAMETERS, replace(TRAIN, x=POSITIVE), SET_STATISTICS, SET_PARAMETERS)
+
+
+@pytest.mark.parametrize("same", [True, None])
+def test_a_caller_that_passes_its_arrays_again_has_one_of_each(same: bool | None) -> None:
+    GIVEN.clear()
+    observation = observed(*TWICE, host=RecordingHost(KeepsItsArguments), same_arrays=same)
+    for name, arrays in GIVEN[0].items():
+        assert (arrays[0] is arrays[1]) == bool(same), name
+    assert observation.changed == ()
+
+
+def test_an_array_that_is_passed_again_holds_the_new_numbers() -> None:
+    case = case_of(TRAIN, replace(TRAIN, x=POSITIVE))
+    apart, together = (observed(*case.steps, host=RecordingHost(), same_arrays=same) for same in (None, True))
+    for one, other in zip(apart.steps, together.steps, strict=True):
+        np.testing.assert_array_equal(np.asarray(one.forward.y), np.asarray(other.forward.y))
+
+
+def test_companions_go_forward_in_the_order_of_a_network_and_back_in_the_opposite_one() -> None:
+    operations = [entry for entry in scheduled(TRAIN, companions=(1, 2)) if entry.name in ("forward", "backward")]
+    assert [(entry.name, entry.layer) for entry in operations] == [
+        *(("forward", layer) for layer in (0, 1, 2, 3)),
+        *(("backward", layer) for layer in (3, 2, 1, 0)),
+    ]
+    assert [entry.layer for entry in operations if entry.position == 0] == [1, 1]
+
+
+def test_companions_have_data_and_parameters_of_their_own_and_live_to_the_end() -> None:
+    operations = scheduled(TRAIN, EVALUATE, companions=(2, 2), parameters=SET_PARAMETERS)
+    for name, argument in (("forward", "x"), ("set_parameters", "gamma")):
+        given = [entry.arguments[argument].tobytes() for entry in operations if entry.name == name and entry.step < 1]
+        assert len(set(given)) == len(given) == 5
+    assert [entry.name for entry in operations[-5:]] == ["drop"] * 5
