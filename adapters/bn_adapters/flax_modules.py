@@ -80,13 +80,7 @@ class FlaxSynchronised(_Flax):
 
     name = "flax.linen[sync]"
     group = "more"
-    capabilities = replace(
-        _Flax.capabilities,
-        # flax/linen/normalization.py, _compute_stats: `pmean` of masked means, which weighs no shard by what it counts.
-        masks=False,
-        second_order=frozenset(),
-        shards=frozenset({"equal"}),
-    )
+    capabilities = replace(_Flax.capabilities, second_order=frozenset(), shards=frozenset({"equal", "masked"}))
 
     def build(self, config: LayerConfig) -> Layer:
         return SynchronisedLinenLayer(config)

@@ -22,10 +22,10 @@ def over_shards(apply: Apply) -> Apply:
     def mapped(parameters: Any, statistics: Any, shards: Any, mask: Any, training: bool) -> tuple[Any, Any]:
         import jax
 
-        def one(x: Any) -> tuple[Any, Any]:
-            return apply(parameters, statistics, x, mask, training)
+        def one(x: Any, counted: Any) -> tuple[Any, Any]:
+            return apply(parameters, statistics, x, counted, training)
 
-        found: tuple[Any, Any] = jax.vmap(one, axis_name=AXIS)(shards)
+        found: tuple[Any, Any] = jax.vmap(one, axis_name=AXIS)(shards, mask)
         return found
 
     return mapped
@@ -40,9 +40,14 @@ class ShardedLayer(FunctionalLayer):
     def forward(self, x: Array, training: bool) -> Array:
         return self.forward_shards([x], training)[0]
 
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-        stacked = jax_copy(np.stack(shards))
-        inputs = (self.parameters, self.statistics, stacked, None, training and not self.frozen)
+    def forward_masked(self, x: Array, mask: Array, training: bool) -> Array:
+        return self.forward_shards([x], training, [mask])[0]
+
+    def forward_shards(
+        self, shards: Sequence[Array], training: bool, masks: Sequence[Array] | None = None
+    ) -> Sequence[Array]:
+        mask = None if masks is None else jax_copy(np.stack(masks))
+        inputs = (self.parameters, self.statistics, jax_copy(np.stack(shards)), mask, training and not self.frozen)
         self.latest = inputs  # of another thread, perhaps, before the next line begins
         ys, self.replicas = self.functions.forward(*inputs)
         self.statistics = self._replica(0)

@@ -103,11 +103,18 @@ class Layer(ABC):
         """
         raise NotImplementedError("this adapter has no forward_masked(); declare Capabilities(masks=False)")
 
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
+    def forward_shards(
+        self, shards: Sequence[Array], training: bool, masks: Sequence[Array] | None = None
+    ) -> Sequence[Array]:
         """As `forward`, of a batch that is split along axis 0: each shard is normalised by the statistics of all.
 
         This is what replicas do that train together. Each shard is a view of one array; a y comes back for each.
         `running_statistics` gives those of the first replica afterwards.
+
+        Args:
+            shards: the parts of x, in the order of the batch.
+            training: as of `forward`.
+            masks: a mask for each shard, as of `forward_masked`; given only where `Capabilities.shards` has "masked".
         """
         raise NotImplementedError("this adapter has no forward_shards(); declare Capabilities(shards=frozenset())")
 

@@ -40,7 +40,7 @@ class Capabilities:
         saved_statistics: of the statistics that a training forward keeps for its backward, whether the `forward` shows
             them (`Layer.saved_statistics` works), and whether the `backward` takes them (`Layer.backward_from` works).
         shards: which shards `Layer.forward_shards` takes, whose statistics are synchronised: `equal` ones, `unequal`
-            ones, and `empty` ones among others.
+            ones, `empty` ones among others, and `masked` ones, each with a mask.
         original: whether `Adapter.build_original` works: layers are compiled or exported from others, which run too.
         devices: devices that `Adapter.device` may name.
     """
@@ -66,6 +66,6 @@ class Capabilities:
     masks: bool = False
     second_order: frozenset[Literal["training", "inference"]] = frozenset()
     saved_statistics: frozenset[Literal["forward", "backward"]] = frozenset()
-    shards: frozenset[Literal["equal", "unequal", "empty"]] = frozenset()
+    shards: frozenset[Literal["equal", "unequal", "empty", "masked"]] = frozenset()
     original: bool = False
     devices: tuple[str, ...] = ("cpu",)

@@ -211,6 +211,8 @@ def run(
             layer.update_statistics()
             dxs, dgamma, dbeta = layer.backward_shards(np.split(dy, ends))
             record(layer, *dxs, dgamma, dbeta, *(part for pair in layer.shard_statistics() for part in pair))
+        mask = MaskRecipe(kind="thinned").array(sizes, axis)
+        record(layer, *layer.forward_shards(np.split(x, [entries // 2]), True, np.split(mask, [entries // 2])))
 
     with np.errstate(all="ignore"):
         channels = config.num_channels

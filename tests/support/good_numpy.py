@@ -34,7 +34,7 @@ EVERYTHING = Capabilities(
     threads=True,
     masks=True,
     second_order=frozenset({"training", "inference"}),
-    shards=frozenset({"equal", "unequal", "empty"}),
+    shards=frozenset({"equal", "unequal", "empty", "masked"}),
 )
 
 DEFAULT_EPS, DEFAULT_MOMENTUM = 1e-5, 0.1

@@ -18,15 +18,23 @@ class GoodShards(Layer):
     """Entries of each shard, while a call on shards runs."""
     replicas = 1
 
+    weights: Array | None
+
     @abstractmethod
     def statistics(self, rows: Array) -> tuple[Array, Array]:
         """Mean and biased variance of rows (C, n)."""
 
     def merged(self, rows: Array) -> tuple[Array, Array]:
         """Mean and biased variance of all shards, from those of each."""
-        parts = [rows[:, begin:end] for begin, end in pairwise(self.ends(rows.shape[1])) if end > begin]
+        parts = self.parts(rows)
         counts = [rows.dtype.type(part.shape[1]) for part in parts]
-        return self.merge(counts, [self.statistics(part) for part in parts], rows.dtype.type(rows.shape[1]))
+        return self.merge(counts, [self.statistics(part) for part in parts], np.asarray(counts).sum())
+
+    def parts(self, rows: Array) -> list[Array]:
+        """What counts of each shard in which something does."""
+        counted = np.ones(rows.shape[1], np.bool_) if self.weights is None else self.weights > 0
+        bounds = pairwise(self.ends(rows.shape[1]))
+        return [part for begin, end in bounds if (part := rows[:, begin:end][:, counted[begin:end]]).size]
 
     def merge(
         self, counts: Sequence[np.generic], pairs: Sequence[tuple[Array, Array]], count: np.generic
@@ -40,10 +48,14 @@ class GoodShards(Layer):
         """Where shards begin and end among `count` columns."""
         return np.cumsum([0, *self.sizes]) * (count // max(sum(self.sizes), 1))
 
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-        self.replicas, self.sizes = len(shards), tuple(map(len, shards))
+    def forward_shards(
+        self, shards: Sequence[Array], training: bool, masks: Sequence[Array] | None = None
+    ) -> Sequence[Array]:
+        self.replicas, self.sizes, x = len(shards), tuple(map(len, shards)), np.concatenate(shards)
         try:
-            return self._split(self.forward(np.concatenate(shards), training))
+            if masks is None:
+                return self._split(self.forward(x, training))
+            return self._split(self.forward_masked(x, np.concatenate(masks), training))
         finally:
             self.sizes = ()
 

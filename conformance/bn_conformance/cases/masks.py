@@ -79,6 +79,21 @@ def _samples(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     return positions
 
 
+def _first_half(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
+    """The first half of the entries of the batch, whole."""
+    positions = np.zeros(sizes, np.bool_)
+    positions[: sizes[0] // 2] = True
+    return positions
+
+
+def _thinned(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
+    """The first half of the entries whole; of the others the first position, and one of four at random."""
+    first = _first_half(mask, sizes).reshape(-1)
+    flat = first | (uniform(mask.seed, first.shape) < 1 / 4)
+    flat[first.sum() :][:1] = True
+    return flat.reshape(sizes)
+
+
 def _prefixes(mask: MaskRecipe, sizes: tuple[int, ...]) -> Positions:
     """The first positions of each entry of the batch, one more from entry to entry, as in padded sequences."""
     flat = np.zeros(sizes, np.bool_).reshape(sizes[0], -1)
@@ -94,6 +109,8 @@ MASK_KINDS: dict[str, Callable[[MaskRecipe, tuple[int, ...]], Positions]] = {
     "one": _few(1),
     "two": _few(2),
     "samples": _samples,
+    "first-half": _first_half,
+    "thinned": _thinned,
     "prefixes": _prefixes,
 }
 """Every kind of mask, by name; the functions' docstrings say what each is."""

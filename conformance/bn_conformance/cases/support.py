@@ -113,10 +113,12 @@ def _masked(case: Case) -> bool:
 
 
 def _kinds_of_shards(case: Case) -> set[str]:
-    """Which kinds of shards a case has: equal or unequal ones, and empty ones among them."""
+    """Which kinds of shards a case has: equal or unequal ones, empty ones among them, and such with masks."""
     kinds = set()
-    for sizes in (batch.shards for batch in case.batches if batch.shards):
+    for batch in (batch for batch in case.batches if batch.shards):
+        sizes = batch.shards or ()
         kinds |= {"equal" if len(set(sizes)) == 1 else "unequal"} | ({"empty"} if 0 in sizes else set())
+        kinds |= set() if batch.mask is None else {"masked"}
     return kinds
 
 

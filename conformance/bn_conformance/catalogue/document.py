@@ -199,8 +199,8 @@ def _check_batch(batch: Batch, config: LayerConfig, where: str) -> None:
             raise ValueError(f"view of {where} is {view!r}; allowed are {', '.join(VIEWS)}")
     if any(type_of(change).batches(change) for change in batch.between):
         raise ValueError(f"{where} reloads with another forward in between; allowed is a reload alone")
-    if batch.shards and (sum(batch.shards) != batch.shape[0] or not batch.training or batch.mask or batch.second):
-        allowed = "sizes that sum to that of axis 0, in training, without a mask or a second order"
+    if batch.shards and (sum(batch.shards) != batch.shape[0] or not batch.training or batch.second):
+        allowed = "sizes that sum to that of axis 0, in training, without a second order"
         raise ValueError(f"shards of {where} are {list(batch.shards)}; allowed are {allowed}")
     if batch.mask is not None and batch.mask.kind not in MASK_KINDS:
         raise ValueError(f"mask of {where} is {batch.mask.kind!r}; allowed are {', '.join(MASK_KINDS)}")

@@ -105,7 +105,7 @@ class LocalHost:
         self._guards[call.layer] = MemoryGuard()
 
     def forward(self, call: ForwardCall) -> ForwardResult:
-        """Run forward, the masked forward where there is a mask, or that of shards."""
+        """Run forward, the masked forward where there is a mask, or that of shards, with masks or without."""
         layer, guard, mask = self._layer(call), self._guards[call.layer], copied(call.mask)
         x = guard.given("x", realise(call.x, call.view), call.same_array)
         memory = memory_of(x)
@@ -113,7 +113,8 @@ class LocalHost:
         parts = shards_of(x, call.shards)
         given: Any
         if parts:
-            given = self._timed("forward_shards", lambda: forward_on(layer, parts, call.training))
+            masks = [] if mask is None else shards_of(mask, call.shards)
+            given = self._timed("forward_shards", lambda: forward_on(layer, parts, call.training, masks))
         elif mask is None:
             given = self._timed("forward", lambda: layer.forward(x, call.training))
         else:

@@ -115,7 +115,7 @@ class BuildCall(Call[None]):
 
 @dataclass(frozen=True, eq=False)
 class ForwardCall(Call[ForwardResult]):
-    """Run forward on a view of x, the masked forward where there is a mask, or that of shards of so many entries."""
+    """Run forward on a view of x, masked where there is a mask; or that of shards of so many entries of both."""
 
     layer: int
     x: Array

@@ -22,9 +22,10 @@ def shards_of(array: Array, sizes: Sequence[int]) -> list[Array]:
     return [array[begin:end] for begin, end in pairwise(ends)]
 
 
-def forward_on(layer: Layer, parts: Sequence[Array], training: bool) -> Any:
-    """What the forward of shards gives, as one array."""
-    return joined_shards(layer.forward_shards(parts, training), parts)
+def forward_on(layer: Layer, parts: Sequence[Array], training: bool, masks: Sequence[Array]) -> Any:
+    """What the forward of shards gives, as one array; `masks` has one for each shard, or none."""
+    given = layer.forward_shards(parts, training, masks) if masks else layer.forward_shards(parts, training)
+    return joined_shards(given, parts)
 
 
 def backward_on(layer: Layer, dy: Array, parts: Sequence[Array]) -> Any:

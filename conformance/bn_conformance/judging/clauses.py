@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bn_conformance.cases.model import Case
 
 BASE_CLAUSES = {
@@ -49,8 +51,18 @@ SHARDED_CLAUSES = {
 }
 """The clause behind each quantity of a training step on shards."""
 
+MASKED_SHARDED_CLAUSES = dict.fromkeys(SHARDED_CLAUSES, "SYNC-7")
+"""The clause behind each quantity of a training step on shards with masks."""
+
 OF_REPLICAS = "SYNC-4"
 """The clause behind the running statistics of the replicas of shards."""
+
+_SPECIAL: Mapping[tuple[bool, bool], Mapping[str, str]] = {
+    (False, False): {},
+    (True, False): MASKED_CLAUSES,
+    (False, True): SHARDED_CLAUSES,
+    (True, True): MASKED_SHARDED_CLAUSES,
+}
 
 INITIAL, TRAJECTORY, TIMING, RELOADED, SET, TYPE = "STAT-3", "STATE-1", "STAT-4", "STATE-2", "DTYPE-4", "DTYPE-1"
 """Clauses behind the statistics of a fresh layer; behind sums of steps; behind when statistics move; behind save and
@@ -63,7 +75,7 @@ disturb one another."""
 
 def clause_of(name: str, training: bool, masked: bool, sharded: bool = False) -> str:
     """The clause behind a quantity of a step; `training` says whether batch statistics are used."""
-    special = MASKED_CLAUSES if masked else SHARDED_CLAUSES if sharded else {}
+    special = _SPECIAL[masked, sharded]
     return special[name] if training and name in special else BASE_CLAUSES[name, training]
 
 

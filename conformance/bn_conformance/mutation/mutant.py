@@ -25,7 +25,7 @@ ALL_CAPABILITIES = Capabilities(
     masks=True,
     second_order=frozenset({"training", "inference"}),
     saved_statistics=frozenset({"forward", "backward"}),
-    shards=frozenset({"equal", "unequal", "empty"}),
+    shards=frozenset({"equal", "unequal", "empty", "masked"}),
     original=True,
 )
 """What the plain layer can do: everything that a case may ask for."""

@@ -12,7 +12,16 @@ from bn_conformance.mutation.conditions import GRAMMAR, OF_STATE, WHEN_BUILT, Wh
 from bn_conformance.mutation.equivalent import names_changed
 from bn_reference.deviations import Deviation, catalogue
 
-WITH_CONDITION = ("crossings", "crossed_formats", "sizes", "tails", "shards", "compiled")
+WITH_CONDITION = (
+    "crossings",
+    "crossed_formats",
+    "sizes",
+    "tails",
+    "shards",
+    "shard_gradients",
+    "masked_shards",
+    "compiled",
+)
 """Modules of deviations that act under a condition already: they are conditional mutants as they are."""
 
 COMPUTING = frozenset(

@@ -16,7 +16,7 @@ from bn_reference.specification.clauses import clauses
 OF_ONE_QUANTITY = frozenset(
     {"FWD-1", "EVAL-1", "GRAD-1", "GRAD-2", "GRAD-3", "GRAD-4", "STAT-1", "STAT-2"}
     | {"SECOND-1", "SECOND-2", "SECOND-3", "SECOND-4", "MASK-2", "MASK-3", "MASK-7"}
-    | {"SAVED-1", "SAVED-2", "SAVED-3", "SYNC-1", "SYNC-2", "SYNC-3", "SYNC-4"}
+    | {"SAVED-1", "SAVED-2", "SAVED-3", "SYNC-1", "SYNC-2", "SYNC-3", "SYNC-4", "SYNC-7"}
 )
 """Clauses that say what one quantity is: a case that lists one says nothing of it where that quantity is not judged."""
 

@@ -29,7 +29,7 @@ _ALLOWED: Mapping[str, Collection[Any]] = {
     "second_order": _MODES,
     "saved_statistics": ("forward", "backward"),
     "literals": ("eps", "momentum"),
-    "shards": ("equal", "unequal", "empty"),
+    "shards": ("equal", "unequal", "empty", "masked"),
 }
 """What collections of capabilities may hold; the other capabilities are True or False, but for `devices`."""
 

@@ -66,6 +66,8 @@ MODULES: tuple[str, ...] = (
     "other_vectors",
     "saved_statistics",
     "shards",
+    "shard_gradients",
+    "masked_shards",
     "compiled",
 )
 """The modules of the catalogue, in the order in which a report lists them."""

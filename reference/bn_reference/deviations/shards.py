@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bn_reference.deviations import deviation
-from bn_reference.layer.first_order import Array, Saved
+from bn_reference.layer.first_order import Array
 from bn_reference.layer.layer import PlainLayer
 from bn_reference.layer.shards import GradientsOfShards
 
@@ -19,6 +19,20 @@ class OfShards(PlainLayer):
     def of_each(self, rows: Array, column: Any) -> Array:
         """Columns (C, 1) of each shard that has values, side by side; `column` makes one of the shard's columns."""
         return np.concatenate([column(part) for part in self.shard_columns(rows)], axis=1)
+
+    def own_means(self, rows: Array, counted: Array) -> Array:
+        """The mean of what counts in each shard that has values, side by side; 0 where nothing counts."""
+        kept = np.where(counted, rows, self.constant(0.0))
+
+        def mean(part: slice) -> Array:
+            count = max(float(counted[:, part].sum()), 1.0)
+            return np.asarray(kept[:, part].sum(axis=1, keepdims=True) / self.constant(count))
+
+        return self.of_each(rows, mean)
+
+    def has_counted(self, rows: Array, counted: Array) -> list[bool]:
+        """Whether anything counts in each shard that has values."""
+        return [bool(counted[:, part].any()) for part in self.shard_columns(rows)]
 
     def spread(self, rows: Array, columns: Array) -> Array:
         """Columns of shards, (C, k), as rows in which each stands in the columns of its shard."""
@@ -33,7 +47,7 @@ class MeanOfShardMeans(OfShards):
         """Average the means of shards, each with the same weight."""
         if not self.sizes:
             return super().mean_of(rows, counted)
-        means = self.of_each(rows, lambda part: super(MeanOfShardMeans, self).mean_of(rows[:, part], counted[:, part]))
+        means = self.own_means(rows, counted)[:, self.has_counted(rows, counted)]
         return np.asarray(means.mean(axis=1, keepdims=True))
 
 
@@ -45,7 +59,7 @@ class VarianceOfShardsAveraged(OfShards):
         """Average squares about the mean of the own shard."""
         if not self.sizes:
             return super().variance_of(rows, mean, counted)
-        own = self.of_each(rows, lambda part: rows[:, part].mean(axis=1, keepdims=True))
+        own = self.own_means(rows, counted)
         return super().variance_of(rows, self.spread(rows, own), counted)
 
 
@@ -57,14 +71,13 @@ class ShardsByThemselves(OfShards):
         """The mean of each shard, in the columns of that shard."""
         if not self.sizes:
             return super().mean_of(rows, counted)
-        return self.spread(rows, self.of_each(rows, lambda part: rows[:, part].mean(axis=1, keepdims=True)))
+        return self.spread(rows, self.own_means(rows, counted))
 
     def variance_of(self, rows: Array, mean: Array, counted: Array) -> Array:
         """The variance of each shard, in the columns of that shard."""
         if not self.sizes:
             return super().variance_of(rows, mean, counted)
-        squares = (rows - mean) ** 2
-        return self.spread(rows, self.of_each(rows, lambda part: squares[:, part].mean(axis=1, keepdims=True)))
+        return self.spread(rows, self.own_means((rows - mean) ** 2, counted))
 
 
 @deviation(
@@ -80,7 +93,7 @@ class SizesOfShardsKept(OfShards):
         if not self.sizes or len(self.shard_columns(rows)) != len(self.sizes):
             return super().mean_of(rows, counted)
         self.first = self.first if len(self.first) == len(self.sizes) else self.sizes
-        means = self.of_each(rows, lambda part: rows[:, part].mean(axis=1, keepdims=True))
+        means = self.own_means(rows, counted)
         weights = np.array([self.constant(size / sum(self.first)) for size in self.first])
         return np.asarray((means * weights).sum(axis=1, keepdims=True))
 
@@ -121,88 +134,18 @@ class RunningStatisticsOfFirstShard(OfShards):
     def move(self, mean: Array, variance: Array, count: int) -> None:
         """Move by the statistics of one shard."""
         if self.sizes and self.saved_rows is not None:
-            rows = self.saved_rows[:, self.shard_columns(self.saved_rows)[0]]
+            rows = self.saved_rows
             mean, variance, count = rows.mean(axis=1), rows.var(axis=1), rows.shape[1]
         super().move(mean, variance, count)
 
     saved_rows: Array | None = None
+    """What counts in the first shard in which something does, of a call on shards."""
 
     def mean_of(self, rows: Array, counted: Array) -> Array:
         """Keep the rows as well."""
-        self.saved_rows = rows
+        parts = [rows[:, part][:, counted[0, part]] for part in self.shard_columns(rows)]
+        self.saved_rows = next((part for part in parts if part.size), None)
         return super().mean_of(rows, counted)
-
-
-@deviation(
-    "gradient-terms-per-shard", clause="SYNC-3", effect="training with replicas diverges from training on one device"
-)
-class GradientTermsPerShard(OfShards):
-    """The sums in dx run over the own shard alone: the backward is not synchronised."""
-
-    def mean_term(self, dy: Array, saved: Saved) -> Array:
-        """The mean of dy of each shard."""
-        if not self.sizes:
-            return super().mean_term(dy, saved)
-        return self.spread(dy, self.of_each(dy, lambda part: dy[:, part].mean(axis=1, keepdims=True)))
-
-    def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """The mean of dy times the normalised value of each shard."""
-        if not self.sizes:
-            return super().variance_term(dy, normalised, saved)
-        products = dy * normalised
-        means = self.of_each(dy, lambda part: products[:, part].mean(axis=1, keepdims=True))
-        return np.asarray(normalised * self.spread(dy, means))
-
-
-@deviation("gradient-count-of-one-shard", clause="SYNC-3", effect="dx is wrong by a factor in its mean terms")
-class GradientCountOfOneShard(OfShards):
-    """The sums in dx are those of all shards, divided by the number of values of the largest."""
-
-    def _factor(self) -> Any:
-        return self.constant(sum(self.sizes) / max(self.sizes) if self.sizes else 1.0)
-
-    def mean_term(self, dy: Array, saved: Saved) -> Array:
-        """Divide by too small a count."""
-        return np.asarray(super().mean_term(dy, saved) * self._factor())
-
-    def variance_term(self, dy: Array, normalised: Array, saved: Saved) -> Array:
-        """Divide by too small a count."""
-        return np.asarray(super().variance_term(dy, normalised, saved) * self._factor())
-
-
-@deviation(
-    "parameter-gradients-of-first-shard", clause="SYNC-3", effect="parameters learn from one replica's data alone"
-)
-class ParameterGradientsOfFirstShard(OfShards):
-    """dgamma and dbeta are those of the first shard that has values, and are not summed over the others."""
-
-    def _first(self, rows: Array) -> Array:
-        return rows[:, self.shard_columns(rows)[0]] if self.sizes else rows
-
-    def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """Sum over one shard."""
-        return super().dgamma(self._first(dy), self._first(normalised))
-
-    def dbeta(self, dy: Array) -> Array:
-        """Sum over one shard."""
-        return super().dbeta(self._first(dy))
-
-
-@deviation(
-    "parameter-gradients-averaged",
-    clause="SYNC-3",
-    effect="parameters learn the more slowly the more replicas there are",
-)
-class ParameterGradientsAveraged(OfShards):
-    """dgamma and dbeta are averaged over the shards, not summed."""
-
-    def dgamma(self, dy: Array, normalised: Array) -> Array:
-        """Divide by the number of shards."""
-        return np.asarray(super().dgamma(dy, normalised) / self.constant(float(max(len(self.sizes), 1))))
-
-    def dbeta(self, dy: Array) -> Array:
-        """Divide by the number of shards."""
-        return np.asarray(super().dbeta(dy) / self.constant(float(max(len(self.sizes), 1))))
 
 
 @deviation(
@@ -213,10 +156,12 @@ class OneReplicaMoves(PlainLayer):
 
     before: tuple[Array, Array] | None = None
 
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
+    def forward_shards(
+        self, shards: Sequence[Array], training: bool, masks: Sequence[Array] | None = None
+    ) -> Sequence[Array]:
         """Keep the statistics from before."""
         self.before = self.running_mean.copy(), self.running_var.copy()
-        return super().forward_shards(shards, training)
+        return super().forward_shards(shards, training, masks)
 
     def shard_statistics(self) -> Sequence[tuple[Array, Array]]:
         """Give the others the statistics that they had."""
@@ -247,7 +192,9 @@ class EmptyShardCounts(PlainLayer):
 class SmallShardRefused(PlainLayer):
     """A shard of one value a channel is refused, although the batch has more."""
 
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
+    def forward_shards(
+        self, shards: Sequence[Array], training: bool, masks: Sequence[Array] | None = None
+    ) -> Sequence[Array]:
         """Check each shard by itself.
 
         Raises:
@@ -256,7 +203,7 @@ class SmallShardRefused(PlainLayer):
         for shard in shards:
             if training and shard.size == self.config.num_channels:
                 raise ValueError("x has 1 value a channel; training needs 2 or more")
-        return super().forward_shards(shards, training)
+        return super().forward_shards(shards, training, masks)
 
     def backward_shards(self, dys: Sequence[Array]) -> GradientsOfShards:
         """As ever."""

@@ -35,11 +35,22 @@ class Shards(FirstOrder):
     sizes: tuple[int, ...] = ()
     replicas = 0
 
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-        """y of each shard, normalised by the statistics of all; the running statistics move once."""
+    def forward_shards(
+        self, shards: Sequence[Array], training: bool, masks: Sequence[Array] | None = None
+    ) -> Sequence[Array]:
+        """y of each shard, normalised by the statistics of all; the running statistics move once.
+
+        Args:
+            shards: the parts of x.
+            training: whether the statistics of the batch are used.
+            masks: of each shard; None for none.
+        """
         self.replicas = len(shards)
+        x = np.concatenate(shards)
         with self._in_shards(shards):
-            return self._split(self.forward(np.concatenate(shards), training))  # type: ignore[attr-defined]
+            if masks is None:
+                return self._split(self.forward(x, training))  # type: ignore[attr-defined]
+            return self._split(self.forward_masked(x, np.concatenate(masks), training))  # type: ignore[attr-defined]
 
     def backward_shards(self, dys: Sequence[Array]) -> GradientsOfShards:
         """Gradients of the sum of y * dy over all shards of the latest forward."""

@@ -11,7 +11,7 @@ from tests.support.good_numpy import EVERYTHING, GoodLayer
 from tests.support.judge_layers import adapter_of, failing, judge_all, lines
 
 from bn_conformance.adapter import Array, Capabilities, Layer, LayerConfig, RunningStatistics, ShardGradients
-from bn_conformance.cases.model import Case
+from bn_conformance.cases.model import Batch, Case
 from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
@@ -22,7 +22,8 @@ from bn_conformance.catalogue.places import F32, Place
 from bn_conformance.results.outcomes import Threshold
 
 SYNC = [case for case in all_cases().values() if case.family == "SYNC"]
-UNEQUAL, EMPTY = "sync/nc/float32/unequal", "sync/nc/float32/empty-between"
+UNEQUAL, EMPTY, MASKED = (f"sync/nc/float32/{variant}" for variant in ("unequal", "empty-between", "masked"))
+Masks = Sequence[Array] | None
 
 
 class InFloat32(GoodLayer):
@@ -51,11 +52,11 @@ class TwoReductions(InFloat32):
     """Adds up sums over shards, then squares of deviations from the mean of all."""
 
     def merged(self, rows: Array) -> tuple[Array, Array]:
-        ends = self.ends(rows.shape[1])[1:-1]
-        mean = sum(part.sum(axis=1) for part in np.split(rows, ends, axis=1)) / rows.dtype.type(rows.shape[1])
-        squares = np.square(rows - np.asarray(mean)[:, None])
-        parts = [part.sum(axis=1) for part in np.split(squares, ends, axis=1)]
-        return np.asarray(mean), np.asarray(sum(parts) / rows.dtype.type(rows.shape[1]))
+        parts = self.parts(rows)
+        count = rows.dtype.type(sum(part.shape[1] for part in parts))
+        mean = np.asarray(sum(part.sum(axis=1) for part in parts) / count)
+        squares = [np.square(part - mean[:, None]).sum(axis=1) for part in parts]
+        return mean, np.asarray(sum(squares) / count)
 
 
 def random_shards(count: int) -> Iterator[Case]:
@@ -98,10 +99,12 @@ def test_an_adapter_without_shards_says_what_to_declare() -> None:
         (EMPTY, {"equal"}, "synchronised shards (empty and unequal) are not declared"),
         (EMPTY, {"unequal"}, "synchronised shards (empty) are not declared"),
         (EMPTY, {"unequal", "empty"}, None),
+        (MASKED, {"equal"}, "synchronised shards (masked) are not declared"),
+        (MASKED, {"equal", "masked"}, None),
     ],
 )
 def test_shards_that_are_not_declared_are_unsupported(case: str, declared: Any, reason: str | None) -> None:
-    can = Capabilities(affine=EVERYTHING.affine, shards=frozenset(declared))
+    can = Capabilities(affine=EVERYTHING.affine, masks=True, shards=frozenset(declared))
     assert unsupported_reason(all_cases()[case], can) == reason
 
 
@@ -112,18 +115,18 @@ def message_of(layer: type[GoodLayer], case: str = UNEQUAL) -> str:
 
 
 class OneY(GoodLayer):
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-        return super().forward_shards(shards, training)[:1]
+    def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Sequence[Array]:
+        return super().forward_shards(shards, training, masks)[:1]
 
 
 class Scalar(GoodLayer):
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Any:
-        return super().forward_shards(shards, training)[0].shape[0]
+    def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Any:
+        return super().forward_shards(shards, training, masks)[0].shape[0]
 
 
 class LongShard(GoodLayer):
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-        first, second = super().forward_shards(shards, training)
+    def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Sequence[Array]:
+        first, second = super().forward_shards(shards, training, masks)
         return [np.concatenate([first, second]), second]
 
 
@@ -134,8 +137,8 @@ class NoArray(GoodLayer):
 
 
 class TwoFormats(GoodLayer):
-    def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-        first, second = super().forward_shards(shards, training)
+    def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Sequence[Array]:
+        first, second = super().forward_shards(shards, training, masks)
         return [first, second.astype(np.float64)]
 
 
@@ -167,8 +170,8 @@ def test_results_that_are_none_of_the_shards_are_said(layer: type[GoodLayer], sa
 
 def test_a_shard_that_is_written_to_is_seen() -> None:
     class Writes(GoodLayer):
-        def forward_shards(self, shards: Sequence[Array], training: bool) -> Sequence[Array]:
-            found = super().forward_shards(shards, training)
+        def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Sequence[Array]:
+            found = super().forward_shards(shards, training, masks)
             shards[1][...] = 0
             return found
 
@@ -177,9 +180,43 @@ def test_a_shard_that_is_written_to_is_seen() -> None:
     assert item.verdict == "fail"
 
 
-def test_a_case_on_shards_is_a_document_and_back() -> None:
-    case = all_cases()[UNEQUAL]
-    assert from_json(case_to_json(case)).steps == case.steps
+@pytest.mark.parametrize("case", [UNEQUAL, MASKED])
+def test_a_case_on_shards_is_a_document_and_back(case: str) -> None:
+    steps = all_cases()[case].steps
+    assert from_json(case_to_json(all_cases()[case])).steps == steps
+
+
+def test_masks_of_a_case_on_shards_count_different_numbers_of_positions() -> None:
+    steps = [(case.config, batch) for case in SYNC for batch in case.batches]
+    found = [counts_of(config, batch) for config, batch in steps if batch.mask and batch.shards]
+    assert len(found) > 10
+    assert all(len({*counts}) == len(counts) for counts in found)
+    assert any(0 in counts for counts in found)
+
+
+def counts_of(config: LayerConfig, batch: Batch) -> list[int]:
+    """How many positions count in each shard."""
+    assert batch.mask is not None
+    mask = batch.mask.array(batch.shape, config.channel_axis)
+    return [int(part.sum()) for part in np.split(mask, np.cumsum(batch.shards or ())[:-1])]
+
+
+class BlindToMasks(GoodLayer):
+    def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Sequence[Array]:
+        return super().forward_shards(shards, training)
+
+
+class MasksOfOneShard(GoodLayer):
+    def forward_shards(self, shards: Sequence[Array], training: bool, masks: Masks = None) -> Sequence[Array]:
+        return super().forward_shards(shards, training, masks and [masks[0]] * len(masks))
+
+
+@pytest.mark.parametrize("layer", [BlindToMasks, MasksOfOneShard])
+def test_masks_of_shards_decide_under_a_clause_of_their_own(layer: type[GoodLayer]) -> None:
+    (item,) = judge_all(adapter_of(layer), [all_cases()[MASKED]])
+    assert item.verdict == "fail"
+    judged = [quantity for quantity in item.quantities if not quantity.name.startswith("step0.shard")]
+    assert {quantity.clauses[0] for quantity in judged if quantity.outcome == "wrong"} == {"SYNC-7"}
 
 
 def test_shards_that_are_not_the_batch_are_refused() -> None:

@@ -14,7 +14,14 @@ from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
-from bn_conformance.judging.clauses import BASE_CLAUSES, MASKED_CLAUSES, OF_REPLICAS, SHARDED_CLAUSES, clause_of
+from bn_conformance.judging.clauses import (
+    BASE_CLAUSES,
+    MASKED_CLAUSES,
+    MASKED_SHARDED_CLAUSES,
+    OF_REPLICAS,
+    SHARDED_CLAUSES,
+    clause_of,
+)
 from bn_conformance.report.html import render_html
 from bn_conformance.report.left_out import left_out_lines, ranges
 from bn_conformance.report.summary import summarise
@@ -76,7 +83,7 @@ def test_a_claim_is_judged_by_its_quantity_in_whatever_family() -> None:
 
 @pytest.mark.parametrize("kinds", [[], ["equal"], ["equal", "unequal", "empty"]])
 def test_who_claims_shards_must_have_something_judged_of_them(kinds: list[str]) -> None:
-    (row,) = (row for row in minimums() if row.family == "SYNC")
+    (row,) = (row for row in minimums() if row.clause == "SYNC-1")
     infos, nothing = [case(name, "SYNC-1") for name in "ab"], unsupported("a", "b", message="shards are not declared")
     short = "SYNC: SYNC-1 was judged in no case, and must be in 1"
     assert coverage(infos, nothing, shards=kinds, whole=True).too_little.startswith(short) is bool(kinds)
@@ -97,7 +104,11 @@ def test_a_clause_that_a_case_lists_is_unheard_where_its_quantity_was_not_judged
 
 
 def test_clauses_of_one_quantity_are_those_that_judging_puts_first() -> None:
-    of_tables = {clause for table in (BASE_CLAUSES, MASKED_CLAUSES, SHARDED_CLAUSES) for clause in table.values()}
+    of_tables = {
+        clause
+        for table in (BASE_CLAUSES, MASKED_CLAUSES, SHARDED_CLAUSES, MASKED_SHARDED_CLAUSES)
+        for clause in table.values()
+    }
     assert of_tables | {OF_REPLICAS} == OF_ONE_QUANTITY
 
 
@@ -166,7 +177,7 @@ NARROW = Capabilities(
     set_statistics=False,
     masks=True,
     second_order=frozenset({"training", "inference"}),
-    shards=frozenset({"equal"}),
+    shards=frozenset({"equal", "masked"}),
 )
 
 
