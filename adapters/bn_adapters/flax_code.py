@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_adapters.jax_code import AXIS, FunctionCode, ShardedCode
+from bn_adapters.jax_code import AXIS, CodeOnDevices, FunctionCode, ShardedCode
 from bn_conformance.layer_code import Lines
 from bn_reference.specification.config import LayerConfig
 
@@ -69,6 +69,10 @@ class SynchronisedLinenCode(ShardedCode, LinenCode):
         yield from super().build()
         yield ""
         yield from self.mapped()
+
+
+class LinenCodeOnDevices(CodeOnDevices, SynchronisedLinenCode):
+    """The same with each shard on a device of its own."""
 
 
 class NnxCode(_FlaxCode):

@@ -10,7 +10,7 @@ import numpy as np
 
 from bn_adapters.flax_calls import masked, mode, options
 from bn_adapters.jax_functions import Apply, FunctionalLayer, Functions, jax_copy
-from bn_adapters.jax_shards import AXIS, ShardedLayer, over_shards
+from bn_adapters.jax_shards import AXIS, LayerOnDevices, ShardedLayer, over_devices, over_shards
 from bn_conformance.adapter import Array, LayerConfig, RunningStatistics
 
 
@@ -115,3 +115,10 @@ class SynchronisedLinenLayer(ShardedLayer, LinenLayer):
 
     def __init__(self, config: LayerConfig) -> None:
         super().__init__(config, True, synchronised_linen_batch_norm, "use_running_average", over_shards)
+
+
+class LinenLayerOnDevices(LayerOnDevices, LinenLayer):
+    """A linen module on shards of a device each, compiled."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config, True, synchronised_linen_batch_norm, "use_running_average", over_devices)

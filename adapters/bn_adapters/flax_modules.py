@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bn_adapters.flax_code import LinenCode, NnxCode, SynchronisedLinenCode
-from bn_adapters.flax_linen import LinenLayer, SynchronisedLinenLayer, slow_linen_batch_norm
+from bn_adapters.flax_code import LinenCode, LinenCodeOnDevices, NnxCode, SynchronisedLinenCode
+from bn_adapters.flax_linen import LinenLayer, LinenLayerOnDevices, SynchronisedLinenLayer, slow_linen_batch_norm
 from bn_adapters.flax_nnx import NnxLayer
-from bn_adapters.jax_functions import JAX_ENVIRONMENT
+from bn_adapters.jax_functions import DEVICES_ENVIRONMENT, JAX_ENVIRONMENT
 from bn_conformance.adapter import Adapter, Capabilities, Convention, Layer, LayerConfig
 from bn_conformance.layer_code import LayerCode
 
@@ -87,6 +87,19 @@ class FlaxSynchronised(_Flax):
 
     def code(self, config: LayerConfig) -> LayerCode:
         return SynchronisedLinenCode(config)
+
+
+class FlaxOnDevices(FlaxSynchronised):
+    """`flax.linen.BatchNorm(axis_name=...)` under `jax.jit(jax.shard_map(...))`, a CPU device for each shard."""
+
+    name = "flax.linen[sync,devices]"
+    environment = DEVICES_ENVIRONMENT
+
+    def build(self, config: LayerConfig) -> Layer:
+        return LinenLayerOnDevices(config)
+
+    def code(self, config: LayerConfig) -> LayerCode:
+        return LinenCodeOnDevices(config)
 
 
 class FlaxNnx(_Flax):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_adapters.jax_code import AXIS, FunctionCode, ShardedCode
+from bn_adapters.jax_code import AXIS, CodeOnDevices, FunctionCode, ShardedCode
 from bn_conformance.layer_code import Lines
 
 
@@ -58,3 +58,7 @@ class SynchronisedHaikuCode(ShardedCode, HaikuCode):
         yield from super().build()
         yield ""
         yield from self.mapped()
+
+
+class HaikuCodeOnDevices(CodeOnDevices, SynchronisedHaikuCode):
+    """The same with each shard on a device of its own."""

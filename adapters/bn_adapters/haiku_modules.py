@@ -7,16 +7,16 @@ fresh state's average is that of the batch which `init` was given: zeros here, h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bn_adapters.haiku_code import HaikuCode, SynchronisedHaikuCode
-from bn_adapters.jax_functions import JAX_ENVIRONMENT, FunctionalLayer, Functions, jax_copy
-from bn_adapters.jax_shards import AXIS, ShardedLayer, over_shards
+from bn_adapters.haiku_code import HaikuCode, HaikuCodeOnDevices, SynchronisedHaikuCode
+from bn_adapters.jax_functions import DEVICES_ENVIRONMENT, JAX_ENVIRONMENT, Apply, FunctionalLayer, Functions, jax_copy
+from bn_adapters.jax_shards import AXIS, LayerOnDevices, ShardedLayer, over_devices, over_shards
 from bn_conformance.adapter import (
     Adapter,
     Array,
@@ -45,7 +45,8 @@ class _Variant:
     gamma: bool
     beta: bool
     default_eps: bool
-    shards: bool = False
+    over: Callable[[Apply], Apply] | None = None
+    """What maps a function of a shard over all shards; None for a layer without."""
 
 
 @cache
@@ -66,7 +67,7 @@ def _functions(variant: _Variant) -> Functions:
         )
         return module(x, training)
 
-    axis = AXIS if variant.shards else None
+    axis = AXIS if variant.over else None
 
     def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
         held = {MODULE: parameters} if parameters else {}
@@ -76,13 +77,13 @@ def _functions(variant: _Variant) -> Functions:
     shape = [variant.num_channels if axis == variant.channel_axis else 2 for axis in range(variant.rank)]
     numbers = {"decay_rate": 0.5}
     parameters, averages = jax.jit(lambda: layer.init(None, jnp.zeros(shape, variant.dtype), True, numbers))()
-    called = over_shards(apply) if variant.shards else apply
+    called = variant.over(apply) if variant.over else apply
     return Functions.of(called, dict(parameters.get(MODULE, {})), {"averages": averages}, compiled=True)
 
 
 class _HaikuLayer(FunctionalLayer):
     names = ("scale", "offset")
-    shards = False
+    over: ClassVar[tuple[Callable[[Apply], Apply], ...]] = ()
 
     def __init__(self, config: LayerConfig) -> None:
         variant = _Variant(
@@ -94,7 +95,7 @@ class _HaikuLayer(FunctionalLayer):
             gamma=config.gamma,
             beta=config.beta,
             default_eps=config.eps is None,
-            shards=self.shards,
+            over=next(iter(self.over), None),
         )
         super().__init__(config, _functions(variant))
         # Numbers in float64, as Python has them: haiku rounds them to the dtype of the statistics.
@@ -138,7 +139,11 @@ class _HaikuLayer(FunctionalLayer):
 
 
 class _SynchronisedHaikuLayer(ShardedLayer, _HaikuLayer):
-    shards = True
+    over = (over_shards,)
+
+
+class _HaikuLayerOnDevices(LayerOnDevices, _HaikuLayer):
+    over = (over_devices,)
 
 
 class HaikuBatchNorm(Adapter):
@@ -196,3 +201,16 @@ class HaikuSynchronised(HaikuBatchNorm):
 
     def code(self, config: LayerConfig) -> LayerCode | None:
         return SynchronisedHaikuCode(config)
+
+
+class HaikuOnDevices(HaikuSynchronised):
+    """`haiku.BatchNorm(cross_replica_axis=...)` under `jax.jit(jax.shard_map(...))`, a CPU device for each shard."""
+
+    name = "haiku[sync,devices]"
+    environment = DEVICES_ENVIRONMENT
+
+    def build(self, config: LayerConfig) -> Layer:
+        return _HaikuLayerOnDevices(config)
+
+    def code(self, config: LayerConfig) -> LayerCode | None:
+        return HaikuCodeOnDevices(config)

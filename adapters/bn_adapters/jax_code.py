@@ -86,3 +86,26 @@ class ShardedCode(FunctionCode):
         yield "    y, held = over_shards(split(x_array), None if mask is None else split(mask))"
         yield "    return y.reshape(x_array.shape), jax.tree.map(lambda leaf: leaf[0], held)"
         yield ""
+
+
+class CodeOnDevices(ShardedCode):
+    """Code of shards that lie on a device each."""
+
+    def step(self, call: StepCall) -> Lines:
+        yield from super().step(call)
+        yield "statistics = jax.tree.map(jnp.asarray, jax.device_get(statistics))  # of no device"
+
+    def mapped(self) -> Lines:
+        yield "# Each device takes its part of the batch. x, y and the mask are those of the whole batch."
+        yield "def apply_to_shards(parameters, statistics, x_array, training, mask):"
+        yield "    def of_one(parameters, statistics, shard, mask):"
+        yield "        y, held = apply(parameters, statistics, shard, training, mask)"
+        yield "        return y, jax.tree.map(lambda leaf: leaf[None], held)"
+        yield ""
+        yield f"    mesh = jax.sharding.Mesh(np.array(jax.devices()[:count]), ({AXIS!r},))"
+        yield f"    everywhere, split = jax.P(), jax.P({AXIS!r})"
+        yield "    specs = everywhere, everywhere, split, split"
+        yield "    over_devices = jax.shard_map(of_one, mesh=mesh, in_specs=specs, out_specs=split)"
+        yield "    y, held = over_devices(parameters, statistics, x_array, mask)"
+        yield "    return y, jax.tree.map(lambda leaf: leaf[0], held)"
+        yield ""

@@ -27,6 +27,9 @@ JAX_ENVIRONMENT: Mapping[str, str] = {
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
 
+DEVICES_ENVIRONMENT: Mapping[str, str] = {**JAX_ENVIRONMENT, "JAX_NUM_CPU_DEVICES": "8"}
+"""Of a process that has a CPU device for each of eight shards."""
+
 Tree = Any
 """A pytree of JAX arrays."""
 

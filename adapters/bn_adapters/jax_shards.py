@@ -1,7 +1,7 @@
-"""Synchronised statistics in JAX: shards lie on a named axis of `jax.vmap`, over which modules take their means.
+"""Synchronised statistics in JAX: shards lie on a named axis, over which modules take their means.
 
-All shards of a named axis have one shape, so unequal ones cannot be expressed. One CPU device is enough: the collective
-operations of a mapped axis are those of devices, whatever maps it.
+`jax.vmap` maps the axis on one device, and `jax.shard_map` maps it over several, where the means are collective
+operations. All shards of a named axis have one shape, so unequal ones cannot be expressed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,27 @@ def over_shards(apply: Apply) -> Apply:
             return apply(parameters, statistics, x, counted, training)
 
         found: tuple[Any, Any] = jax.vmap(one, axis_name=AXIS)(shards, mask)
+        return found
+
+    return mapped
+
+
+def over_devices(apply: Apply) -> Apply:
+    """As `over_shards`, with each shard on a device of its own; parameters and statistics are on all of them."""
+
+    def mapped(parameters: Any, statistics: Any, shards: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        import jax
+        from jax.sharding import Mesh, PartitionSpec
+
+        def one(parameters: Any, statistics: Any, x: Any, counted: Any) -> Any:
+            found = apply(parameters, statistics, x[0], None if counted is None else counted[0], training)
+            return jax.tree.map(lambda leaf: leaf[None], found)
+
+        mesh = Mesh(np.array(jax.devices()[: len(shards)]), (AXIS,))
+        everywhere, split = PartitionSpec(), PartitionSpec(AXIS)
+        specs = everywhere, everywhere, split, split
+        called = jax.shard_map(one, mesh=mesh, in_specs=specs, out_specs=split)
+        found: tuple[Any, Any] = called(parameters, statistics, shards, mask)
         return found
 
     return mapped
@@ -80,3 +101,13 @@ class ShardedLayer(FunctionalLayer):
             return self.running_statistics()
         finally:
             self.statistics = kept
+
+
+class LayerOnDevices(ShardedLayer):
+    """A layer whose shards lie on a device each."""
+
+    def _replica(self, place: int) -> Any:
+        import jax
+
+        # Of no device, since the next step may run on more or on fewer.
+        return jax.tree.map(lambda leaf: jax_copy(np.asarray(leaf)[place]), self.replicas)

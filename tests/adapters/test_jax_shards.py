@@ -9,11 +9,13 @@ import pytest
 from tests.support.adapter_checks.agreement import CHANNELS
 from tests.support.adapter_checks.steps import draw, rows
 from tests.support.own_process import process_of, process_with
-from tests.support.repros import outcome_of, script_of
+from tests.support.repros import outcome_of, script_of, shown
 
-from bn_adapters.flax_modules import FlaxSynchronised
-from bn_adapters.haiku_modules import HaikuSynchronised
+from bn_adapters.flax_modules import FlaxOnDevices, FlaxSynchronised
+from bn_adapters.haiku_modules import HaikuOnDevices, HaikuSynchronised
 from bn_conformance.adapter import Adapter, LayerConfig
+
+ADAPTERS = [FlaxSynchronised, FlaxOnDevices, HaikuSynchronised, HaikuOnDevices]
 
 LAST = LayerConfig(num_channels=CHANNELS, rank=3, channel_axis=2, momentum=0.25)
 
@@ -45,7 +47,7 @@ def check_shards(adapter: type[Adapter]) -> None:
 
 
 @pytest.mark.framework
-@pytest.mark.parametrize("adapter", [FlaxSynchronised, HaikuSynchronised], ids=lambda adapter: adapter.name)
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
 def test_shards_are_one_batch(adapter: type[Adapter]) -> None:
     with process_of(adapter) as call:
         call(check_shards)
@@ -56,6 +58,40 @@ def codes_of(item: str) -> tuple[object, object]:
     text, named = script_of(item), "axis_name='shards')"
     assert named in text
     return outcome_of(text)[0], outcome_of(text.replace(named, f"use_fast_variance=False, {named}", 1))[0]
+
+
+def devices_of(adapter: type[Adapter]) -> list[int]:
+    """On how many devices the replicas of two shards lie, and those of one shard afterwards."""
+    layer, x = adapter().build(LAST), draw(LAST)
+    found = []
+    for parts in ([x[:1], x[1:2]], [x]):
+        layer.forward_shards(parts, True)
+        found.append(len(jax_leaf(layer).sharding.device_set))
+    return found
+
+
+def jax_leaf(layer: Any) -> Any:
+    import jax
+
+    return jax.tree.leaves(layer.replicas)[0]
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize(("adapter", "devices"), [(FlaxOnDevices, [2, 1]), (FlaxSynchronised, [1, 1])])
+def test_shards_lie_on_devices_of_their_own(adapter: type[Adapter], devices: list[int]) -> None:
+    with process_of(adapter) as call:
+        assert call(devices_of) == devices
+
+
+@pytest.mark.framework
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "item",
+    ["flax.linen[sync,devices]::sync/nc/float32/masked-sequence", "haiku[sync,devices]::sync/nc/float32/offset-1000"],
+)
+def test_a_script_on_devices_shows_the_fault(item: str) -> None:
+    with process_with(FlaxOnDevices.environment) as call:
+        assert call(shown, item) == ""
 
 
 @pytest.mark.framework
