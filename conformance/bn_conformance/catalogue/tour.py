@@ -8,7 +8,7 @@ as much as possible of what code asks before it takes a path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,12 +110,18 @@ STOPS: Mapping[str, Stop] = {
 def cases() -> Iterator[Case]:
     """Every tour."""
     for slug, stop in STOPS.items():
-        for name in ("training", *stop.tours):
-            title, clause, steps, more = TOURS[name]
-            variant = f"tour-{slug}" if name == "training" else f"tour-{slug}-{name}"
-            makes = Steps(stop, MASK if name == "masked" else None)
-            before = [makes.train(f"before {n % 5}", dy=None, judge=False) for n in range(stop.before)]
-            yield FAMILY.case(stop.place, variant, title, clause, *before, *steps(makes), config=stop.config, **more)
+        yield from tours_at(FAMILY, slug, stop, ("training", *stop.tours))
+
+
+def tours_at(family: Family, slug: str, stop: Stop, names: Iterable[str]) -> Iterator[Case]:
+    """The tours of these names at a stop, as cases of a family; the slug tells the stop."""
+    for name in names:
+        tour = TOURS[name]
+        variant = f"tour-{slug}" if name == "training" else f"tour-{slug}-{name}"
+        makes = Steps(stop, MASK if name == "masked" else None)
+        before = [makes.train(f"before {n % 5}", dy=None, judge=False) for n in range(stop.before)]
+        steps = (*before, *tour.steps(makes))
+        yield family.case(stop.place, variant, tour.title, tour.clause, *steps, config=stop.config, **tour.more)
 
 
 @dataclass(frozen=True)
@@ -238,21 +244,50 @@ def _second(make: Steps) -> Iterator[Step]:
     yield make.evaluate("look", DY, second=ALL)
 
 
-TOURS: Mapping[str, tuple[str, str, Callable[[Steps], Iterator[Step]], Mapping[str, Any]]] = {
-    "training": ("unusual data, dy and parameters in a row", "LAYOUT-4", _training, {"overwrites": True}),
-    "inference": (
-        "unusual data, dy, parameters and statistics in inference",
-        "EVAL-1",
-        _inference,
-        {"overwrites": True},
+def _extremes(make: Steps) -> Iterator[Step]:
+    """Numbers near the ends of the formats, parameters as they are built, other views in each step, and freezing."""
+    half = make.stop.place.formats[0] == "float16"
+    yield make.train("first", normal("dy", scale=2.0**-10 if half else 1e-30))
+    yield make.train(normal("tiny", scale=2.0**-8 if half else 1e-12))
+    yield SetParameters(gamma=centred(seed_of("alike"), offset=0.25), beta=fill(0.0))
+    yield make.train("second")
+    yield make.evaluate("look", DY)
+    yield SetParameters(gamma=fill(1.0), beta=fill(1.0))
+    yield replace(make.train("third"), dy_view="expanded")
+    yield replace(make.train("fourth"), view="negative", dy_view="negative")
+    yield replace(make.train("fifth"), view="channels-last", dy_view="channels-last")
+    yield make.train(DataRecipe(kind="unlike", seed=seed_of("unlike"), special=0.0))
+    yield make.evaluate("other", DY)
+    yield Freeze()
+    yield make.train("frozen")
+    yield make.evaluate()
+
+
+@dataclass(frozen=True)
+class Tour:
+    """A tour.
+
+    Attributes:
+        title: in words.
+        clause: that it tests.
+        steps: makes them at a stop.
+        more: other fields of its cases.
+    """
+
+    title: str
+    clause: str
+    steps: Callable[[Steps], Iterator[Step]]
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+TOURS: Mapping[str, Tour] = {
+    "training": Tour("unusual data, dy and parameters in a row", "LAYOUT-4", _training, {"overwrites": True}),
+    "inference": Tour(
+        "unusual data, dy, parameters and statistics in inference", "EVAL-1", _inference, {"overwrites": True}
     ),
-    "state": (
-        "one vector, one channel or the order of channels changes; loaded, and frozen",
-        "STATE-6",
-        _state,
-        {},
-    ),
-    "masked": ("masks in a row, of data with another mean each", "MASK-1", _masked, {}),
-    "second": ("second orders in a row", "SECOND-1", _second, {"judges": SECOND_ORDER}),
+    "state": Tour("one vector, one channel or the order of channels changes; loaded, and frozen", "STATE-6", _state),
+    "masked": Tour("masks in a row, of data with another mean each", "MASK-1", _masked),
+    "second": Tour("second orders in a row", "SECOND-1", _second, {"judges": SECOND_ORDER}),
+    "extremes": Tour("tiny numbers, plain parameters, a dead channel, other views and freezing", "GRAD-5", _extremes),
 }
-"""Of each tour its title, what it tests, its steps, and other fields of its cases."""
+"""Every tour by name."""

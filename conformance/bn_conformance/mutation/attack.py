@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
 from multiprocessing import get_context
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
+from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.judging.goldens import Goldens
@@ -30,6 +31,9 @@ from bn_reference.deviations import Deviation, catalogue
 WITNESSES = 4
 """How many cases that catch the deviation itself are fitted to the condition of a mutant that no case catches."""
 
+RIGHT = (ItemVerdict.PASS.value, ItemVerdict.REFUSED.value)
+"""Verdicts of the reference layer on a fitted case that asks for what is right."""
+
 CHUNK = 25
 """Mutants that a process of the pool is given at a time."""
 
@@ -44,13 +48,21 @@ class Fate:
     Attributes:
         mutant: the mutant.
         caught_by: id of a case that catches it; empty for none.
-        shown_by: where none does, a case as it would have to be to catch it; empty where no way was found in which the
-            deviation acts under the condition.
+        shown_by: where none does, a case as it would have to be to catch it; empty where no such case was found.
+        tried: how many inputs that meet the condition were tried where none catches it: cases, and fitted ones.
+        acts_in: of these, the one in which it gives something else than the reference layer with the largest error;
+            empty where it gives the same in all, bit for bit.
+        ratio: that error over what `tight` allows.
+        level: the level of that case.
     """
 
     mutant: Mutant
     caught_by: str = ""
     shown_by: str = ""
+    tried: int = 0
+    acts_in: str = ""
+    ratio: float = 0.0
+    level: str = ""
 
     @property
     def survives(self) -> bool:
@@ -58,9 +70,14 @@ class Fate:
         return not self.caught_by and bool(self.shown_by)
 
     @property
+    def is_within(self) -> bool:
+        """Whether it acts, but within the bounds: with an error that right layers may have."""
+        return not self.caught_by and not self.shown_by and bool(self.acts_in)
+
+    @property
     def is_idle(self) -> bool:
-        """Whether it never acts, as far as was tried, like a deviation of training that acts in inference alone."""
-        return not self.caught_by and not self.shown_by
+        """Whether it gives what a right layer gives on all that was tried, as one of training in inference alone."""
+        return not self.caught_by and not self.shown_by and not self.acts_in
 
 
 def attack(mutants: Sequence[Mutant], case_ids: Sequence[str], processes: int = 0) -> Iterator[Fate]:
@@ -125,27 +142,29 @@ class Hunt:
         original = catalogue()[mutant.deviation]
         convention, bench = self._bench(original)
         changed = conditional(original, mutant.where, convention)
+        fate = Fate(mutant)
         for case in self._in_order(original):
-            if self._holds(mutant.where, case) and bench.may_act(original, case) and _catch(bench, case, changed):
-                return Fate(mutant, caught_by=case.id)
-        return Fate(mutant, shown_by=self._shown_by(mutant, changed))
+            if self._holds(mutant.where, case):
+                fate = _after(fate, bench, case, changed, bench.may_act(original, case))
+                if fate.caught_by:
+                    return Fate(mutant, caught_by=fate.caught_by)
+        for case in self._that_catch(original):
+            like = fitted(case, mutant.where)
+            fresh = Bench(convention)  # whose goldens nobody needs again
+            if like is None or not _meets(mutant.where, like):
+                continue
+            if fresh.judge([], like).verdict not in RIGHT:
+                continue
+            fate = _after(fate, fresh, like, changed)
+            if fate.caught_by:
+                return replace(fate, caught_by="", shown_by=like.id)
+        return fate
 
     def first_catch(self, deviation: Deviation) -> Catch | None:
         """The catch of the first case that catches a deviation of the catalogue as gravely as its clause demands."""
         bench = self._bench(deviation)[1]
         cases = (case for case in self._in_order(deviation) if bench.may_act(deviation, case))
         return next((catch for case in cases if (catch := _catch(bench, case, deviation))), None)
-
-    def _shown_by(self, mutant: Mutant, changed: Deviation) -> str:
-        """A case that is fitted to the condition and catches the mutant; empty for none."""
-        for case in self._that_catch(catalogue()[mutant.deviation]):
-            like = fitted(case, mutant.where)
-            if like is None:
-                continue
-            bench = Bench(self._bench(changed)[0])  # whose goldens nobody needs again
-            if bench.judge([], like).verdict == ItemVerdict.PASS.value and _catch(bench, like, changed):
-                return like.id
-        return ""
 
     def _that_catch(self, deviation: Deviation) -> list[Case]:
         """Some cases that catch a deviation itself and can be fitted, with different steps and layouts."""
@@ -181,6 +200,23 @@ class Hunt:
 def _catch(bench: Bench, case: Case, deviation: Deviation) -> Catch | None:
     """The catch of a case that is as grave as the clause demands."""
     return next((catch for catch in bench.catches(case, [deviation]) if is_grave(deviation, catch)), None)
+
+
+def _meets(where: Where, case: Case) -> bool:
+    """Whether the condition holds in a call of a fitted case."""
+    return any(where.holds(occasion) for occasion in occasions_of(case, data_of(case)))
+
+
+def _after(fate: Fate, bench: Bench, case: Case, changed: Deviation, may_act: bool = True) -> Fate:
+    """The fate after one more input that meets the condition; one on which it cannot act is tried without a run."""
+    fate = replace(fate, tried=fate.tried + 1)
+    trial = bench.trial(case, changed) if may_act else None
+    if trial is None:
+        return fate
+    if trial.catch and is_grave(changed, trial.catch):
+        return replace(fate, caught_by=case.id)
+    ratio, level = (trial.catch.ratio, "a warning") if trial.catch else (trial.ratio, trial.level)
+    return fate if fate.acts_in and ratio <= fate.ratio else replace(fate, acts_in=case.id, ratio=ratio, level=level)
 
 
 _hunts: list[Hunt] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,6 +67,21 @@ NO_REFUSAL = frozenset(
 """Errors of code that is not finished. A deviation that refuses an input, as layers do, raises another one."""
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A case in which a mutant gives something else than the reference layer.
+
+    Attributes:
+        catch: where that is noticed; else None.
+        level: where it is not, the level of the case, that is the grade within whose bounds every error lies.
+        ratio: the largest error over what `tight` allows.
+    """
+
+    catch: Catch | None
+    level: str = ""
+    ratio: float = 0.0
+
+
 class Bench:
     """Judges mutants under one convention.
 
@@ -94,21 +110,29 @@ class Bench:
         Raises:
             BrokenDeviation: a deviation does not run on a case that expects numbers.
         """
-        reference_runs = self._reference(case)[1]
         for deviation in deviations:
-            if not self.may_act(deviation, case):
-                continue
-            runs = self._observe([deviation], case)
-            error = runs[0].error
-            if error is not None and error.kind in NO_REFUSAL and case.expects == "numbers":
-                raise BrokenDeviation(
-                    f"deviation {deviation.name} does not run on {case.id}: {error.with_place}; mend it"
-                )
-            if same(runs, reference_runs):
-                continue  # equivalent here: its verdict would be the reference layer's
-            item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
-            if is_caught(item) or item.outcome == deviation.level:
-                yield Catch(deviation.name, case.id, worst_wrong_ratio(item), item.verdict == ItemVerdict.FAIL.value)
+            trial = self.trial(case, deviation) if self.may_act(deviation, case) else None
+            if trial and trial.catch:
+                yield trial.catch
+
+    def trial(self, case: Case, deviation: Deviation) -> Trial | None:
+        """What a mutant gives in a case, judged; None where it is the reference layer's, bit for bit.
+
+        Raises:
+            BrokenDeviation: the deviation does not run on a case that expects numbers.
+        """
+        runs = self._observe([deviation], case)
+        error = runs[0].error
+        if error is not None and error.kind in NO_REFUSAL and case.expects == "numbers":
+            raise BrokenDeviation(f"deviation {deviation.name} does not run on {case.id}: {error.with_place}; mend it")
+        if same(runs, self._reference(case)[1]):
+            return None
+        item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
+        if is_caught(item) or item.outcome == deviation.level:
+            fails = item.verdict == ItemVerdict.FAIL.value
+            return Trial(Catch(deviation.name, case.id, worst_wrong_ratio(item), fails))
+        ratio = max((quantity.ratio or 0.0 for quantity in item.quantities), default=0.0)
+        return Trial(None, item.outcome, ratio)
 
     def may_act(self, deviation: Deviation, case: Case) -> bool:
         """Whether a deviation is not proven, without a run, to give what the reference layer gives in a case."""

@@ -30,7 +30,7 @@ class Explanation:
         return (mutant.deviation, mutant.where.text) == (self.deviation, self.where)
 
 
-_THREE = "a triple, of which all pairs are tried: "
+_THREE, _RARE = "a triple, of which all pairs are tried: ", "a pair of two rare things: "
 
 EXPLAINED: tuple[Explanation, ...] = (
     Explanation(
@@ -39,11 +39,15 @@ EXPLAINED: tuple[Explanation, ...] = (
         f"{_THREE}data far from zero, images, permuted memory",
     ),
     Explanation("raw-moments", "format float32 and memory strided", f"{_THREE}data far from zero, float32, strides"),
-    Explanation("count-in-bfloat16", "affine beta", f"{_THREE}a count that bfloat16 rounds, training, beta alone"),
     Explanation(
-        "dy-flushed-below-1e-25",
-        "rank = 5",
-        "a pair of two rare things: dy near 1e-30, asked at the usual places alone",
+        "empty-mask-draws-to-zero",
+        "largest value >= 1000",
+        f"{_RARE}a mask that hides every value, asked of data of the usual size alone",
+    ),
+    Explanation(
+        "negative-variance-is-positive",
+        "space >= 1024",
+        f"{_RARE}a negative running variance that is set by hand, asked of small images alone",
     ),
 )
 """The survivors that are understood."""

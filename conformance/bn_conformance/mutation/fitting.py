@@ -44,10 +44,12 @@ def occasions_of(case: Case, data: CaseData) -> Iterator[Occasion]:
 
 
 def can_be_fitted(case: Case) -> bool:
-    """Whether a case still asks for what is right when it is fitted: it is no exact one, and expects numbers."""
-    special = case.exact or case.exact_statistics or case.laws or case.band or case.concurrent or case.nonfinite_alike
-    sharded = any(batch.shards for batch in case.batches)
-    return case.expects == "numbers" and not special and not sharded
+    """Whether a case still asks for what is right when it is fitted: it is no exact one, whose data fit its shape.
+
+    Others ask for something particular too, such as a refusal: who fits them sees that the reference layer passes.
+    """
+    special = case.exact or case.exact_statistics or case.laws or case.band or case.concurrent
+    return not special and not any(batch.shards for batch in case.batches)
 
 
 def fitted(case: Case, where: Where) -> Case | None:

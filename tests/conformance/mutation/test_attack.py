@@ -15,10 +15,12 @@ from bn_conformance.mutation.conditions import Residue, Same, Where, Within
 from bn_conformance.mutation.explained import EXPLAINED, explanation_of
 from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
 from bn_conformance.mutation.sampling import Mutant, sample
-from bn_conformance.mutation.survivors import Attacked, attacked_markdown, attacked_text
+from bn_conformance.mutation.survivors import Attacked, attacked_json, attacked_markdown, attacked_text, reason_of
 
+AWKWARD = "fwd/nc/float32/eps-0.001"
 FORWARD, WIDE = "fwd/nc/float32/random", "layout/nc-4x33/float32/size"
 BY_WIDTH = Mutant("eps-outside-root", Where((Within("channels", 20),)))
+NARROW_EPS = Mutant("eps-in-float32", Where((Same("format", "float32"),)))
 IDLE = Mutant("dx-without-mean-term", Where((Same("training", False),)))
 
 
@@ -40,9 +42,29 @@ def test_a_mutant_is_caught_survives_or_never_acts() -> None:
     (survivor,) = attack([BY_WIDTH], [FORWARD], 1)
     assert survivor.survives
     assert survivor.shown_by == f"{FORWARD}, C >= 20"
-    (idle,) = attack([IDLE], ["grad/nc/float32/random"], 1)
+    assert reason_of(survivor) == "no case meets the condition; the one above is made for it"
+    (idle,) = attack([IDLE], ["grad/nc/float32/random", "eval/nc/float32/random"], 1)
     assert idle.is_idle
     assert not idle.survives
+    assert idle.tried > 0
+    assert reason_of(idle).endswith("it gives what the reference layer gives, bit for bit")
+
+
+def test_a_mutant_whose_error_right_layers_may_have_is_within_the_bounds() -> None:
+    (within,) = attack([NARROW_EPS], [AWKWARD], 1)
+    assert within.is_within
+    assert not within.survives
+    assert not within.is_idle
+    assert 0 < within.ratio < 1
+    assert (within.acts_in, within.level) == (AWKWARD, "tight")
+    assert reason_of(within).endswith(f"times what tight allows (tight), in {AWKWARD}")
+
+
+def test_a_case_that_expects_a_refusal_is_fitted_too() -> None:
+    mutant = Mutant("one-value-gives-nan", Where((Within("channels", 64, 128),)))
+    (survivor,) = attack([mutant], ["edge/nc-1x5/float32/one-value"], 1)
+    assert survivor.survives
+    assert survivor.shown_by.endswith("C in [64, 128)")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +106,27 @@ def test_a_case_that_asks_for_something_particular_is_not_fitted() -> None:
 
 
 def test_the_text_lists_survivors_with_what_would_show_them() -> None:
-    fates = Fate(BY_WIDTH, shown_by=f"{FORWARD}, C >= 20"), Fate(IDLE)
+    fates = Fate(BY_WIDTH, shown_by=f"{FORWARD}, C >= 20", tried=1), Fate(IDLE)
     text = attacked_text(Attacked(fates, 1, 1, 2.0))
-    assert text.startswith(f"SURVIVES eps-outside-root where C >= 20\n  would be shown by: {FORWARD}, C >= 20\n\n")
+    assert text.startswith(f"SURVIVES eps-outside-root where C >= 20\n  would be shown by: {FORWARD}, C >= 20\n  why: ")
     assert text.endswith("surviving: 1 (100.0%), of them 1 without an explanation on record")
     assert "caught: 0 of the 1 that act; 1 never act under their condition" in text
     assert "surviving under one condition: 1 of 1 that act; under two together: 0 of 0" in text
-    row = f"| eps-outside-root | C >= 20 | {FORWARD}, C >= 20 |  |"
+    why = "no case meets the condition; the one above is made for it"
+    row = f"| eps-outside-root | C >= 20 | {FORWARD}, C >= 20 | {why} |  |"
     assert row in attacked_markdown(Attacked(fates, 1, 1, 2.0)).splitlines()
+
+
+def test_what_acts_within_the_bounds_is_told_with_its_ratio() -> None:
+    attacked = Attacked((Fate(NARROW_EPS, tried=2, acts_in=FORWARD, ratio=0.25, level="tight"),), 1, 1, 2.0)
+    text = attacked_text(attacked)
+    assert text.startswith(
+        "WITHIN THE BOUNDS eps-in-float32 where format float32\n  why: 2 inputs that meet the condition; on "
+    )
+    assert f"on them its error is at most 0.25 times what tight allows (tight), in {FORWARD}\n" in text
+    assert "within the bounds: 1 act with errors that right layers may have" in text
+    assert "| within the bounds |" in attacked_markdown(attacked)
+    assert json.loads(attacked_json(attacked))["within_bounds"][0]["ratio"] == 0.25
 
 
 def test_the_command_exits_with_1_where_an_unexplained_mutant_survives() -> None:
@@ -112,7 +147,7 @@ def test_the_command_exits_with_1_where_an_unexplained_mutant_survives() -> None
     told = json.loads(done.stdout)
     assert done.exit_code == 1
     assert (told["seed"], told["cases"]) == (2, 1)
-    assert told["caught"] + told["idle"] + len(told["survivors"]) == 6
+    assert told["caught"] + told["idle"] + len(told["survivors"]) + len(told["within_bounds"]) == 6
     assert {survivor["deviation"] for survivor in told["survivors"]} == {"eps-outside-root"}
 
 

@@ -1,0 +1,73 @@
+"""Tours at places that a search chose: each has many pairs of a path and a size or setting that `tour.py` lacks.
+
+Pairs are those of the grammar of conditional mutants: rank, place of the channels or format with a class of C, of N,
+of space, of n, of memory, of the mean, or with a setting. Some places have equal sizes along several axes, so that a
+vector that is laid along the wrong one raises no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue.family import Family
+from bn_conformance.catalogue.places import BF16_WIDE, F16, F16_WIDE, F64, NC, NCDHW, NCHW, NCL, NHCW, NHWC, NLC
+from bn_conformance.catalogue.tour import STOPS as USUAL
+from bn_conformance.catalogue.tour import Stop, tours_at
+
+FAMILY = Family(order=245, sweep=True)
+
+OWN = {"eps": None, "momentum": None}
+"""The implementation's own defaults."""
+
+PLAIN = {"gamma": False, "beta": False}
+
+WITHOUT_SECOND = ("inference", "state", "masked")
+
+STOPS: Mapping[str, Stop] = {
+    "batch": Stop(NC.resized(128, 16).of(BF16_WIDE), {"beta": False, **OWN}, ("offset", "contiguous"), offset=40.0),
+    "line": Stop(NHCW.resized(1, 33, 1, 16).of(BF16_WIDE), {"beta": False, "eps": 0.5}, ("transposed", "strided")),
+    "brick": Stop(
+        NCDHW.resized(3, 1, 17, 2, 9).of(F64),
+        {"gamma": False, "eps": 0.6, "momentum": 0.7},
+        ("offset", "offset"),
+        offset=1500.0,
+        tours=WITHOUT_SECOND,
+    ),
+    "signal": Stop(NLC.resized(1, 5, 512).of(BF16_WIDE), {"beta": False, "momentum": 0.75}, ("fortran", "contiguous")),
+    "series": Stop(
+        NLC.resized(32, 1, 32).of(F64), {"eps": 0.7, "momentum": None}, ("contiguous", "transposed"), offset=1500.0
+    ),
+    "column": Stop(NHCW.resized(16, 2, 12, 1).of(F16), {**PLAIN, "eps": 2.0**-16}, ("fortran", "strided")),
+    "tall": Stop(
+        NHWC.resized(2, 32, 17, 2).of(BF16_WIDE), {"gamma": False, **OWN}, ("contiguous", "offset"), offset=4.0
+    ),
+    "odd-vectors": Stop(
+        NC.resized(8, 33),
+        {"gamma": False, "eps": 2.0**-24, "momentum": 0.75},
+        ("offset", "strided"),
+        offset=4.0,
+        tours=WITHOUT_SECOND,
+    ),
+    "narrow-sequence": Stop(NCL.resized(1, 64, 7).of(F16_WIDE), PLAIN, ("contiguous", "strided"), offset=4.0),
+    "tabular": Stop(NC.resized(8, 512), {**PLAIN, **OWN}, ("fortran", "strided"), offset=4.0),
+    "stripe": Stop(NCHW.resized(1, 32, 2, 33).of(F64), {"beta": False, "eps": 0.001}, ("transposed", "offset")),
+    "frames": Stop(NCL.resized(5, 96, 1), {"eps": 0.001, "momentum": 1.0}, ("contiguous", "transposed"), before=10),
+    "cube": Stop(NCL.resized(4, 4, 4), {"beta": False, **OWN}, ("fortran", "fortran"), offset=40.0),
+    "cube-between": Stop(
+        NHCW.resized(3, 3, 3, 3).of(F64), {"gamma": False, "momentum": 1.0}, ("offset", "strided"), offset=1500.0
+    ),
+    "square-table": Stop(NC.resized(16, 16).of(F16_WIDE), {"momentum": 0.75, "eps": 1.0}, ("strided", "offset")),
+}
+"""Where they are made, by name."""
+
+USUAL_WITH_EXTREMES = ("odd", "image", "one-channel", "sequence", "old", "first-image", "mixed-between", "sentence")
+"""Stops of `tour.py` where the tour of extremes is made too."""
+
+
+def cases() -> Iterator[Case]:
+    """Every tour there."""
+    for slug, stop in STOPS.items():
+        yield from tours_at(FAMILY, slug, stop, ("training", *stop.tours, "extremes"))
+    for slug in USUAL_WITH_EXTREMES:
+        yield from tours_at(FAMILY, slug, USUAL[slug], ("extremes",))
