@@ -212,6 +212,33 @@ def _outlier(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     return rows
 
 
+def spikes_of(count: int) -> list[int]:
+    """Places on both sides of where two blocks of a sum over so many values may meet, and both ends.
+
+    Such are the first and the last seam of blocks of powers of two and of ten values, and those of eighths and thirds.
+    Each seam is even, so that the values on its sides have opposite signs.
+    """
+    blocks = {2**power for power in range(2, 21)} | {10**power for power in range(1, 7)}
+    last = {(count - 1) // block * block for block in blocks}
+    parts = {count * part // of // 2 * 2 for of in (3, 8) for part in range(1, of)}
+    seams = {seam for seam in blocks | last | parts if 4 <= seam < count}
+    return sorted({0, count - 1, *seams, *(seam - 1 for seam in seams)})
+
+
+def _seams(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
+    """-1 and 1 in turn, -scale and scale on both sides of each seam and at both ends: the sum is 0 in any order.
+
+    Where the number of values is odd, the second one balances the others. In odd channels all signs are the other way
+    round.
+    """
+    sizes = np.ones(count)
+    if count > 1:
+        sizes[spikes_of(count)] = recipe.scale
+        sizes[1] += sizes[::2].sum() - sizes[1::2].sum()
+    sign = np.where((np.arange(count)[None, :] + np.arange(channels)[:, None]) % 2 == 0, -1.0, 1.0)
+    return np.asarray(recipe.offset + sizes * sign)
+
+
 def _special(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     """Normal data with one special value (NaN, an infinity) in one channel."""
     rows = _normal(recipe, channels, count)
@@ -260,6 +287,7 @@ DATA_KINDS: dict[str, Callable[[DataRecipe, int, int], RowsOfData]] = {
     "integers": _integers,
     "mixed-scales": _mixed_scales,
     "outlier": _outlier,
+    "seams": _seams,
     "special": _special,
     "unlike": _unlike,
     "signed-zeros": _signed_zeros,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import isfinite, prod
 
-from bn_conformance.cases.recipes import DataRecipe
+from bn_conformance.cases.recipes import DataRecipe, spikes_of
 
 HELPERS = (
     "def uniform(seed, shape):",
@@ -87,10 +87,18 @@ def generator_of(name: str, recipe: DataRecipe, shape: tuple[int, ...], axis: in
         axis: of its channels.
         dtype: its format; bfloat16 is made as float32.
     """
+    count = prod(size for place, size in enumerate(shape) if place != axis)
     if recipe.kind == "outlier":
         rows = [
             f"rows = np.full((C, n), {recipe.offset!r})",
             f"rows[np.arange(C), (np.arange(C) * 7 + 3) % n] += {recipe.scale!r}",
+        ]
+    elif recipe.kind == "seams" and count > 1:
+        rows = [
+            "sizes = np.ones(n)",
+            f"sizes[{spikes_of(count)}] = {recipe.scale!r}",
+            "sizes[1] += sizes[::2].sum() - sizes[1::2].sum()",
+            f"rows = {recipe.offset!r} + sizes * {_SIGNS}",
         ]
     elif recipe.kind == "unlike":
         rows = [f"rows = {_normal(recipe)}", f"rows[{recipe.channel} % C] = {_number(recipe.special)}"]
@@ -98,7 +106,6 @@ def generator_of(name: str, recipe: DataRecipe, shape: tuple[int, ...], axis: in
         rows = [f"rows = {_ROWS[recipe.kind](recipe)}"]
     else:
         return []
-    count = prod(size for place, size in enumerate(shape) if place != axis)
     made = f"tensor(rows, {shape}, {axis})"
     rounded = f"bfloat16({made})" if dtype == "bfloat16" else f"{made}.astype(np.{dtype})"
     return [f"C, n = {shape[axis]}, {count}", *rows, f"{name} = {rounded}"]

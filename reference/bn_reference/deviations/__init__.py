@@ -45,6 +45,7 @@ MODULES: tuple[str, ...] = (
     "narrow_arithmetic",
     "layout",
     "tails",
+    "seams",
     "memory",
     "edges",
     "bad_input",

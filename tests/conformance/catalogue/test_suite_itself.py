@@ -86,6 +86,7 @@ PINNED = {
     "integers": ("1c13d93692b9e691", "53c2e051ad2efbce"),
     "mixed-scales": ("a1c5ce6bdf621934", "0350000838811449"),
     "outlier": ("d8eadc28b4e37949", "f890203dd9f7459d"),
+    "seams": ("d6810a916a754135", "1ff43dbfd31a1750"),
     "unlike": ("59d95c89126acca4", "c60dd89fe03903bf"),
     "special": ("449ac54b86cd94ed", "21a5be828df617cc"),
     "signed-zeros": ("b493ab77202acaa4", "2e3c8e08e32c2597"),
