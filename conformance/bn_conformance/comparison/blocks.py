@@ -5,7 +5,7 @@ An array of usual size is one block. An array that is too long to be held in bin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +17,9 @@ from bn_conformance.adapter import Array
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.formats import format_of
 from bn_reference.arithmetic.quad import Quad, round_to, to_quad
+from bn_reference.bounds.bound import Bound
 from bn_reference.golden.expected import Expected
-from bn_reference.specification.grades import STABLE, TIGHT, Grade
+from bn_reference.specification.grades import GRADES, STABLE, TIGHT, Grade
 
 GOLDEN_SHARE = 2.0**-60
 """The golden's own error is at most this part of a bound: 2**-113 / 2**-53."""
@@ -61,6 +62,9 @@ class Block:
 
     Errors have the dtype of the bounds.
 
+    Attributes:
+        widest: the grade whose range holds for elements that no bound judges.
+
     Args:
         name: of the quantity, for messages.
         expected: the golden of these entries, with its bounds.
@@ -91,20 +95,34 @@ class Block:
             self.errors = _errors(golden, rows, self.same).astype(self.tight.dtype, copy=False)
         if (infinite := np.isinf(self.wide)).any():  # an infinity next to overflow is no error
             self.errors = np.where(infinite & self.kinds, np.zeros((), self.errors.dtype), self.errors)
+        self.widest = STABLE
         self.mask = (mask | ~self.finite) & ~self._undecided()
 
     def _undecided(self) -> NDArray[np.bool_]:
         """Elements that nothing is said of: those of a channel where an error is beyond the share, inside the bound.
 
-        A sound algorithm may be so far off, and so may zeros. An error outside the whole bound stays judged.
+        An algorithm of the grade may be so far off, and so may zeros. An error outside the whole bounds of all grades
+        stays judged. What the last grade that it took allows is the range of these elements.
         """
         uncut, nothing = self.expected.uncut, np.zeros((1, 1), np.bool_)
         if uncut is None or bool((self.errors <= self.tight).all()):
             return nothing
-        cut, whole = self.expected.bound(STABLE), uncut(STABLE)
-        inside = cut.meaningful[:, None] & (self.errors <= whole.allowed) & self.finite
-        beyond = inside & (self.errors > cut.allowed)
-        return np.asarray(inside & beyond.any(axis=1, keepdims=True))
+        explained, grades = self._within(self.expected.bound, TIGHT), GRADES[1:]
+        for grade in grades:
+            explained = explained | self._within(self.expected.bound, grade)
+            if explained.all():
+                return nothing
+        inside = np.zeros_like(explained)
+        for grade in grades:
+            more = self._within(uncut, grade) & ~inside & self.finite
+            self.widest = grade if (more & ~explained).any() else self.widest
+            inside = inside | more
+        return np.asarray(inside & (inside & ~explained).any(axis=1, keepdims=True))
+
+    def _within(self, bound: Callable[[Grade], Bound], grade: Grade) -> NDArray[np.bool_]:
+        """Where errors are within a bound that means anything."""
+        allowed, meaningful = bound(grade)
+        return np.asarray(meaningful[:, None] & (self.errors <= allowed))
 
     def allowed(self, grade: Grade) -> tuple[Quad, NDArray[np.bool_]]:
         """The allowed errors under a grade, and where they mean anything."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bn_conformance.comparison.blocks import Block, Worst
 from bn_reference.arithmetic.formats import format_of
-from bn_reference.specification.grades import STABLE, TIGHT, Grade
+from bn_reference.specification.grades import TIGHT, Grade
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def in_range(blocks: Iterable[Block]) -> InRange:
 
 def _with(found: InRange, block: Block) -> InRange:
     """What is known after one more block."""
-    ends, asked = _ends(block, STABLE), ~block.mask & _ends(block, TIGHT).known
+    ends, asked = _ends(block, block.widest), ~block.mask & _ends(block, TIGHT).known
     count, beyond = found.count + int(asked.sum()), asked & ends.outside(block)
     if not beyond.any():
         return replace(found, count=count)

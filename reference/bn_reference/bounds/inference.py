@@ -18,7 +18,7 @@ from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
 from bn_reference.definition.graph import Forward, RowGradients, column
 from bn_reference.definition.running import Weights
-from bn_reference.specification.grades import STABLE, TIGHT, VACUOUS, Grade
+from bn_reference.specification.grades import VACUOUS, Grade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +88,8 @@ class InferenceBounds:
     @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4 of BOUNDS.md, inference: rows; with the terms of folding where allowed, cut to the share."""
-        bound, size = self.uncut_y(grade), self._y_size
-        if self.storage != self.compute and grade.level not in (TIGHT.level, STABLE.level):
-            return bound  # 16-bit scale and shift leave nothing of a folded y from a mean of 2^8 deviations on
-        return bound.below(size, math.sqrt(VACUOUS), tight_of(grade, self.y), _mean_of_finite(bound.allowed))
+        bound = self.uncut_y(grade)
+        return bound.below(self._y_size, math.sqrt(VACUOUS), tight_of(grade, self.y), _mean_of_finite(bound.allowed))
 
     @quietly
     def uncut_y(self, grade: Grade) -> Bound:
