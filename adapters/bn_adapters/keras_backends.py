@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +48,9 @@ class KerasLayer(Layer):
     beta (None where absent), moving_mean and moving_variance once it is.
     """
 
+    more: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Further arguments of the layer's class."""
+
     def __init__(self, keras: Any, config: LayerConfig, layer: Any = None) -> None:
         self.keras = keras
         self.channel_axis = config.channel_axis
@@ -57,7 +61,7 @@ class KerasLayer(Layer):
 
     def _batch_normalization(self, config: LayerConfig) -> Any:
         keras = self.keras
-        arguments: dict[str, Any] = {}
+        arguments = dict(self.more)
         if config.eps is not None:
             arguments["epsilon"] = config.eps
         if config.keep is not None:

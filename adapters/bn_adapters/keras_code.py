@@ -14,13 +14,13 @@ POLICIES = {("float16", "float32"): "mixed_float16", ("bfloat16", "float32"): "m
 """By the formats of x and of the parameters."""
 
 
-def _built(config: LayerConfig) -> Lines:
+def _built(config: LayerConfig, *more: str) -> Lines:
     policy = POLICIES.get((config.dtype, config.parameter_dtype), config.dtype)
     given = [f"axis={config.channel_axis}"]
     given += [f"momentum={config.keep!r}"] if config.keep is not None else []
     given += [f"epsilon={config.eps!r}"] if config.eps is not None else []
     given += [] if config.gamma else ["scale=False"]
-    given += [] if config.beta else ["center=False"]
+    given += [*([] if config.beta else ["center=False"]), *more]
     shape = tuple(config.num_channels if axis == config.channel_axis else None for axis in range(config.rank))
     yield f'layer = keras.layers.BatchNormalization({", ".join(given)}, dtype="{policy}")'
     yield f"layer.build({shape})"
@@ -70,6 +70,55 @@ class KerasTensorflowCode(_KerasCode):
 
     def step(self, call: StepCall) -> Lines:
         return taped_step(call, [f"y_out = {self.call(call)}"], self.sources(), self.config.dtype)
+
+
+class KerasSynchronisedCode(KerasTensorflowCode):
+    """On TensorFlow with `synchronized=True`, a replica on a logical device for each shard."""
+
+    sharded = True
+
+    def build(self) -> Lines:
+        yield "processor = tf.config.list_physical_devices('CPU')[0]"
+        yield "tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 8)"
+        yield ""
+        yield "def replicated(sizes, held):"
+        yield '    """A strategy with a replica for each shard, and the layer in its scope."""'
+        yield "    devices, reduction = [f'CPU:{k}' for k in range(len(sizes))], tf.distribute.ReductionToOneDevice()"
+        yield "    strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)"
+        yield "    with strategy.scope():"
+        yield from (f"        {line}" for line in _built(self.config, "synchronized=True"))
+        yield "    if held is not None:"
+        yield "        layer.set_weights(held.get_weights())"
+        yield "    return strategy, layer"
+        yield ""
+        yield "strategy, layer = replicated([0], None)"
+
+    def step(self, call: StepCall) -> Lines:
+        dtype, squeezed = f"tf.{self.config.dtype}", f"mask.squeeze({self.config.channel_axis})"
+        yield f"sizes = {list(call.shards) or '[len(x)]'}  # of the shards"
+        yield "strategy, layer = replicated(sizes, layer)"
+        yield "def spread(array, dtype):"
+        yield "    parts = [tf.constant(part, dtype) for part in np.split(array, np.cumsum(sizes)[:-1])]"
+        yield "    give = strategy.experimental_distribute_values_from_function"
+        yield "    return give(lambda context: parts[context.replica_id_in_sync_group])"
+        yield "def joined(value):"
+        yield "    return tf.concat(strategy.experimental_local_results(value), 0)"
+        given = [f"spread(x, {dtype})", *([f"spread(dy, {dtype})"] if call.backward else [])]
+        given += [f"spread({squeezed}, tf.bool)"] if call.masked else []
+        names = ["x_tensor", *(["dy_tensor"] if call.backward else []), *(["mask"] if call.masked else [])]
+        masked = ", mask=mask" if call.masked else ""
+        yield f"def step({', '.join(names)}):"
+        yield f"    sources = [{', '.join(['x_tensor', *self.sources().values()])}]"
+        yield "    with tf.GradientTape() as tape:"
+        yield "        tape.watch(sources)"
+        yield f"        y = layer(x_tensor, training={call.training}{masked})"
+        yield f"    return y, {'tape.gradient(y, sources, dy_tensor)' if call.backward else '[]'}"
+        yield f"y, found = strategy.run(step, args=({', '.join(given)},))"
+        yield "y_out = joined(y)"
+        if call.backward:
+            yield "dx_out = joined(found[0])"
+            for place, name in enumerate(self.sources(), 1):
+                yield f"{name}_out = strategy.reduce('SUM', found[{place}], axis=None)"
 
 
 class KerasXlaCode(KerasTensorflowCode):
