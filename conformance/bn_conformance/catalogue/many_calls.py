@@ -49,7 +49,7 @@ def cases() -> Iterator[Case]:
         title = f"{STEPS} steps on batches of {len(MANY_SIZES[place])} sizes in turn, each judged"
         steps = _trajectory(place, MANY_SIZES[place])
         yield case(place, "trajectory-sizes", title, "STATE-5 STATE-9", *steps, sweep=True)
-    for place in (NC, NCHW, NHWC.of(BF16_WIDE)):
+    for place in (NC, NCHW.resized(2, 33, 2, 3), NHWC.resized(2, 2, 2, 64).of(BF16_WIDE)):
         yield from _late(place, sweep=place is not NC)
     for first, other in ((NC, NCL.resized(4, 5, 6)), (NCHW, NCDHW)):
         title = f"{STEPS} steps on batches of rank {first.rank} and {other.rank}, each judged"
