@@ -108,11 +108,15 @@ class KerasSynchronisedCode(KerasTensorflowCode):
         names = ["x_tensor", *(["dy_tensor"] if call.backward else []), *(["mask"] if call.masked else [])]
         masked = ", mask=mask" if call.masked else ""
         yield f"def step({', '.join(names)}):"
-        yield f"    sources = [{', '.join(['x_tensor', *self.sources().values()])}]"
-        yield "    with tf.GradientTape() as tape:"
-        yield "        tape.watch(sources)"
-        yield f"        y = layer(x_tensor, training={call.training}{masked})"
-        yield f"    return y, {'tape.gradient(y, sources, dy_tensor)' if call.backward else '[]'}"
+        y = f"layer(x_tensor, training={call.training}{masked})"
+        if call.backward:
+            yield f"    sources = [{', '.join(['x_tensor', *self.sources().values()])}]"
+            yield "    with tf.GradientTape() as tape:"
+            yield "        tape.watch(sources)"
+            yield f"        y = {y}"
+            yield "    return y, tape.gradient(y, sources, dy_tensor)"
+        else:
+            yield f"    return {y}, []"
         yield f"y, found = strategy.run(step, args=({', '.join(given)},))"
         yield "y_out = joined(y)"
         if call.backward:

@@ -58,7 +58,7 @@ def _unusually_masked(place: Place) -> Iterator[Case]:
     title = "an empty shard between two of other sizes, and large values where a mask counts nothing"
     step = train(place, dy=DY, mask=HIDING, shards=(1, 0, entries - 1))
     yield case(place, "masked-unequal", title, "SYNC-7", step)
-    title = "two equal shards with another mask in each step, and inference in between"
+    title = "two equal shards with another mask each time, once without one, and inference in between"
     yield case(place, "masked-sequence", title, "SYNC-7 SYNC-4 STATE-1", KNOWN, *_masked_in_turn(place))
 
 
