@@ -68,7 +68,7 @@ NO_REFUSAL = frozenset(
 
 
 @dataclass(frozen=True)
-class Trial:
+class CaseTrial:
     """A case in which a mutant gives something else than the reference layer.
 
     Attributes:
@@ -115,7 +115,7 @@ class Bench:
             if trial and trial.catch:
                 yield trial.catch
 
-    def trial(self, case: Case, deviation: Deviation) -> Trial | None:
+    def trial(self, case: Case, deviation: Deviation) -> CaseTrial | None:
         """What a mutant gives in a case, judged; None where it is the reference layer's, bit for bit.
 
         Raises:
@@ -130,9 +130,9 @@ class Bench:
         item = judge_runs(deviation.name, case, runs, self._convention, self._goldens, self._policy)
         if is_caught(item) or item.outcome == deviation.level:
             fails = item.verdict == ItemVerdict.FAIL.value
-            return Trial(Catch(deviation.name, case.id, worst_wrong_ratio(item), fails))
+            return CaseTrial(Catch(deviation.name, case.id, worst_wrong_ratio(item), fails))
         ratio = max((quantity.ratio or 0.0 for quantity in item.quantities), default=0.0)
-        return Trial(None, item.outcome, ratio)
+        return CaseTrial(None, item.outcome, ratio)
 
     def may_act(self, deviation: Deviation, case: Case) -> bool:
         """Whether a deviation is not proven, without a run, to give what the reference layer gives in a case."""
