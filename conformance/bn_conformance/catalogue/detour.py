@@ -8,17 +8,32 @@ vector that is laid along the wrong one raises no error.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf, nan
 
-from bn_conformance.cases.model import Case
+from bn_conformance.adapter import CUMULATIVE
+from bn_conformance.cases.model import (
+    GRADIENTS,
+    OUTPUTS,
+    STATISTICS,
+    Case,
+    Freeze,
+    Reload,
+    SetParameters,
+    SetStatistics,
+)
+from bn_conformance.catalogue.build import DY, KNOWN, MEAN, PARAMETERS, VARIANCE, fields, single, special
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.places import BF16_WIDE, F16, F16_WIDE, F64, NC, NCDHW, NCHW, NCL, NHCW, NHWC, NLC
+from bn_conformance.catalogue.state import MOVED, OTHER
 from bn_conformance.catalogue.tour import STOPS as USUAL
-from bn_conformance.catalogue.tour import Stop, tours_at
+from bn_conformance.catalogue.tour import Steps, Stop, tours_at
 
 FAMILY = Family(order=245, sweep=True)
 
 OWN = {"eps": None, "momentum": None}
 """The implementation's own defaults."""
+
+MOMENTA = (0.1, 0.0, 1.0, CUMULATIVE)
 
 PLAIN = {"gamma": False, "beta": False}
 
@@ -65,9 +80,72 @@ USUAL_WITH_EXTREMES = ("odd", "image", "one-channel", "sequence", "old", "first-
 """Stops of `tour.py` where the tour of extremes is made too."""
 
 
+WITH_NON_FINITE = ("image", "sequence", "wide", "mixed-between", "sentence", "between", "volume", "square-half")
+"""Stops of `tour.py` where NaN and infinities are tried too."""
+
+
 def cases() -> Iterator[Case]:
     """Every tour there."""
     for slug, stop in STOPS.items():
         yield from tours_at(FAMILY, slug, stop, ("training", *stop.tours, "extremes"))
+        yield from _momenta(slug, stop)
+        yield _changed(slug, stop)
+        if stop.place.channels > 1:
+            yield from _non_finite(slug, stop)
     for slug in USUAL_WITH_EXTREMES:
         yield from tours_at(FAMILY, slug, USUAL[slug], ("extremes",))
+    for slug in WITH_NON_FINITE:
+        yield from _non_finite(slug, USUAL[slug])
+
+
+def _momenta(slug: str, stop: Stop) -> Iterator[Case]:
+    """Four steps with each weight of the new statistic that code treats apart, and one that float32 cannot hold."""
+    make = Steps(stop)
+    for momentum in MOMENTA:
+        steps = (make.train(role, dy=None) for role in ("first", "second", "third", "fourth"))
+        title = f"four steps with momentum {momentum}"
+        more = fields(config={**stop.config, "momentum": momentum}, judges=STATISTICS, axes={"momentum": momentum})
+        yield FAMILY.case(stop.place, f"tour-{slug}-momentum-{momentum}", title, "STAT-1 STAT-2", *steps, **more)
+
+
+def _changed(slug: str, stop: Stop) -> Case:
+    """Parameters, statistics and the state change between a forward and its backward; then those of a frozen layer."""
+    make, single_2 = Steps(stop), SetParameters(gamma=single(0, 2.0), beta=single(0, 2.0))
+    steps = (
+        make.train("first", between=(OTHER,)),
+        KNOWN,
+        make.evaluate("look", DY, between=(MOVED,)),
+        make.train("second", between=(single_2, Reload())),
+        Freeze(),
+        KNOWN,
+        make.train("frozen"),
+        OTHER,
+        make.train("frozen too", between=(single_2,)),
+    )
+    title = "what a forward used changes before its backward, in training, in inference and in a frozen layer"
+    more = fields(config=stop.config, expects="numbers-or-refusal", judges=OUTPUTS | GRADIENTS)
+    return FAMILY.case(stop.place, f"tour-{slug}-changed", title, "STATE-8", *steps, **more)
+
+
+def _non_finite(slug: str, stop: Stop) -> Iterator[Case]:
+    """NaN in x, in gamma, beta and running statistics of channel 1: the other channels go on as if there were none."""
+    make = Steps(stop)
+    steps = (
+        make.train(special("first", nan)),
+        make.evaluate("look"),
+        KNOWN,
+        make.train("second"),
+        make.evaluate(special("look", nan), DY),
+        SetParameters(gamma=single(1, nan), beta=single(1, inf)),
+        make.train("third"),
+        make.evaluate("other", DY),
+        SetParameters(gamma=PARAMETERS.gamma, beta=PARAMETERS.beta),
+        SetStatistics(single(1, nan), VARIANCE),
+        make.evaluate("look", DY),
+        SetStatistics(MEAN, single(1, inf)),
+        make.evaluate("look", DY),
+    )
+    before = [make.train(f"before {n % 5}", dy=None, judge=False) for n in range(stop.before)]
+    title = "NaN in x, then in gamma, beta and statistics of one channel, in a row"
+    more = fields(config=stop.config, nonfinite_alike=True, judges=OUTPUTS | GRADIENTS)
+    yield FAMILY.case(stop.place, f"tour-{slug}-non-finite", title, "EDGE-4", *before, *steps, **more)
