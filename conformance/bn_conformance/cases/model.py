@@ -22,6 +22,9 @@ ALL_QUANTITIES: Quantities = OUTPUTS | GRADIENTS | STATISTICS
 LARGE_SIZE = 1 << 20
 """Values of x from which on a step is large."""
 
+LONG_STEPS, VALUES_OF_A_STEP = 20, 550
+"""Steps from which on a case is long, and the values of x that take as long to judge as a step does by itself."""
+
 SAVED: Quantities = frozenset({"saved_mean", "saved_invstd", "dx_given", "dgamma_given", "dbeta_given"})
 """What is judged of saved statistics: they themselves, and the gradients from exact ones."""
 
@@ -257,6 +260,11 @@ class Case:
     def large(self) -> bool:
         """Whether a step is large: then the case runs only where it is named, and nothing is made of its failures."""
         return any(batch.large for batch in self.batches)
+
+    @property
+    def long(self) -> bool:
+        """Whether judging it takes many times as long as most cases take: such a case is better judged late."""
+        return sum(1 + prod(batch.shape) / VALUES_OF_A_STEP for batch in self.batches) > LONG_STEPS
 
     @property
     def signature(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from math import prod
+from math import frexp, inf, isfinite, ldexp, prod
 from typing import Any
 
 import numpy as np
@@ -221,7 +221,15 @@ def _excess(blocks: Blocks) -> float:
 
 def _ulp(error: float, expected: float, format_: Format) -> float | None:
     """The error in units in the last place of the expected value; None where that has none."""
-    if not np.isfinite(expected) or not np.isfinite(error):
+    if not isfinite(expected) or not isfinite(error):
         return None
-    exponent = max(int(np.frexp(expected)[1]) - 1, format_.min_exponent) if expected else format_.min_exponent
-    return float(np.ldexp(error, format_.precision - 1 - exponent))
+    exponent = max(frexp(expected)[1] - 1, format_.min_exponent) if expected else format_.min_exponent
+    return _scaled(error, format_.precision - 1 - exponent)
+
+
+def _scaled(number: float, exponent: int) -> float:
+    """number * 2**exponent, infinite where that is beyond float64."""
+    try:
+        return ldexp(number, exponent)
+    except OverflowError:
+        return inf

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bn_conformance.adapter import Array
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.formats import format_of
-from bn_reference.arithmetic.quad import Quad, round_to, to_quad
+from bn_reference.arithmetic.quad import Quad, quietly, round_to, to_quad
 from bn_reference.bounds.bound import Bound
 from bn_reference.golden.expected import Expected
 from bn_reference.specification.grades import GRADES, STABLE, TIGHT, Grade
@@ -86,17 +86,22 @@ class Block:
             golden = np.where(both, to_quad(np.inf), golden)
         self.golden, self.rows, self.rounded = golden, rows, rounded
         self.wide = np.asarray(rows, np.float64)
-        self.same = (rows == rounded) | (np.isnan(self.wide) & np.isnan(rounded))
+        same, got_finite = rows == rounded, np.isfinite(self.wide)
+        self.same = same if same.all() else same | (np.isnan(self.wide) & np.isnan(rounded))
+        self._both_finite = self.finite & got_finite
+        all_finite = bool(self._both_finite.all())
         self.tight, mask = self.allowed(TIGHT)
-        if self.tight.dtype == np.float64 and bool(self.finite.all()):
+        if self.tight.dtype == np.float64 and (all_finite or bool(self.finite.all())):
             high, rest = expected.in_parts
             self.errors = _near_errors(high.reshape(shape), rest.reshape(shape), self.wide)
         else:
             self.errors = _errors(golden, rows, self.same).astype(self.tight.dtype, copy=False)
-        if (infinite := np.isinf(self.wide)).any():  # an infinity next to overflow is no error
-            self.errors = np.where(infinite & self.kinds, np.zeros((), self.errors.dtype), self.errors)
         self.widest = STABLE
-        self.mask = (mask | ~self.finite) & ~self._undecided()
+        if not all_finite:
+            if (infinite := np.isinf(self.wide)).any():  # an infinity next to overflow is no error
+                self.errors = np.where(infinite & self.kinds, np.zeros((), self.errors.dtype), self.errors)
+            mask = mask | ~self.finite
+        self.mask = mask if self.expected.uncut is None else mask & ~self._undecided()
 
     def _undecided(self) -> NDArray[np.bool_]:
         """Elements that nothing is said of: those of a channel where an error is beyond the share, inside the bound.
@@ -131,7 +136,7 @@ class Block:
     @cached_property
     def kinds(self) -> NDArray[np.bool_]:
         """Where the kinds agree: both finite, both NaN or the same infinity. Next to overflow, either kind is right."""
-        agree = self.finite & np.isfinite(self.wide)
+        agree = self._both_finite
         return agree if agree.all() else agree | _kinds_agree(self.golden, self.rows, self.rounded, self.tight)
 
     @property
@@ -212,10 +217,10 @@ def _near_errors(high: NDArray[np.float64], rest: NDArray[np.float64], got: NDAr
     return np.where(np.isnan(errors), np.inf, errors) if np.isnan(errors).any() else errors
 
 
+@quietly
 def _errors(golden: Quad, rows: Array, same: NDArray[np.bool_]) -> Quad:
     """|got - golden|: 0 where both are the same infinity or both NaN, infinite where the kinds differ."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        errors = np.abs(to_quad(rows) - golden)
+    errors = np.abs(to_quad(rows) - golden)
     infinite = to_quad(np.inf)
     errors = np.where(np.isfinite(errors), errors, infinite)
     return np.asarray(np.where(same & ~np.isfinite(golden), to_quad(0.0), errors))
@@ -235,7 +240,8 @@ def _allowed(name: str, expected: Expected, grade: Grade, shape: tuple[int, ...]
     bound = expected.bound(grade)
     allowed = bound.allowed if bound.allowed.ndim == 2 else bound.allowed[:, None]
     mask = _spread(bound.meaningful[:, None] & np.isfinite(allowed), shape)
-    if bool(np.any((allowed < 0) & mask)):
+    negative = allowed < 0
+    if negative.any() and bool((negative & mask).any()):
         raise SuiteError(f"the bound of {name} is negative at grade {grade.level}")
     return _spread(allowed, shape), mask
 
@@ -244,13 +250,14 @@ def _spread(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
+@quietly
 def ratios_of(errors: Quad, allowed: Quad) -> NDArray[np.float64]:
     """Error / allowed, 0 where the error is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(errors == 0, np.zeros((), errors.dtype), errors / allowed)
-    return np.asarray(ratios, np.float64)
+    return np.asarray(np.where(errors == 0, np.zeros((), errors.dtype), errors / allowed), np.float64)
 
 
 def sortable(ratios: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Ratios with NaN as infinity, and -1 for elements that are not judged."""
-    return np.where(mask, np.where(np.isnan(ratios), np.inf, ratios), -1.0)
+    missing = np.isnan(ratios)
+    known = np.where(missing, np.inf, ratios) if missing.any() else ratios
+    return known if mask.all() else np.where(mask, known, -1.0)

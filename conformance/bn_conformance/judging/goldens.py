@@ -115,8 +115,8 @@ def _key(case: Case) -> CaseKey:
 
 def by_blocks(case: Case, batch: Batch) -> bool:
     """Whether a step is judged by blocks: a large training step without a mask, a second order or a frozen layer."""
-    frozen = has_step(case.steps, Freeze)
-    return batch.large and batch.training and batch.mask is None and batch.second is None and not frozen
+    plain = batch.large and batch.training and batch.mask is None and batch.second is None
+    return plain and not has_step(case.steps, Freeze)
 
 
 def _long(case: Case, convention: Convention, tensors: BatchData) -> StepGolden:

@@ -6,8 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import missing_default
@@ -24,6 +22,7 @@ from bn_conformance.observing.observe import observe
 from bn_conformance.results import outcomes
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item, Quantity
+from bn_reference.arithmetic.quad import quietly
 
 SOUND = 2
 """Rank of the level `stable`, the worst that a sound algorithm has."""
@@ -168,12 +167,12 @@ def _outcome(
     return *_worst(quantities), quantities
 
 
+@quietly
 def _quantities(
     case: Case, convention: Convention, goldens: Goldens, observation: Observation, repeat: Observation | None
 ) -> tuple[Quantity, ...]:
-    with np.errstate(all="ignore"):  # NaN and infinities are data here
-        context = JudgingContext(case, goldens.data(case), goldens.steps(case, convention), convention)
-        return quantities_of(context, observation, repeat)
+    context = JudgingContext(case, goldens.data(case), goldens.steps(case, convention), convention)
+    return quantities_of(context, observation, repeat)
 
 
 def _outcome_of_error(case: Case, goldens: Goldens, observation: Observation, error: LayerError) -> tuple[str, str]:

@@ -7,7 +7,11 @@ is the cast, and rounds that sum. Where the parts do not decide, it rounds the b
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +30,49 @@ QUAD: np.dtype[Any] = QuadPrecDType()
 
 UNIT_ROUNDOFF = 2.0**-113
 
-quietly = np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
-"""Decorator that silences floating-point warnings in arithmetic on goldens. NaN and infinities are ordinary values
-there, and numpy-quaddtype 1.0 raises the invalid flag for valid sums and products of tiny numbers."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Quiet(threading.local):
+    """Whether this thread is quiet already: entering NumPy's error state costs as much as a sum of a short vector."""
+
+    entered = False
+
+
+_QUIET = _Quiet()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A block without floating-point warnings, for arithmetic on goldens.
+
+    NaN and infinities are ordinary values there, and numpy-quaddtype 1.0 raises the invalid flag for valid sums and
+    products of tiny numbers. No code of others may run in the block.
+    """
+    if _QUIET.entered:
+        yield
+        return
+    _QUIET.entered = True
+    try:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+            yield
+    finally:
+        _QUIET.entered = False
+
+
+def quietly(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorator that makes a call a `quiet` block."""
+
+    @wraps(function)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> T:
+        if _QUIET.entered:
+            return function(*arguments, **keywords)
+        with quiet():
+            return function(*arguments, **keywords)
+
+    return call
+
 
 _SIGNIFICAND_BITS = 62
 

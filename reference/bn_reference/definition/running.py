@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from bn_reference.specification.convention import Convention
 from bn_reference.specification.grades import path_length
 
 Vector = NDArray[Any]
+
+KEPT = 4096
+"""How many weights are kept: every step of a case asks for those of its update, and most cases ask for the same."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,15 @@ class Weights:
 
     def cast(self, dtype: np.dtype[Any]) -> Weights:
         """The same weights rounded to another format."""
-        return Weights(*(np.asarray(part).astype(dtype)[()] for part in vars(self).values()))
+        return self._near if dtype == np.float64 else self._rounded(dtype)
+
+    def _rounded(self, dtype: np.dtype[Any]) -> Weights:
+        parts = (self.old, self.new, self.old_roundoffs, self.new_roundoffs)
+        return Weights(*(np.asarray(part).astype(dtype)[()] for part in parts))
+
+    @cached_property
+    def _near(self) -> Weights:
+        return self._rounded(np.dtype(np.float64))
 
 
 def stored(value: float, dtype: str) -> Any:
@@ -54,6 +66,7 @@ def eps_of(config: LayerConfig, convention: Convention) -> Any:
     return stored(eps, config.dtype if convention.eps_dtype == "x" else convention.eps_dtype)
 
 
+@lru_cache(KEPT)
 @quietly
 def weights_of(config: LayerConfig, convention: Convention, updates_before: int) -> Weights:
     """The weights of the next update.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache, cached_property
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,21 @@ from bn_reference.specification.grades import Grade
 
 EVERY_ENTRY = slice(None)
 """All entries of a batch."""
+
+
+T = TypeVar("T")
+
+
+def once_for_each(of_grade: Callable[[Grade], T]) -> Callable[[Grade], T]:
+    """A function that keeps what it gave: making `functools.cache` would take longer than it saves here."""
+    known: dict[Grade, T] = {}
+
+    def kept(grade: Grade) -> T:
+        if grade not in known:
+            known[grade] = of_grade(grade)
+        return known[grade]
+
+    return kept
 
 
 class Expected:
@@ -47,10 +62,10 @@ class Expected:
         uncut: Callable[[Grade], Bound] | None = None,
     ) -> None:
         self.values = values
-        self.bound = cache(bound)
+        self.bound = once_for_each(bound)
         self.entries, self.first, self.first_row = entries, first, first_row
-        self.range = None if range_ is None else cache(range_)
-        self.uncut = None if uncut is None else cache(uncut)
+        self.range = None if range_ is None else once_for_each(range_)
+        self.uncut = None if uncut is None else once_for_each(uncut)
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def parts(self) -> Iterable[Expected]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
 from bn_reference.bounds.arithmetic import FLOAT64, SECOND_ORDER, arithmetic_for, nodes_in, rounded
@@ -19,13 +20,13 @@ from bn_reference.bounds.inference import InferenceBounds, RunningBounds
 from bn_reference.bounds.projections import Projections, near
 from bn_reference.bounds.ranges import BatchRanges, InferenceRanges, RunningRanges
 from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
-from bn_reference.bounds.sums import GradientSums
 from bn_reference.definition import graph
 from bn_reference.definition.graph import Mask
 from bn_reference.definition.running import batch_variance, bessel, eps_of, update, weights_of
 from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
 from bn_reference.definition.state import GammaBeta, LayerFormats, Statistics
 from bn_reference.golden.expected import Expected
+from bn_reference.golden.gradients import gradients
 from bn_reference.golden.nothing_counted import empty_batch, unchanged_statistics
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
@@ -97,7 +98,12 @@ class Golden:
         """
         if self.mask is not None:
             return QUAD
-        return arithmetic_for(self.x, self.parameters.gamma, self.parameters.beta, self.eps)
+        return arithmetic_for(self._near_x, self.parameters.gamma, self.parameters.beta, self.eps)
+
+    @cached_property
+    def _near_x(self) -> NDArray[np.float64]:
+        """x rounded to float64: the tests of its range and the bounds in float64 share it."""
+        return rounded(self.x, FLOAT64)
 
     def _bounds_for(self, *given: Quad | None) -> BatchBounds:
         """Bounds of the batch, in an arithmetic that is also enough for these numbers."""
@@ -112,7 +118,7 @@ class Golden:
     def _bounds_in(self, dtype: Any, nodes: graph.Forward) -> BatchBounds:
         gamma, beta = (None if part is None else rounded(part, dtype) for part in vars(self.parameters).values())
         return BatchBounds(
-            x=rounded(self.x, dtype),
+            x=self._near_x if dtype == FLOAT64 else self.x,
             nodes=nodes_in(nodes, dtype),
             gamma=gamma,
             beta=beta,
@@ -141,7 +147,7 @@ class Golden:
         expected = {"y": Expected(nodes.y, bounds.y, range_=BatchRanges(bounds).y)}
         if dy is not None:
             grads, bounds = graph.backward(dy, nodes, self.parameters.gamma, self.mask), self._bounds_for(dy)
-            expected |= _gradients(bounds, BatchRanges(bounds), dy, grads)
+            expected |= gradients(bounds, BatchRanges(bounds), dy, grads)
         return expected
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
@@ -151,7 +157,7 @@ class Golden:
         expected = {"y": Expected(nodes.y, bounds.y, range_=ranges.y, uncut=bounds.uncut_y)}
         if dy is not None:
             grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
-            expected |= _gradients(bounds, ranges, dy, grads)
+            expected |= gradients(bounds, ranges, dy, grads)
         return expected
 
     def second_order(
@@ -219,7 +225,7 @@ class Golden:
             dtype = arithmetic_for(statistics.mean, statistics.variance, dy)
         gamma, beta = (None if part is None else rounded(part, dtype) for part in (gamma, beta))
         bounds = InferenceBounds(
-            x=rounded(self.x, dtype),
+            x=self._near_x if dtype == FLOAT64 else self.x,
             nodes=nodes_in(nodes, dtype),
             gamma=gamma,
             beta=beta,
@@ -279,22 +285,3 @@ class Golden:
             "running_mean": Expected(mean, running.running_mean),
             "running_var": Expected(variance, running.running_variance, range_=ranges.running_variance),
         }
-
-
-def _gradients(
-    bounds: BatchBounds | InferenceBounds, ranges: BatchRanges | InferenceRanges, dy: Quad, grads: graph.RowGradients
-) -> dict[str, Expected]:
-    own = rounded(dy, bounds.work)
-    near = graph.RowGradients(*(rounded(part, bounds.work) for part in grads))
-    sums = GradientSums.of_rows(own, bounds.x, bounds.nodes.normalised)
-    return {
-        "dx": Expected(
-            grads.dx, lambda grade: bounds.dx(own, sums, near, grade), range_=lambda grade: ranges.dx(own, sums, grade)
-        ),
-        "dgamma": Expected(
-            grads.dgamma,
-            lambda grade: bounds.dgamma(sums, near, grade),
-            range_=lambda grade: ranges.dgamma(sums, grade),
-        ),
-        "dbeta": Expected(grads.dbeta, lambda grade: bounds.dbeta(sums, near, grade)),
-    }

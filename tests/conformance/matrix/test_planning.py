@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 from tests.support.good_numpy import EVERYTHING
 
+from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.selection import SelectionError, select_cases
 from bn_conformance.implementations.implementation import Implementation
@@ -82,10 +85,24 @@ def test_a_signature_has_the_same_number_in_implementations_that_can_much_and_th
     assert sum(len(found) > 1 for found in numbers.values()) <= len(numbers) // 10
 
 
-def test_items_come_by_signature() -> None:
-    signatures = [case.signature for _, case in plan_of().items.values()]
-    runs = [signature for index, signature in enumerate(signatures) if index == 0 or signatures[index - 1] != signature]
-    assert len(runs) == len(set(signatures))
+def runs_of(cases: Iterable[Case]) -> list[str]:
+    """The signatures of cases in order, each once where it stands several times in a row."""
+    return [signature for signature, _ in groupby(case.signature for case in cases)]
+
+
+def test_items_come_by_signature_and_the_long_ones_last() -> None:
+    cases = [case for _, case in plan_of().items.values()]
+    first, last = ([case for case in cases if case.long == long] for long in (False, True))
+    assert cases == [*first, *last]
+    for part in (first, last):
+        assert len(runs_of(part)) == len({case.signature for case in part})
+
+
+def test_items_of_what_compiles_come_by_signature_alone() -> None:
+    plan = plan_of()
+    compiles = tuple(replace(entry, capabilities=replace(entry.capabilities, compiles=True)) for entry in plan.runnable)
+    cases = [case for _, case in replace(plan, implementations=compiles).items.values()]
+    assert len(runs_of(cases)) == len({case.signature for case in cases})
 
 
 def test_clauses_and_patterns_select_together() -> None:
