@@ -8,7 +8,7 @@ reads. JAX stays in 32 bits: with 64, the integer counter makes the quotient, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -27,12 +27,14 @@ from bn_conformance.adapter import (
 )
 from bn_conformance.layer_code import LayerCode
 
+DEFAULT_MOMENTUM = 0.99
+"""Of `equinox.nn.BatchNorm`."""
 
-@dataclass(frozen=True)
-class _Shared:
-    functions: Functions
-    weight: Callable[[Any], Any]
-    """What inference divides the hidden averages by, from the number of steps."""
+INDICES = {
+    "batch": {"counter": "batch_counter", "averages": "batch_state_index"},
+    "ema": {"first": "ema_first_time_index", "averages": "ema_state_index"},
+}
+"""By the mode: what its layer keeps, and the attribute that says where in the state."""
 
 
 def _module(config: LayerConfig, mode: str) -> tuple[Any, Any]:
@@ -75,76 +77,46 @@ def _called(module: Any, parameters: Any, x: Any, state: Any, training: bool) ->
 
 
 @cache
-def _shared(config: LayerConfig) -> _Shared:
+def _functions(config: LayerConfig, mode: str) -> Functions:
     import jax
-    import jax.numpy as jnp
 
-    module, initial = _module(config, "batch")
+    module, initial = _module(config, mode)
+    indices = {name: getattr(module, attribute) for name, attribute in INDICES[mode].items()}
+
+    def kept(state: Any) -> dict[str, Any]:
+        found = {name: state.get(index) for name, index in indices.items()}
+        mean, variance = found.pop("averages")
+        return {**found, "mean": mean, "variance": variance}
 
     def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
         state = jax.tree.map(lambda leaf: leaf, initial)  # setting makes a State unusable, and this one is shared
-        state = state.set(module.batch_counter, statistics["counter"])
-        state = state.set(module.batch_state_index, (statistics["mean"], statistics["variance"]))
+        given = {**statistics, "averages": (statistics["mean"], statistics["variance"])}
+        for name, index in indices.items():
+            state = state.set(index, given[name])
         y, state = _called(module, parameters, x, state, training)
-        mean, variance = state.get(module.batch_state_index)
-        return y, {"counter": state.get(module.batch_counter), "mean": mean, "variance": variance}
+        return y, kept(state)
 
-    mean, variance = initial.get(module.batch_state_index)
-    statistics = {"counter": initial.get(module.batch_counter), "mean": mean, "variance": variance}
     parameters = {"weight": module.weight, "bias": module.bias} if config.gamma else {}
-    # Compiled, as it is in the layer: outside of jit JAX compiles a power anew for every exponent.
-    weight = jax.jit(lambda counter: jnp.where(counter == 0, 1, 1 - module.momentum**counter))
-    return _Shared(Functions.of(apply, parameters, statistics, compiled=True), weight)
+    return Functions.of(apply, parameters, kept(initial), compiled=True)
 
 
 @cache
-def _moving(config: LayerConfig) -> Functions:
-    """With `mode="ema"`."""
+def _weight(momentum: float) -> Callable[[Any], Any]:
+    """What inference divides hidden averages by, from the number of steps."""
     import jax
+    import jax.numpy as jnp
 
-    module, initial = _module(config, "ema")
-
-    def apply(parameters: Any, statistics: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-        state = jax.tree.map(lambda leaf: leaf, initial)  # setting makes a State unusable, and this one is shared
-        state = state.set(module.ema_first_time_index, statistics["first"])
-        state = state.set(module.ema_state_index, (statistics["mean"], statistics["variance"]))
-        y, state = _called(module, parameters, x, state, training)
-        mean, variance = state.get(module.ema_state_index)
-        return y, {"first": state.get(module.ema_first_time_index), "mean": mean, "variance": variance}
-
-    mean, variance = initial.get(module.ema_state_index)
-    statistics = {"first": initial.get(module.ema_first_time_index), "mean": mean, "variance": variance}
-    parameters = {"weight": module.weight, "bias": module.bias} if config.gamma else {}
-    return Functions.of(apply, parameters, statistics, compiled=True)
+    # Compiled, as it is in the layer: outside of jit JAX compiles a power anew for every exponent.
+    return jax.jit(lambda counter: jnp.where(counter == 0, 1, 1 - momentum**counter))
 
 
 class _EquinoxLayer(FunctionalLayer):
+    """The layer of a mode; its averages are what inference uses."""
+
     names = ("weight", "bias")
 
-    def __init__(self, config: LayerConfig, shared: _Shared) -> None:
-        super().__init__(config, shared.functions)
-        self._weight = shared.weight
-
-    def running_statistics(self) -> RunningStatistics:
-        weight = self._weight(self.statistics["counter"])
-        return RunningStatistics(*(np.array(self.statistics[name] / weight) for name in ("mean", "variance")))
-
-    def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        weight = self._weight(self.statistics["counter"])
-        hidden = {name: jax_copy(given) * weight for name, given in (("mean", mean), ("variance", variance))}
-        self.statistics = {**self.statistics, **hidden}
-
-    def state(self) -> Mapping[str, Array]:
-        return {name: np.array(value) for name, value in {**self.parameters, **self.statistics}.items()}
-
-    def load_state(self, state: Mapping[str, Array]) -> None:
-        self.parameters = {name: jax_copy(state[name]) for name in self.parameters}
-        counter = jax_copy(int(state["counter"]))  # type: ignore[arg-type] # as the layer made it: weakly typed
-        self.statistics = {"counter": counter, **{name: jax_copy(state[name]) for name in ("mean", "variance")}}
-
-
-class _MovingLayer(FunctionalLayer):
-    names = ("weight", "bias")
+    def __init__(self, config: LayerConfig, mode: str) -> None:
+        super().__init__(config, _functions(config, mode))
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(*(np.array(self.statistics[name]) for name in ("mean", "variance")))
@@ -160,6 +132,28 @@ class _MovingLayer(FunctionalLayer):
         self.statistics = {name: jax_copy(state[name]) for name in self.statistics}
 
 
+class _DebiasedLayer(_EquinoxLayer):
+    """The layer of `mode="batch"`, which keeps hidden averages."""
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config, "batch")
+        self._weight = _weight(DEFAULT_MOMENTUM if config.keep is None else config.keep)
+
+    def running_statistics(self) -> RunningStatistics:
+        weight = self._weight(self.statistics["counter"])
+        return RunningStatistics(*(np.array(self.statistics[name] / weight) for name in ("mean", "variance")))
+
+    def set_running_statistics(self, mean: Array, variance: Array) -> None:
+        weight = self._weight(self.statistics["counter"])
+        hidden = {name: jax_copy(given) * weight for name, given in (("mean", mean), ("variance", variance))}
+        self.statistics = {**self.statistics, **hidden}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        super().load_state(state)
+        counter = jax_copy(int(state["counter"]))  # type: ignore[arg-type] # as the layer made it: weakly typed
+        self.statistics = {**self.statistics, "counter": counter}
+
+
 class EquinoxBatch(Adapter):
     """`equinox.nn.BatchNorm(mode="batch")` under `jax.vmap` and `jax.jit`."""
 
@@ -173,7 +167,7 @@ class EquinoxBatch(Adapter):
     convention = Convention(
         running_variance="biased",
         momentum_weighs="old",
-        default_momentum=0.99,
+        default_momentum=DEFAULT_MOMENTUM,
         default_eps=1e-5,
         debiasing="zero-debias",
     )
@@ -185,7 +179,7 @@ class EquinoxBatch(Adapter):
     )
 
     def build(self, config: LayerConfig) -> Layer:
-        return _EquinoxLayer(config, _shared(config))
+        return _DebiasedLayer(config)
 
     def code(self, config: LayerConfig) -> LayerCode:
         return EquinoxCode(config, "batch")
@@ -215,7 +209,7 @@ class EquinoxEma(EquinoxBatch):
     )
 
     def build(self, config: LayerConfig) -> Layer:
-        return _MovingLayer(config, _moving(config))
+        return _EquinoxLayer(config, "ema")
 
     def code(self, config: LayerConfig) -> LayerCode:
         return EquinoxCode(config, "ema")

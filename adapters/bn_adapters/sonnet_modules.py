@@ -14,19 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from bn_adapters.recorded import recorded
 from bn_adapters.sonnet_code import DATA_FORMATS, SonnetCode
-from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, Tapes, tensorflow
+from bn_adapters.tensorflow_layers import TapedLayer
+from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, tensorflow
 from bn_conformance.adapter import (
     Adapter,
     Array,
     Capabilities,
     Convention,
-    Gradients,
     Layer,
     LayerConfig,
     RunningStatistics,
-    SecondOrder,
 )
 from bn_conformance.layer_code import LayerCode
 
@@ -43,8 +41,8 @@ def load_sonnet() -> Any:
     return sonnet
 
 
-class _SonnetLayer(Layer):
-    """One `snt.BatchNorm`, with gradients by `tf.GradientTape`."""
+class _SonnetLayer(TapedLayer):
+    """One `snt.BatchNorm`."""
 
     def __init__(self, config: LayerConfig) -> None:
         options: dict[str, Any] = {"create_scale": config.gamma, "create_offset": config.beta}
@@ -58,33 +56,13 @@ class _SonnetLayer(Layer):
         shape = [config.num_channels if axis == config.channel_axis else 1 for axis in range(config.rank)]
         self.module(tensorflow().zeros(shape, config.dtype), is_training=False)
         self.averages = (self.module.moving_mean, self.module.moving_variance)
-        self.parameters = tuple(
-            variable if has else None
-            for variable, has in ((self.module.scale, config.gamma), (self.module.offset, config.beta))
+        self.parameters = (
+            self.module.scale if config.gamma else None,
+            self.module.offset if config.beta else None,
         )
-        self.latest: tuple[Tapes, Any] | None = None
 
-    def forward(self, x: Array, training: bool) -> Array:
-        x_tensor = tensorflow().constant(x)
-        with Tapes(x_tensor, *self.parameters) as tapes:
-            y_tensor = self.module(x_tensor, is_training=training)
-        self.latest = (tapes, y_tensor)
-        y: Array = y_tensor.numpy()
-        return y
-
-    def backward(self, dy: Array) -> Gradients:
-        tapes, y_tensor = recorded(self.latest)
-        dx, *vectors = tapes.gradients(y_tensor, dy)
-        return Gradients(dx, *(None if vector is None else vector.reshape(-1) for vector in vectors))
-
-    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
-        tapes, y_tensor = recorded(self.latest)
-        weights = {"dx": v_dx} | {
-            name: None if given is None or held is None else given.reshape(held.shape)
-            for name, given, held in zip(("dgamma", "dbeta"), (v_dgamma, v_dbeta), self.parameters, strict=True)
-        }
-        found = tapes.second_order(y_tensor, dy, weights)
-        return found._replace(ds_dgamma=None if found.ds_dgamma is None else found.ds_dgamma.reshape(-1))
+    def apply(self, x: Any, training: bool) -> Any:
+        return self.module(x, is_training=training)
 
     def running_statistics(self) -> RunningStatistics:
         mean, variance = (average.value.numpy().reshape(-1) for average in self.averages)
@@ -101,11 +79,6 @@ class _SonnetLayer(Layer):
     def _variables(self, average: Any) -> dict[str, Any]:
         """The variables of an average by their names: a counter, the hidden average, and the debiased one."""
         return {variable.name.rpartition("/")[2].removesuffix(":0"): variable for variable in average.variables}
-
-    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        for variable, given in zip(self.parameters, (gamma, beta), strict=True):
-            if given is not None and variable is not None:
-                variable.assign(given.reshape(variable.shape))
 
     def _held(self) -> dict[str, Any]:
         """All variables, as a checkpoint names them."""

@@ -10,21 +10,17 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from bn_adapters.recorded import recorded
 from bn_adapters.tensorflow_code import DATA_FORMATS, FusedCode, MomentsCode
-from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, Tapes, tensorflow
+from bn_adapters.tensorflow_layers import TapedLayer, assign
+from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, tensorflow
 from bn_conformance.adapter import (
     Adapter,
     Array,
     Capabilities,
     Convention,
-    Gradients,
     Layer,
     LayerConfig,
     RunningStatistics,
-    SecondOrder,
 )
 from bn_conformance.layer_code import LayerCode
 
@@ -38,8 +34,8 @@ class Held(NamedTuple):
     variance: Any
 
 
-class EagerLayer(Layer):
-    """Parameters and moving statistics as variables, gradients from `tf.GradientTape`."""
+class EagerLayer(TapedLayer):
+    """Parameters and moving statistics as variables."""
 
     def __init__(self, config: LayerConfig) -> None:
         tf = tensorflow()
@@ -47,9 +43,9 @@ class EagerLayer(Layer):
         shape, dtype = (config.num_channels,), tf.as_dtype(config.parameter_dtype)
         self._gamma = tf.Variable(tf.ones(shape, dtype), name="gamma") if config.gamma else None
         self._beta = tf.Variable(tf.zeros(shape, dtype), name="beta") if config.beta else None
+        self.parameters = (self._gamma, self._beta)
         self._moving_mean = tf.Variable(tf.zeros(shape, dtype), trainable=False, name="moving_mean")
         self._moving_variance = tf.Variable(tf.ones(shape, dtype), trainable=False, name="moving_variance")
-        self._latest: tuple[Tapes, Any] | None = None
 
     @abstractmethod
     def train(self, x: Any, held: Held) -> tuple[Any, Any, Any]:
@@ -63,59 +59,30 @@ class EagerLayer(Layer):
     def _held(self) -> Held:
         return Held(self._gamma, self._beta, self._moving_mean, self._moving_variance)
 
-    def forward(self, x: Array, training: bool) -> Array:
-        tf = tensorflow()
-        tensor = tf.constant(x)
-        with Tapes(tensor, self._gamma, self._beta) as tapes:
-            if training:
-                y, mean, variance = self.train(tensor, self._held)
-            else:
-                y = self.infer(tensor, self._held)
-        if training:
-            self._moving_mean.assign(mean)
-            self._moving_variance.assign(variance)
-        self._latest = (tapes, y)
-        result: Array = y.numpy()
-        return result
-
-    def backward(self, dy: Array) -> Gradients:
-        tapes, y = self._recorded()
-        return tapes.gradients(y, dy)
-
-    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
-        tapes, y = self._recorded()
-        return tapes.second_order(y, dy, {"dx": v_dx, "dgamma": v_dgamma, "dbeta": v_dbeta})
-
-    def _recorded(self) -> tuple[Tapes, Any]:
-        """The record of the latest forward, and its y."""
-        return recorded(self._latest)
+    def apply(self, x: Any, training: bool) -> Any:
+        if not training:
+            return self.infer(x, self._held)
+        y, mean, variance = self.train(x, self._held)
+        self._moving_mean.assign(mean)
+        self._moving_variance.assign(variance)
+        return y
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(self._moving_mean.numpy(), self._moving_variance.numpy())
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        # Copies, because TensorFlow may keep the memory of an array as the variable's.
-        self._moving_mean.assign(np.array(mean))
-        self._moving_variance.assign(np.array(variance))
-
-    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        if self._gamma is not None and gamma is not None:
-            self._gamma.assign(np.array(gamma))
-        if self._beta is not None and beta is not None:
-            self._beta.assign(np.array(beta))
+        assign(self._moving_mean, mean)
+        assign(self._moving_variance, variance)
 
     def state(self) -> Mapping[str, Array]:
         return {variable.name: variable.numpy() for variable in self._variables()}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
         for variable in self._variables():
-            variable.assign(np.array(state[variable.name]))
-
-    def _parameters(self) -> list[Any]:
-        return [variable for variable in (self._gamma, self._beta) if variable is not None]
+            assign(variable, state[variable.name])
 
     def _variables(self) -> list[Any]:
-        return [*self._parameters(), self._moving_mean, self._moving_variance]
+        return [variable for variable in self._held if variable is not None]
 
 
 class FusedLayer(EagerLayer):

@@ -10,19 +10,17 @@ from typing import Any
 import numpy as np
 
 from bn_adapters.keras_code import POLICIES
-from bn_adapters.recorded import recorded
-from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, Tapes, tensorflow
+from bn_adapters.tensorflow_layers import TapedLayer, assign
+from bn_adapters.tensorflow_tapes import TENSORFLOW_DISTRIBUTIONS, TENSORFLOW_ENVIRONMENT, tensorflow
 from bn_adapters.tf_keras_code import LegacyCode
 from bn_conformance.adapter import (
     Adapter,
     Array,
     Capabilities,
     Convention,
-    Gradients,
     Layer,
     LayerConfig,
     RunningStatistics,
-    SecondOrder,
 )
 from bn_conformance.layer_code import LayerCode
 
@@ -36,8 +34,8 @@ def load_tf_keras() -> Any:
     return tf_keras
 
 
-class _LegacyLayer(Layer):
-    """One `tf_keras.layers.BatchNormalization`, with gradients by `tf.GradientTape`."""
+class _LegacyLayer(TapedLayer):
+    """One `tf_keras.layers.BatchNormalization`."""
 
     def __init__(self, config: LayerConfig, fused: bool) -> None:
         options: dict[str, Any] = {"axis": config.channel_axis, "scale": config.gamma, "center": config.beta}
@@ -48,35 +46,17 @@ class _LegacyLayer(Layer):
         policy = POLICIES.get((config.dtype, config.parameter_dtype), config.dtype)
         self.layer = load_tf_keras().layers.BatchNormalization(fused=fused, dtype=policy, **options)
         self.layer.build([config.num_channels if axis == config.channel_axis else None for axis in range(config.rank)])
-        self.latest: tuple[Tapes, Any] | None = None
+        self.parameters = (self.layer.gamma, self.layer.beta)
 
-    def forward(self, x: Array, training: bool) -> Array:
-        x_tensor = tensorflow().constant(x)
-        with Tapes(x_tensor, self.layer.gamma, self.layer.beta) as tapes:
-            y_tensor = self.layer(x_tensor, training=training)
-        self.latest = (tapes, y_tensor)
-        y: Array = y_tensor.numpy()
-        return y
-
-    def backward(self, dy: Array) -> Gradients:
-        tapes, y_tensor = recorded(self.latest)
-        return tapes.gradients(y_tensor, dy)
-
-    def double_backward(self, dy: Array, v_dx: Array, v_dgamma: Array | None, v_dbeta: Array | None) -> SecondOrder:
-        tapes, y_tensor = recorded(self.latest)
-        return tapes.second_order(y_tensor, dy, {"dx": v_dx, "dgamma": v_dgamma, "dbeta": v_dbeta})
+    def apply(self, x: Any, training: bool) -> Any:
+        return self.layer(x, training=training)
 
     def running_statistics(self) -> RunningStatistics:
         return RunningStatistics(self.layer.moving_mean.numpy(), self.layer.moving_variance.numpy())
 
     def set_running_statistics(self, mean: Array, variance: Array) -> None:
-        self.layer.moving_mean.assign(np.array(mean))
-        self.layer.moving_variance.assign(np.array(variance))
-
-    def set_parameters(self, gamma: Array | None, beta: Array | None) -> None:
-        for variable, given in ((self.layer.gamma, gamma), (self.layer.beta, beta)):
-            if given is not None:
-                variable.assign(np.array(given))
+        assign(self.layer.moving_mean, mean)
+        assign(self.layer.moving_variance, variance)
 
     def state(self) -> Mapping[str, Array]:
         names = [variable.name.rpartition("/")[2] for variable in self.layer.weights]

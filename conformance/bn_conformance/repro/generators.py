@@ -7,9 +7,12 @@ that the two cannot drift apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isfinite, prod
+from math import prod
+
+import numpy as np
 
 from bn_conformance.cases.recipes import DataRecipe, spikes_of
+from bn_conformance.repro.number_text import number_text
 
 HELPERS = (
     "def uniform(seed, shape):",
@@ -44,11 +47,6 @@ _CHANNELS = "np.arange(C, dtype=np.float64)[:, None]"
 def _normal(recipe: DataRecipe) -> str:
     centre, spread = f"0.5 * ({_CHANNELS} % 5 - 2.0)", f"(1.0 + 0.25 * ({_CHANNELS} % 4))"
     return f"{recipe.offset!r} + {recipe.scale!r} * ({spread} * bell({recipe.seed}, (C, n)) + {centre})"
-
-
-def _number(value: float) -> str:
-    """A number as code, NaN and infinities included."""
-    return repr(value) if isfinite(value) else f"np.float64({str(value)!r})"
 
 
 def _beside(recipe: DataRecipe) -> str:
@@ -101,7 +99,7 @@ def generator_of(name: str, recipe: DataRecipe, shape: tuple[int, ...], axis: in
             f"rows = {recipe.offset!r} + sizes * {_SIGNS}",
         ]
     elif recipe.kind == "unlike":
-        rows = [f"rows = {_normal(recipe)}", f"rows[{recipe.channel} % C] = {_number(recipe.special)}"]
+        rows = [f"rows = {_normal(recipe)}", f"rows[{recipe.channel} % C] = {number_text(np.float64(recipe.special))}"]
     elif recipe.kind in _ROWS:
         rows = [f"rows = {_ROWS[recipe.kind](recipe)}"]
     else:

@@ -11,6 +11,7 @@ import numpy as np
 from bn_conformance.adapter import Array
 from bn_conformance.cases.recipes import DataRecipe, dtype_of
 from bn_conformance.repro.generators import HELPERS, generator_of
+from bn_conformance.repro.number_text import number_text
 from bn_conformance.user_error import UserError
 
 MOST_NUMBERS = 120
@@ -60,18 +61,6 @@ def array_code(
     yield f"{name} = np.array(["
     yield from textwrap.wrap(numbers + ",", 112, initial_indent="    ", subsequent_indent="    ")
     yield f"], {numpy_type}){reshape}"
-
-
-def number_text(number: Any) -> str:
-    """The shortest text that gives a number of a NumPy format, and its sign where it is zero."""
-    if isinstance(number, bool | np.bool_):
-        return str(bool(number))
-    if not np.isfinite(number):
-        return "np.nan" if np.isnan(number) else ("np.inf" if number > 0 else "-np.inf")
-    if number == 0:
-        return "-0.0" if np.signbit(number) else "0"
-    texts = (f"{float(number):.{digits}g}" for digits in range(1, 18))
-    return next(text for text in texts if np.asarray(float(text)).astype(number.dtype) == number)
 
 
 def _gives(name: str, lines: list[str], array: Array) -> bool:

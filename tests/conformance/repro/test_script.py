@@ -12,7 +12,8 @@ from tests.support.repros import outcome_of, script_of, shown
 
 from bn_conformance.cases.recipes import DATA_KINDS, DataRecipe, dtype_of
 from bn_conformance.repro.generators import HELPERS, generator_of
-from bn_conformance.repro.literals import NoRepro, array_code, number_text
+from bn_conformance.repro.literals import NoRepro, array_code
+from bn_conformance.repro.number_text import number_text
 
 NAME = "textbook.numpy"
 LONG = "num/nc-65536x3/float32/long-constant"
