@@ -92,10 +92,12 @@ def cases() -> Iterator[Case]:
         yield _changed(slug, stop)
         if stop.place.channels > 1:
             yield from _non_finite(slug, stop)
+            yield _negative(slug, stop)
     for slug in USUAL_WITH_EXTREMES:
         yield from tours_at(FAMILY, slug, USUAL[slug], ("extremes",))
     for slug in WITH_NON_FINITE:
         yield from _non_finite(slug, USUAL[slug])
+        yield _negative(slug, USUAL[slug])
 
 
 def _momenta(slug: str, stop: Stop) -> Iterator[Case]:
@@ -149,3 +151,13 @@ def _non_finite(slug: str, stop: Stop) -> Iterator[Case]:
     title = "NaN in x, then in gamma, beta and statistics of one channel, in a row"
     more = fields(config=stop.config, nonfinite_alike=True, judges=OUTPUTS | GRADIENTS)
     yield FAMILY.case(stop.place, f"tour-{slug}-non-finite", title, "EDGE-4", *before, *steps, **more)
+
+
+def _negative(slug: str, stop: Stop) -> Case:
+    """A running variance below -eps in one channel, then in another, and of 1 in the others."""
+    make = Steps(stop)
+    looks = make.evaluate("look"), make.evaluate("other")
+    steps = (SetStatistics(MEAN, single(1, -2.0)), *looks, SetStatistics(MEAN, single(0, -2.0)), *looks)
+    title = "a running variance of -2 in one channel, then in another: there is no root, and y says so"
+    more = fields(config=stop.config, nonfinite_alike=True, judges=OUTPUTS, expects="numbers-or-refusal")
+    return FAMILY.case(stop.place, f"tour-{slug}-negative", title, "EVAL-4", *steps, **more)

@@ -44,11 +44,6 @@ EXPLAINED: tuple[Explanation, ...] = (
         "largest value >= 1000",
         f"{_RARE}a mask that hides every value, asked of data of the usual size alone",
     ),
-    Explanation(
-        "negative-variance-is-positive",
-        "space >= 1024",
-        f"{_RARE}a negative running variance that is set by hand, asked of small images alone",
-    ),
 )
 """The survivors that are understood."""
 

@@ -34,7 +34,7 @@ class Attacked:
 
     @property
     def within(self) -> list[Fate]:
-        """The mutants that act within the bounds alone: their error is one that right layers may have."""
+        """The mutants that act within the bounds alone: their error passes, at the level that is told."""
         return [fate for fate in self.fates if fate.is_within]
 
     @property
@@ -141,7 +141,7 @@ def _summary(attacked: Attacked) -> Sequence[str]:
     return (
         f"{count} conditional mutants (seed {attacked.seed}) on {attacked.cases} cases in {attacked.seconds:.0f} s",
         f"caught: {attacked.caught} of the {acting} that act; {_idle(attacked)} never act under their condition",
-        f"within the bounds: {len(attacked.within)} act with errors that right layers may have",
+        f"within the bounds: {len(attacked.within)} act with errors that pass, at the level that is told",
         f"surviving under one condition: {one} of {of_one} that act; under two together: {two} of {of_two}",
         f"surviving: {surviving} ({share}), of them {len(attacked.unexplained)} without an explanation on record",
     )

@@ -124,7 +124,7 @@ def test_what_acts_within_the_bounds_is_told_with_its_ratio() -> None:
         "WITHIN THE BOUNDS eps-in-float32 where format float32\n  why: 2 inputs that meet the condition; on "
     )
     assert f"on them its error is at most 0.25 times what tight allows (tight), in {FORWARD}\n" in text
-    assert "within the bounds: 1 act with errors that right layers may have" in text
+    assert "within the bounds: 1 act with errors that pass, at the level that is told" in text
     assert "| within the bounds |" in attacked_markdown(attacked)
     assert json.loads(attacked_json(attacked))["within_bounds"][0]["ratio"] == 0.25
 
