@@ -26,7 +26,7 @@ from bn_reference.definition.running import batch_variance, bessel, eps_of, upda
 from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
 from bn_reference.definition.state import GammaBeta, LayerFormats, Statistics
 from bn_reference.golden.expected import Expected
-from bn_reference.golden.gradients import gradients
+from bn_reference.golden.gradients import expected_gradients
 from bn_reference.golden.nothing_counted import empty_batch, unchanged_statistics
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
@@ -147,7 +147,7 @@ class Golden:
         expected = {"y": Expected(nodes.y, bounds.y, range_=BatchRanges(bounds).y)}
         if dy is not None:
             grads, bounds = graph.backward(dy, nodes, self.parameters.gamma, self.mask), self._bounds_for(dy)
-            expected |= gradients(bounds, BatchRanges(bounds), dy, grads)
+            expected |= expected_gradients(bounds, BatchRanges(bounds), dy, grads)
         return expected
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
@@ -157,7 +157,7 @@ class Golden:
         expected = {"y": Expected(nodes.y, bounds.y, range_=ranges.y, uncut=bounds.uncut_y)}
         if dy is not None:
             grads = graph.inference_backward(dy, nodes, self.parameters.gamma)
-            expected |= gradients(bounds, ranges, dy, grads)
+            expected |= expected_gradients(bounds, ranges, dy, grads)
         return expected
 
     def second_order(

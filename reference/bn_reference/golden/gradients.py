@@ -12,7 +12,7 @@ from bn_reference.definition import graph
 from bn_reference.golden.expected import Expected
 
 
-def gradients(
+def expected_gradients(
     bounds: BatchBounds | InferenceBounds, ranges: BatchRanges | InferenceRanges, dy: Quad, grads: graph.RowGradients
 ) -> dict[str, Expected]:
     """dx, dgamma and dbeta by name.
