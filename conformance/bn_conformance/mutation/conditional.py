@@ -55,12 +55,14 @@ def _chosen_when_built(deviation: Deviation, where: Where, declared: Convention)
 
 def _chosen_in_calls(deviation: Deviation, where: Where, declared: Convention) -> type[PlainLayer]:
     """A class whose methods are the deviant's or the plain layer's, by what the latest call was."""
+    in_both = names_changed(deviation) >= {"forward_masked", "backward"}
 
     class ChosenInCalls(deviation.layer):  # type: ignore[misc, name-defined]
         """Keeps the occasion of the latest forward for its backward."""
 
         occasion: Occasion | None = None
         acting = False
+        forward_acted = False
 
         def forward_masked(self, x: Array, mask: Array | None, training: bool) -> Array:
             latest = self.occasion
@@ -72,10 +74,13 @@ def _chosen_in_calls(deviation: Deviation, where: Where, declared: Convention) -
                 number=latest.number + 1 if latest else 1,
                 resized=latest is not None and latest.array is not None and latest.array.shape != x.shape,
             )
+            self.forward_acted = where.holds(self.occasion)
             return self._called("forward_masked", self.occasion, x, mask, training)  # type: ignore[no-any-return]
 
         def backward(self, dy: Array) -> RowGradients:
-            return self._called("backward", self._with(dy), dy)  # type: ignore[no-any-return]
+            # A backward that uses what its own forward kept goes with that forward, however dy lies in memory.
+            occasion = self._with(dy) if self.forward_acted or not in_both else None
+            return self._called("backward", occasion, dy)  # type: ignore[no-any-return]
 
         def double_backward(self, dy: Array, *weights: Any) -> RowSecondOrder:
             # The host hands over copies of what it has: the path was chosen in the forward.

@@ -58,7 +58,7 @@ def fitted(case: Case, where: Where) -> Case | None:
     for condition in where.conditions:
         try:
             changed = changed and _FITS[condition.feature](changed, condition)
-        except ValueError:  # no such layer or shape
+        except (ValueError, IndexError):  # no such layer or shape, or an x of another rank on purpose
             return None
     return changed
 

@@ -14,6 +14,7 @@ from bn_conformance.mutation.attack import Fate, attack
 from bn_conformance.mutation.conditions import Residue, Same, Where, Within
 from bn_conformance.mutation.explained import EXPLAINED, explanation_of
 from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
+from bn_conformance.mutation.power import judged_cases
 from bn_conformance.mutation.sampling import Mutant, sample
 from bn_conformance.mutation.survivors import Attacked, attacked_json, attacked_markdown, attacked_text, reason_of
 
@@ -48,6 +49,11 @@ def test_a_mutant_is_caught_survives_or_never_acts() -> None:
     assert not idle.survives
     assert idle.tried > 0
     assert reason_of(idle).endswith("it gives what the reference layer gives, bit for bit")
+
+
+def test_a_case_of_a_wrong_rank_is_fitted_to_nothing() -> None:
+    mutant = Mutant("any-rank-accepted", Where((Within("rank", 5, 6), Within("channels", 32, 64))))
+    assert list(attack([mutant], judged_cases(["err/nc/*", "err/nchw/*"]), 1)) == [Fate(mutant)]
 
 
 def test_a_mutant_whose_error_right_layers_may_have_is_within_the_bounds() -> None:

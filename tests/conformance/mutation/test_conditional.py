@@ -69,6 +69,13 @@ def test_a_backward_is_where_its_own_forward_was_but_for_the_memory_of_dy() -> N
     assert same(observed(case, other, convention), observed(case, None, convention))
 
 
+def test_a_backward_that_needs_what_its_forward_kept_acts_with_it_alone() -> None:
+    deviation = catalogue()["saved-y-by-reference"]
+    changed = conditional(deviation, Where((Same("memory", "permuted"),)), Convention())
+    case = "layout/nc/float32/view-contiguous-dy-fortran"
+    assert same(observed(case, changed, Convention()), observed(case, None, Convention()))
+
+
 def test_it_says_in_words_what_it_is() -> None:
     mutant = conditional(catalogue()["eps-outside-root"], Where((Within("channels", 8),)), Convention())
     assert mutant.name == "eps-outside-root where C >= 8"
