@@ -10,9 +10,8 @@ from typing import Any
 
 from bn_conformance.commands.publish import published_name
 from bn_conformance.commands.vectors import closing as vectors_line
-from bn_conformance.matrix.plan import make_plan
-from bn_conformance.matrix.reproducing import Reproducer
-from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
+from bn_conformance.matrix.reproducing import Reproducer, plan_of
+from bn_conformance.options import DEFAULTS, OPTIONS
 from bn_conformance.report.changes import Changes, changes_between, common_changes
 from bn_conformance.report.changes_html import changes_html
 from bn_conformance.report.changes_json import changes_json
@@ -21,7 +20,6 @@ from bn_conformance.report.failure import item_text
 from bn_conformance.report.published import published
 from bn_conformance.results.file import Results, read_results
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
-from bn_conformance.results.records import split_id
 from bn_conformance.user_error import UserError
 from bn_conformance.vectors.check import Checked, CheckedFile, check_submission
 from bnconform.pages import ShownResult, printed
@@ -149,9 +147,7 @@ def repro(item: str, *, device: str = DEFAULTS["device"]) -> str:
     """
     if "::" not in item:
         raise UserError(f"{item!r} is no item; write IMPLEMENTATION::CASE")
-    implementation, case = split_id(item)
-    chosen = RunOptions(implementations=(implementation,), cases=(case,), device=device)
-    with closing(Reproducer(make_plan(chosen))) as reproducer:
+    with closing(Reproducer(plan_of(item, device=device))) as reproducer:
         return reproducer.script_of(item).text
 
 

@@ -9,17 +9,12 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bn_conformance.matrix.plan import make_plan
-from bn_conformance.matrix.reproducing import Reproducer
-from bn_conformance.options import RunOptions
-from bn_conformance.results.records import split_id
+from bn_conformance.matrix.reproducing import Reproducer, plan_of
 
 
 def script_of(item: str) -> str:
     """The script of an item, whose layers run in this process."""
-    name, case = split_id(item)
-    plan = make_plan(RunOptions(implementations=(name,), cases=(case,), in_process=True))
-    return Reproducer(plan).script_of(item).text
+    return Reproducer(plan_of(item, in_process=True)).script_of(item).text
 
 
 def shown(item: str) -> str:

@@ -11,14 +11,12 @@ import click
 
 from bn_conformance.commands.declaring import Output, SuiteCommand, run_options
 from bn_conformance.implementations.implementation import matches_pattern
-from bn_conformance.matrix.plan import make_plan
-from bn_conformance.matrix.reproducing import Repro, Reproducer
-from bn_conformance.options import RunOptions
+from bn_conformance.matrix.reproducing import Repro, Reproducer, plan_of
 from bn_conformance.repro.literals import NoRepro
 from bn_conformance.repro.running import shows
 from bn_conformance.results.file import Results, read_results
 from bn_conformance.results.outcomes import ItemVerdict
-from bn_conformance.results.records import Item, split_id
+from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
 
 FAILING = (ItemVerdict.FAIL.value, ItemVerdict.KNOWN.value)
@@ -65,9 +63,7 @@ def _made(item: str, options: dict[str, object]) -> Repro:
         NoRepro: there is none.
         UserError: there is no such implementation or case.
     """
-    implementation, case = split_id(item)
-    chosen = RunOptions(implementations=(implementation,), cases=(case,), **options)  # type: ignore[arg-type]
-    with closing(Reproducer(make_plan(chosen))) as reproducer:
+    with closing(Reproducer(plan_of(item, **options))) as reproducer:
         return reproducer.script_of(item)
 
 

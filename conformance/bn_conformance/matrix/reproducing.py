@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.judging.item import judge_runs
 from bn_conformance.layer_code import LayerCode
-from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.rules import Rules
 from bn_conformance.matrix.runner import Runner
+from bn_conformance.options import RunOptions
 from bn_conformance.repro.literals import NoRepro
 from bn_conformance.repro.script import ScriptSubject, script
 from bn_conformance.repro.symptom import symptom_of
@@ -25,6 +27,20 @@ class Repro:
 
     item: str
     text: str
+
+
+def plan_of(item_id: str, **options: Any) -> Plan:
+    """The plan of one item: sweeps of what compiles are no exception, as a run with --thorough may have failed them.
+
+    Args:
+        item_id: `IMPLEMENTATION::CASE`.
+        options: further fields of `RunOptions`.
+
+    Raises:
+        UserError: there is no such implementation or case.
+    """
+    implementation, case = split_id(item_id)
+    return make_plan(RunOptions(implementations=(implementation,), cases=(case,), thorough=True, **options))
 
 
 class Reproducer:
