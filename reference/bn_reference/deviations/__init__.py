@@ -89,7 +89,7 @@ class Deviation:
         link: where it happened in real software, or empty.
         layer: the change: a subclass of `PlainLayer` that calls `super()`, so that changes can be combined.
         level: the degraded level that its results have in most cases; empty for every other deviation.
-        numeric: whether it changes numbers (not memory, errors or formats), so that it can explain an observation.
+        numeric: whether it changes numbers of a few steps of a new layer (not memory, errors, formats or old layers).
     """
 
     name: str

@@ -112,7 +112,6 @@ _choice(
     "eps-in-format-of-x",
     "eps is rounded to the format of x, as StableHLO's text casts it.",
     "a float16 layer with an eps below 3e-8 has none, and one of 1e-7 is off by a fifth",
-    "https://openxla.org/stablehlo/spec#batch_norm_training",
     eps_dtype="x",
 )
 _choice(

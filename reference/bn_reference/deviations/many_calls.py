@@ -19,6 +19,7 @@ HUNDRED = 100
     "twenty-fourth-call-without-eps",
     clause="STATE-9",
     effect="once in a while a step is off, as where a kernel is measured again",
+    numeric=False,
 )
 class TwentyFourthCallWithoutEps(PlainLayer):
     """The 24th forward of a layer adds no eps; those before and after it do."""
@@ -39,6 +40,7 @@ class TwentyFourthCallWithoutEps(PlainLayer):
     "hundredth-backward-without-variance-term",
     clause="STATE-9",
     effect="training slows down after a while, when what was compiled takes over",
+    numeric=False,
 )
 class HundredthBackwardWithoutVarianceTerm(PlainLayer):
     """From the hundredth backward on dx lacks the part that flows through the variance."""
@@ -60,6 +62,7 @@ class HundredthBackwardWithoutVarianceTerm(PlainLayer):
     "hundredth-inference-by-first-scale",
     clause="STATE-9",
     effect="a server answers by old parameters once it has answered often",
+    numeric=False,
 )
 class HundredthInferenceByFirstScale(PlainLayer):
     """From the hundredth inference on the scale of y is the one that this inference had."""
@@ -83,6 +86,7 @@ class HundredthInferenceByFirstScale(PlainLayer):
     "hundredth-inference-gradient-of-training",
     clause="STATE-9",
     effect="gradients of a network in use are off once it has been used often",
+    numeric=False,
 )
 class HundredthInferenceGradientOfTraining(PlainLayer):
     """From the hundredth backward of inference on dx has the terms of training."""
@@ -102,6 +106,7 @@ class HundredthInferenceGradientOfTraining(PlainLayer):
     "plans-of-four-sizes",
     clause="STATE-5",
     effect="training on images of many sizes is off, on images of a few it is not",
+    numeric=False,
 )
 class PlansOfFourSizes(PlainLayer):
     """A layer keeps its count of values for four shapes; from the fifth on it takes one of these."""
