@@ -112,8 +112,11 @@ def _moment(a: Convention, b: Convention) -> ConversionStep | None:
 
 def _eps_note(source: Side, target: Side) -> str:
     default = target.convention.default_eps
-    own = "B's own default" if target.eps == source.eps else f"B's own default is {default:g}"
-    return ("B has no default" if default is None else own) + _rounded(source, target)
+    if default is None:
+        own = "B has no default"
+    else:
+        own = "B's own default" if target.eps == source.eps else f"B's own default is {default:g}"
+    return own + _rounded(source, target)
 
 
 def _rounded(source: Side, target: Side) -> str:

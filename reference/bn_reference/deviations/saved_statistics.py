@@ -88,7 +88,12 @@ class SavedMeanIsRunningMean(_Kept):
         return replace(saved, mean=self.column(self.running_mean))
 
 
-@deviation("16-bit-saved-variance", clause="SAVED-2", effect="a backward of another library, given these, is wrong")
+@deviation(
+    "16-bit-saved-variance",
+    clause="SAVED-2",
+    effect="a backward of another library, given these, is wrong",
+    numeric=False,
+)
 class SixteenBitSavedVariance(PlainLayer):
     """For 16-bit data alone, the variance is given back where the inverse deviation is due; the gradients are right."""
 
