@@ -57,7 +57,12 @@ class StatisticsUsedInHalf(GoodLayer):
 def test_statistics_rounded_to_the_format_of_x_are_named() -> None:
     cases = [case for case in supported() if case.id.endswith("/wide-statistics")]
     items = judge_all(adapter_of(StatisticsUsedInHalf), cases)
-    assert {item.outcome for item in items} == {"degraded(storage-precision)"}, lines(items)
+    found = {(item.case.split("/")[2], item.outcome) for item in items}
+    # With the 8 bits of bfloat16 the error may be larger than a share of y, and no bound of that size judges.
+    assert found == {
+        ("float16-p-float32", "degraded(storage-precision)"),
+        ("bfloat16-p-float32", "not-judged"),
+    }, lines(items)
 
 
 def test_raw_moments_are_degraded_at_a_small_offset_and_wrong_at_a_large_one() -> None:
