@@ -5,6 +5,7 @@ A worker that takes the last of the memory is ended before the system picks a pr
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import time
@@ -14,6 +15,9 @@ from typing import IO
 
 MOST_OUTPUT = 1 << 24
 """Bytes that a worker's standard error, and output, may take on disk before all but their end is dropped."""
+
+BLOCK = 512
+"""Bytes of a block as `st_blocks` counts them."""
 
 TAIL = 600
 """Characters of standard error that are shown when a process is lost."""
@@ -54,7 +58,7 @@ class Watch:
         Raises:
             OutOfMemory: the worker must be ended.
         """
-        if os.fstat(self._errors.fileno()).st_size > MOST_OUTPUT:
+        if os.fstat(self._errors.fileno()).st_blocks * BLOCK > MOST_OUTPUT:
             self._cut_output()
         now = time.monotonic()
         if now >= self._next:
@@ -70,9 +74,12 @@ class Watch:
         return os.pread(self._errors.fileno(), TAIL, max(0, size - TAIL))
 
     def _cut_output(self) -> None:
-        last = self._last_bytes()
-        os.ftruncate(self._errors.fileno(), 0)
-        os.write(self._errors.fileno(), last)
+        """Free what is before the end. Where a file takes no holes, what is just being written may be lost."""
+        file = self._errors.fileno()
+        if not punched(file, os.fstat(file).st_size - TAIL):
+            last = self._last_bytes()
+            os.ftruncate(file, 0)
+            os.write(file, last)
 
     def _look_at_memory(self) -> None:
         memory = memory_left()
@@ -85,6 +92,18 @@ class Watch:
             raise OutOfMemory(
                 f"it held {held / gib:.1f} GiB of memory, and {left / gib:.1f} of {total / gib:.1f} were left"
             )
+
+
+def punched(file: int, size: int) -> bool:
+    """Make the first `size` bytes of a file a hole, which takes no space; False where the system cannot.
+
+    The flags are those of fallocate(2) of Linux: FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE.
+    """
+    call = getattr(ctypes.CDLL(None), "fallocate", None)
+    if call is None:
+        return False
+    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return bool(call(file, 0x1 | 0x2, 0, size) == 0)
 
 
 def memory_left() -> tuple[int, int] | None:
