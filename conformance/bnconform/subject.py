@@ -18,7 +18,7 @@ from bn_conformance.targets.recognition import NeedsEnvironment, kinds_of
 from bn_conformance.targets.wrappers import environment_of, usable_wrappers, wrapped_target
 from bnconform.keywords import in_python
 from bnconform.live_code import held, importable, title_of
-from bnconform.process_state import environment
+from bnconform.process_state import environment, restored
 
 VARIANT = "["
 """In the name of a variant of a wrapper, such as `keras-layer[jax]`: the wrapper itself goes before it."""
@@ -51,6 +51,7 @@ class Subject:
     command: bool = False
 
 
+@restored()
 def subject_of(thing: Any, kind: str = "", choices: Sequence[str] = (), device: str = "cpu") -> Subject:
     """The subject that an object stands for.
 
