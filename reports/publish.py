@@ -18,7 +18,7 @@ from bn_conformance.report.terminal import print_summary
 from bn_conformance.results.file import Results, read_results
 
 FOLDER = Path(__file__).parent / "published"
-WIDTH = 108
+WIDTH = 120
 """Columns of the terminal in the picture."""
 
 _WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
