@@ -37,9 +37,11 @@ def pictured(path: Path) -> str:
 
 
 def test_the_html_is_small() -> None:
-    (items,) = re.findall(r": [\d,]+ cases, ([\d,]+) items", (PUBLISHED / "matrix.md").read_text(encoding="utf-8"))
-    assert (PUBLISHED / "matrix.html").stat().st_size < 50 * int(items.replace(",", ""))
-    assert len(page().elements) < 20_000
+    """So small that it opens at once, and no larger for each item than it was for 32,000 of them."""
+    (shown,) = re.findall(r": [\d,]+ cases, ([\d,]+) items", (PUBLISHED / "matrix.md").read_text(encoding="utf-8"))
+    items, elements = int(shown.replace(",", "")), len(page().elements)
+    assert (PUBLISHED / "matrix.html").stat().st_size < 50 * items
+    assert elements < 0.58 * items
 
 
 def test_all_three_are_of_one_run() -> None:
