@@ -22,11 +22,14 @@ _X64 = "JAX_ENABLE_X64"
 def restored() -> Iterator[None]:
     """Put the process's random numbers, threads and warnings back as they were when the block ends.
 
+    torch computes in one thread within the block, as in a process of its own: sums in several may end in another bit.
     Warnings within the block are ignored, even where the process turns them into errors: a layer that warns is no
     layer that raises.
     """
     saved = [(restore, value) for save, restore in _states() for value in [save()]]
     try:
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
