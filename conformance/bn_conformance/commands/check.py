@@ -72,8 +72,8 @@ def _judge(options: RunOptions, processes: str) -> int:
             _introduce(implementation)
         options = replace(options, results=options.results or default_path())
         code = run(options, processes)
-    if code == FAILS:
-        _measure_and_advise(implementation, options)
+        if code == FAILS:
+            _measure_and_advise(implementation, options)
     return code
 
 

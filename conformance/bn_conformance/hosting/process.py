@@ -47,11 +47,13 @@ class Process:
         environment: environment variables of the implementation.
 
     Attributes:
+        environment: environment variables of the implementation.
         mark: what the process and all that it starts carry in their environment.
         layers: numbers of layers, for all adapters of this process.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
         self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
@@ -69,6 +71,11 @@ class Process:
         self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout, self._watch.look)
         self._closed = False
         self.layers: Iterator[int] = itertools.count(1)
+
+    @property
+    def pid(self) -> int:
+        """Its number, by which the system knows it."""
+        return self._process.pid
 
     def ask(self, requests: Sequence[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
         """Send requests and wait for their answers, each of which may take `limit` seconds.
@@ -97,6 +104,23 @@ class Process:
             self.close()
             raise
         return answers
+
+    def pause(self) -> bool:
+        """Stop the process and what is in its group, so that it uses nothing while it waits; whether it still runs."""
+        return self._signalled(signal.SIGSTOP)
+
+    def resume(self) -> bool:
+        """Let the process go on; whether it still runs. What is found dead is ended as by `close`."""
+        return self._signalled(signal.SIGCONT)
+
+    def _signalled(self, number: int) -> bool:
+        """Send a signal to the group of the process, if it runs; else end what it left."""
+        if not self._closed and exit_of(self._process.pid) is None:
+            with suppress(OSError):
+                os.killpg(self._process.pid, number)
+                return True
+        self.close()
+        return False
 
     def _lost(self, outcome: str, message: str) -> HostLost:
         """End the process, and say what became of it and what it left."""

@@ -13,11 +13,11 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bn_conformance.identity.own_files import OwnFiles, file_digest, own_files
+from bn_conformance.identity.own_files import SUITE, OwnFiles, file_digest, own_files
 from bn_conformance.identity.packages import state_of
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.targets.naming import code_and_choices, module_and_class, wrapper_and_code
@@ -38,6 +38,8 @@ PARTS = {
 
 JUDGING = (
     "adapter.py",
+    "capabilities.py",
+    "layer_code.py",
     "text.py",
     "user_error.py",
     "cases",
@@ -107,9 +109,20 @@ def _made_of(entry: Implementation) -> tuple[OwnFiles, Any]:
     libraries = own.libraries
     if not entry.registered and not wrapped and not any("bn_conformance.adapter" in name for name in own.files):
         # Code without an adapter, whose kind is found out in its own process: any wrapper may be the one.
-        wrappers = own_files(map(_wrapper_module, registered_wrappers()))
-        own = OwnFiles(own.files | wrappers.files, libraries, own.gap)
+        own = OwnFiles(own.files | _wrappers(), libraries, own.gap)
     return own, state_of(libraries, entry.versions)
+
+
+def _wrappers() -> dict[str, Path]:
+    """The files of every wrapper, by name.
+
+    What the suite's own import is not followed, which would take most of a second: the whole of their package counts,
+    and what they import of the judge is in the part `suite`.
+    """
+    modules = [*map(_wrapper_module, registered_wrappers())]
+    packages = {module.partition(".")[0] for module in modules}
+    own = {name: path for package in packages & {*SUITE} for name, path in sources_of(package)}
+    return own | own_files(module for module in modules if module.partition(".")[0] not in SUITE).files
 
 
 def _wrapper_module(name: str) -> str:
@@ -127,11 +140,18 @@ def _suite() -> tuple[str, str]:
 
 def judging_files() -> Iterator[tuple[str, Path]]:
     """The sources of the judge, by name."""
-    suite, reference = (Path(str(files(name))) for name in ("bn_conformance", "bn_reference"))
-    for root, starts in ((suite, [suite / name for name in JUDGING]), (reference, [reference])):
-        for start in starts:
-            for path in [start] if start.is_file() else sorted(start.rglob("*.py")):
-                yield f"{root.name}/{path.relative_to(root).as_posix()}", path
+    for part in JUDGING:
+        yield from sources_of("bn_conformance", part)
+    yield from sources_of("bn_reference")
+
+
+def sources_of(package: str, part: str = "") -> Iterator[tuple[str, Path]]:
+    """The sources of a package of the suite, or of a file or folder in it, by name; the package is not imported."""
+    spec = find_spec(package)
+    for root in map(Path, (spec and spec.submodule_search_locations) or ()):
+        start = root / part
+        for path in [start] if start.is_file() else sorted(start.rglob("*.py")):
+            yield f"{package}/{path.relative_to(root).as_posix()}", path
 
 
 @cache

@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from bn_conformance.adapter import Adapter, Convention
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
-from bn_conformance.hosting.process import Process
+from bn_conformance.hosting.kept import kept_processes, leave, process_for
 from bn_conformance.implementations.implementation import (
     BROKEN,
     NOT_INSTALLED,
@@ -166,7 +166,7 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     """
     if (target, device) in _DESCRIBED:
         return _DESCRIBED[target, device]
-    process = Process(filled_in(environment_of(target), device))
+    process = process_for(filled_in(environment_of(target), device))
     try:
         description = IsolatedHost(process, target, device).description
     except LayerError as error:
@@ -176,7 +176,7 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     except HostLost as lost:
         raise TargetError(f"{target} cannot be imported: {lost.message}") from None
     finally:
-        process.close()
+        leave(process)
     try:
         return replace(_from_description(target, description, device), registered=False)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -188,16 +188,17 @@ _DESCRIBED: dict[tuple[str, str], Implementation] = {}
 
 @contextmanager
 def described_once(target: str, device: str) -> Iterator[Implementation]:
-    """The implementation of a target, which is not described again within the block.
+    """The implementation of a target, which is not described again within the block; its process is kept so long.
 
     Raises:
         TargetError: it names no usable adapter.
     """
-    _DESCRIBED[target, device] = implementation = from_target(target, device)
-    try:
-        yield implementation
-    finally:
-        del _DESCRIBED[target, device]
+    with kept_processes():
+        _DESCRIBED[target, device] = implementation = from_target(target, device)
+        try:
+            yield implementation
+        finally:
+            del _DESCRIBED[target, device]
 
 
 def find(names: Iterable[str], device: str = "cpu") -> list[Implementation]:

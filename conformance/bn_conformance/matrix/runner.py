@@ -8,6 +8,7 @@ from dataclasses import replace
 from bn_conformance.cases.model import Case
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.kept import leave, process_for
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
@@ -99,13 +100,13 @@ class Runner:
         if self._plan.options.in_process:
             return LocalHost(load_adapter(implementation.target)(device=implementation.device))
         if self._process is None:
-            self._process = Process(implementation.variables(self._plan.cache))
+            self._process = process_for(implementation.variables(self._plan.cache))
         return IsolatedHost(self._process, implementation.target, implementation.device, self._plan.options.timeout)
 
     def close(self) -> None:
-        """End the process of the current implementation."""
+        """Leave the process of the current implementation, which ends it unless it is kept."""
         self._hosts.clear()
         self._key = None
         if self._process is not None:
-            self._process.close()
+            leave(self._process)
             self._process = None

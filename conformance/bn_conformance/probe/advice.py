@@ -19,6 +19,7 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
+from bn_conformance.hosting.kept import leave, process_for
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.goldens import Goldens
@@ -121,7 +122,7 @@ class Advisor:
             return set()
         spelled = "".join(f"+{name}={value_text(value)}" for name, value in choices.items())
         target = _without(self._implementation.target, choices) + spelled
-        process, passed = Process(self._implementation.variables()), set()
+        process, passed = process_for(self._implementation.variables()), set()
         try:
             host = self._host(process, target)
             for item in items:
@@ -130,7 +131,7 @@ class Advisor:
         except (LayerError, HostLost):
             return passed
         finally:
-            process.close()
+            leave(process)
         return passed
 
     def _judged(self, case: Case, host: IsolatedHost, convention: Convention) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from bn_conformance.adapter import Convention
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
-from bn_conformance.hosting.process import Process
+from bn_conformance.hosting.kept import leave, process_for
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.probe.experiments import probe, with_known
@@ -106,7 +106,7 @@ def measured_of(implementation: Implementation, timeout: float, faults: Sequence
     Returns:
         What was measured; nothing where the implementation cannot be loaded.
     """
-    process = Process(implementation.variables())
+    process = process_for(implementation.variables())
     try:
         return measured_on(
             lambda: IsolatedHost(process, implementation.target, implementation.device, timeout), implementation, faults
@@ -114,4 +114,4 @@ def measured_of(implementation: Implementation, timeout: float, faults: Sequence
     except (LayerError, HostLost):
         return Measured((), {})
     finally:
-        process.close()
+        leave(process)

@@ -1,0 +1,54 @@
+"""Worker processes that are kept for who needs one next: to import a framework again takes seconds.
+
+A command about one implementation describes it, tries it, judges it, diagnoses it and measures it. Within
+`kept_processes` these share a process, one after the other. Outside, and where one was lost, each starts its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from bn_conformance.hosting.process import Process
+
+_waiting: list[Process] | None = None
+"""Processes that wait for work; None where none is kept."""
+
+
+@contextmanager
+def kept_processes() -> Iterator[None]:
+    """Within the block, processes that are left wait for more work; at its end they are ended."""
+    global _waiting
+    if _waiting is not None:
+        yield
+        return
+    _waiting = []
+    try:
+        yield
+    finally:
+        left, _waiting = _waiting, None
+        for process in left:
+            process.close()
+
+
+def process_for(environment: Mapping[str, str]) -> Process:
+    """A process with the environment variables of an implementation: one that waits, or a new one.
+
+    Who takes it gives it to `leave` in the end.
+    """
+    for process in _waiting or ():
+        if process.environment == environment:
+            assert _waiting is not None
+            _waiting.remove(process)
+            if process.resume():
+                return process
+            return process_for(environment)
+    return Process(environment)
+
+
+def leave(process: Process) -> None:
+    """Let a process wait for more work, stopped, or end it where none is kept or it was lost."""
+    if _waiting is not None and process.pause():
+        _waiting.append(process)
+    else:
+        process.close()
