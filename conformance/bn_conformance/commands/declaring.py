@@ -132,7 +132,12 @@ def output_options(*formats: str, where: str = "standard output") -> _Decorator[
 
 
 processes_option = click.option(
-    "-n", "processes", default="auto", show_default=True, metavar="N", help="Processes; 0 runs in this one."
+    "-n",
+    "processes",
+    default="auto",
+    show_default=True,
+    metavar="N",
+    help="Processes; auto is one for each core, fewer for few cases; 0 runs in this one.",
 )
 
 

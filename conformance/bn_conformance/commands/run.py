@@ -25,10 +25,14 @@ _NO_LIMIT = "1000000"
 CACHE = ".pytest_cache"
 """The folder, where the command is given, in which pytest remembers what failed."""
 
+_AUTOMATIC = ("auto", "logical")
+
 _AGAIN = ("--lf", "--last-failed", "--ff", "--failed-first")
 """Arguments of pytest that ask for what failed."""
 
-_PLUGINS = ("-p", "bnconform", "--noconftest")
+_PLUGINS = ("-p", "bnconform", "--noconftest", "-p", "no:unraisableexception")
+"""The last looks through all objects several times at the end, for errors that no case of the matrix can have."""
+
 _QUIET = ("-qq", "--no-header", "--no-summary", "--tb=no", "--bn-front")
 _SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)")
 """Arguments that ask pytest itself to say something."""
@@ -48,7 +52,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
 
     Args:
         options: of the run.
-        processes: `auto`, one for each core, or a number; 0 runs in this process.
+        processes: `auto`, one for each core and fewer for few cases, or a number; 0 runs in this process.
         pytest_arguments: what goes to pytest as it is.
 
     Returns:
@@ -75,6 +79,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]
     arguments += [*_PLUGINS, *_front(pytest_arguments)]
     arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
+    arguments += ["--bn-fewest"] if count and processes in _AUTOMATIC else []
     with _environment():
         code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
@@ -120,7 +125,7 @@ def _environment() -> Iterator[None]:
 
 
 def _processes(text: str) -> int:
-    if text in ("auto", "logical"):
+    if text in _AUTOMATIC:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return max(cores, 1)
     if not text.isdecimal():

@@ -21,6 +21,7 @@ import sys
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,11 @@ def _satisfies(version: str | None, wanted: str) -> bool:
     return version is not None and SpecifierSet(wanted).contains(version, prereleases=True)
 
 
-def shipped() -> list[KnownFault]:
+@cache
+def shipped() -> tuple[KnownFault, ...]:
     """The known faults of the frameworks, as shipped with the suite."""
     text = files("bn_conformance.implementations").joinpath("known_faults.toml").read_text(encoding="utf-8")
-    return parse_known_faults(text, "known_faults.toml")
+    return tuple(parse_known_faults(text, "known_faults.toml"))
 
 
 def load_known_faults(path: str | Path) -> list[KnownFault]:

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
+from bn_conformance.catalogue import large_cases
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.shards import COST_OF_SIGNATURE
 
+COST_OF_COMPILING = 10
+"""What an item takes more where layers are compiled, in items."""
+
 SEPARATOR = "#"
 """Stands between the implementation and the number of a block."""
+
+
+ITEMS_OF_PROCESS = 200
+"""Items that are worth a further process: to start one, which imports a framework, takes as long as some hundred."""
+
+
+def processes_for(plan: Plan) -> int:
+    """How many processes are worth starting: one for each framework, and more for many items or large ones."""
+    items, large = plan.to_judge.values(), large_cases()
+    frameworks = {implementation.process_key for implementation, _ in items}
+    costs = (
+        ITEMS_OF_PROCESS if case.id in large else 1 + COST_OF_COMPILING * implementation.capabilities.compiles
+        for implementation, case in items
+    )
+    return len(frameworks) + sum(costs) // ITEMS_OF_PROCESS
 
 
 def blocks(plan: Plan, count: int) -> dict[str, str]:

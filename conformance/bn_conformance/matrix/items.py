@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
 
 import pytest
 
+from bn_conformance.cases.model import Case
+from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.report.entries import badness
@@ -26,10 +29,11 @@ class Items:
 
     Args:
         plan: of the run.
+        judged: items that were judged before, by id; their records are taken as they are.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, judged: Mapping[str, Item] = MappingProxyType({})) -> None:
+        self._plan, self._judged = plan, judged
         self._items = plan.to_judge
         self._runner: Runner | None = None
         self._record: Item | None = None
@@ -46,15 +50,18 @@ class Items:
         return self._judge
 
     def _judge(self, item_id: str) -> None:
-        self._runner = self._runner or Runner(self._plan)
         implementation, case = self._items[item_id]
-        record = self._record = self._runner.run(implementation, case)
+        record = self._record = self._judged.get(item_id) or self._run(implementation, case)
         if record.verdict == ItemVerdict.KNOWN.value:
             pytest.xfail(f"known fault: {record.known_fault}")
         if record.verdict == ItemVerdict.FAIL.value:
             pytest.fail(item_text(record, case, self._plan.source(case)), pytrace=False)
         if record.verdict in (ItemVerdict.REFUSED, *SILENT):
             pytest.skip(f"{record.outcome}: {record.message}")  # no pass in pytest's counts and JUnit files either
+
+    def _run(self, implementation: Implementation, case: Case) -> Item:
+        self._runner = self._runner or Runner(self._plan)
+        return self._runner.run(implementation, case)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -14,19 +14,19 @@ import pytest
 from _pytest.mark.expression import Expression
 
 from bn_conformance.hosting.orphan import end_with_parent
-from bn_conformance.matrix.blocks import blocks
+from bn_conformance.matrix.blocks import blocks, processes_for
 from bn_conformance.matrix.items import LOST, RECORD, Items
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
-from bn_conformance.matrix.preflight import preflight
-from bn_conformance.matrix.progress import Progress
+from bn_conformance.matrix.preflight import Tried, preflight
+from bn_conformance.matrix.progress import Progress, show_first_failure
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.resuming import Interrupted, interrupted_run
 from bn_conformance.matrix.reusing import Reused, reused_items
 from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, item_id
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
-from bn_conformance.results.json_line import ResultsError, from_line
+from bn_conformance.results.json_line import ResultsError, from_line, to_line
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
 
@@ -38,6 +38,9 @@ MOST_FAILED_STARTS = 8
 
 PLAN_KEY = "bnconform-plan"
 """Where xdist's processes find the plan among their input."""
+
+JUDGED_KEY = "bnconform-judged"
+"""Where they find the records of the items that were judged before, a line each."""
 
 PARENT_KEY = "bnconform-parent"
 """Where they find the number of the process that started them."""
@@ -53,19 +56,20 @@ def register(config: pytest.Config) -> None:
     sent = getattr(config, "workerinput", {}).get(PLAN_KEY)
     if sent is not None:
         end_with_parent(config.workerinput[PARENT_KEY])  # type: ignore[attr-defined]
-        config.pluginmanager.register(Items(Plan.from_json(sent)), "bnconform-items")
+        judged = {item.id: item for item in map(_item, config.workerinput[JUDGED_KEY])}  # type: ignore[attr-defined]
+        config.pluginmanager.register(Items(Plan.from_json(sent), judged), "bnconform-items")
         return
     _require_expressions(config)
     try:
         options = options_of(config)
         interrupted = interrupted_run(options.resume) if options.resume else None
-        plan = make_plan(options if interrupted is None else interrupted.options(options))
+        tried = Tried(make_plan(options if interrupted is None else interrupted.options(options)), {})
         if interrupted is None and not config.option.collectonly:
-            plan = preflight(plan)
-        control = Control(config, plan, front, interrupted)
+            tried = preflight(tried.plan)
+        control = Control(config, tried, front, interrupted)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Items(control.plan), "bnconform-items")
+    config.pluginmanager.register(Items(control.plan, tried.items), "bnconform-items")
     config.pluginmanager.register(control, "bnconform-control")
 
 
@@ -88,20 +92,27 @@ def options_of(config: pytest.Config) -> RunOptions:
     return RunOptions.from_json({name: config.getoption(f"bn_{name}") for name in OPTIONS})
 
 
+def _item(line: str) -> Item:
+    record = from_line(line)
+    assert isinstance(record, Item)
+    return record
+
+
 class Control:
     """A pytest plugin of the controlling process.
 
     Args:
         config: of pytest.
-        plan: of the run.
+        tried: the plan of the run, and what was judged of it before.
         front: whether `bnconform run` called pytest, so that progress is shown here and not by pytest.
         interrupted: the run that this one finishes; None for a new one.
     """
 
-    def __init__(self, config: pytest.Config, plan: Plan, front: bool, interrupted: Interrupted | None) -> None:
-        self._config, self._front = config, front
+    def __init__(self, config: pytest.Config, tried: Tried, front: bool, interrupted: Interrupted | None) -> None:
+        self._config, self._front, self._judged = config, front, tried.items
+        self._failure_shown = front and show_first_failure(tried.items.values())
         self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
-        self.plan = replace(plan, cache=self._cache.name)
+        self.plan = replace(tried.plan, cache=self._cache.name)
         self._recorder: Recorder | None = None
         self._progress: Progress | None = None
         self._failed_starts = 0
@@ -120,7 +131,7 @@ class Control:
         reused = reused_items(plan, opening, left) if plan.options.reuse else Reused()
         done |= {item.id for item in reused.items}
         if plan.options.ray:
-            self._config.option.dist, self._config.option.tx = "no", []
+            self._judge_with(0)
             from bn_conformance.matrix.cluster import Cluster  # which imports Ray
 
             self._cluster = Cluster(plan.options.ray, plan.runnable)
@@ -131,7 +142,16 @@ class Control:
             self.plan = plan.remaining([item for item in left if item not in done])
             gc.freeze()  # what was read stays to the end, and is not looked through for garbage again and again
             if not self.plan.left:
-                self._config.option.dist, self._config.option.tx = "no", []  # there is nothing to start processes for
+                self._judge_with(0)  # there is nothing to start processes for
+        if self._config.option.bn_fewest:
+            self._judge_with(processes_for(self.plan))
+
+    def _judge_with(self, most: int) -> None:
+        """Let xdist start at most so many processes; none where one would do, which is this one."""
+        option = self._config.option
+        option.tx = (option.tx or [])[:most]
+        if len(option.tx) < 2:
+            option.dist, option.tx = "no", []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -155,7 +175,8 @@ class Control:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give xdist's processes the plan, so that all of them make the same items."""
-        node.workerinput |= {PLAN_KEY: self.plan.to_json(), PARENT_KEY: os.getpid()}
+        judged = [to_line(item) for item in self._judged.values()]
+        node.workerinput |= {PLAN_KEY: self.plan.to_json(), JUDGED_KEY: judged, PARENT_KEY: os.getpid()}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> BlockScheduling:
@@ -187,7 +208,7 @@ class Control:
             except ResultsError as error:
                 self._recorder = None
                 raise pytest.UsageError(str(error)) from None
-            self._progress = Progress(count, self._recorder.items) if self._front else None
+            self._progress = Progress(count, self._recorder.items, self._failure_shown) if self._front else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:
@@ -203,9 +224,7 @@ class Control:
             return
         line = getattr(report, RECORD, None)
         if report.when == "call" and isinstance(line, str):
-            record = from_line(line)
-            assert isinstance(record, Item)
-            self._add(record)
+            self._add(_item(line))
         elif report.failed:
             self._record_lost(item_id(report.nodeid), report.longreprtext)
 

@@ -1,15 +1,20 @@
-"""Before a run: an error that every plain case ends in is said once, first, and nothing else is judged."""
+"""Before a run: plain cases are tried. An error that all of them end in is said once, and nothing else is judged.
+
+What they give is judged as in the run, which takes it over. So a failure of a plain case is known before the processes
+of the run have started, and trying leaves nothing behind that could change what a case gives when it is run again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import BROKEN, Implementation, matches_pattern
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.results import outcomes
+from bn_conformance.results.records import Item
 
 PLAIN = ("fwd/*/random", "eval/*/random", "grad/*/random")
 """Cases that ask for nothing unusual: a training step, an inference, and a step with its gradients."""
@@ -18,46 +23,63 @@ FEWEST = 100
 """Cases below which an implementation is judged without: who selects a few wants to see these."""
 
 
-def preflight(plan: Plan) -> Plan:
-    """The plan, in which an implementation is broken that ends in the same error whatever plain case it is given.
+@dataclass(frozen=True)
+class Tried:
+    """What became of a plan.
 
-    Only implementations that are not registered are tried: one's own code, as it is while it is written.
+    Attributes:
+        plan: in which an implementation is broken that ends in the same error whatever plain case it is given.
+        items: that are judged already, by id; none of a broken implementation.
+    """
+
+    plan: Plan
+    items: Mapping[str, Item]
+
+
+def preflight(plan: Plan) -> Tried:
+    """Try the implementations that are not registered: one's own code, as it is while it is written.
 
     Args:
         plan: of a run that has not begun.
     """
     own = [entry for entry in plan.runnable if not entry.registered]
     if not own or plan.options.shard or plan.options.ray:
-        return plan
+        return Tried(plan, {})
     runner = Runner(plan)
     try:
-        errors = {entry.name: _common_error(entry, plan, runner) for entry in own}
+        items = {entry.name: _tried(entry, plan, runner) for entry in own}
     finally:
         runner.close()
-    if not any(errors.values()):
-        return plan
-    tried = tuple(
-        replace(entry, status=BROKEN, message=errors[entry.name]) if errors.get(entry.name) else entry
-        for entry in plan.implementations
-    )
-    return replace(plan, implementations=tried)
+    errors = {name: _common_error(tried) for name, tried in items.items()}
+    if any(errors.values()):
+        after = tuple(
+            replace(entry, status=BROKEN, message=errors[entry.name]) if errors.get(entry.name) else entry
+            for entry in plan.implementations
+        )
+        plan = replace(plan, implementations=after)
+    return Tried(plan, {item.id: item for name, tried in items.items() if not errors[name] for item in tried})
 
 
-def _common_error(implementation: Implementation, plan: Plan, runner: Runner) -> str:
-    """The error that every plain case ends in, as a sentence; empty where there is none."""
+def _tried(implementation: Implementation, plan: Plan, runner: Runner) -> list[Item]:
+    """The plain cases, judged; a lost process is the last."""
     cases = [case for entry, case in plan.items.values() if entry.name == implementation.name]
+    items = list[Item]()
     if len(cases) < FEWEST:
-        return ""
-    messages, tried = set(), []
+        return items
     for case in _plain(cases):
-        item = runner.run(implementation, case)
-        messages.add(item.message)
-        tried.append(case.id)
-        if item.outcome != outcomes.ERRORED or len(messages) > 1:
-            return ""
-    if not messages:
+        items.append(runner.run(implementation, case))
+        if items[-1].outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
+            break
+    return items
+
+
+def _common_error(items: list[Item]) -> str:
+    """The error that every plain case ends in, as a sentence; empty where there is none."""
+    messages = {item.message for item in items}
+    if len(messages) != 1 or any(item.outcome != outcomes.ERRORED for item in items):
         return ""
-    return f"every plain case ends in one error: {messages.pop()}; mend it first (tried: {', '.join(tried)})"
+    tried = ", ".join(item.case for item in items)
+    return f"every plain case ends in one error: {messages.pop()}; mend it first (tried: {tried})"
 
 
 def _plain(cases: list[Case]) -> Iterator[Case]:

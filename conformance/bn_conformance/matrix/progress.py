@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -25,9 +25,10 @@ class Progress:
     Args:
         total: of the items of the run.
         done: items that are done already.
+        shown: whether a failure was shown before (`show_first_failure`).
     """
 
-    def __init__(self, total: int, done: Collection[Item] = ()) -> None:
+    def __init__(self, total: int, done: Collection[Item] = (), shown: bool = False) -> None:
         console = self._console = Console(file=sys.stderr)
         columns = (
             TextColumn("{task.fields[name]:<24.24}"),
@@ -38,7 +39,7 @@ class Progress:
         )
         self._on_terminal = console.is_terminal
         self._bar = Bar(*columns, console=console, disable=not self._on_terminal, transient=True)
-        self._total, self._done = total, Done(done)
+        self._total, self._done, self._shown = total, Done(done), shown
         self._task = self._bar.add_task("", total=total, completed=len(done), name="starting", counts=str(self._done))
         self._next_percent = 10 * (10 * len(done) // max(total, 1) + 1)
         self._bar.start()
@@ -46,8 +47,8 @@ class Progress:
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
         self._done.add(item)
-        if item.verdict == ItemVerdict.FAIL.value and self._done.failed == 1:
-            self._console.print(Text(f"first failure: {one_line(item_line(item))}"))
+        if not self._shown and self._done.failed == 1:
+            self._shown = show_first_failure([item], self._console)
         self._bar.update(self._task, advance=1, name=item.implementation, counts=str(self._done))
         if not self._on_terminal and 100 * self._done.total >= self._next_percent * self._total:
             percent = 100 * self._done.total // self._total
@@ -57,3 +58,12 @@ class Progress:
     def close(self) -> None:
         """Remove the bar."""
         self._bar.stop()
+
+
+def show_first_failure(items: Iterable[Item], console: Console | None = None) -> bool:
+    """Show the first failure among items, on standard error; whether there is one."""
+    for item in items:
+        if item.verdict == ItemVerdict.FAIL.value:
+            (console or Console(file=sys.stderr)).print(Text(f"first failure: {one_line(item_line(item))}"))
+            return True
+    return False

@@ -24,9 +24,10 @@ from bn_conformance.implementations.known_faults import (
     covering,
     load_known_faults,
     parse_known_faults,
+    require_cases,
     shipped,
 )
-from bn_conformance.matrix.blocks import SEPARATOR, blocks
+from bn_conformance.matrix.blocks import ITEMS_OF_PROCESS, SEPARATOR, blocks, processes_for
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.options import RunOptions
 
@@ -61,6 +62,17 @@ def test_a_thorough_run_asks_the_sweeps_of_what_compiles_and_says_so_where_a_cas
     sweep = next(case for case in all_cases().values() if case.sweep)
     assert thorough.reproduce(compiles, sweep).endswith(" --thorough")
     assert "--thorough" not in replace(thorough, implementations=(ONE,)).reproduce(ONE, sweep)
+
+
+def test_few_cases_are_judged_in_one_process_and_many_or_several_frameworks_in_more() -> None:
+    few = plan_of(*[*all_cases()][: ITEMS_OF_PROCESS // 4])
+    other = replace(ONE, name="other", target="module:Other")
+    compiles = replace(ONE, capabilities=replace(EVERYTHING, compiles=True))
+    assert processes_for(few) == 1
+    assert processes_for(replace(few, implementations=(ONE, other))) == 2
+    assert processes_for(replace(few, implementations=(compiles,))) > 1
+    assert processes_for(plan_of()) > 8
+    assert processes_for(plan_of(*[*large_cases()][:2])) == 3
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -167,6 +179,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_shipped_entries_speak_of_cases_that_exist() -> None:
+    require_cases(shipped(), all_cases() | large_cases())  # a run asks it of a person's own alone, as it takes time
     for fault in shipped():
         assert any(fault.covers(case) for case in (all_cases() | large_cases()).values()), fault.title
         assert fault.reason

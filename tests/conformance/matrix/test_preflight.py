@@ -11,6 +11,7 @@ from bn_conformance.implementations.implementation import BROKEN, OK, Implementa
 from bn_conformance.matrix.plan import make_plan
 from bn_conformance.matrix.preflight import preflight
 from bn_conformance.options import RunOptions
+from bn_conformance.results.file import read_results
 
 NO_WEIGHT = """
 from tests.support.good_numpy import GoodLayer, GoodNumpy
@@ -34,7 +35,7 @@ def adapters_may_import_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def after_preflight(folder: Path, text: str, cases: str) -> Implementation:
     target = str(folder / write(folder, "mine.py", text))
     plan = make_plan(RunOptions(implementations=(target,), cases=(cases,), in_process=True))
-    return preflight(plan).implementations[0]
+    return preflight(plan).plan.implementations[0]
 
 
 def test_an_error_in_every_plain_case_is_said_with_its_place(tmp_path: Path) -> None:
@@ -49,6 +50,46 @@ def test_an_error_in_every_plain_case_is_said_with_its_place(tmp_path: Path) -> 
 )
 def test_what_gives_some_result_or_was_selected_is_judged(tmp_path: Path, text: str, cases: str) -> None:
     assert after_preflight(tmp_path, text, cases).status == OK
+
+
+WRONG_ONCE = """
+from pathlib import Path
+from tests.support.good_numpy import GoodLayer, GoodNumpy
+
+class Layer(GoodLayer):
+    def forward(self, x, training):
+        first, y = Path("first"), super().forward(x, training)
+        if first.exists():
+            return y
+        first.touch()
+        return y + 1
+
+class Mine(GoodNumpy):
+    name, layer = "mine", Layer
+"""
+
+
+@pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=pytest.mark.slow)])
+def test_what_was_tried_is_taken_over_and_not_run_again(tmp_path: Path, processes: str) -> None:
+    target = write(tmp_path, "mine.py", WRONG_ONCE)
+    options = ("-n", processes, "--case", ALL, "--results", "r.jsonl")
+    done = called(tmp_path, "check", target, *options)
+    assert done.stderr.count("first failure: mine fwd/nc/float32/random") == 1
+    items = read_results(tmp_path / "r.jsonl").items
+    assert [item.case for item in items if item.verdict == "fail"] == ["fwd/nc/float32/random"]
+    assert len({item.case for item in items}) == len(items)
+
+
+def test_what_was_tried_is_there_for_the_run_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    items = {}
+    for text in (GOOD, NO_TRAINING, NO_WEIGHT):
+        target = str(tmp_path / write(tmp_path, "mine.py", text))
+        tried = preflight(make_plan(RunOptions(implementations=(target,), cases=(ALL,), in_process=True)))
+        items[text] = [(item.case, item.verdict) for item in tried.items.values()]
+    plain = [f"{family}/nc/float32/random" for family in ("fwd", "eval", "grad")]
+    assert items[GOOD] == [(case, "pass") for case in plain]
+    assert items[NO_TRAINING] == [*zip(plain, ("pass", "pass", "fail"), strict=True)]
+    assert items[NO_WEIGHT] == []
 
 
 def test_a_check_says_it_once_and_judges_nothing(tmp_path: Path) -> None:
