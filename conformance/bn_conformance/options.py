@@ -74,7 +74,14 @@ class RunOptions:
         help="`standard` fails nonstandard conventions.",
     )
     thorough: bool = _option(
-        "--thorough", default=False, help="Run the sweeps for what compiles, too, which takes it long."
+        "--thorough",
+        default=False,
+        help="Ask everything: many sizes and tours whatever fails without them, and for what compiles, too.",
+    )
+    plain_first: bool = _option(
+        "--plain-first",
+        default=False,
+        help="Ask many sizes and tours only where at most the usual edges fail without them; set by `bnconform check`.",
     )
     results: str = _option(
         "--results", default="", metavar="FILE", help="Results file to write  [default: reports/TIME.jsonl]"
@@ -116,6 +123,11 @@ class RunOptions:
         metavar="ADDRESS",
         help="Judge on a cluster of Ray (HOST:PORT, or auto for one that runs here).",
     )
+
+    @property
+    def in_stages(self) -> bool:
+        """Whether many sizes and tours are asked only once all plain cases are; what a person selects is all asked."""
+        return self.plain_first and not (self.thorough or self.cases or self.clauses or self.regressions)
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, Unpack
 
+from bn_conformance.cases.model import Case
+from bn_conformance.matrix.stages import FIRST, LATER, asks_later, passage
 from bn_conformance.options import DEFAULTS
+from bn_conformance.results.records import Item
 from bnconform.keywords import Choices, Keywords, Paths, Request, Texts, request_of
 from bnconform.progress import Progress
 from bnconform.session import Session
@@ -57,7 +61,8 @@ def check(
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
         set: a published set of cases, such as `"2026.1"`: what is newer than the set only warns.
         profile: `"standard"` fails nonstandard conventions.
-        thorough: run the sweeps for what compiles, too, which takes it long.
+        thorough: ask many sizes and tours whatever fails without them, and for what compiles, too, which takes it long.
+            Without it they are asked where plain cases conform, or fail at usual edges alone.
         device: that layers run on, as the adapter names it.
         known_faults: files of known faults of your own.
         regressions: files or folders that `bnconform fuzz` wrote, to be replayed as cases.
@@ -89,7 +94,7 @@ def check(
         timeout=timeout,
         isolated=isolated,
     )
-    return _judged(opened(obj, request))
+    return _judged(opened(obj, replace(request, options=replace(request.options, plain_first=True))))
 
 
 def assert_conforms(obj: Any, **keywords: Unpack[Keywords]) -> Verdict:
@@ -125,13 +130,24 @@ def opened(obj: Any, request: Request) -> Session:
 
 def _judged(session: Session) -> Verdict:
     start = perf_counter()
-    cases = session.items()
-    items = []
+    first, later = session.stages()
+    items: list[Item] = []
     try:
-        with session.running(), Progress(session.implementation.name, len(cases)) as progress:
-            for case in cases.values():
-                items.append(session.judge(case))
-                progress.advance(items[-1])
+        with session.running(), Progress(session.implementation.name, len(first)) as progress:
+
+            def judge(cases: list[Case]) -> None:
+                for case in cases:
+                    items.append(session.judge(case))
+                    progress.advance(items[-1])
+
+            if later:
+                progress.stage(FIRST, len(first))
+            judge(first)
+            if later and asks_later(session.plan, items):
+                progress.stage(LATER, len(later), passage(items, len(later), perf_counter() - start))
+                judge(later)
+            elif later:
+                items += session.not_asked()
             return session.verdict(items, perf_counter() - start)
     finally:
         session.close()

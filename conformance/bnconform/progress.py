@@ -39,6 +39,18 @@ class Progress:
         self._task = self._bar.add_task("", total=total, name=name[:40], counts="")
         self._done = Done()
 
+    def stage(self, name: str, total: int, note: str = "") -> None:
+        """Count the cases of a stage from now on.
+
+        Args:
+            name: of the stage.
+            total: of its cases.
+            note: what is said before it.
+        """
+        if note and self._console.is_terminal:
+            self._console.print(Text(note))
+        self._bar.update(self._task, total=total, completed=0, name=name)
+
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
         self._done.add(item)

@@ -20,6 +20,7 @@ from bn_conformance.matrix.opening import environment_record as environment_reco
 from bn_conformance.matrix.opening import header, unsupported_items
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.runner import Runner
+from bn_conformance.matrix.stages import not_asked_items
 from bn_conformance.results.coverage import coverage_in
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import ItemVerdict as ItemVerdict
@@ -60,6 +61,18 @@ class Session:
     def items(self) -> dict[str, Case]:
         """The cases that the declaration covers, by id, in the order in which they are best judged."""
         return {case.id: case for _, case in self.plan.items.values()}
+
+    def stages(self) -> tuple[list[Case], list[Case]]:
+        """The cases that are asked first, and those that follow where these allow it (`matrix/stages.py`)."""
+        first: list[Case] = []
+        later: list[Case] = []
+        for item, (_, case) in self.plan.items.items():
+            (later if item in self.plan.later else first).append(case)
+        return first, later
+
+    def not_asked(self) -> list[Item]:
+        """The items of the cases of the later stage, where they are not asked."""
+        return [self._addressed(item) for item in not_asked_items(self.plan)]
 
     def supported(self) -> list[Case]:
         """The cases that the declaration covers and that the adapter does not decline.

@@ -27,7 +27,7 @@ SECTIONS = (
 )
 """What is told of cases that do not simply pass: verdict, title and sign."""
 
-COLUMNS = ("exist", "asked", "judged", "refused", "not judged", "failed", "unsupported")
+COLUMNS = ("exist", "asked", "judged", "refused", "not judged", "failed", "unsupported", "not asked")
 """The columns of the coverage."""
 
 
@@ -55,6 +55,10 @@ class Told(Protocol):
         """What is said of cases that are newer than the set; empty where there are none."""
 
     @property
+    def not_asked(self) -> str:
+        """What is said of cases that were not asked; empty where all were."""
+
+    @property
     def coverage(self) -> Coverage:
         """How much was judged."""
 
@@ -70,6 +74,8 @@ def _lines(verdict: Told) -> Iterator[str]:
         yield _wrapped(note, 2)
     if verdict.newly_judged:
         yield _wrapped(f"Note: {verdict.newly_judged}", 2)
+    if verdict.not_asked:
+        yield _wrapped(f"Note: {verdict.not_asked}", 2)
     for wanted, title, sign in SECTIONS:
         problems = verdict.summary.problems(wanted)
         if problems:
@@ -145,6 +151,7 @@ def counts_of(family: FamilyCoverage) -> tuple[int, ...]:
         family.not_judged,
         family.failed,
         family.unsupported,
+        family.not_asked,
     )
 
 

@@ -11,6 +11,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.failure import item_text
 from bn_conformance.report.newly_judged import newly_judged
+from bn_conformance.report.not_asked import not_asked_line
 from bn_conformance.report.summary import Summary, summarise
 from bn_conformance.results.coverage import Coverage
 from bn_conformance.results.exit_codes import CONFORMS, FAILS
@@ -128,6 +129,11 @@ class Verdict:
     def newly_judged(self) -> str:
         """What is said of cases that are newer than the set of `set=`; empty where there are none."""
         return newly_judged(self.results)
+
+    @property
+    def not_asked(self) -> str:
+        """How many cases were not asked since failures were found without them; empty where all were."""
+        return not_asked_line(self.results).replace("--thorough", "thorough=True")
 
     @cached_property
     def summary(self) -> Summary:

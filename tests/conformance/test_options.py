@@ -12,6 +12,7 @@ from tests.support.command_line import FRAMEWORKS, modules_after
 
 from bn_conformance.cli import main
 from bn_conformance.commands.check import OF_SEVERAL
+from bn_conformance.commands.run import OF_A_CHECK
 from bn_conformance.matrix.plugin import options_of
 from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
 
@@ -23,6 +24,7 @@ OTHER = RunOptions(
     case_set="2026.1",
     profile="standard",
     thorough=True,
+    plain_first=True,
     results="out.jsonl",
     device="cuda",
     known_faults=("a.toml",),
@@ -69,7 +71,7 @@ def test_the_command_line_has_every_option_with_its_default(command: str) -> Non
     parameters = declared.make_context(command, ["target"]).params
     shared = {name: value for name, value in parameters.items() if name in OPTIONS}
     assert shared == {name: DEFAULTS[name] for name in shared}
-    assert set(OPTIONS) - set(shared) == (set(OF_SEVERAL) if command == "check" else set())
+    assert set(OPTIONS) - set(shared) == {OF_A_CHECK, *(OF_SEVERAL if command == "check" else ())}
 
 
 def test_the_plugin_imports_nothing_of_the_suite_but_the_table() -> None:

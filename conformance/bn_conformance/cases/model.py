@@ -262,9 +262,14 @@ class Case:
         return any(batch.large for batch in self.batches)
 
     @property
+    def effort(self) -> float:
+        """What judging it takes, about, in small steps."""
+        return sum(1 + prod(batch.shape) / VALUES_OF_A_STEP for batch in self.batches)
+
+    @property
     def long(self) -> bool:
         """Whether judging it takes many times as long as most cases take: such a case is better judged late."""
-        return sum(1 + prod(batch.shape) / VALUES_OF_A_STEP for batch in self.batches) > LONG_STEPS
+        return self.effort > LONG_STEPS
 
     @property
     def signature(self) -> str:

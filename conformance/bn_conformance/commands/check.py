@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processes_option, run_options, target_options
-from bn_conformance.commands.run import run
+from bn_conformance.commands.run import OF_A_CHECK, run
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import shipped_and_own
@@ -39,7 +39,7 @@ OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse", "ray")
     metavar="TEXT",
     help="Of a C function: its parameters in order, such as 'x:in gamma:in beta:in y:out n c eps'.",
 )
-@run_options(*(name for name in OPTIONS if name not in OF_SEVERAL))
+@run_options(*(name for name in OPTIONS if name not in (*OF_SEVERAL, OF_A_CHECK)))
 @processes_option
 def command(
     target: str,
@@ -55,10 +55,13 @@ def command(
 
     TARGET is path/to/file.py:NAME or module:NAME: an adapter, or the code itself. What the code is, is found out and
     said; --as says it where two readings fit. The name may be left out where the file has one thing to judge.
+
+    Plain cases come first. Many sizes and tours follow where these conform or fail at usual edges alone, or with
+    --thorough. What --case and --clause select is all asked.
     """
     arguments += (f"signature={signature}",) if signature else ()
     target = target_of(target, kind, convention, names, arguments)
-    return _judge(RunOptions(implementations=(target,), **options), processes)
+    return _judge(RunOptions(implementations=(target,), plain_first=True, **options), processes)
 
 
 def _judge(options: RunOptions, processes: str) -> int:

@@ -30,6 +30,9 @@ _AUTOMATIC = ("auto", "logical")
 _AGAIN = ("--lf", "--last-failed", "--ff", "--failed-first")
 """Arguments of pytest that ask for what failed."""
 
+OF_A_CHECK = "plain_first"
+"""The option that `bnconform check` sets by itself."""
+
 _PLUGINS = ("-p", "bnconform", "--noconftest", "-p", "no:unraisableexception")
 """The last looks through all objects several times at the end, for errors that no case of the matrix can have."""
 
@@ -39,7 +42,7 @@ _SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)"
 
 
 @click.command(cls=SuiteCommand, epilog=f"{EXIT_CODES} Arguments after -- go to pytest.")
-@run_options(*OPTIONS)
+@run_options(*(name for name in OPTIONS if name != OF_A_CHECK))
 @processes_option
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def command(processes: str, pytest_arguments: tuple[str, ...], **options: Any) -> int:

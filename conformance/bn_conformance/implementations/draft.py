@@ -12,7 +12,7 @@ from math import inf, isinf, isnan
 from bn_conformance.implementations.implementation import matches_pattern
 from bn_conformance.implementations.known_faults import DRAFT
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import UNSUPPORTED, ItemVerdict
+from bn_conformance.results.outcomes import NOT_ASKED, UNSUPPORTED, ItemVerdict
 from bn_conformance.results.records import Item, Quantity
 from bn_conformance.text import counted, one_line
 
@@ -48,7 +48,7 @@ def draft(results: Results, known_cases: Collection[str] = ()) -> str:
     for name in dict.fromkeys(item.implementation for item in results.items):
         items = [item for item in results.items if item.implementation == name]
         failing = [item for item in items if item.verdict == ItemVerdict.FAIL.value]
-        silent = {item.case for item in items if item.outcome == UNSUPPORTED}
+        silent = {item.case for item in items if item.outcome in (UNSUPPORTED, NOT_ASKED)}
         others = {*known_cases, *(item.case for item in items)} - silent
         parts += (_entry(name, group, others, versions.get(name, {})) for group in _groups(failing))
     return "\n".join(parts)

@@ -31,12 +31,19 @@ def processes_for(plan: Plan) -> int:
     return len(frameworks) + sum(costs) // ITEMS_OF_PROCESS
 
 
+FEW = 30
+"""Items of a block of a run in stages."""
+
+
 def blocks(plan: Plan, count: int) -> dict[str, str]:
     """A block for each item to judge: the items of each implementation in `count` blocks of about equal size.
 
     Items of one signature share a block, so that each signature is compiled in one process alone, and one
     implementation still keeps every core busy. A signature has the same number in every implementation where sizes
     allow it, so that the goldens of its cases are computed in one process alone, too.
+
+    Of a run in stages each stage has blocks of its own, of a few dozen items: they are handed out as processes get on,
+    so that all are through with a stage at about the same time.
     """
     items, count = plan.to_judge, max(count, 1)
     sizes: dict[str, Counter[str]] = defaultdict(Counter)
@@ -44,10 +51,19 @@ def blocks(plan: Plan, count: int) -> dict[str, str]:
         sizes[implementation.name][case.signature] += 1
     homes = _placed(sum(sizes.values(), Counter[str]()), count, {})
     places = {name: _placed(own, count, homes) for name, own in sizes.items()}
-    return {
-        item_id: f"{implementation.name}{SEPARATOR}{places[implementation.name][case.signature]}"
+    homes_of = {
+        item_id: f"{SEPARATOR}{places[implementation.name][case.signature]}"
         for item_id, (implementation, case) in items.items()
     }
+    if not plan.options.in_stages:
+        return {item_id: f"{items[item_id][0].name}{home}" for item_id, home in homes_of.items()}
+    filled, found = Counter[str](), dict[str, str]()
+    for item_id, home in homes_of.items():
+        part = f"{items[item_id][0].name}, {'more' if item_id in plan.later else 'plain'}{home}"
+        name, _, place = part.rpartition(SEPARATOR)
+        found[item_id] = f"{name} {filled[part] // FEW}{SEPARATOR}{place}"
+        filled[part] += 1
+    return found
 
 
 def _placed(sizes: Counter[str], count: int, homes: Mapping[str, int]) -> dict[str, int]:

@@ -19,7 +19,8 @@ from bn_conformance.results.records import Item, StaleFault, split_id
 from bn_conformance.targets.description import capabilities_to_json
 
 _NOT_A_JUDGEMENT = frozenset(
-    {outcomes.UNSUPPORTED, outcomes.NOT_JUDGED, outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.ERRORED}
+    {outcomes.UNSUPPORTED, outcomes.NOT_ASKED, outcomes.NOT_JUDGED}
+    | {outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.ERRORED}
 )
 """Outcomes of items of which nothing was judged."""
 
@@ -116,12 +117,10 @@ def _by_implementation(items: Iterable[Item]) -> dict[str, list[Item]]:
 def _excuses_nothing(fault: KnownFault, title: str, plan: Plan, items: Mapping[str, Sequence[Item]]) -> bool:
     known = plan.known_cases
     names = [entry.name for entry in plan.runnable if fault.applies_to(entry)]
-    covered = [
-        item
-        for name in names
-        for item in items.get(name, ())
-        if fault.covers(known[item.case]) and item.verdict not in SILENT
-    ]
+    own = [item for name in names for item in items.get(name, ()) if fault.covers(known[item.case])]
+    if any(item.verdict == ItemVerdict.NOT_ASKED.value for item in own):
+        return False  # it may be needed there
+    covered = [item for item in own if item.verdict not in SILENT]
     excused = any(item.verdict == ItemVerdict.KNOWN.value and item.known_fault == title for item in covered)
     lost = any(item.verdict == ItemVerdict.FAIL.value for item in covered)  # a known fault never fails: it was lost
     return bool(covered) and not excused and not lost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import MappingProxyType
 
 import pytest
@@ -30,10 +30,13 @@ class Items:
     Args:
         plan: of the run.
         judged: items that were judged before, by id; their records are taken as they are.
+        gates: ids of items that judge nothing: a process of a run in stages waits at one for the later stage.
     """
 
-    def __init__(self, plan: Plan, judged: Mapping[str, Item] = MappingProxyType({})) -> None:
-        self._plan, self._judged = plan, judged
+    def __init__(
+        self, plan: Plan, judged: Mapping[str, Item] = MappingProxyType({}), gates: Sequence[str] = ()
+    ) -> None:
+        self._plan, self._judged, self._gates = plan, judged, gates
         self._items = plan.to_judge
         self._runner: Runner | None = None
         self._record: Item | None = None
@@ -41,7 +44,7 @@ class Items:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One item per implementation and case."""
         if "matrix_item" in metafunc.fixturenames:
-            ids = list(self._items)
+            ids = [*self._items, *self._gates]
             metafunc.parametrize("matrix_item", ids, ids=ids)
 
     @pytest.fixture
@@ -50,6 +53,8 @@ class Items:
         return self._judge
 
     def _judge(self, item_id: str) -> None:
+        if item_id in self._gates:
+            return
         implementation, case = self._items[item_id]
         record = self._record = self._judged.get(item_id) or self._run(implementation, case)
         if record.verdict == ItemVerdict.KNOWN.value:

@@ -18,6 +18,7 @@ from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.known_faults import KnownFault, require_cases, shipped, shipped_and_own
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.item import reproduce
+from bn_conformance.matrix.order import plain_first
 from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
 from bn_conformance.results.file import read_results
@@ -58,7 +59,8 @@ class Plan:
         """What is to be run, by id, in the order in which it is best run: by implementation, then by signature.
 
         The tenth of the cases that takes more than half of the time comes last, so that a failure shows early. What
-        compiles is an exception: it may forget what it compiled for other signatures between.
+        compiles is an exception: it may forget what it compiled for other signatures between. In stages the later one
+        (`later`) follows all others, and of what does not compile small cases come first, of all families in turn.
         """
         return self._sorted_out[0]
 
@@ -79,11 +81,23 @@ class Plan:
                     unsupported.append((implementation, case, reason))
                 else:
                     cases.append(case)
-            order = _first_use(case.signature for case in cases)
-            for case in sorted(cases, key=lambda case: (case.long and not can.compiles, order[case.signature])):
+            for case in self._in_order(cases, can.compiles):
                 own = as_declared(case, implementation.capabilities, implementation.convention)
                 items[f"{implementation.name}::{case.id}"] = implementation, own
         return items, unsupported
+
+    def _in_order(self, cases: list[Case], compiles: bool) -> list[Case]:
+        if self.options.in_stages and not compiles:
+            return plain_first(cases)
+        order = _first_use(case.signature for case in cases)
+        return sorted(cases, key=lambda case: (case.long and not compiles, order[case.signature]))
+
+    @cached_property
+    def later(self) -> frozenset[str]:
+        """Ids of the items that are asked once all others are, and only where these allow it."""
+        if not self.options.in_stages:
+            return frozenset()
+        return frozenset(item for item, (_, case) in self.items.items() if case.sweep)
 
     @cached_property
     def to_judge(self) -> Mapping[str, tuple[Implementation, Case]]:

@@ -23,7 +23,8 @@ from bn_conformance.matrix.progress import Progress, show_first_failure
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.resuming import Interrupted, interrupted_run
 from bn_conformance.matrix.reusing import Reused, reused_items
-from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, item_id
+from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, gates, item_id
+from bn_conformance.matrix.stages import FIRST, LATER, Stages
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.json_line import ResultsError, from_line, to_line
@@ -56,8 +57,10 @@ def register(config: pytest.Config) -> None:
     sent = getattr(config, "workerinput", {}).get(PLAN_KEY)
     if sent is not None:
         end_with_parent(config.workerinput[PARENT_KEY])  # type: ignore[attr-defined]
+        plan = Plan.from_json(sent)
         judged = {item.id: item for item in map(_item, config.workerinput[JUDGED_KEY])}  # type: ignore[attr-defined]
-        config.pluginmanager.register(Items(Plan.from_json(sent), judged), "bnconform-items")
+        waiting = gates(config.workerinput["workercount"]) if plan.later else ()  # type: ignore[attr-defined]
+        config.pluginmanager.register(Items(plan, judged, waiting), "bnconform-items")
         return
     _require_expressions(config)
     try:
@@ -117,6 +120,8 @@ class Control:
         self._progress: Progress | None = None
         self._failed_starts = 0
         self._cluster: Cluster | None = None
+        self._own_items: list[pytest.Item] = []
+        self._stages = Stages(tried.plan, (), ())
         if not config.option.collectonly:
             self._open(interrupted)
 
@@ -182,7 +187,8 @@ class Control:
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> BlockScheduling:
         """Hand out work by implementation and block of signatures."""
         processes = len(config.getoption("tx") or []) or 1
-        return BlockScheduling(config, log, blocks(self.plan, processes), self._record_lost)
+        asked = blocks(self.plan, processes)
+        return BlockScheduling(config, log, asked, self._record_lost, self.plan.later, self._stages.asks_later)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
@@ -197,6 +203,7 @@ class Control:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was collected where this process judges as well."""
+        self._own_items = session.items
         self._begin([item.nodeid for item in session.items])
 
     def _begin(self, nodes: Sequence[str]) -> None:
@@ -205,10 +212,15 @@ class Control:
             collected = [item for item in map(item_id, nodes) if item in self.plan.items]
             try:
                 count = self._recorder.begin(collected)
+                self._stages = Stages(self.plan, collected, self._recorder.items)
+                self._progress = Progress(count, self._recorder.items, self._failure_shown) if self._front else None
+                if self._progress is not None and self._stages.first:
+                    self._progress.stage(FIRST, self._stages.first)
+                if self._stages.between:
+                    self._end_stage()
             except ResultsError as error:
                 self._recorder = None
                 raise pytest.UsageError(str(error)) from None
-            self._progress = Progress(count, self._recorder.items, self._failure_shown) if self._front else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:
@@ -237,10 +249,28 @@ class Control:
         assert self._recorder is not None
         try:
             new = self._recorder.add(record)
+            if new and self._progress is not None:
+                self._progress.advance(record)
+            if new and self._stages.add(record):
+                self._end_stage()
         except ResultsError as error:
             pytest.exit(str(error), returncode=EXIT_NOT_JUDGED)
-        if new and self._progress is not None:
-            self._progress.advance(record)
+
+    def _end_stage(self) -> None:
+        """Go on to the later stage; or record that it is not asked, and do not run it.
+
+        Raises:
+            ResultsError: that cannot be written.
+        """
+        assert self._recorder is not None
+        stages = self._stages
+        if stages.asks_later():
+            if self._progress is not None:
+                self._progress.stage(LATER, stages.later, stages.passage())
+            return
+        for item in stages.not_asked():
+            self._recorder.add(item)
+        self._own_items[:] = [item for item in self._own_items if item_id(item.nodeid) not in self.plan.later]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

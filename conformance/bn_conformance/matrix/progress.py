@@ -42,17 +42,33 @@ class Progress:
         self._total, self._done, self._shown = total, Done(done), shown
         self._task = self._bar.add_task("", total=total, completed=len(done), name="starting", counts=str(self._done))
         self._next_percent = 10 * (10 * len(done) // max(total, 1) + 1)
+        self._stage, self._before = "", 0
         self._bar.start()
+
+    def stage(self, name: str, total: int, note: str = "") -> None:
+        """Count the items of a stage from now on.
+
+        Args:
+            name: of the stage.
+            total: of its items.
+            note: what is said before it.
+        """
+        if note:
+            self._console.print(Text(note))
+        self._stage, self._total, self._before = name, total, self._done.total
+        self._bar.update(self._task, total=total, completed=0, name=name)
+        self._next_percent = 10
 
     def advance(self, item: Item) -> None:
         """Count an item that is done."""
         self._done.add(item)
         if not self._shown and self._done.failed == 1:
             self._shown = show_first_failure([item], self._console)
-        self._bar.update(self._task, advance=1, name=item.implementation, counts=str(self._done))
-        if not self._on_terminal and 100 * self._done.total >= self._next_percent * self._total:
-            percent = 100 * self._done.total // self._total
-            sys.stderr.write(f"{percent:3d} % ({self._done.total} of {self._total}), {self._done}\n")
+        self._bar.update(self._task, advance=1, name=self._stage or item.implementation, counts=str(self._done))
+        done = self._done.total - self._before
+        if not self._on_terminal and 100 * done >= self._next_percent * self._total:
+            percent, stage = 100 * done // self._total, f"{self._stage}: " * bool(self._stage)
+            sys.stderr.write(f"{stage}{percent:3d} % ({done} of {self._total}), {self._done}\n")
             self._next_percent = 10 * (percent // 10 + 1)
 
     def close(self) -> None:

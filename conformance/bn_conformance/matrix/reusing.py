@@ -25,7 +25,7 @@ from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
 
-_LOST = frozenset({outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.MISSING})
+_LOST = frozenset({outcomes.CRASHED, outcomes.TIMED_OUT, outcomes.MISSING, outcomes.NOT_ASKED})
 _FAIL = ItemVerdict.FAIL.value
 
 
@@ -109,7 +109,7 @@ def judged_anew(item: Item, rules: Rules, implementation: Implementation, case: 
 
 def with_verdict(item: Item, rules: Rules, implementation: Implementation, case: Case) -> Item:
     """An item with the verdict that its outcome has under some rules."""
-    if item.outcome == outcomes.UNSUPPORTED:
+    if item.outcome in (outcomes.UNSUPPORTED, outcomes.NOT_ASKED):
         return item
     verdict = verdict_of(item.outcome, rules.policy.requirement(case), rules.policy.threshold)
     return rules.excused(replace(item, verdict=verdict.value, known_fault=None), implementation, case)

@@ -10,7 +10,7 @@ its process twice is lost, and the rest goes on. An implementation that loses se
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -25,6 +25,8 @@ TRIES = 2
 LOST_ITEMS = 3
 """How many items an implementation may lose before it is given up."""
 
+_GATE = "between the stages::"
+
 _ENOUGH = 3
 """Items that a process has before it: xdist's processes start an item when they know the next one."""
 
@@ -37,13 +39,24 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
         log: xdist's log.
         block_of: item id to block.
         give_up: called with the id of an item that will not be tried, and why.
+        later: ids of the items of a later stage.
+        asks_later: called once all others are done: whether those of the later stage are handed out.
     """
 
     def __init__(
-        self, config: pytest.Config, log: Any, block_of: Mapping[str, str], give_up: Callable[[str, str], None]
+        self,
+        config: pytest.Config,
+        log: Any,
+        block_of: Mapping[str, str],
+        give_up: Callable[[str, str], None],
+        later: Collection[str] = (),
+        asks_later: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(config, log)
         self._block_of, self._give_up = block_of, give_up
+        self._later_ids, self._asks_later = later, asks_later
+        self._later: dict[str, dict[str, bool]] = {}
+        self._at_gate: dict[Any, str] = {}
         self._indices: dict[str, int] = {}
         self._numbers: dict[Any, int] = {}
         self._ends: Counter[str] = Counter()
@@ -55,6 +68,31 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
         super().add_node(node)
         self._numbers[node] = min(set(range(len(self._numbers) + 1)) - {*self._numbers.values()})
 
+    @property
+    def tests_finished(self) -> bool:
+        """Whether all is handed out and nearly done."""
+        return not self._later and super().tests_finished
+
+    def schedule(self) -> None:
+        """Hand out the first blocks; later calls give a new process what is left."""
+        if self.collection is None and self._check_nodes_have_same_collection():
+            self.collection: list[str] | None = list(next(iter(self.registered_collections.values())))
+            for nodeid in self.collection or ():
+                if not is_gate(nodeid):
+                    queue = self._later if item_id(nodeid) in self._later_ids else self.workqueue
+                    queue.setdefault(self._split_scope(nodeid), {})[nodeid] = False
+            for node in self.nodes[: len(self.workqueue)]:
+                self._assign_work_unit(node)
+        for node in self.nodes:
+            self._reschedule(node)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Note that a process is through with an item, and give it more to do."""
+        if is_gate(self.registered_collections[node][item_index]):
+            self._reschedule(node)
+        else:
+            super().mark_test_complete(node, item_index, duration)
+
     def remove_node(self, node: Any) -> str | None:
         """Remove a process. What it had left to do is handed out again.
 
@@ -63,6 +101,7 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
         """
         workload = self.assigned_work.pop(node)
         self._numbers.pop(node)
+        self._at_gate.pop(node, None)
         lost = self._ended(workload)
         unfinished = {scope: unit for scope, unit in workload.items() if not all(unit.values())}
         for scope, unit in reversed(unfinished.items()):
@@ -103,12 +142,37 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
         """Give a process blocks until it has enough to do, or tell it that there are no more."""
         while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < _ENOUGH:
             self._assign_work_unit(node)
-        if not self.workqueue and not node.shutting_down:
+        if self._later:
+            self._wait(node)
+        elif not self.workqueue and not node.shutting_down:
             node.shutdown()
+
+    def _wait(self, node: Any) -> None:
+        """Send a process that has no more to do in this stage to its gate, and end the stage where nothing is left.
+
+        A process starts an item once it knows the next one, so that only a gate after its last item makes it run that.
+        """
+        if not self.workqueue and not node.shutting_down and node not in self._at_gate:
+            self._indices = self._indices or self._indexed(node)
+            self._at_gate[node] = gate = next(gate for gate in self._gates() if gate not in self._at_gate.values())
+            node.send_runtest_some([self._indices[gate]])
+        if not self.has_pending:
+            later, self._later = self._later, {}
+            if self._asks_later():
+                self.workqueue.update(later)
+            for other in self.nodes:
+                self._reschedule(other)
+
+    def _gates(self) -> Iterator[str]:
+        return (nodeid for nodeid in self.collection or () if is_gate(nodeid))
+
+    def _indexed(self, node: Any) -> dict[str, int]:
+        return {item: index for index, item in enumerate(self.registered_collections[node])}
 
     def _assign_work_unit(self, node: Any) -> None:
         """As xdist's own, which looks every item up in a list and keeps what is done: that grows with its square."""
-        self._indices = self._indices or {item: index for index, item in enumerate(self.registered_collections[node])}
+        self._indices = self._indices or self._indexed(node)
+        self._at_gate.pop(node, None)
         own = f"{SEPARATOR}{self._numbers[node]}"
         scope = next((scope for scope in self.workqueue if scope.endswith(own)), next(reversed(self.workqueue)))
         unit = self.workqueue.pop(scope)
@@ -118,6 +182,16 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
 
     def _split_scope(self, nodeid: str) -> str:
         return self._block_of.get(item_id(nodeid), nodeid)
+
+
+def gates(count: int) -> list[str]:
+    """Ids of the items at which that many processes wait for the later stage. They judge nothing."""
+    return [f"{_GATE}{number}" for number in range(count)]
+
+
+def is_gate(nodeid: str) -> bool:
+    """Whether a pytest node id is that of a gate."""
+    return item_id(nodeid).startswith(_GATE)
 
 
 def item_id(nodeid: str) -> str:

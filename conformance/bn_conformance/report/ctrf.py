@@ -19,6 +19,7 @@ STATUS = {
     ItemVerdict.KNOWN.value: "other",
     ItemVerdict.NOT_JUDGED.value: "other",
     ItemVerdict.UNSUPPORTED.value: "skipped",
+    ItemVerdict.NOT_ASKED.value: "skipped",
 }
 """The status of each verdict. A known fault, a refusal and what was not judged are `other`: no pass, and no failure."""
 

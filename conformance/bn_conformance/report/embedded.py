@@ -113,7 +113,7 @@ class _Tables:
 
 
 def _was_run(entry: Entry) -> bool:
-    return entry.item.verdict != ItemVerdict.UNSUPPORTED.value
+    return entry.item.verdict not in (ItemVerdict.UNSUPPORTED, ItemVerdict.NOT_ASKED)
 
 
 def _judged(summary: Summary) -> list[ImplementationSummary]:

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, isnan
 
-from bn_conformance.report.legend import OUTCOME_KINDS, SIGNS, OutcomeKind, Sign, gravity, outcome_kind, sign
+from bn_conformance.report.legend import (
+    OUTCOME_KINDS,
+    SIGNS,
+    SILENT_KINDS,
+    OutcomeKind,
+    Sign,
+    gravity,
+    outcome_kind,
+    sign,
+)
 from bn_conformance.results.outcomes import NOT_JUDGED, RIGHT, SILENT, UNSUPPORTED, WRONG, ItemVerdict, outcome_rank
 from bn_conformance.results.records import CaseInfo, Item, Quantity
 
@@ -100,8 +109,8 @@ class Tally:
 
     @property
     def run(self) -> int:
-        """Number of entries that were run: all but the unsupported."""
-        return self.total - self.verdicts[ItemVerdict.UNSUPPORTED]
+        """Number of entries that were run: all but the unsupported, and those that were not asked."""
+        return self.total - self.verdicts[ItemVerdict.UNSUPPORTED] - self.verdicts[ItemVerdict.NOT_ASKED]
 
     @property
     def judged(self) -> int:
@@ -119,6 +128,11 @@ class Tally:
         return sign(self.verdict)
 
     @property
+    def counted_verdicts(self) -> list[ItemVerdict]:
+        """The verdicts of which a table has counts: all, but `not-asked` only where a check left something out."""
+        return [verdict for verdict in ItemVerdict if verdict is not ItemVerdict.NOT_ASKED or self.verdicts[verdict]]
+
+    @property
     def at_worst(self) -> int | None:
         """How many entries have the gravest verdict; None where nothing is wrong, or nothing was judged."""
         return None if self.verdict in (*RIGHT, *SILENT) else self.verdicts[ItemVerdict(self.verdict)]
@@ -132,5 +146,5 @@ class Tally:
     @property
     def counts(self) -> list[tuple[OutcomeKind, int]]:
         """Kinds that occur, worst first, with their counts; what was not judged or is not supported comes last."""
-        order = (*reversed(OUTCOME_KINDS[:-2]), *OUTCOME_KINDS[-2:])
+        order = (*reversed(OUTCOME_KINDS[:-SILENT_KINDS]), *OUTCOME_KINDS[-SILENT_KINDS:])
         return [(kind, self.kinds[kind.name]) for kind in order if self.kinds[kind.name]]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from bn_conformance.report.summary import ImplementationSummary
 from bn_conformance.results.coverage import Coverage
 from bn_conformance.results.heard import LeftOut
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE
 from bn_conformance.text import counted, one_line
 
 MOST_REASONS = 8
@@ -18,7 +19,7 @@ OF_WHAT_COMPILES = "(compiles for each"
 
 def left_out_lines(coverage: Coverage, most: int = MOST_REASONS) -> list[str]:
     """The reasons with their cases and clauses, the most frequent first; what is not told is counted in a last line."""
-    parts = sorted(coverage.left_out, key=lambda part: (not (part.declined or _compiles(part)), not part.clauses))
+    parts = sorted(coverage.left_out, key=lambda part: (not _can_be_changed(part), not part.clauses))
     told, rest = parts[:most], parts[most:]
     lines = [_line(part) for part in told]
     if rest:
@@ -44,6 +45,10 @@ def _line(part: LeftOut) -> str:
     thorough = ", which --thorough runs" * _compiles(part)
     unheard = f"; nothing was judged of {ranges(part.clauses)}" if part.clauses else ""
     return f"{counted(part.cases, 'case')}: {declined}{one_line(part.reason, 120)}{thorough}{unheard}"
+
+
+def _can_be_changed(part: LeftOut) -> bool:
+    return part.declined or _compiles(part) or part.reason == NOT_ASKED_BECAUSE
 
 
 def _compiles(part: LeftOut) -> bool:

@@ -41,8 +41,12 @@ OUTCOME_KINDS = (
     OutcomeKind("missing", "planned, but never reported: an error of the run"),
     OutcomeKind("not-judged", "too ill-conditioned: no error bound means anything for these numbers"),
     OutcomeKind("unsupported", "not run: the implementation does not declare what the case needs"),
+    OutcomeKind("not-asked", "one of many sizes and tours; not run, since failures were found without them"),
 )
-"""Every kind of outcome, from best to worst, and last the two that say nothing of the implementation."""
+"""Every kind of outcome, from best to worst, and last those that say nothing of the implementation."""
+
+SILENT_KINDS = 3
+"""How many kinds at the end say nothing of the implementation."""
 
 ALGORITHMS = {
     "raw-moments": "the variance is computed as E[x^2] - E[x]^2, which cancels where the mean is large",
@@ -61,6 +65,7 @@ VERDICT_MEANINGS = {
     ItemVerdict.KNOWN: "fails, but is on the list of known faults, with a reason; does not fail the run",
     ItemVerdict.NOT_JUDGED: "no error bound means anything for some of its numbers; not counted as a pass",
     ItemVerdict.UNSUPPORTED: "not run: the implementation does not declare what the case needs",
+    ItemVerdict.NOT_ASKED: "one of many sizes and tours; not run, since failures were found without them",
 }
 """What each verdict means for the run."""
 
@@ -72,6 +77,7 @@ VERDICT_COUNTS = {
     ItemVerdict.KNOWN: "known faults",
     ItemVerdict.NOT_JUDGED: "not judged",
     ItemVerdict.UNSUPPORTED: "not supported and not run",
+    ItemVerdict.NOT_ASKED: "not asked",
 }
 """What stands behind the count of each verdict."""
 
@@ -163,6 +169,7 @@ def signs_explained(signs: Iterable[Sign]) -> list[Sign]:
 
 
 _GRAVITY = {
+    ItemVerdict.NOT_ASKED: 0,
     ItemVerdict.UNSUPPORTED: 0,
     ItemVerdict.NOT_JUDGED: 1,
     ItemVerdict.REFUSED: 2,

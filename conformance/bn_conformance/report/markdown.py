@@ -65,7 +65,7 @@ def render_markdown(results: Results, baseline: str | None = None) -> str:
 
 def _numbers(summary: Summary) -> str:
     header, verdicts = summary.results.header, summary.tally.verdicts
-    counts = ", ".join(f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in ItemVerdict)
+    counts = ", ".join(f"{verdicts[verdict]:,} {VERDICT_COUNTS[verdict]}" for verdict in summary.tally.counted_verdicts)
     return (
         f"bnconform {escape(header.suite)}, {escape(header.created)}: {counted(len(summary.cases), 'case')}, "
         f"{counted(summary.tally.total, 'item')} (one implementation on one case each): {counts}."

@@ -15,9 +15,9 @@ from bn_conformance.report.entries import Entry
 from bn_conformance.report.problems import quantity_kind
 from bn_conformance.report.summary import ImplementationSummary, summarise
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import EXACT, TIGHT_LEVEL, UNSUPPORTED
+from bn_conformance.results.outcomes import EXACT, NOT_ASKED, TIGHT_LEVEL, UNSUPPORTED
 
-_PLAIN = (EXACT, TIGHT_LEVEL, UNSUPPORTED)
+_PLAIN = (EXACT, TIGHT_LEVEL, UNSUPPORTED, NOT_ASKED)
 """Outcomes that are counted, and whose cases are not listed."""
 
 

@@ -117,6 +117,6 @@ def by_dtype(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     members: dict[str, list[Entry]] = {dtype: [] for dtype in DTYPES}
     for entry in entries:
         dtype = entry.case.axes.get("dtype")
-        if isinstance(dtype, str) and entry.item.verdict != ItemVerdict.UNSUPPORTED:
+        if isinstance(dtype, str) and entry.item.verdict not in (ItemVerdict.UNSUPPORTED, ItemVerdict.NOT_ASKED):
             members.setdefault(dtype, []).append(entry)
     return {dtype: alike for dtype, alike in members.items() if alike}

@@ -14,6 +14,7 @@ from heapq import nlargest
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.legend import Sign, sign_of_state
 from bn_conformance.report.newly_judged import newly_judged
+from bn_conformance.report.not_asked import not_asked_line
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
 from bn_conformance.results.coverage import Coverage, coverage_in
 from bn_conformance.results.file import Results
@@ -179,6 +180,8 @@ class Summary:
             notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
         if newer := newly_judged(results):
             notes.append(newer)
+        if not_asked := not_asked_line(results):
+            notes.append(not_asked)
         if not self.tally.judged:
             notes.append(_nothing(results.items))
         for one in self.implementations:

@@ -52,10 +52,12 @@ class FamilyCoverage:
         not_judged: so ill-conditioned that no error bound means anything.
         failed: raised where a number was due, crashed, or took too long.
         unsupported: selected, but not declared, or declined by the implementation.
+        not_asked: covered, but not asked, since failures were found without them.
         claimed: whether the declaration covers a selected case, or makes a claim that SPEC.md lists, of which some was
             selected.
         reason: why most of the selected cases that were not judged were not; empty where all were.
-        short: why too little of a claimed family was judged; empty where it was enough.
+        short: why too little of a claimed family was judged; empty where it was enough, or where cases were not asked
+            since failures were found without them: it does not conform then.
     """
 
     family: str
@@ -69,6 +71,7 @@ class FamilyCoverage:
     not_judged: int
     failed: int
     unsupported: int
+    not_asked: int
     claimed: bool
     reason: str
     short: str
@@ -122,6 +125,11 @@ class Coverage:
         return sum(family.unsupported for family in self.families)
 
     @property
+    def not_asked(self) -> int:
+        """Cases that were not asked, since failures were found without them."""
+        return sum(family.not_asked for family in self.families)
+
+    @property
     def lacking(self) -> tuple[str, ...]:
         """Claimed families of which too little was judged."""
         return tuple(family.family for family in self.families if family.lacking)
@@ -152,7 +160,8 @@ class Coverage:
             (self.asked - self.judged - self.refused - self.not_judged, "failed to run"),
         ):
             counts += [f"{count:,} {what}"] * bool(count)
-        return f"{self.asked:,} of {counted(self.exist, 'case')} asked: {', '.join(counts)}"
+        rest = f"; {self.not_asked:,} not asked, since failures were found without them" * bool(self.not_asked)
+        return f"{self.asked:,} of {counted(self.exist, 'case')} asked: {', '.join(counts)}{rest}"
 
 
 def coverage_in(results: Results, name: str, exist: Mapping[str, int] | None = None) -> Coverage:
@@ -197,6 +206,7 @@ def coverage_of(
     for case_id, case in cases.items():
         members.setdefault(case.family, []).append(case_id)
     claims = [claim for claim in minimums() if claim.claimed(capabilities)]
+    all_asked = not any(item.outcome == outcomes.NOT_ASKED for item in by_case.values())
     rows = []
     for family, ids in members.items():
         own = [by_case[case_id] for case_id in ids if case_id in by_case]
@@ -210,7 +220,7 @@ def coverage_of(
             selected=len(ids),
             claimed=claimed,
             reason=_reason(own),
-            short=_short(counts, mine, heard, whole) if claimed else "",
+            short=_short(counts, mine, heard, whole) if claimed and all_asked else "",
             **counts,
         )
         rows.append(row)
@@ -221,15 +231,16 @@ def _counts(items: Collection[Item]) -> dict[str, int]:
     found = Counter(item.outcome for item in items)
     levels = sum(is_level(item.outcome) for item in items)
     declined = sum(item.declined for item in items)
-    asked = len(items) - found[outcomes.UNSUPPORTED]
+    asked = len(items) - found[outcomes.UNSUPPORTED] - found[outcomes.NOT_ASKED]
     return {
-        "covered": asked + declined,
+        "covered": asked + declined + found[outcomes.NOT_ASKED],
         "asked": asked,
         "judged": levels,
         "refused": found[outcomes.REFUSED],
         "not_judged": found[outcomes.NOT_JUDGED],
         "failed": asked - levels - found[outcomes.REFUSED] - found[outcomes.NOT_JUDGED],
         "unsupported": found[outcomes.UNSUPPORTED],
+        "not_asked": found[outcomes.NOT_ASKED],
     }
 
 

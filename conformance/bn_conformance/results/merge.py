@@ -17,7 +17,7 @@ from bn_conformance.results.coverage import coverage_in
 from bn_conformance.results.exit_codes import CONFORMS, EXIT_NOT_JUDGED, FAILS
 from bn_conformance.results.file import Results
 from bn_conformance.results.json_line import ResultsError
-from bn_conformance.results.outcomes import SILENT, ItemVerdict
+from bn_conformance.results.outcomes import NOT_ASKED, SILENT, ItemVerdict
 from bn_conformance.results.records import (
     CaseInfo,
     ClauseInfo,
@@ -50,7 +50,7 @@ def merge(files: Sequence[Results]) -> list[Record]:
     header = _header(files)
     kept: dict[str, tuple[Item, int]] = {}
     for place, results in enumerate(files):
-        kept |= {item.id: (item, place) for item in results.items}
+        kept |= {item.id: (item, place) for item in results.items if item.outcome != NOT_ASKED or item.id not in kept}
     environments = _environments(files, header, kept)
     items = [item for item, _ in kept.values()]
     stale = _stale_faults(files, items)

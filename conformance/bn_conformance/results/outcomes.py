@@ -15,12 +15,16 @@ STABLE_LEVEL = "stable"
 WRONG = "wrong"
 NOT_JUDGED = "not-judged"
 UNSUPPORTED = "unsupported"
+NOT_ASKED = "not-asked"
 REFUSED = "refused"
 ERRORED = "errored"
 CRASHED = "crashed"
 TIMED_OUT = "timed-out"
 NO_REFUSAL = "an error here is no refusal: the operation that raised was not given the input that may be refused"
 """What is said beside the error of a layer where a clause allows one, and this is not it."""
+
+NOT_ASKED_BECAUSE = "more sizes and tours, not asked: failures were found without them; --thorough asks them"
+"""Why a check does not ask a case."""
 
 MISSING = "missing"
 
@@ -76,12 +80,13 @@ class ItemVerdict(StrEnum):
     KNOWN = "known-fault"
     NOT_JUDGED = "not-judged"
     UNSUPPORTED = "unsupported"
+    NOT_ASKED = "not-asked"
 
 
 RIGHT = (ItemVerdict.PASS, ItemVerdict.REFUSED)
 """Verdicts of items that were judged, with nothing to say against them."""
 
-SILENT = (ItemVerdict.NOT_JUDGED, ItemVerdict.UNSUPPORTED)
+SILENT = (ItemVerdict.NOT_JUDGED, ItemVerdict.UNSUPPORTED, ItemVerdict.NOT_ASKED)
 """Verdicts of items of which nothing was judged, so that they say nothing of the implementation."""
 
 
@@ -97,6 +102,7 @@ def verdict_as_counted(verdict: str, outcome: str) -> str:
 
 
 _OUTCOME_ORDER = (
+    NOT_ASKED,
     UNSUPPORTED,
     EXACT,
     REFUSED,

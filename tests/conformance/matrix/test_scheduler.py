@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import SimpleNamespace
 from typing import Any
 
 from xdist.remote import Producer
 
-from bn_conformance.matrix.scheduler import LOST_ITEMS, BlockScheduling, item_id
+from bn_conformance.matrix.scheduler import LOST_ITEMS, BlockScheduling, gates, item_id
 
 
 class Node:
@@ -28,12 +28,16 @@ class Node:
 
 
 def scheduled(
-    block_of: dict[str, str], *nodes: Node, give_up: Callable[[str, str], None] = lambda item, why: None
+    block_of: dict[str, str],
+    *nodes: Node,
+    give_up: Callable[[str, str], None] = lambda item, why: None,
+    later: Collection[str] = (),
+    asks: Callable[[], bool] = lambda: True,
 ) -> BlockScheduling:
     """The scheduler after every process has collected the items and has got its first blocks."""
     options: dict[str, object] = {"tx": ["popen"] * len(nodes), "maxprocesses": None, "loadscopereorder": True}
     config: Any = SimpleNamespace(option=SimpleNamespace(**options), getvalue=options.__getitem__)
-    scheduling = BlockScheduling(config, Producer("test", enabled=False), block_of, give_up)
+    scheduling = BlockScheduling(config, Producer("test", enabled=False), block_of, give_up, later, asks)
     for node in nodes:
         scheduling.add_node(node)
     for node in nodes:
@@ -131,3 +135,77 @@ def test_an_item_is_found_in_a_node_id() -> None:
         item_id("matrix/test_matrix.py::test_case[keras[jax]::fwd/nc/float32/random]")
         == "keras[jax]::fwd/nc/float32/random"
     )
+
+
+class Asked:
+    """Asks the later stage, and counts how often it was called."""
+
+    times = 0
+
+    def __call__(self) -> bool:
+        self.times += 1
+        return True
+
+
+def in_stages(*nodes: Node, asks_later: Callable[[], bool], later: str = "b") -> BlockScheduling:
+    """Three plain items and three later ones, a block each, and a gate for each process."""
+    items = [f"{name}::{index}" for name in f"a{later}" for index in range(3)]
+    block_of = {item: f"{item}#0" for item in items} | {gate: gate for gate in gates(len(nodes))}
+    return scheduled(block_of, *nodes, later=frozenset(item for item in items if item[0] == "b"), asks=asks_later)
+
+
+def work_off(scheduling: BlockScheduling, node: Node) -> list[int]:
+    """Have a process run all that it may: an item starts once the next one is known."""
+    done = 0
+    while done < len(node.given) - (not node.shutting_down):
+        scheduling.mark_test_complete(node, node.given[done])
+        done += 1
+    return node.given[:done]
+
+
+def test_the_later_stage_begins_when_all_of_the_first_is_done() -> None:
+    first, second, asked = Node("first"), Node("second"), Asked()
+    scheduling = in_stages(first, second, asks_later=asked)
+    assert {*first.given, *second.given} == {0, 1, 2, 6, 7}
+    work_off(scheduling, second)
+    assert asked.times == 0
+    assert not scheduling.tests_finished
+    work_off(scheduling, first)
+    assert asked.times == 1
+    assert {3, 4, 5} <= {*first.given, *second.given}
+
+
+def test_a_later_stage_that_is_not_asked_is_not_handed_out() -> None:
+    node = Node("first")
+    scheduling = in_stages(node, asks_later=lambda: False)
+    assert work_off(scheduling, node) == [0, 1, 2, 6]
+    assert node.shutting_down
+    assert scheduling.tests_finished
+
+
+def test_a_process_that_ends_at_its_gate_holds_nothing_up() -> None:
+    first, second = Node("first"), Node("second")
+    scheduling = in_stages(first, second, asks_later=lambda: True)
+    work_off(scheduling, second)
+    scheduling.remove_node(second)
+    work_off(scheduling, first)
+    assert {3, 4, 5} <= set(first.given)
+
+
+def test_a_process_that_ends_in_the_first_stage_is_replaced_within_it() -> None:
+    lost, asked = Node("lost"), Asked()
+    scheduling = in_stages(lost, asks_later=asked)
+    scheduling.mark_test_complete(lost, 0)
+    _, other = replaced(scheduling, lost, 7)
+    assert other.given == [1, 2, 6]
+    assert asked.times == 0
+    work_off(scheduling, other)
+    assert set(other.given) == {1, 2, 3, 4, 5, 6}
+    assert asked.times == 1
+
+
+def test_without_a_later_item_there_is_one_stage() -> None:
+    node = Node("first")
+    scheduling = in_stages(node, asks_later=lambda: False, later="a")
+    assert work_off(scheduling, node) == node.given
+    assert node.shutting_down

@@ -244,3 +244,9 @@ def test_what_is_broken_in_a_job_fails_the_merge() -> None:
     end = merged(results([item("i", "a")]), broken).end
     assert end is not None
     assert end.exit_code == 1
+
+
+def test_what_was_not_asked_never_hides_what_was_judged() -> None:
+    judged, not_asked = results([item("i", "a")]), results([item("i", "a", "not-asked", "not-asked")])
+    for parts in ((judged, not_asked), (not_asked, judged)):
+        assert [one.outcome for one in merged(*parts).items] == ["tight"]

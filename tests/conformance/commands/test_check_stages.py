@@ -1,0 +1,93 @@
+"""The two stages of `bnconform check`, in this process and in several: the same cases, the same words."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import called, write
+from tests.support.inference_layers import PLAIN, SWEEPS
+from tests.support.runs import judgements
+
+from bn_conformance.catalogue import all_cases
+from bn_conformance.results.file import Results, read_results
+from bn_conformance.results.schema import validate_file
+
+LINE = f"More sizes and tours, {SWEEPS} cases, were not asked: failures were found without them; --thorough asks them."
+
+
+def checked(folder: Path, layer: str, *options: str) -> tuple[subprocess.CompletedProcess[str], Results]:
+    write(folder, "mine.py", f"from tests.support.inference_layers import {layer} as Given\nclass Mine(Given): pass\n")
+    done = called(folder, "check", "mine.py:Mine", *options, "--results", "out.jsonl")
+    validate_file(str(folder / "out.jsonl"))
+    return done, read_results(folder / "out.jsonl")
+
+
+def counts(results: Results) -> tuple[int, int]:
+    """How many cases were asked, and how many were not since failures were found without them."""
+    outcomes = [item.outcome for item in results.items]
+    return len(outcomes) - outcomes.count("unsupported") - outcomes.count("not-asked"), outcomes.count("not-asked")
+
+
+@pytest.mark.slow
+def test_a_plain_mistake_is_told_without_the_sweeps_by_any_number_of_processes(tmp_path: Path) -> None:
+    found = []
+    for processes in ("0", "2"):
+        done, results = checked(tmp_path, "Wrong", "-n", processes)
+        said = " ".join(done.stdout.split())
+        assert (done.returncode, counts(results)) == (1, (PLAIN, SWEEPS)), said + done.stderr
+        assert f"Note: {LINE}" in said
+        assert f"29 of {PLAIN} cases fail" in said
+        assert "eps-outside-root" in said
+        assert "never reported" not in said
+        assert f"plain cases (1 of 2): 100 % ({PLAIN} of {PLAIN})" in done.stderr
+        assert "follow" not in done.stderr
+        assert results.missing() == ()
+        found.append(judgements(results))
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layer", "processes", "code", "said"),
+    [
+        ("WrongInASweep", "2", 1, f"{PLAIN} plain cases conform after"),
+        ("HidesNaN", "0", 1, f"{PLAIN} plain cases judged, 1 failing at usual edges alone, after"),
+        ("Right", "0", 0, f"{PLAIN} plain cases conform after"),
+    ],
+)
+def test_the_sweeps_follow_where_plain_cases_allow_it(
+    tmp_path: Path, layer: str, processes: str, code: int, said: str
+) -> None:
+    done, results = checked(tmp_path, layer, "-n", processes)
+    told = " ".join(done.stderr.split())
+    assert (done.returncode, counts(results)) == (code, (PLAIN + SWEEPS, 0)), done.stdout + told
+    assert told.count(f"s; {SWEEPS} more sizes and tours follow") == 1
+    assert said in told
+    assert f"sizes, tours (2 of 2): 100 % ({SWEEPS} of {SWEEPS})" in told
+    assert "not asked" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--thorough", "--clause=EVAL"])
+def test_what_is_thorough_or_selected_is_asked_in_full(tmp_path: Path, option: str) -> None:
+    done, results = checked(tmp_path, "Wrong", "-n", "0", option)
+    asked, not_asked = counts(results)
+    assert (done.returncode, not_asked) == (1, 0)
+    assert asked == PLAIN + SWEEPS or option == "--clause=EVAL"
+    assert any(all_cases()[item.case].sweep for item in results.items if item.outcome != "unsupported")
+    assert "1 of 2" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_check_that_was_cut_off_in_its_first_stage_goes_on_in_it(tmp_path: Path) -> None:
+    _, whole = checked(tmp_path, "Wrong", "-n", "0")
+    lines = (tmp_path / "out.jsonl").read_bytes().splitlines(keepends=True)
+    last = next(place for place, line in enumerate(lines) if b'"not-asked"' in line)
+    (tmp_path / "out.jsonl").write_bytes(b"".join(lines[: last - 5]))
+    done = called(tmp_path, "run", "-n", "0", "--resume", "out.jsonl")
+    results = read_results(tmp_path / "out.jsonl")
+    assert done.returncode == 1, done.stderr
+    assert judgements(results) == judgements(whole)
+    assert results.diagnoses == whole.diagnoses

@@ -1,0 +1,123 @@
+"""What a check asks first, what it asks later, and what decides between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from tests.support.good_numpy import EVERYTHING
+
+from bn_conformance.catalogue import all_cases
+from bn_conformance.diagnosis.edges import edge_of
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.implementations.known_faults import KnownFault
+from bn_conformance.matrix.blocks import FEW, blocks
+from bn_conformance.matrix.closing import stale_faults
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.stages import Stages, asks_later, not_asked_items
+from bn_conformance.options import RunOptions
+from bn_conformance.results.records import Item
+
+ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING)
+ORDINARY, EDGE = "mine::fwd/nc/float32/random", "mine::edge/nc/float32/nan-in-training"
+
+
+IN_STAGES = RunOptions(plain_first=True)
+
+
+def plan_of(faults: tuple[KnownFault, ...] = (), options: RunOptions = IN_STAGES) -> Plan:
+    return Plan(options, (ONE,), tuple(all_cases()), faults)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return plan_of()
+
+
+def item(item_id: str, verdict: str = "fail") -> Item:
+    return Item(implementation="mine", case=item_id.removeprefix("mine::"), outcome="wrong", verdict=verdict)
+
+
+def test_the_later_stage_is_all_sweeps_and_comes_last(plan: Plan) -> None:
+    assert plan.later == {f"mine::{case.id}" for case in all_cases().values() if case.sweep} & plan.items.keys()
+    assert len(plan.later) > 1000
+    places = [name in plan.later for name in plan.items]
+    assert places == sorted(places)
+
+
+def test_what_is_small_comes_first_and_families_take_turns(plan: Plan) -> None:
+    first = [case for name, (_, case) in plan.items.items() if name not in plan.later]
+    families = len({case.family for case in first})
+    assert len({case.family for case in first[:families]}) == families
+    for family in ("FWD", "STAT", "NUM"):
+        efforts = [case.effort for case in first if case.family == family]
+        assert all(before <= after for before, after in pairwise(efforts))
+    assert [case.long for case in first] == sorted(case.long for case in first)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RunOptions(),
+        replace(IN_STAGES, thorough=True),
+        replace(IN_STAGES, cases=("*",)),
+        replace(IN_STAGES, clauses=("FWD",)),
+        replace(IN_STAGES, regressions=("found.json",)),
+    ],
+)
+def test_a_run_and_what_is_selected_or_thorough_has_one_stage(options: RunOptions) -> None:
+    assert not plan_of(options=options).later
+
+
+def test_new_failures_of_ordinary_cases_alone_keep_the_later_stage_away(plan: Plan) -> None:
+    assert edge_of(plan.items[EDGE][1]) is not None
+    assert asks_later(plan, [])
+    assert asks_later(plan, [item(ORDINARY, "pass"), item(EDGE)])
+    assert asks_later(plan, [item(ORDINARY, "known-fault"), item(ORDINARY, "warn")])
+    assert not asks_later(plan, [item(EDGE), item(ORDINARY)])
+
+
+def test_a_stage_is_through_once_and_what_is_judged_already_counts(plan: Plan) -> None:
+    sweep, other = sorted(plan.later)[:2]
+    stages = Stages(plan, [ORDINARY, sweep, EDGE, other], [item(sweep)])
+    assert (stages.first, stages.later, stages.between) == (2, 2, False)
+    assert [stages.add(item(name, "pass")) for name in (ORDINARY, EDGE)] == [False, True]
+    assert stages.between
+    resumed = Stages(plan, [sweep, other], [item(ORDINARY)])
+    assert resumed.between
+    assert not resumed.asks_later()
+    assert not Stages(plan, [ORDINARY], []).add(item(ORDINARY))
+
+
+def test_what_is_not_asked_is_an_item_each_but_what_is_judged(plan: Plan) -> None:
+    judged = sorted(plan.later)[0]
+    items = [*not_asked_items(plan, [judged])]
+    assert {one.id for one in items} == plan.later - {judged}
+    assert all(f"--case '{one.case}'" in one.reproduce for one in items)
+
+
+def test_blocks_keep_to_their_stage_and_are_small(plan: Plan) -> None:
+    members: dict[str, list[str]] = {}
+    for name, block in blocks(plan, 2).items():
+        members.setdefault(block, []).append(name)
+    assert {block[-2:] for block in members} == {"#0", "#1"}
+    for names in members.values():
+        assert len(names) <= FEW
+        assert len({name in plan.later for name in names}) == 1
+
+
+def judged(plan: Plan, verdict: str) -> Iterator[Item]:
+    yield from (item(name, verdict) for name in plan.items if name not in plan.later)
+
+
+def test_a_fault_that_what_was_not_asked_may_need_is_not_stale() -> None:
+    def fault(case: str) -> KnownFault:
+        return KnownFault(implementation="mine", case=case, reason="why", file="faults.toml", line=1)
+
+    plan = plan_of((fault("layout/*"), fault("fwd/nc/float32/random")))
+    items = [*judged(plan, "pass")]
+    assert len(stale_faults(plan, items)) == 2
+    stale = stale_faults(plan, [*items, *not_asked_items(plan)])
+    assert ["fwd/nc/float32/random" in one.entry for one in stale] == [True]
