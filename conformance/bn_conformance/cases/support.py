@@ -7,7 +7,7 @@ that is not declared is the reason on record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -139,11 +139,21 @@ def _mode(batch: Batch) -> str:
     return "training" if batch.training else "inference"
 
 
-def _batches_by_mode(case: Case) -> Iterator[tuple[str, Batch]]:
+_latest: tuple[Case | None, tuple[tuple[str, Batch], ...]] = (None, ())
+"""The case that `_batches_by_mode` was asked about last, with its answer: most rows of `NEEDS` ask it again."""
+
+
+def _batches_by_mode(case: Case) -> tuple[tuple[str, Batch], ...]:
     """Every batch of a case with its mode: training, inference, or that of a frozen layer, which infers in training."""
-    frozen = [turn.step for turn in course_of(case) if turn.frozen and turn.step.training]
-    for batch in case.batches:
-        yield FROZEN if any(batch is step for step in frozen) else _mode(batch), batch
+    global _latest
+    asked, answer = _latest
+    if asked is not case:
+        frozen = [turn.step for turn in course_of(case) if turn.frozen and turn.step.training]
+        answer = tuple(
+            (FROZEN if any(batch is step for step in frozen) else _mode(batch), batch) for batch in case.batches
+        )
+        _latest = case, answer
+    return answer
 
 
 def _modes_of_forwards(case: Case) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processes_option, run_options, target_options
-from bn_conformance.commands.run import OF_A_CHECK, run
+from bn_conformance.commands.run import OF_A_CHECK, prepare, run
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import shipped_and_own
@@ -67,6 +68,8 @@ def command(
 def _judge(options: RunOptions, processes: str) -> int:
     """Judge it; of code without an adapter say what was found, and of what fails what was measured."""
     (target,) = options.implementations
+    preparing = threading.Thread(target=prepare, name="prepares the run")
+    preparing.start()
     with described_once(target, options.device) as implementation:
         if implementation.notes:
             devices = implementation.capabilities.devices
@@ -74,6 +77,7 @@ def _judge(options: RunOptions, processes: str) -> int:
                 raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
             _introduce(implementation)
         options = replace(options, results=options.results or default_path())
+        preparing.join()
         code = run(options, processes)
         if code == FAILS:
             _measure_and_advise(implementation, options)
