@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from numpy_quaddtype import QuadPrecDType
 
 from bn_reference.arithmetic.formats import FORMATS, format_of
+from bn_reference.arithmetic.words import parts_in_words, widened, words_of
 
 Quad = NDArray[Any]
 """An array of dtype `QUAD`."""
@@ -89,18 +90,17 @@ def to_quad(values: Any) -> Quad:
         array = array.astype(np.float64)
     elif array.dtype.itemsize == 2:  # float16 and bfloat16, exact in float32
         array = array.astype(np.float32)
-    return array.astype(QUAD)
+    return widened(array.astype(np.float64, copy=False))
 
 
 @quietly
 def parts_of(values: Quad) -> Parts:
     """Values as sums of two float64 numbers: the cast to float64, and the cast of what is left.
 
-    The first cast is off by at most a unit in the last place. What is left is exact in binary128, so only its own cast
+    The first cast is off by at most a unit in the last place. What is left is known exactly, so only its own cast
     rounds. The sum is therefore off by at most 2**-105 of the value.
     """
-    high = values.astype(np.float64)
-    return high, (values - high).astype(np.float64)
+    return parts_in_words(values)
 
 
 def round_to(values: NDArray[Any], dtype: Any, parts: Parts | None = None) -> NDArray[Any]:
@@ -124,7 +124,7 @@ def _usual(values: Quad, high: NDArray[np.float64]) -> bool:
     """Whether every value is 0 or in the range `_USUAL`."""
     size = np.abs(high)
     usual = (size >= _USUAL[0]) & (size <= _USUAL[1])
-    return bool(usual.all()) or bool((usual | (values == 0)).all())
+    return bool(usual.all()) or bool((values[~usual] == 0).all())
 
 
 @quietly
@@ -174,8 +174,7 @@ def _split(values: Quad) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[
     The last bit of the significand is sticky: it is 1 where any bit that was cut off is. Subnormals of binary128 count
     as zero.
     """
-    words = np.ascontiguousarray(values).reshape(-1).view(np.uint64).reshape(-1, 2)
-    low, high = words[:, 0], words[:, 1]
+    low, high = words_of(values.reshape(-1))
     sign = (high >> np.uint64(63)).astype(bool)
     exponent = ((high >> np.uint64(48)) & np.uint64(0x7FFF)).astype(np.int64) - 16383
     fraction = high & np.uint64((1 << 48) - 1)

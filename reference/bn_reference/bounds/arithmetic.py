@@ -19,6 +19,14 @@ inverse root, and squares of dy * xhat, stay below 2**800.
 factors, and eta is at least 2**-1022, so the loss is negligible. The largest square of a dy * xhat does not underflow:
 dy is at least 2**-150, x - mean at least 2**-204 and the inverse root at least 2**-129.
 
+**Numbers that are not finite** decide nothing. Channels are apart: a NaN or an infinity in x, dy, gamma, beta or a
+statistic reaches only bounds of its own channel (one in eps reaches all). What such a bound makes of its finite numbers
+is as above: no overflow, and no 0 in the place of a number. What it makes of the others follows the same rules of IEEE
+754 in both arithmetics: NaN stays NaN, infinity minus infinity and 0 times infinity are NaN, and a comparison with NaN
+is false. So a bound is finite in one arithmetic where it is in the other. One that is not finite judges nothing, and
+neither does a range whose ends are not. The tests of whether a bound is vacuous compare it with the size of the
+result, and both have the same kind in both arithmetics.
+
 **The second order.** There, sums that cancel are multiplied with errors, not added to them. So they come rounded from
 binary128 (`projections`), and the rest is again a sum of terms that are 0 or positive. Numbers are multiplied more
 often: float64 has enough range where each number that goes in is 0 or between 2**-64 and 2**64. Then, in training, the
@@ -37,6 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_reference.arithmetic.quad import QUAD, Quad
+from bn_reference.arithmetic.words import near_float64
 from bn_reference.definition.graph import Forward
 
 FLOAT64: np.dtype[Any] = np.dtype(np.float64)
@@ -48,21 +57,33 @@ SECOND_ORDER = 2.0**-64, 2.0**64
 """That of the second order."""
 
 
-def arithmetic_for(*given: Quad | None, within: tuple[float, float] = (SMALLEST, LARGEST)) -> np.dtype[Any]:
-    """float64 where every number is 0 or of a magnitude within a range, else binary128.
+def arithmetic_for(
+    *given: Quad | NDArray[np.float64] | None, within: tuple[float, float] = (SMALLEST, LARGEST)
+) -> np.dtype[Any]:
+    """float64 where every finite number is 0 or of a magnitude within a range, else binary128.
 
     Args:
         given: arrays of any shape; None is skipped.
         within: the range, both ends included.
     """
-    flat = [np.reshape(values, -1).astype(FLOAT64) for values in given if values is not None]
-    size = np.abs(np.concatenate(flat))
-    fits = (size <= within[1]) & ((size >= within[0]) | (size == 0))
-    return FLOAT64 if fits.all() else QUAD
+    return FLOAT64 if all(values is None or _fits(values, *within) for values in given) else QUAD
+
+
+def _fits(values: Quad | NDArray[np.float64], smallest: float, largest: float) -> bool:
+    """Whether every finite number is 0 or within a range."""
+    values = np.asarray(values)
+    size = np.abs(rounded(values, FLOAT64))
+    beyond = (size > largest) | (size < smallest)  # both are False for NaN
+    if not beyond.any():
+        return True
+    rest = values[beyond]  # zeros, infinities, and what float64 rounds to these
+    return bool(((rest == 0) | np.isinf(rest)).all())
 
 
 def rounded(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Rows or a vector in the arithmetic of bounds, contiguous."""
+    if dtype == FLOAT64 and values.dtype == QUAD:
+        return near_float64(values)
     return values.astype(dtype, order="C", copy=False)
 
 

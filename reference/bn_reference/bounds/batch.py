@@ -153,39 +153,55 @@ class BatchBounds:
     def _known(self) -> dict[Grade, StatisticsErrors]:
         return {}
 
+    @cached_property
+    def _moments(self) -> tuple[Vector, Vector, Vector]:
+        """The root of the variance, the mean of x * x, and variance + eps: vectors."""
+        sigma2, mean = self.nodes.variance, self.nodes.mean
+        return np.sqrt(sigma2), sigma2 + mean * mean, sigma2 + self.eps
+
     @quietly
     def _statistics(self, grade: Grade) -> StatisticsErrors:
         p = self.precision(grade)
-        sigma2, mean, zero = self.nodes.variance, self.nodes.mean, np.zeros(self.x.shape[0], self.work)
+        sigma2, mean = self.nodes.variance, self.nodes.mean
         if self.exact_statistics:
+            zero = np.zeros(self.x.shape[0], self.work)
             return StatisticsErrors(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
         adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
-        terms = adding + 4 * p.u
+        terms, (deviation, square, with_eps) = adding + 4 * p.u, self._moments
         mean_error = (adding + p.u) * self._magnitude + 3 * p.eta
         variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
         if grade.raw_moments:
             safety = np.float64(grade.safety).astype(self.work)
-            variance_error = variance_error + 2 * terms / safety * (sigma2 + mean * mean)
-        variance_error = variance_error + p.eta * (3 + 2 * np.sqrt(sigma2) + p.eta)
-        sums = np.broadcast_to(np.asarray(adding <= VACUOUS), mean.shape) & np.isfinite(mean_error)
-        meaningful = sums & (variance_error <= VACUOUS * (sigma2 + self.eps))
-        variance_error = variance_error + (updating + 4 * p.u) * np.sqrt(sigma2) * np.sqrt(sigma2 + mean * mean)
-        root = root_error(variance_error / (sigma2 + self.eps)) + ROOT * p.u
+            variance_error = variance_error + 2 * terms / safety * square
+        variance_error = variance_error + p.eta * (3 + 2 * deviation + p.eta)
+        sums = np.asarray(adding <= VACUOUS) & np.isfinite(mean_error)
+        meaningful = sums & (variance_error <= VACUOUS * with_eps)
+        variance_error = variance_error + (updating + 4 * p.u) * deviation * np.sqrt(square)
+        root = root_error(variance_error / with_eps) + ROOT * p.u
         return StatisticsErrors(mean_error, variance_error, root, sums, meaningful)
 
     @quietly
     def y(self, grade: Grade) -> Bound:
-        """Item 4 of BOUNDS.md, training: rows."""
-        p, errors, gamma = self.precision(grade), self.statistics(grade), column(self._gamma)
-        normalised, beta, y = np.abs(self.nodes.normalised), column(self._beta), self.nodes.y
-        scaled = gamma * normalised
-        allowed = column(self._scale * errors.mean) + scaled * column(errors.root + 3 * p.u) + p.u * (beta + np.abs(y))
-        if grade.folded:
-            allowed = allowed + p.u * column(self._scale) * (np.abs(self.x) + 2 * column(np.abs(self.nodes.mean)))
-        underflow = 3 + gamma + normalised + np.abs(self.nodes.centred) + column(self._scale)
-        return Bound(
-            allowed + p.eta * underflow + p.stored(y, scaled + beta if grade.composite else None), errors.meaningful
+        """Item 4 of BOUNDS.md, training: rows. Its terms are collected by the rows that they multiply."""
+        p, errors, nodes, gamma, scale = (
+            self.precision(grade),
+            self.statistics(grade),
+            self.nodes,
+            self._gamma,
+            self._scale,
         )
+        paths = p.of_paths(grade)
+        of_normalised = gamma * (errors.root + (3 * p.u + paths)) + p.eta
+        everywhere = scale * errors.mean + (p.u + paths) * self._beta + p.eta * (3 + gamma + scale) + p.eta_s
+        if grade.folded:
+            everywhere = everywhere + 2 * p.u * scale * np.abs(nodes.mean)
+        allowed = column(of_normalised) * np.abs(nodes.normalised)
+        allowed += column(everywhere)
+        allowed += (p.u + p.u_s) * np.abs(nodes.y)
+        allowed += p.eta * np.abs(nodes.centred)
+        if grade.folded:
+            allowed += column(p.u * scale) * np.abs(self.x)
+        return Bound(allowed, errors.meaningful)
 
     @quietly
     def dbeta(self, sums: GradientSums, grads: RowGradients, grade: Grade) -> Bound:
@@ -248,24 +264,35 @@ class BatchBounds:
 
     @quietly
     def dx_allowed(self, dy: Quad, sums: GradientSums, grads: RowGradients, grade: Grade) -> Quad:
-        """Item 8 of BOUNDS.md, training, without the test whether it is vacuous: rows."""
-        p = self.precision(grade)
-        errors, scale, inverse = self.statistics(grade), column(self._scale), self.nodes.inverse_deviation
+        """Item 8 of BOUNDS.md, training, without the test whether it is vacuous: rows.
+
+        Its terms are collected by the rows that they multiply. Those of the mean terms of dx count where the mask does.
+        """
+        p, errors, paths = self.precision(grade), self.statistics(grade), self.precision(grade).of_paths(grade)
+        scale, inverse = self._scale, self.nodes.inverse_deviation
         count = np.float64(max(self.count, 1)).astype(self.work)
-        normalised = np.abs(self.nodes.normalised)
         m1, m2 = np.abs(grads.dbeta) / count, np.abs(grads.dgamma) / count
         mean_dy, mean_product = sums.dy / count, sums.along.absolute / count
-        normalised_error = column(inverse * errors.mean) + normalised * column(errors.root + 2 * p.u)
-        if grade.folded:
-            magnitudes = np.abs(self.x) + 2 * column(np.abs(self.nodes.mean))
-            normalised_error = normalised_error + p.u * column(inverse) * magnitudes
         dgamma_error = self._dgamma(sums, grads, grade, errors) / count
-        terms = np.abs(dy) + where_counted(column(m1) + normalised * column(m2), self.mask)
-        inner = column((p.adding(sums.count) + p.u) * mean_dy) + normalised * column(dgamma_error + p.u * m2)
-        inner = where_counted(inner + normalised_error * column(m2 + dgamma_error), self.mask) + 4 * p.u * terms
-        allowed = scale * inner + column(errors.root + 4 * p.u) * np.abs(grads.dx)
-        underflow = 1 + terms + scale * (5 + normalised + column(m2 * (1 + inverse)))
-        allowed = allowed + p.eta * underflow
-        common = where_counted(column(mean_dy) + normalised * column(mean_product), self.mask)
-        paths = scale * (np.abs(dy) + common) if grade.composite else None
-        return np.asarray(allowed + p.stored(grads.dx, paths))
+        product = m2 + dgamma_error
+        shift, relative = inverse * errors.mean, errors.root + 2 * p.u
+        if grade.folded:
+            shift = shift + 2 * p.u * inverse * np.abs(self.nodes.mean)
+        of_normalised = (
+            scale * (dgamma_error + 5 * p.u * m2 + relative * product) + p.eta * m2 + paths * scale * mean_product
+        )
+        of_counted = scale * ((p.adding(sums.count) + p.u) * mean_dy + shift * product + 4 * p.u * m1)
+        of_counted = of_counted + p.eta * m1 + paths * scale * mean_dy
+        everywhere = p.eta * (1 + scale * (5 + m2 * (1 + inverse))) + p.eta_s
+        normalised = np.abs(self.nodes.normalised)
+        common = normalised * column(of_normalised)
+        common += column(of_counted)
+        if grade.folded:
+            common += column(scale * product * p.u * inverse) * np.abs(self.x)
+        allowed = where_counted(common, self.mask)
+        normalised *= column(p.eta * scale)
+        allowed += normalised
+        allowed += column(everywhere)
+        allowed += column(scale * (4 * p.u + paths) + p.eta) * np.abs(dy)
+        allowed += column(errors.root + (4 * p.u + p.u_s)) * np.abs(grads.dx)
+        return np.asarray(allowed)

@@ -16,7 +16,7 @@ from bn_reference.bounds.batch import StatisticsErrors
 from bn_reference.bounds.bound import Bound, tight_of
 from bn_reference.bounds.precision import ROOT, Precision, root_error
 from bn_reference.bounds.sums import GradientSums, dbeta_error, folded_error, product_error
-from bn_reference.definition.graph import Forward, RowGradients, column
+from bn_reference.definition.graph import Forward, RowGradients, column, sum_of
 from bn_reference.definition.running import Weights
 from bn_reference.specification.grades import VACUOUS, Grade
 
@@ -93,18 +93,24 @@ class InferenceBounds:
 
     @quietly
     def uncut_y(self, grade: Grade) -> Bound:
-        """The bound of y as item 4 derives it, however large it is beside y: rows."""
-        p = self.precision(grade)
-        beta = column(np.zeros(self.x.shape[0], self.work) if self.beta is None else np.abs(self.beta))
-        scale, normalised, mean = column(self._scale), np.abs(self.nodes.normalised), column(np.abs(self.nodes.mean))
-        scaled = column(self._gamma) * normalised
-        allowed = (ROOT + 3) * p.u * scaled + p.u * (beta + np.abs(self.nodes.y))
-        allowed = allowed + column(self._scale * self.mean_error) + scaled * column(self.root_error(grade))
+        """The bound of y as item 4 derives it, however large it is beside y: rows.
+
+        Its terms are collected by the rows that they multiply.
+        """
+        p, nodes, gamma, scale = self.precision(grade), self.nodes, self._gamma, self._scale
+        paths = p.of_paths(grade)
+        of_normalised = gamma * (self.root_error(grade) + ((ROOT + 3) * p.u + paths)) + p.eta
+        everywhere = scale * self.mean_error + p.eta * (3 + gamma + 2 * scale) + p.eta_s
+        if self.beta is not None:
+            everywhere = everywhere + ((3 if grade.folded else 1) * p.u + paths) * np.abs(self.beta)
         if grade.folded:
-            allowed = allowed + 2 * p.u * (scale * (np.abs(self.x) + mean) + beta)
-        underflow = 3 + column(self._gamma) + normalised + np.abs(self.nodes.centred) + 2 * scale
-        allowed = allowed + p.eta * underflow
-        allowed = allowed + p.stored(self.nodes.y, scaled + beta if grade.composite else None)
+            everywhere = everywhere + 2 * p.u * scale * np.abs(nodes.mean)
+        allowed = column(of_normalised) * np.abs(nodes.normalised)
+        allowed += column(everywhere)
+        allowed += (p.u + p.u_s) * np.abs(nodes.y)
+        allowed += p.eta * np.abs(nodes.centred)
+        if grade.folded:
+            allowed += column(2 * p.u * scale) * np.abs(self.x)
         return Bound(allowed, self.meaningful(grade))
 
     @cached_property
@@ -160,6 +166,8 @@ class InferenceBounds:
 def _mean_of_finite(rows: Quad) -> Quad:
     """The mean of the finite numbers of each row, 0 where there is none: one NaN in x says nothing of the rest."""
     finite = np.isfinite(rows)
+    if finite.all():
+        return np.asarray(sum_of(rows) / np.float64(max(rows.shape[1], 1)).astype(rows.dtype))
     count = np.maximum(finite.sum(axis=1), 1).astype(np.float64).astype(rows.dtype)
     return np.asarray(np.where(finite, rows, np.zeros((), rows.dtype)).sum(axis=1) / count)
 

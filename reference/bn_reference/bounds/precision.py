@@ -67,6 +67,10 @@ class Precision:
         """Error of a sum of `count` terms, relative to the sum of their absolute values."""
         return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
 
+    def of_paths(self, grade: Grade) -> Any:
+        """Roundoff of the paths to a result, which storing between operations rounds too; 0 where a grade has none."""
+        return 3 * self.u_s if grade.composite else 0 * self.u_s
+
     def stored(self, values: Quad, paths: Quad | None) -> Quad:
         """The error that storing adds.
 
