@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import count
 
 from tests.support.good_numpy import EVERYTHING, GoodLayer, GoodNumpy
 
@@ -39,10 +40,21 @@ def adapter_of(layer: type[GoodLayer], convention: Convention | None = None) -> 
     return Made()
 
 
-def judge_all(adapter: Adapter, cases: Iterable[Case], level: Threshold = Threshold.DEGRADED) -> list[Item]:
+def thinned(cases: Iterable[Case], part: int, parts: int = 3) -> tuple[Case, ...]:
+    """All plain cases, and of the sweeps, which take most of the time, one in so many: other ones for each part."""
+    sweeps = count()
+    return tuple(case for case in cases if not case.sweep or next(sweeps) % parts == part)
+
+
+def each_judged(adapter: Adapter, cases: Iterable[Case], level: Threshold = Threshold.DEGRADED) -> Iterator[Item]:
+    """The item of each case, as it is judged."""
     policy = Policy(level, {clause.id: clause.requirement for clause in clauses().values()})
     host = LocalHost(adapter)
-    return [run_case(adapter.name, case, host, adapter.convention, goldens(), policy) for case in cases]
+    return (run_case(adapter.name, case, host, adapter.convention, goldens(), policy) for case in cases)
+
+
+def judge_all(adapter: Adapter, cases: Iterable[Case], level: Threshold = Threshold.DEGRADED) -> list[Item]:
+    return list(each_judged(adapter, cases, level))
 
 
 def failing(items: Iterable[Item]) -> list[Item]:
