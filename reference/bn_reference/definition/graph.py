@@ -90,8 +90,8 @@ def forward(x: Rows, gamma: Vector | None, beta: Vector | None, eps: Any, mask: 
     """Training forward: normalise each row by its own mean and (biased) variance."""
     mean = mean_of(counted_rows(x, mask))
     centred = x - column(mean)
-    square = counted_rows(centred, mask) * counted_rows(centred, mask)
-    return _from_statistics(centred, mean, mean_of(square), gamma, beta, eps)
+    counted = counted_rows(centred, mask)
+    return _from_statistics(centred, mean, mean_of(counted * counted), gamma, beta, eps)
 
 
 def _from_statistics(

@@ -116,9 +116,9 @@ def test_bounds_of_numbers_that_are_not_finite_are_those_of_binary128(
 ) -> None:
     for seed, dtype in enumerate(FORMAT_NAMES):
         sample = random_sample(seed, dtype, count=12, offset=1.0, scale=1.0, eps=2.0**-10, kinds=("normal",))
-        array = np.array(getattr(sample, name))
-        array.flat[1] = value
-        for quantity, near, wide in apart(replace(sample, **{name: array}), monkeypatch):
+        spoilt: dict[str, Any] = {name: np.array(getattr(sample, name))}
+        spoilt[name].flat[1] = value
+        for quantity, near, wide in apart(replace(sample, **spoilt), monkeypatch):
             assert near.allowed.dtype == FLOAT64
             assert_alike(quantity, near, wide)
             assert_same_kinds(quantity, near.allowed, wide.allowed)
