@@ -154,7 +154,7 @@ class Control:
     def _judge_with(self, most: int) -> None:
         """Let xdist start at most so many processes; none where one would do, which is this one."""
         option = self._config.option
-        option.tx = (option.tx or [])[:most]
+        option.tx = (getattr(option, "tx", None) or [])[:most]  # there is none where -n 0 leaves xdist out
         if len(option.tx) < 2:
             option.dist, option.tx = "no", []
 
