@@ -49,7 +49,7 @@ class Progress:
         """
         if note and self._console.is_terminal:
             self._console.print(Text(note))
-        self._bar.update(self._task, total=total, completed=0, name=name)
+        self._bar.update(self._task, total=total, completed=0, name=name, refresh=True)
 
     def advance(self, item: Item) -> None:
         """Count an item that is done."""

@@ -56,7 +56,7 @@ class Progress:
         if note:
             self._console.print(Text(note))
         self._stage, self._total, self._before = name, total, self._done.total
-        self._bar.update(self._task, total=total, completed=0, name=name)
+        self._bar.update(self._task, total=total, completed=0, name=name, refresh=True)
         self._next_percent = 10
 
     def advance(self, item: Item) -> None:
