@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processes_option, run_options, target_options
-from bn_conformance.commands.run import OF_A_CHECK, prepare, run
+from bn_conformance.commands.run import OF_A_CHECK, load_for_a_run, run
 from bn_conformance.commands.subject import target_of
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import shipped_and_own
@@ -68,7 +68,7 @@ def command(
 def _judge(options: RunOptions, processes: str) -> int:
     """Judge it; of code without an adapter say what was found, and of what fails what was measured."""
     (target,) = options.implementations
-    preparing = threading.Thread(target=prepare, name="prepares the run")
+    preparing = threading.Thread(target=load_for_a_run, name="prepares the run")
     preparing.start()
     with described_once(target, options.device) as implementation:
         if implementation.notes:

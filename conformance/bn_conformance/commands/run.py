@@ -88,7 +88,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
 
 
-def prepare() -> None:
+def load_for_a_run() -> None:
     """Load what a run needs, where there is time for it: `run` takes half a second less after it."""
     import bn_conformance.matrix.plugin  # noqa: F401
     from bn_conformance.catalogue import all_cases

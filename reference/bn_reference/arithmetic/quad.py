@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from numpy_quaddtype import QuadPrecDType
 
 from bn_reference.arithmetic.formats import FORMATS, format_of
-from bn_reference.arithmetic.words import parts_in_words, widened, words_of
+from bn_reference.arithmetic.words import parts_in_words, widened, both_words
 
 Quad = NDArray[Any]
 """An array of dtype `QUAD`."""
@@ -174,7 +174,7 @@ def _split(values: Quad) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[
     The last bit of the significand is sticky: it is 1 where any bit that was cut off is. Subnormals of binary128 count
     as zero.
     """
-    low, high = words_of(values.reshape(-1))
+    low, high = both_words(values.reshape(-1))
     sign = (high >> np.uint64(63)).astype(bool)
     exponent = ((high >> np.uint64(48)) & np.uint64(0x7FFF)).astype(np.int64) - 16383
     fraction = high & np.uint64((1 << 48) - 1)

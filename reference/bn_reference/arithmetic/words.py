@@ -38,7 +38,7 @@ _ONE, _FOUR = np.uint64(1), np.uint64(4)
 _NEAR_BIAS, _REST_BIAS = (np.uint64((bias << 52) % 2**64) for bias in (_BIAS, _BIAS + 112))
 
 
-def words_of(values: Quad) -> tuple[Words, Words]:
+def both_words(values: Quad) -> tuple[Words, Words]:
     """The lower and the upper word of each value, in the shape of the values."""
     words = values.view(_WORDS)
     return words["low"], words["high"]
@@ -81,7 +81,7 @@ def near_float64(values: Quad) -> NDArray[np.float64]:
         return values.astype(np.float64, order="C")
     flat, near = values.reshape(-1), np.empty(values.size)
     for block in _blocks(values.size):
-        low, high = words_of(flat[block])
+        low, high = both_words(flat[block])
         near[block] = _near(low, high)[0]
         if (unusual := _unusual(high)) is not None:
             near[block][unusual] = flat[block][unusual].astype(np.float64)
@@ -98,7 +98,7 @@ def parts_in_words(values: Quad) -> tuple[NDArray[np.float64], NDArray[np.float6
         return _cast_parts(values)
     flat, near, rest = values.reshape(-1), np.empty(values.size), np.empty(values.size)
     for block in _blocks(values.size):
-        low, high = words_of(flat[block])
+        low, high = both_words(flat[block])
         near[block], last = _near(low, high)
         rest[block] = _rest(low, high, last)
         if (unusual := _unusual(high)) is not None:
@@ -119,7 +119,7 @@ def widened(values: NDArray[np.float64]) -> Quad:
     flat, quad = np.ascontiguousarray(values).reshape(-1), np.empty(values.size, _QUAD)
     for block in _blocks(values.size):
         bits = flat[block].view(np.uint64)
-        low, high = words_of(quad[block])
+        low, high = both_words(quad[block])
         low[...] = bits << np.uint64(60)
         magnitude = bits & _MAGNITUDE
         high[...] = ((magnitude >> _FOUR) + np.uint64(_BIAS << 48)) | (bits & _SIGN)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bn_reference.arithmetic.quad import QUAD, Quad, parts_of, to_quad
-from bn_reference.arithmetic.words import SHORT, USUAL, near_float64, widened, words_of
+from bn_reference.arithmetic.words import SHORT, USUAL, near_float64, widened, both_words
 
 LARGE = 2 * SHORT
 """A size whose casts are made on the words."""
@@ -22,7 +22,7 @@ def quad_of(bits: list[int]) -> Quad:
     """Numbers of binary128 from all their 128 bits, repeated until the array is not short."""
     repeated = [bits[at % len(bits)] for at in range(max(LARGE, len(bits)))]
     values = np.empty(len(repeated), QUAD)
-    low, high = words_of(values)
+    low, high = both_words(values)
     low[...] = [number & (2**64 - 1) for number in repeated]
     high[...] = [number >> 64 for number in repeated]
     return values
