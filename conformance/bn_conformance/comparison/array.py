@@ -16,12 +16,13 @@ import numpy as np
 from bn_conformance.adapter import Array
 from bn_conformance.comparison.blocks import Block, Blocks, Worst, ratios_of, sortable
 from bn_conformance.comparison.ranges import NOTHING_RANGED, InRange, in_range
+from bn_conformance.comparison.usual import survey_usual
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.results.outcomes import EXACT, NOT_JUDGED, WRONG
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.formats import Format, format_of
 from bn_reference.golden.expected import Expected
-from bn_reference.specification.grades import GRADES
+from bn_reference.specification.grades import GRADES, TIGHT
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def compare(
         SuiteError: a bound is NaN or negative.
     """
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
-    level, judged, worst = _survey(blocks, watch)
+    usual = survey_usual(expected, got, channel_axis) if watch is None else None
+    level, judged, worst = _survey(blocks, watch) if usual is None else _as_surveyed(got, *usual)
     ranges = in_range(blocks) if level != EXACT and judged < got.size else NOTHING_RANGED
     if ranges.outside is not None:
         level, worst = WRONG, ranges.outside
@@ -156,6 +158,11 @@ def judge(
         SuiteError: a bound is NaN or negative.
     """
     return compare(name, expected, got, channel_axis, nonfinite_alike).quantity(clauses)
+
+
+def _as_surveyed(got: Array, exact: bool, worst: Worst) -> tuple[str, int, Worst | None]:
+    """What `_survey` gives for an array of the usual kind."""
+    return EXACT if exact else TIGHT.level, got.size, worst
 
 
 def _survey(blocks: Blocks, watch: Callable[[Block], None] | None) -> tuple[str, int, Worst | None]:

@@ -93,7 +93,7 @@ class Block:
         self.tight, mask = self.allowed(TIGHT)
         if self.tight.dtype == np.float64 and (all_finite or bool(self.finite.all())):
             high, rest = expected.in_parts
-            self.errors = _near_errors(high.reshape(shape), rest.reshape(shape), self.wide)
+            self.errors = near_errors(high.reshape(shape), rest.reshape(shape), self.wide)
         else:
             self.errors = _errors(golden, rows, self.same).astype(self.tight.dtype, copy=False)
         self.widest = STABLE
@@ -180,16 +180,18 @@ class Block:
 
 
 class Blocks:
-    """The blocks of an array. A single block is made once and kept; several are made anew in each iteration."""
+    """The blocks of an array. A single block is kept once it is made; several are made anew in each iteration."""
 
     def __init__(self, name: str, expected: Expected, got: Array, channel_axis: int, alike: bool) -> None:
         def block(part: Expected) -> Block:
             return Block(name, part, channels_first(got[part.entries], channel_axis), alike)
 
-        self._block, self._parts = block, expected.parts
-        self._only = [block(expected)] if expected.whole else []
+        self._block, self._parts, self._whole = block, expected.parts, expected.whole
+        self._only: list[Block] = []
 
     def __iter__(self) -> Iterator[Block]:
+        if self._whole and not self._only:
+            self._only = list(map(self._block, self._parts()))
         return iter(self._only or map(self._block, self._parts()))
 
 
@@ -206,7 +208,7 @@ def _only_midpoints(golden: Quad, got: Array, tight: NDArray[Any]) -> bool:
     return bool(np.all((got == low) | (got == high)))
 
 
-def _near_errors(high: NDArray[np.float64], rest: NDArray[np.float64], got: NDArray[np.float64]) -> NDArray[np.float64]:
+def near_errors(high: NDArray[np.float64], rest: NDArray[np.float64], got: NDArray[np.float64]) -> NDArray[np.float64]:
     """|got - golden| in float64, for a finite golden in two parts; infinite where `got` is NaN.
 
     got - high is exact where both are within a factor of 2 of each other (Sterbenz), and is rounded once elsewhere. The
