@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from numpy_quaddtype import QuadPrecDType
 
 from bn_reference.arithmetic.formats import FORMATS, format_of
-from bn_reference.arithmetic.words import parts_in_words, widened, both_words
+from bn_reference.arithmetic.words import both_words, parts_in_words, widened
 
 Quad = NDArray[Any]
 """An array of dtype `QUAD`."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bn_reference.arithmetic.quad import QUAD, Quad, parts_of, to_quad
-from bn_reference.arithmetic.words import SHORT, USUAL, near_float64, widened, both_words
+from bn_reference.arithmetic.words import SHORT, USUAL, both_words, near_float64, widened
 
 LARGE = 2 * SHORT
 """A size whose casts are made on the words."""
