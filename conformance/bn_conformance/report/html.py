@@ -112,7 +112,7 @@ def _environment() -> Environment:
         METHOD=METHOD,
         STRIP_WIDTH=STRIP_WIDTH,
         LEVEL_WIDTH=LEVEL_WIDTH,
-        OUTCOME_KINDS=legend.OUTCOME_KINDS[:-1],
+        OUTCOME_KINDS=legend.RUN_KINDS,
         strip=strip,
         level_bar=level_bar,
         anchor_of_outcome=anchor_of_outcome,

@@ -45,6 +45,9 @@ OUTCOME_KINDS = (
 )
 """Every kind of outcome, from best to worst, and last those that say nothing of the implementation."""
 
+RUN_KINDS = OUTCOME_KINDS[:-2]
+"""Those of what was run."""
+
 SILENT_KINDS = 3
 """How many kinds at the end say nothing of the implementation."""
 

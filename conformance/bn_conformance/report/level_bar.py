@@ -7,14 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bn_conformance.report.entries import Entry
-from bn_conformance.report.legend import OUTCOME_KINDS
+from bn_conformance.report.legend import RUN_KINDS
 from bn_conformance.text import counted
 
 LEVEL_WIDTH = 200
 """Width of a whole bar."""
-
-_SHOWN = OUTCOME_KINDS[:-1]
-"""What is not supported is no part of a bar."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +23,9 @@ class LevelBar:
 
 
 def level_bar(entries: Iterable[Entry]) -> LevelBar:
-    """The bar of entries. Every kind that occurs is at least a pixel wide."""
+    """The bar of entries that were run. Every kind that occurs is at least a pixel wide."""
     counts = Counter(entry.kind.name for entry in entries)
-    shown = [(kind.name, counts[kind.name]) for kind in _SHOWN if counts[kind.name]]
+    shown = [(kind.name, counts[kind.name]) for kind in RUN_KINDS if counts[kind.name]]
     total = sum(count for _, count in shown)
     widths = [max(count / total * LEVEL_WIDTH, 1.5) for _, count in shown]
     shrink = LEVEL_WIDTH / sum(widths) if widths else 1.0
