@@ -70,17 +70,20 @@ def _judge(options: RunOptions, processes: str) -> int:
     (target,) = options.implementations
     preparing = threading.Thread(target=load_for_a_run, name="prepares the run")
     preparing.start()
-    with described_once(target, options.device) as implementation:
-        if implementation.notes:
-            devices = implementation.capabilities.devices
-            if options.device not in devices:
-                raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
-            _introduce(implementation)
-        options = replace(options, results=options.results or default_path())
-        preparing.join()
-        code = run(options, processes)
-        if code == FAILS:
-            _measure_and_advise(implementation, options)
+    try:
+        with described_once(target, options.device) as implementation:
+            if implementation.notes:
+                devices = implementation.capabilities.devices
+                if options.device not in devices:
+                    raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
+                _introduce(implementation)
+            options = replace(options, results=options.results or default_path())
+            preparing.join()
+            code = run(options, processes)
+            if code == FAILS:
+                _measure_and_advise(implementation, options)
+    finally:
+        preparing.join()  # what still imports while the interpreter ends prints a traceback
     return code
 
 
