@@ -140,4 +140,5 @@ def in_python(message: str) -> str:
         written = (f"{name!r}: {value if option == 'argument' else repr(value)}" for name, value in pairs)
         return f"{_KEYWORDS[option]}={{{', '.join(written)}}}"
 
-    return re.sub(r"--as ([\w\[\]-]+)", r"as_='\1'", _SAID.sub(keyword, message))
+    said = _SAID.sub(keyword, message).replace("--thorough", "thorough=True")
+    return re.sub(r"--as ([\w\[\]-]+)", r"as_='\1'", said)

@@ -13,6 +13,7 @@ from bn_conformance.report.summary import Summary
 from bn_conformance.results.coverage import Coverage, FamilyCoverage
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.text import counted, number, one_line
+from bnconform.keywords import in_python
 
 WIDTH = 100
 """Columns that text is wrapped to; what is to be copied is never broken."""
@@ -96,7 +97,12 @@ def _lines(verdict: Told) -> Iterator[str]:
         yield _wrapped(f"Too little was judged. {verdict.coverage.too_little}", 2)
     if verdict.coverage.left_out:
         yield "\nNot judged"
-        yield from (_wrapped(line, 2) for line in left_out_lines(verdict.coverage))
+        yield from (_wrapped(line, 2) for line in lines_of_left_out(verdict))
+
+
+def lines_of_left_out(verdict: Told) -> list[str]:
+    """What was selected and not judged, a line for each reason."""
+    return [in_python(line) for line in left_out_lines(verdict.coverage)]
 
 
 def said(problem: SharedProblem) -> str:

@@ -21,6 +21,7 @@ from bn_conformance.results.records import Item, Record
 from bn_conformance.results.writer import write_results
 from bn_conformance.text import counted
 from bnconform.html import as_html
+from bnconform.keywords import in_python
 from bnconform.text import as_text
 
 
@@ -133,7 +134,7 @@ class Verdict:
     @property
     def not_asked(self) -> str:
         """How many cases were not asked since failures were found without them; empty where all were."""
-        return not_asked_line(self.results).replace("--thorough", "thorough=True")
+        return in_python(not_asked_line(self.results))
 
     @cached_property
     def summary(self) -> Summary:

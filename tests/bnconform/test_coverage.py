@@ -163,6 +163,6 @@ class Compiles(GoodNumpy):
 def test_what_compiles_is_judged_in_full_where_that_is_asked_for() -> None:
     usual, thorough = bnconform.check(Compiles), bnconform.check(Compiles, thorough=True)
     assert "NUM" in usual.coverage.lacking
-    assert "(compiles for each shape) is not declared, which --thorough runs" in " ".join(str(usual).split())
+    assert "(compiles for each shape) is not declared, which thorough=True runs" in " ".join(str(usual).split())
     assert thorough.conforms
     assert thorough.coverage.asked > 2 * usual.coverage.asked

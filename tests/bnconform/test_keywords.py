@@ -21,6 +21,7 @@ from bnconform.keywords import in_python
             "declare it with convention={'running_variance': 'biased'}",
         ),
         ("say which: --as keras-layer[jax]", "say which: as_='keras-layer[jax]'"),
+        ("--thorough asks them", "thorough=True asks them"),
         ("nothing to say", "nothing to say"),
     ],
 )

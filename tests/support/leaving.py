@@ -30,6 +30,8 @@ def leave_a_sleeper(session: bool = False, bare: bool = False) -> None:
             os.execve("/bin/sleep", ["sleep", "600"], {})
         time.sleep(600)
         os._exit(0)
+    while session and os.getsid(pid) != pid:  # until then it ends with its group
+        time.sleep(0.001)
     with Path(os.environ["LEFT_PIDS"]).open("a") as file:
         file.write(f"{pid}\n")
 

@@ -22,7 +22,7 @@ from bn_conformance.results.outcomes import EXACT, NOT_JUDGED, WRONG
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.formats import Format, format_of
 from bn_reference.golden.expected import Expected
-from bn_reference.specification.grades import GRADES, TIGHT
+from bn_reference.specification.grades import GRADES
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def compare(
     """
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
     usual = survey_usual(expected, got, channel_axis) if watch is None else None
-    level, judged, worst = _survey(blocks, watch) if usual is None else _as_surveyed(got, *usual)
+    level, judged, worst = usual or _survey(blocks, watch)
     ranges = in_range(blocks) if level != EXACT and judged < got.size else NOTHING_RANGED
     if ranges.outside is not None:
         level, worst = WRONG, ranges.outside
@@ -158,11 +158,6 @@ def judge(
         SuiteError: a bound is NaN or negative.
     """
     return compare(name, expected, got, channel_axis, nonfinite_alike).quantity(clauses)
-
-
-def _as_surveyed(got: Array, exact: bool, worst: Worst) -> tuple[str, int, Worst | None]:
-    """What `_survey` gives for an array of the usual kind."""
-    return EXACT if exact else TIGHT.level, got.size, worst
 
 
 def _survey(blocks: Blocks, watch: Callable[[Block], None] | None) -> tuple[str, int, Worst | None]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bn_conformance.adapter import Array
 from bn_conformance.comparison.blocks import GOLDEN_SHARE, Worst, near_errors
+from bn_conformance.results.outcomes import EXACT
 from bn_reference.arithmetic.channels import channels_first
 from bn_reference.arithmetic.quad import quietly
 from bn_reference.golden.expected import Expected
@@ -26,8 +27,8 @@ SMALL = 2.0**-960
 
 
 @quietly
-def survey_usual(expected: Expected, got: Array, channel_axis: int) -> tuple[bool, Worst] | None:
-    """Whether an array of finite numbers within their tight bounds is the rounded golden, and its worst element.
+def survey_usual(expected: Expected, got: Array, channel_axis: int) -> tuple[str, int, Worst] | None:
+    """The level of an array of finite numbers within their tight bounds, their number, and the worst of them.
 
     Args:
         expected: golden rows (or vector) with its bounds.
@@ -53,7 +54,7 @@ def survey_usual(expected: Expected, got: Array, channel_axis: int) -> tuple[boo
     if exact is None:
         return None
     row, column = divmod(place, allowed.size // allowed.shape[0])
-    return exact, Worst(
+    worst = Worst(
         sortable=ratio,
         row=expected.first_row + row,
         column=expected.first + column,
@@ -63,6 +64,7 @@ def survey_usual(expected: Expected, got: Array, channel_axis: int) -> tuple[boo
         expected=float(expected.values.flat[place]),
         got=float(rows.flat[place]),
     )
+    return EXACT if exact else TIGHT.level, got.size, worst
 
 
 def rounded_well(got: Array, errors: NDArray[np.float64], tight: NDArray[np.float64]) -> bool | None:

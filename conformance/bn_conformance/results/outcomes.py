@@ -23,7 +23,7 @@ TIMED_OUT = "timed-out"
 NO_REFUSAL = "an error here is no refusal: the operation that raised was not given the input that may be refused"
 """What is said beside the error of a layer where a clause allows one, and this is not it."""
 
-NOT_ASKED_BECAUSE = "more sizes and tours, not asked: failures were found without them; --thorough asks them"
+NOT_ASKED_BECAUSE = "more sizes and tours, not asked, since failures were found without them"
 """Why a check does not ask a case."""
 
 MISSING = "missing"

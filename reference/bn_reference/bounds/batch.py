@@ -183,22 +183,14 @@ class BatchBounds:
     @quietly
     def y(self, grade: Grade) -> Bound:
         """Item 4 of BOUNDS.md, training: rows. Its terms are collected by the rows that they multiply."""
-        p, errors, nodes, gamma, scale = (
-            self.precision(grade),
-            self.statistics(grade),
-            self.nodes,
-            self._gamma,
-            self._scale,
-        )
+        p, errors, nodes = self.precision(grade), self.statistics(grade), self.nodes
+        gamma, scale = self._gamma, self._scale
         paths = p.of_paths(grade)
         of_normalised = gamma * (errors.root + (3 * p.u + paths)) + p.eta
         everywhere = scale * errors.mean + (p.u + paths) * self._beta + p.eta * (3 + gamma + scale) + p.eta_s
         if grade.folded:
             everywhere = everywhere + 2 * p.u * scale * np.abs(nodes.mean)
-        allowed = column(of_normalised) * np.abs(nodes.normalised)
-        allowed += column(everywhere)
-        allowed += (p.u + p.u_s) * np.abs(nodes.y)
-        allowed += p.eta * np.abs(nodes.centred)
+        allowed = p.of_y(nodes, of_normalised, everywhere)
         if grade.folded:
             allowed += column(p.u * scale) * np.abs(self.x)
         return Bound(allowed, errors.meaningful)

@@ -105,10 +105,7 @@ class InferenceBounds:
             everywhere = everywhere + ((3 if grade.folded else 1) * p.u + paths) * np.abs(self.beta)
         if grade.folded:
             everywhere = everywhere + 2 * p.u * scale * np.abs(nodes.mean)
-        allowed = column(of_normalised) * np.abs(nodes.normalised)
-        allowed += column(everywhere)
-        allowed += (p.u + p.u_s) * np.abs(nodes.y)
-        allowed += p.eta * np.abs(nodes.centred)
+        allowed = p.of_y(nodes, of_normalised, everywhere)
         if grade.folded:
             allowed += column(2 * p.u * scale) * np.abs(self.x)
         return Bound(allowed, self.meaningful(grade))

@@ -10,6 +10,7 @@ import numpy as np
 
 from bn_reference.arithmetic.formats import Format
 from bn_reference.arithmetic.quad import QUAD, Quad
+from bn_reference.definition.graph import Forward, Vector, column
 from bn_reference.specification.grades import SAFETY, Grade, path_length
 
 ROOT = 4.0
@@ -67,9 +68,28 @@ class Precision:
         """Error of a sum of `count` terms, relative to the sum of their absolute values."""
         return np.maximum(path_length(count) * self.sum_u, count * self.sequential_u)
 
+    @property
+    def _each_path(self) -> Any:
+        """Three results are stored between the operations of a path."""
+        return 3 * self.u_s
+
     def of_paths(self, grade: Grade) -> Any:
         """Roundoff of the paths to a result, which storing between operations rounds too; 0 where a grade has none."""
-        return 3 * self.u_s if grade.composite else 0 * self.u_s
+        return self._each_path if grade.composite else 0 * self._each_path
+
+    def of_y(self, nodes: Forward, of_normalised: Vector, everywhere: Vector) -> Quad:
+        """The error of y in training and in inference, by the rows that its terms multiply: rows.
+
+        Args:
+            nodes: the forward pass.
+            of_normalised: what multiplies |normalised|, a vector; |y| and |centred| have one factor each.
+            everywhere: terms that are the same in a whole row, a vector.
+        """
+        error = column(of_normalised) * np.abs(nodes.normalised)
+        error += column(everywhere)
+        error += (self.u + self.u_s) * np.abs(nodes.y)
+        error += self.eta * np.abs(nodes.centred)
+        return error
 
     def stored(self, values: Quad, paths: Quad | None) -> Quad:
         """The error that storing adds.
@@ -79,7 +99,7 @@ class Precision:
             paths: sums of the absolute terms of the result, whose paths are rounded too; None where they are not.
         """
         rounding = self.u_s * np.abs(values) + self.eta_s
-        return np.asarray(rounding if paths is None else rounding + 3 * self.u_s * paths)
+        return np.asarray(rounding if paths is None else rounding + self._each_path * paths)
 
 
 def root_error(relative: Quad) -> Quad:
