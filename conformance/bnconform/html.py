@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bn_conformance import text
-from bnconform.text import COLUMNS, MOST_PROBLEMS, SECTIONS, Told, counts_of, lines_of_left_out, numbers_of, said, shown
+from bnconform.text import COLUMNS, MOST_PROBLEMS, SECTIONS, Told, counts_of, numbers_of, said, shown
 
 
 def as_html(verdict: Told) -> str:
@@ -19,7 +19,6 @@ def as_html(verdict: Told) -> str:
         sections=sections,
         families=shown(verdict.coverage),
         columns=COLUMNS,
-        left_out=lines_of_left_out(verdict),
     )
 
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Protocol
 
-from bn_conformance.report.left_out import left_out_lines
 from bn_conformance.report.problems import SharedProblem
 from bn_conformance.report.quantity_text import error_and_allowed, expected_and_got, place
 from bn_conformance.report.summary import Summary
 from bn_conformance.results.coverage import Coverage, FamilyCoverage
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.text import counted, number, one_line
-from bnconform.keywords import in_python
 
 WIDTH = 100
 """Columns that text is wrapped to; what is to be copied is never broken."""
@@ -63,6 +61,10 @@ class Told(Protocol):
     def coverage(self) -> Coverage:
         """How much was judged."""
 
+    @property
+    def left_out(self) -> list[str]:
+        """What was selected and not judged, a line for each reason."""
+
 
 def as_text(verdict: Told) -> str:
     """The verdict, what fails and how to run it again, the diagnosis, what warns, and the coverage."""
@@ -95,14 +97,9 @@ def _lines(verdict: Told) -> Iterator[str]:
     yield from coverage_lines(verdict.coverage)
     if verdict.coverage.too_little:
         yield _wrapped(f"Too little was judged. {verdict.coverage.too_little}", 2)
-    if verdict.coverage.left_out:
+    if verdict.left_out:
         yield "\nNot judged"
-        yield from (_wrapped(line, 2) for line in lines_of_left_out(verdict))
-
-
-def lines_of_left_out(verdict: Told) -> list[str]:
-    """What was selected and not judged, a line for each reason."""
-    return [in_python(line) for line in left_out_lines(verdict.coverage)]
+        yield from (_wrapped(line, 2) for line in verdict.left_out)
 
 
 def said(problem: SharedProblem) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bn_conformance.cases.model import Case
 from bn_conformance.report.entries import Entry
 from bn_conformance.report.failure import item_text
+from bn_conformance.report.left_out import left_out_lines
 from bn_conformance.report.newly_judged import newly_judged
 from bn_conformance.report.not_asked import not_asked_line
 from bn_conformance.report.summary import Summary, summarise
@@ -135,6 +136,11 @@ class Verdict:
     def not_asked(self) -> str:
         """How many cases were not asked since failures were found without them; empty where all were."""
         return in_python(not_asked_line(self.results))
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was selected and not judged, a line for each reason."""
+        return [in_python(line) for line in left_out_lines(self.coverage)]
 
     @cached_property
     def summary(self) -> Summary:
