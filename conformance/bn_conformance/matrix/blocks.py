@@ -16,13 +16,18 @@ SEPARATOR = "#"
 """Stands between the implementation and the number of a block."""
 
 
-ITEMS_OF_PROCESS = 200
-"""Items that are worth a further process: to start one, which imports a framework, takes as long as some hundred."""
+ITEMS_OF_PROCESS = 450
+"""Items that are worth a further process. To start one, which imports a framework, takes as long as some hundred; and
+the process that judged all has the goldens for the diagnosis, which another one computes again.
+"""
 
 
 def processes_for(plan: Plan) -> int:
-    """How many processes are worth starting: one for each framework, and more for many items or large ones."""
-    items, large = plan.to_judge.values(), large_cases()
+    """How many processes are worth starting: one for each framework, and more for many items or large ones.
+
+    Of a check in stages the first one counts, since the later one may not be asked.
+    """
+    items, large = [entry for item, entry in plan.to_judge.items() if item not in plan.later], large_cases()
     frameworks = {implementation.process_key for implementation, _ in items}
     costs = (
         ITEMS_OF_PROCESS if case.id in large else 1 + COST_OF_COMPILING * implementation.capabilities.compiles
