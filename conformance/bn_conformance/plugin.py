@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(option.pytest_flag, dest=f"bn_{name}", help=option.help, **_declared(option, DEFAULTS[name]))
     group.addoption("--bn-fewest", action="store_true", help="set by `bnconform run`: no more processes than it needs")
     group.addoption("--bn-front", action="store_true", help="set by `bnconform run`: own progress and summary")
+    group.addoption("--bn-alone", action="store_true", help="set by `bnconform run`: nothing else reads the reports")
 
 
 def _declared(option: Option, default: Any) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     matrix = files("bn_conformance").joinpath("matrix")
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]
     arguments += [*_PLUGINS, *_front(pytest_arguments)]
+    arguments += [] if pytest_arguments or options.in_process else ["--bn-alone"]
     arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
     arguments += ["--bn-fewest"] if count and processes in _AUTOMATIC else []
     with _environment():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import MappingProxyType
 
 import pytest
 
-from bn_conformance.cases.model import Case
-from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
+from bn_conformance.matrix.scheduler import item_id
 from bn_conformance.report.entries import badness
 from bn_conformance.report.failure import item_text
 from bn_conformance.results.json_line import to_line
@@ -21,7 +21,10 @@ LOST = "the process that judged it ended"
 """How the message begins of an item that ended its judging process every time."""
 
 RECORD = "bnconform_item"
-"""The attribute of a pytest report that holds the record of its item, as a line of JSON."""
+"""The attribute of a pytest report that holds the record of its item: itself, or a line of JSON, which can be sent."""
+
+_ENDING = (KeyboardInterrupt, pytest.exit.Exception)
+"""What ends a run, and is no error of an item."""
 
 
 class Items:
@@ -31,12 +34,18 @@ class Items:
         plan: of the run.
         judged: items that were judged before, by id; their records are taken as they are.
         gates: ids of items that judge nothing: a process of a run in stages waits at one for the later stage.
+        alone: whether nothing but the matrix reads pytest's reports, so that an item has one, which holds its record.
     """
 
     def __init__(
-        self, plan: Plan, judged: Mapping[str, Item] = MappingProxyType({}), gates: Sequence[str] = ()
+        self,
+        plan: Plan,
+        judged: Mapping[str, Item] = MappingProxyType({}),
+        gates: Sequence[str] = (),
+        *,
+        alone: bool = False,
     ) -> None:
-        self._plan, self._judged, self._gates = plan, judged, gates
+        self._plan, self._judged, self._gates, self._alone = plan, judged, gates, alone
         self._items = plan.to_judge
         self._runner: Runner | None = None
         self._record: Item | None = None
@@ -52,11 +61,33 @@ class Items:
         """Runs an item and fails or expects the failure as its verdict says."""
         return self._judge
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Judge an item without set-up, teardown and their reports, where nobody reads these: they take a millisecond.
+
+        Of an error of the suite itself pytest makes the report.
+        """
+        if not self._alone:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # none is shown at the end
+            call = pytest.CallInfo.from_call(lambda: self._record_of(item_id(item.nodeid)), "call", reraise=_ENDING)
+        if call.excinfo is not None:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        else:
+            record = call.result
+            failed = record is not None and record.verdict == ItemVerdict.FAIL.value
+            report = pytest.TestReport(item.nodeid, item.location, {}, "failed" if failed else "passed", None, "call")
+            if record is not None:
+                setattr(report, RECORD, to_line(record) if hasattr(item.config, "workerinput") else record)
+        item.ihook.pytest_runtest_logreport(report=report)
+        return True
+
     def _judge(self, item_id: str) -> None:
-        if item_id in self._gates:
+        record = self._record = self._record_of(item_id)
+        if record is None:
             return
-        implementation, case = self._items[item_id]
-        record = self._record = self._judged.get(item_id) or self._run(implementation, case)
+        _, case = self._items[item_id]
         if record.verdict == ItemVerdict.KNOWN.value:
             pytest.xfail(f"known fault: {record.known_fault}")
         if record.verdict == ItemVerdict.FAIL.value:
@@ -64,9 +95,14 @@ class Items:
         if record.verdict in (ItemVerdict.REFUSED, *SILENT):
             pytest.skip(f"{record.outcome}: {record.message}")  # no pass in pytest's counts and JUnit files either
 
-    def _run(self, implementation: Implementation, case: Case) -> Item:
+    def _record_of(self, item_id: str) -> Item | None:
+        """The record of an item, which is judged now unless it was before; None for a gate."""
+        if item_id in self._gates:
+            return None
+        if item_id in self._judged:
+            return self._judged[item_id]
         self._runner = self._runner or Runner(self._plan)
-        return self._runner.run(implementation, case)
+        return self._runner.run(*self._items[item_id])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

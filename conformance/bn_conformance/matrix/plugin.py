@@ -53,14 +53,14 @@ def register(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: something that the options name does not exist, or cannot be read.
     """
-    front = bool(config.getoption("bn_front"))
+    front, alone = bool(config.getoption("bn_front")), bool(config.getoption("bn_alone"))
     sent = getattr(config, "workerinput", {}).get(PLAN_KEY)
     if sent is not None:
         end_with_parent(config.workerinput[PARENT_KEY])  # type: ignore[attr-defined]
         plan = Plan.from_json(sent)
         judged = {item.id: item for item in map(_item, config.workerinput[JUDGED_KEY])}  # type: ignore[attr-defined]
         waiting = gates(config.workerinput["workercount"]) if plan.later else ()  # type: ignore[attr-defined]
-        config.pluginmanager.register(Items(plan, judged, waiting), "bnconform-items")
+        config.pluginmanager.register(Items(plan, judged, waiting, alone=alone), "bnconform-items")
         return
     _require_expressions(config)
     try:
@@ -72,7 +72,7 @@ def register(config: pytest.Config) -> None:
         control = Control(config, tried, front, interrupted)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Items(control.plan, tried.items), "bnconform-items")
+    config.pluginmanager.register(Items(control.plan, tried.items, alone=alone), "bnconform-items")
     config.pluginmanager.register(control, "bnconform-control")
 
 
@@ -234,9 +234,9 @@ class Control:
         """Record an item."""
         if self._recorder is None:
             return
-        line = getattr(report, RECORD, None)
-        if report.when == "call" and isinstance(line, str):
-            self._add(_item(line))
+        record = getattr(report, RECORD, None)
+        if report.when == "call" and record is not None:
+            self._add(record if isinstance(record, Item) else _item(record))
         elif report.failed:
             self._record_lost(item_id(report.nodeid), report.longreprtext)
 
