@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, option in OPTIONS.items():
         group.addoption(option.pytest_flag, dest=f"bn_{name}", help=option.help, **_declared(option, DEFAULTS[name]))
     group.addoption("--bn-fewest", action="store_true", help="set by `bnconform run`: no more processes than it needs")
+    group.addoption("--bn-forks", type=int, default=0, help="set by `bnconform check`: processes that judge, by forks")
     group.addoption("--bn-front", action="store_true", help="set by `bnconform run`: own progress and summary")
     group.addoption("--bn-alone", action="store_true", help="set by `bnconform run`: nothing else reads the reports")
 

@@ -13,7 +13,7 @@ from tests.support.command_line import FRAMEWORKS, modules_after
 from bn_conformance.cli import main
 from bn_conformance.commands.check import OF_SEVERAL
 from bn_conformance.commands.run import OF_A_CHECK
-from bn_conformance.matrix.plugin import options_of
+from bn_conformance.matrix.arguments import options_of
 from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
 
 OTHER = RunOptions(

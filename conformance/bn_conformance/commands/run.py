@@ -66,6 +66,8 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     """
     import pytest
 
+    from bn_conformance.matrix.forks import CAN_FORK
+
     count = _processes(processes)
     if options.in_process and count:
         if processes != "auto":
@@ -82,7 +84,10 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     arguments = ["-c", f"{matrix}/pytest.ini", "--rootdir", str(matrix), f"{matrix}/test_matrix.py"]
     arguments += [*_PLUGINS, *_front(pytest_arguments)]
     arguments += [] if pytest_arguments or options.in_process else ["--bn-alone"]
-    arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT] if count else []
+    if count and options.plain_first and CAN_FORK:
+        arguments += ["--bn-forks", str(count)]
+    elif count:
+        arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT]
     arguments += ["--bn-fewest"] if count and processes in _AUTOMATIC else []
     with _environment():
         code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))

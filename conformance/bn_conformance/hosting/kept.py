@@ -52,3 +52,11 @@ def leave(process: Process) -> None:
         _waiting.append(process)
     else:
         process.close()
+
+
+def leave_to_parent() -> None:
+    """In a forked process: let go of the processes that wait, which the one that it was forked from has."""
+    global _waiting
+    for process in _waiting or ():
+        process.let_go()
+    _waiting = None

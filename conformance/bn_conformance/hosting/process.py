@@ -152,6 +152,12 @@ class Process:
         if survivors:
             print(f"bnconform: {_left(survivors)}", file=sys.stderr)
 
+    def let_go(self) -> None:
+        """Close its channel and leave it alone: in a process that was forked from the one that asks it."""
+        self._closed = True
+        self._channel.close()
+        self._errors.close()
+
     def _end(self) -> list[str]:
         """End the process and everything that it started, and name what is left of it; bounded in time."""
         if self._closed:

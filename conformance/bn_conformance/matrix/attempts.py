@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bn_conformance.matrix.items import LOST
@@ -36,5 +36,14 @@ class Attempts:
         lost = [(running, f"{LOST} {TRIES} times while it ran")]
         if self._lost[implementation] < LOST_ITEMS:
             return lost, others
-        why = f"not tried: given up after {LOST_ITEMS} items that ended the process that judged them"
-        return [*lost, *((item, why) for item in others)], []
+        return [*lost, *not_tried(others)], []
+
+    def given_up(self, item: str) -> bool:
+        """Whether nothing more of the implementation of an item is to be judged."""
+        return self._lost[split_id(item)[0]] >= LOST_ITEMS
+
+
+def not_tried(items: Iterable[str]) -> list[tuple[str, str]]:
+    """Items of an implementation that is given up, each with why it is lost."""
+    why = f"not tried: given up after {LOST_ITEMS} items that ended the process that judged them"
+    return [(item, why) for item in items]

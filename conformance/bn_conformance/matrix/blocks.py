@@ -22,18 +22,26 @@ the process that judged all has the goldens for the diagnosis, which another one
 """
 
 
-def processes_for(plan: Plan) -> int:
+ITEMS_OF_FORK = 100
+"""Items that are worth a fork (`bn_conformance.matrix.forks`), which starts at once; its worker imports a framework."""
+
+
+def processes_for(plan: Plan, worth: int = ITEMS_OF_PROCESS) -> int:
     """How many processes are worth starting: one for each framework, and more for many items or large ones.
 
     Of a check in stages the first one counts, since the later one may not be asked.
+
+    Args:
+        plan: of the run.
+        worth: items that are worth a further process.
     """
     items, large = [entry for item, entry in plan.to_judge.items() if item not in plan.later], large_cases()
     frameworks = {implementation.process_key for implementation, _ in items}
     costs = (
-        ITEMS_OF_PROCESS if case.id in large else 1 + COST_OF_COMPILING * implementation.capabilities.compiles
+        worth if case.id in large else 1 + COST_OF_COMPILING * implementation.capabilities.compiles
         for implementation, case in items
     )
-    return len(frameworks) + sum(costs) // ITEMS_OF_PROCESS
+    return len(frameworks) + sum(costs) // worth
 
 
 FEW = 30

@@ -11,21 +11,22 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.mark.expression import Expression
 
 from bn_conformance.hosting.orphan import end_with_parent
-from bn_conformance.matrix.blocks import blocks, processes_for
+from bn_conformance.matrix.arguments import options_of, require_expressions
+from bn_conformance.matrix.blocks import ITEMS_OF_FORK, blocks, processes_for
+from bn_conformance.matrix.forks import Forks
 from bn_conformance.matrix.items import LOST, RECORD, Items
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.preflight import Tried, preflight
 from bn_conformance.matrix.progress import Progress, show_first_failure
 from bn_conformance.matrix.recorder import Recorder
+from bn_conformance.matrix.reports import report_findings
 from bn_conformance.matrix.resuming import Interrupted, interrupted_run
 from bn_conformance.matrix.reusing import Reused, reused_items
 from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, gates, item_id
 from bn_conformance.matrix.stages import FIRST, LATER, Stages
-from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.json_line import ResultsError, from_line, to_line
 from bn_conformance.results.records import Item
@@ -62,7 +63,7 @@ def register(config: pytest.Config) -> None:
         waiting = gates(config.workerinput["workercount"]) if plan.later else ()  # type: ignore[attr-defined]
         config.pluginmanager.register(Items(plan, judged, waiting, alone=alone), "bnconform-items")
         return
-    _require_expressions(config)
+    require_expressions(config)
     try:
         options = options_of(config)
         interrupted = interrupted_run(options.resume) if options.resume else None
@@ -74,25 +75,6 @@ def register(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(Items(control.plan, tried.items, alone=alone), "bnconform-items")
     config.pluginmanager.register(control, "bnconform-control")
-
-
-def _require_expressions(config: pytest.Config) -> None:
-    """Refuse what pytest cannot read of `-k` and `-m` before anything starts: a process of xdist would end in it.
-
-    Raises:
-        pytest.UsageError: an expression cannot be read.
-    """
-    for option, text in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
-        if text:
-            try:
-                Expression.compile(text)
-            except Exception as error:  # of a type that depends on the version of pytest
-                raise pytest.UsageError(f"Wrong expression passed to '{option}': {text}: {error}") from None
-
-
-def options_of(config: pytest.Config) -> RunOptions:
-    """The options of the run from pytest's."""
-    return RunOptions.from_json({name: config.getoption(f"bn_{name}") for name in OPTIONS})
 
 
 def _item(line: str) -> Item:
@@ -120,6 +102,7 @@ class Control:
         self._progress: Progress | None = None
         self._failed_starts = 0
         self._cluster: Cluster | None = None
+        self._forks: Forks | None = None
         self._own_items: list[pytest.Item] = []
         self._stages = Stages(tried.plan, (), ())
         if not config.option.collectonly:
@@ -148,8 +131,18 @@ class Control:
             gc.freeze()  # what was read stays to the end, and is not looked through for garbage again and again
             if not self.plan.left:
                 self._judge_with(0)  # there is nothing to start processes for
-        if self._config.option.bn_fewest:
+        option = self._config.option
+        if option.bn_forks:
+            self._fork(option.bn_forks, option.bn_fewest)
+        elif option.bn_fewest:
             self._judge_with(processes_for(self.plan))
+
+    def _fork(self, count: int, fewest: bool) -> None:
+        """Fork processes that judge, so that there are so many with this one; or as few as are worth it."""
+        if fewest:
+            count = min(count, processes_for(self.plan, ITEMS_OF_FORK))
+        if count > 1:
+            self._forks = Forks(self.plan, self._judged, count - 1)
 
     def _judge_with(self, most: int) -> None:
         """Let xdist start at most so many processes; none where one would do, which is this one."""
@@ -169,13 +162,18 @@ class Control:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Leave the items to the cluster, if there is one."""
-        if self._cluster is None or session.testsfailed:
+        """Leave the items to the forks or the cluster, if there are any."""
+        if session.testsfailed:
             return None
-        from bn_conformance.matrix.cluster_loop import run_on_cluster
+        if self._forks is not None:
+            report_findings(session, self._forks.judge(self._stages.asks_later), self.plan, alone=True)
+            return True
+        if self._cluster is not None:
+            from bn_conformance.matrix.cluster_loop import run_on_cluster
 
-        run_on_cluster(session, self._cluster, self.plan, self._environments)
-        return True
+            run_on_cluster(session, self._cluster, self.plan, self._environments)
+            return True
+        return None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -284,6 +282,8 @@ class Control:
         """Close the results and let what only the whole run shows decide the exit status."""
         if self._progress is not None:
             self._progress.close()
+        if self._forks is not None:
+            self._forks.close()
         if self._recorder is not None:
             option = self._config.option
             stops = bool(option.maxfail or getattr(option, "stepwise", False))

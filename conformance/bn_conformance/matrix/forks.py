@@ -1,0 +1,260 @@
+"""The judging processes of a check: this one, and forks of it, which start at once with all that it has loaded.
+
+Blocks of items are numbers in a pipe, as the tokens of make's job server are: each process takes the next number when
+it has nothing to do. This one judges as well, and hears what the others say between two blocks of its own.
+
+A fork that ends while it judges an item is replaced, and the item is tried once more, by its successor. Each process
+has a worker process of its own for the layers. None computes in threads, so that no lock is copied while it is held.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+
+from bn_conformance.hosting.kept import leave_to_parent
+from bn_conformance.hosting.orphan import end_with_parent
+from bn_conformance.matrix.attempts import Attempts, not_tried
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.reports import Finding
+from bn_conformance.matrix.runner import Runner
+from bn_conformance.results.json_line import to_line
+from bn_conformance.results.records import Item
+
+CAN_FORK = sys.platform == "linux"
+"""Whether a process may be forked that goes on computing: libraries of other systems forbid it."""
+
+_NUMBER = struct.Struct("=I")
+_WAIT = 1.0
+"""Seconds after which it is looked whether the run was asked to stop."""
+
+_CHUNK = 1 << 16
+_BEGUN, _JUDGED, _FAILED = "+", "=", "!"
+"""How a line of a fork begins: the items of a block that it took, a record, an item with the error it ended in."""
+
+
+class Forks:
+    """Judges the items of a plan in several processes.
+
+    Args:
+        plan: of the run.
+        judged: items of it that are judged already, by id.
+        count: how many processes judge beside this one.
+    """
+
+    def __init__(self, plan: Plan, judged: Mapping[str, Item], count: int) -> None:
+        self._plan, self._judged = plan, judged
+        asked = [item for item in plan.to_judge if item not in judged]
+        stages = ([item for item in asked if (item in plan.later) is later] for later in (False, True))
+        self._stages = [[*_blocks(plan, stage)] for stage in stages]
+        self._blocks = [block for stage in self._stages for block in stage]
+        self._runner, self._attempts = Runner(plan), Attempts()
+        self._numbers, self._sink = os.pipe()
+        os.set_blocking(self._numbers, False)
+        self._forks: dict[int, _Fork] = {}
+        for _ in range(count):
+            self._start()
+
+    def judge(self, asks_later: Callable[[], bool]) -> Iterator[Finding | None]:
+        """Judge all items, those of the later stage once all others are through.
+
+        Args:
+            asks_later: says then whether the later stage is asked.
+
+        Yields:
+            What is known of an item; or None, where nothing came for a while.
+        """
+        first, later = self._stages
+        yield from self._judged.values()
+        yield from self._judge(range(len(first)))
+        if later and asks_later():
+            yield from self._judge(range(len(first), len(self._blocks)))
+
+    def close(self) -> None:
+        """End the processes, and leave that of the layers."""
+        self._runner.close()
+        if self._sink >= 0:
+            os.close(self._sink)
+            os.close(self._numbers)
+            self._sink = -1
+        while self._forks:
+            _, fork = self._forks.popitem()
+            fork.end()
+
+    def _judge(self, numbers: Sequence[int]) -> Iterator[Finding | None]:
+        missing = sum(len(self._blocks[number]) for number in numbers)
+        os.write(self._sink, b"".join(map(_NUMBER.pack, numbers)))
+        while missing:
+            number = taken(self._numbers)
+            for item in () if number is None else self._blocks[number]:
+                missing -= 1
+                yield self._runner.run(*self._plan.items[item])
+            for found in self._heard(_WAIT if number is None else 0.0):
+                missing -= found is not None
+                yield found
+
+    def _heard(self, seconds: float) -> Iterator[Finding | None]:
+        """What forks say, at once or within a time; None where they say nothing so long."""
+        ready, _, _ = select.select([*self._forks], [], [], seconds)
+        if not ready and seconds:
+            yield None
+        for descriptor in ready:
+            fork = self._forks[descriptor]
+            yield from fork.heard()
+            if fork.ended:
+                del self._forks[descriptor]
+                yield from self._replaced(fork)
+
+    def _replaced(self, fork: _Fork) -> Iterator[Finding]:
+        """Start another fork for one that ended by itself, and give the items that are lost."""
+        fork.end()
+        if not fork.left:
+            return
+        lost, rest = self._attempts.after_end([*fork.left])
+        yield from lost
+        if self._attempts.given_up(fork.left[0]):
+            while (number := taken(self._numbers)) is not None:
+                yield from not_tried(self._blocks[number])
+        elif not self._start(rest):
+            yield from ((item, "no process can be started for it") for item in rest)
+
+    def _start(self, first: Sequence[str] = ()) -> bool:
+        """Start a fork, which judges some items before it takes blocks; whether the system allows one more."""
+        try:
+            fork = _Fork(first, self._serve)
+        except OSError:
+            return False
+        self._forks[fork.descriptor] = fork
+        return True
+
+    def _serve(self, first: Sequence[str], say: Callable[[str, str], None]) -> None:
+        """In a fork: judge blocks until the process that forked it has no more."""
+        os.close(self._sink)
+        for fork in self._forks.values():
+            fork.let_go()
+        leave_to_parent()
+        runner, block = Runner(self._plan), first
+        while True:
+            for item in block:
+                try:
+                    say(_JUDGED, to_line(runner.run(*self._plan.items[item])))
+                except Exception:  # an error of the suite, not of the layer
+                    say(_FAILED, json.dumps([item, traceback.format_exc()]))
+            if (number := _next(self._numbers)) is None:
+                break
+            block = self._blocks[number]
+            say(_BEGUN, json.dumps(block))
+        runner.close()
+
+
+class _Fork:
+    """A fork of this process.
+
+    Attributes:
+        descriptor: where it can be heard.
+        left: ids of the items that it took and has not reported.
+        ended: whether it says no more.
+
+    Args:
+        first: ids of the items that it judges first.
+        serve: what it does.
+
+    Raises:
+        OSError: the system allows no more processes.
+    """
+
+    def __init__(
+        self, first: Sequence[str], serve: Callable[[Sequence[str], Callable[[str, str], None]], None]
+    ) -> None:
+        parent = os.getpid()
+        self._here, there = socket.socketpair()
+        try:
+            self._pid = os.fork()
+            if not self._pid:
+                _live(parent, self._here, there, lambda say: serve(first, say))
+        except OSError:
+            self._here.close()
+            raise
+        finally:
+            there.close()
+        self.descriptor, self.left, self.ended, self._text = self._here.fileno(), deque(first), False, b""
+
+    def heard(self) -> Iterator[Finding]:
+        """What it says now."""
+        received = b""
+        with suppress(ConnectionError):
+            received = self._here.recv(_CHUNK)
+        self.ended = not received
+        *lines, self._text = (self._text + received).split(b"\n")
+        for line in lines:
+            kind, text = chr(line[0]), line[1:].decode()
+            if kind == _BEGUN:
+                self.left.extend(json.loads(text))
+                continue
+            self.left.popleft()
+            yield text if kind == _JUDGED else tuple(json.loads(text))
+
+    def let_go(self) -> None:
+        """Close this process's end, in another fork."""
+        self._here.close()
+
+    def end(self) -> None:
+        """End it; its worker ends once its pipe is closed."""
+        self._here.close()
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+
+def _live(
+    parent: int, theirs: socket.socket, own: socket.socket, serve: Callable[[Callable[[str, str], None]], None]
+) -> None:
+    """The life of a fork, which never returns to what it was forked from, nor is interrupted where that is."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        end_with_parent(parent)
+        gc.freeze()  # what it was forked with stays, and is not looked through again and again
+        theirs.close()
+        serve(lambda kind, text: own.sendall(f"{kind}{text}\n".encode()))
+    finally:
+        os._exit(0)
+
+
+def _blocks(plan: Plan, items: Sequence[str]) -> Iterator[list[str]]:
+    """What a process takes at a time: an item, or all of a signature where layers are compiled for each."""
+
+    def together(item: str) -> str:
+        implementation, case = plan.items[item]
+        return f"{implementation.name} {case.signature}" if implementation.capabilities.compiles else item
+
+    return (list(block) for _, block in groupby(items, together))
+
+
+def taken(numbers: int) -> int | None:
+    """The next number in the pipe; None where there is none now."""
+    with suppress(BlockingIOError):
+        return _number(os.read(numbers, _NUMBER.size))
+    return None
+
+
+def _next(numbers: int) -> int | None:
+    """The next number in the pipe, which is waited for; None where no more will come."""
+    while True:
+        select.select([numbers], [], [])
+        with suppress(BlockingIOError):  # another process took it
+            return _number(os.read(numbers, _NUMBER.size))
+
+
+def _number(read: bytes) -> int | None:
+    return _NUMBER.unpack(read)[0] if read else None

@@ -1,0 +1,221 @@
+"""The judging processes of a check: forks of one, which share its work and may end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.good_numpy import EVERYTHING
+
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue import all_cases
+from bn_conformance.hosting.process import Process
+from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.matrix import forks
+from bn_conformance.matrix.forks import Forks
+from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.reports import Finding
+from bn_conformance.matrix.scheduler import LOST_ITEMS, TRIES
+from bn_conformance.options import RunOptions
+from bn_conformance.results.json_line import from_line
+from bn_conformance.results.records import Item
+
+pytestmark = pytest.mark.skipif(not forks.CAN_FORK, reason="no process is forked here")
+
+ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING)
+HERE = os.getpid()
+
+
+class Judge:
+    """Stands for a runner: judges in a millisecond, ends its process at some cases and fails at others.
+
+    A record tells in its message which process made it.
+    """
+
+    ends_at: tuple[str, ...] = ()
+    ends_once_at: tuple[str, ...] = ()
+    errs_at: tuple[str, ...] = ()
+    notes: Path
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def run(self, implementation: Implementation, case: Case) -> Item:
+        time.sleep(0.001)
+        first_time = not (self.notes / case.id.replace("/", " ")).exists()
+        (self.notes / case.id.replace("/", " ")).touch()
+        if os.getpid() != HERE and (case.id in self.ends_at or (case.id in self.ends_once_at and first_time)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if os.getpid() != HERE and case.id in self.errs_at:
+            raise RuntimeError("a mistake in the suite")
+        return Item(
+            implementation=implementation.name, case=case.id, outcome="exact", verdict="pass", message=str(os.getpid())
+        )
+
+    def close(self) -> None:
+        """Nothing is to be ended."""
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Judge]:
+    class Own(Judge):
+        notes = tmp_path
+
+    monkeypatch.setattr(forks, "Runner", Own)
+    return Own
+
+
+@pytest.fixture
+def idle_here(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process takes nothing while forks run, so that each item meets one."""
+    monkeypatch.setattr(forks, "taken", lambda numbers: None)
+
+
+def plan_of(*patterns: str, options: RunOptions | None = None, implementation: Implementation = ONE) -> Plan:
+    chosen = [case for case in all_cases() if case.startswith(patterns)]
+    return Plan(options or RunOptions(), (implementation,), tuple(chosen), ())
+
+
+def found(plan: Plan, count: int = 1, asks_later: bool = True) -> Iterator[Finding]:
+    """What becomes of the items of a plan."""
+    judging = Forks(plan, {}, count)
+    try:
+        yield from (finding for finding in judging.judge(lambda: asks_later) if finding is not None)
+    finally:
+        judging.close()
+
+
+def records(findings: Iterator[Finding]) -> dict[str, str]:
+    """Which process judged what, or why it is lost."""
+    told = {}
+    for finding in findings:
+        record = from_line(finding) if isinstance(finding, str) else finding
+        assert isinstance(record, Item | tuple)
+        name, what = (record.id, record.message) if isinstance(record, Item) else record
+        assert name not in told
+        told[name] = what
+    return told
+
+
+@pytest.mark.usefixtures("judge")
+def test_each_item_is_judged_once_and_all_processes_judge() -> None:
+    plan = plan_of("fwd/", "grad/")
+    told = records(found(plan, 2))
+    assert told.keys() == plan.items.keys()
+    assert str(HERE) in told.values()
+    assert len({*told.values()}) == 3
+
+
+@pytest.mark.usefixtures("judge")
+def test_the_later_stage_waits_for_the_first_and_may_not_be_asked() -> None:
+    plan = plan_of("num/nc/", options=RunOptions(plain_first=True))
+    assert 0 < len(plan.later) < len(plan.items)
+    order = [*records(found(plan))]
+    places = [name in plan.later for name in order]
+    assert places == sorted(places)
+    assert {*order} == {*plan.items}
+    assert records(found(plan, asks_later=False)).keys() == plan.items.keys() - plan.later
+
+
+def test_what_is_judged_already_is_told_and_not_judged_again(judge: type[Judge]) -> None:
+    plan = plan_of("fwd/nc/float32/")
+    first = next(iter(plan.items))
+    known = Item(implementation="mine", case=plan.items[first][1].id, outcome="exact", verdict="pass", message="known")
+    judging = Forks(plan, {first: known}, 1)
+    told = records(finding for finding in judging.judge(lambda: True) if finding is not None)
+    judging.close()
+    assert told.keys() == plan.items.keys()
+    assert told[first] == "known"
+    assert not (judge.notes / known.case.replace("/", " ")).exists()
+
+
+@pytest.mark.usefixtures("idle_here")
+def test_a_process_that_ends_is_replaced_and_its_item_tried_once_more(judge: type[Judge]) -> None:
+    plan = plan_of("fwd/nc/")
+    cases = [case.id for _, case in plan.items.values()]
+    judge.ends_once_at, judge.ends_at = (cases[1],), (cases[3],)
+    told = records(found(plan))
+    assert told.keys() == plan.items.keys()
+    assert [name for name, what in told.items() if not what.isdecimal()] == [f"mine::{cases[3]}"]
+    assert f"ended {TRIES} times" in told[f"mine::{cases[3]}"]
+    assert len({what for what in told.values() if what.isdecimal()}) == 3
+
+
+def test_what_ends_its_process_again_and_again_is_given_up(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of("fwd/nc/")
+    judge.ends_at = tuple(case.id for _, case in plan.items.values())
+    taken, told = forks.taken, dict[str, str]()
+    monkeypatch.setattr(forks, "taken", lambda numbers: taken(numbers) if len(told) >= LOST_ITEMS else None)
+    for finding in found(plan):
+        assert isinstance(finding, tuple)
+        told |= [finding]
+    assert told.keys() == plan.items.keys()
+    assert sum("ended 2 times" in why for why in told.values()) == LOST_ITEMS
+    assert sum("given up" in why for why in told.values()) == len(plan.items) - LOST_ITEMS
+
+
+@pytest.mark.usefixtures("idle_here")
+def test_an_error_of_the_suite_is_told_of_its_item_alone(judge: type[Judge]) -> None:
+    plan = plan_of("fwd/nc/")
+    name = [*plan.items][2]
+    judge.errs_at = (plan.items[name][1].id,)
+    told = records(found(plan))
+    assert told.keys() == plan.items.keys()
+    assert "RuntimeError: a mistake in the suite" in told.pop(name)
+    assert all(what.isdecimal() for what in told.values())
+
+
+@pytest.mark.usefixtures("judge")
+def test_what_is_compiled_for_a_signature_is_judged_by_one_process() -> None:
+    compiles = replace(ONE, capabilities=replace(EVERYTHING, compiles=True))
+    plan = plan_of("fwd/", "grad/", "stat/", implementation=compiles)
+    processes: dict[str, set[str]] = {}
+    for name, process in records(found(plan, 2)).items():
+        processes.setdefault(plan.items[name][1].signature, set()).add(process)
+    assert {len(own) for own in processes.values()} == {1}
+    assert len(set.union(*processes.values())) == 3
+
+
+@pytest.mark.usefixtures("judge")
+def test_no_process_is_left_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, pids = os.fork, list[int]()
+
+    def noted() -> int:
+        pids.append(fork())
+        return pids[-1]
+
+    monkeypatch.setattr(os, "fork", noted)
+    judging = Forks(plan_of("fwd/nc/"), {}, 2)
+    judging.close()
+    judging.close()
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.usefixtures("judge")
+def test_without_leave_to_fork_this_process_judges_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(os, "fork", refused)
+    plan = plan_of("fwd/nc/")
+    assert {*records(found(plan)).values()} == {str(HERE)}
+
+
+def test_a_process_that_is_let_go_runs_on() -> None:
+    process = Process({})
+    pid = process.pid
+    child = os.fork()
+    if not child:
+        process.let_go()
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.kill(pid, 0)
+    process.close()
