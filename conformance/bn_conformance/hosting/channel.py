@@ -6,6 +6,7 @@ hangs before it answers, and a process that has inherited the pipe and keeps it 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import time
@@ -22,6 +23,9 @@ SLOWEST = 1 << 24
 """Bytes that cross in a second at the slowest: an exchange is given that much more time."""
 
 _CHUNK = 1 << 16
+_WIDE = 1 << 20
+"""Bytes that a pipe shall hold."""
+
 _PIPES = 64
 """Chunks that are read at most once the process has ended; a pipe holds no more."""
 
@@ -56,26 +60,39 @@ class Channel:
         self._end_of_process = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
         for stream in (sink, source):
             os.set_blocking(stream.fileno(), False)
+            _widen(stream.fileno())
         self._events = select.poll()
         for descriptor in (source.fileno(), self._end_of_process):
             if descriptor >= 0:
                 self._events.register(descriptor, select.POLLIN)
 
-    def exchange(self, pieces: Iterator[bytes], count: int, limit: float) -> Iterator[Line]:
-        """Send requests, and give their answers as they come.
+    def send(self, pieces: Iterator[bytes]) -> Sending:
+        """Send as much of requests as the pipe takes at once; `answers` sends the rest.
 
         Args:
             pieces: of the text of the requests.
+
+        Raises:
+            WireError: there is an answer to what nobody asked.
+        """
+        self._check_silent()
+        sending = Sending(self._sink.fileno(), pieces)
+        sending.write()
+        return sending
+
+    def answers(self, sending: Sending, count: int, limit: float) -> Iterator[Line]:
+        """Give the answers to requests as they come.
+
+        Args:
+            sending: what `send` gave.
             count: of the requests.
-            limit: seconds that may pass before the first answer, and between two.
+            limit: seconds that may pass before the first answer, from now, and between two.
 
         Raises:
             Late: an answer did not come in time.
             Closed: the process ended, or closed its side.
-            WireError: an answer is too long, or answers what nobody asked.
+            WireError: an answer is too long.
         """
-        self._check_silent()
-        sending = _Sending(self._sink.fileno(), pieces)
         for _ in range(count):
             start = time.monotonic()
             while not self._lines:
@@ -86,7 +103,7 @@ class Channel:
                 self._write_and_read(sending, remaining)
             yield self._lines.popleft()
 
-    def _write_and_read(self, sending: _Sending, seconds: float) -> None:
+    def _write_and_read(self, sending: Sending, seconds: float) -> None:
         """Wait until something can be written or read, at most so long, and do it.
 
         Raises:
@@ -112,7 +129,7 @@ class Channel:
         if self._lines or self._buffer.begun:
             raise WireError("it sent an answer to nothing that was asked")
 
-    def _wait(self, sending: _Sending, seconds: float) -> list[tuple[int, int]]:
+    def _wait(self, sending: Sending, seconds: float) -> list[tuple[int, int]]:
         """Write what the pipe takes, and wait until it takes more or something else happens: descriptors and events."""
         if not sending.write():
             return self._events.poll(seconds * 1000)
@@ -142,7 +159,7 @@ class Channel:
             os.close(self._end_of_process)
 
 
-class _Sending:
+class Sending:
     """Bytes on their way into a pipe; what nobody reads any more is dropped.
 
     Attributes:
@@ -171,6 +188,12 @@ class _Sending:
     def _next(self) -> bool:
         self._rest = memoryview(next(self._pieces, b""))
         return bool(self._rest)
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold the messages of a case, where the system can: each side then waits less often for the other."""
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _WIDE)
 
 
 def joined(pieces: Iterator[bytes]) -> Iterator[bytes]:

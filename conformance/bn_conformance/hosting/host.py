@@ -6,7 +6,7 @@ that is no array is described, an exception becomes a `LayerError`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from bn_conformance.hosting.operations import Call
@@ -45,6 +45,10 @@ class HostLost(Exception):
         self.outcome, self.message = outcome, message
 
 
+Sent = Callable[[], tuple[list[Any], LayerError | None]]
+"""Waits for the results of calls that were sent, and gives what `Host.run` gives for them."""
+
+
 class Host(Protocol):
     """Makes calls on the layers of one adapter."""
 
@@ -70,3 +74,6 @@ class Host(Protocol):
         Raises:
             HostLost: the process of the implementation ended, or did not answer in time.
         """
+
+    def send(self, calls: Sequence[Call[Any]]) -> Sent:
+        """Send calls without waiting, and give what waits for their results, which must be asked next."""

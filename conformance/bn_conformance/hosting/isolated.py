@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from bn_conformance.adapter import LayerConfig
-from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.hosting.host import HostLost, LayerError, Sent
 from bn_conformance.hosting.messages import answer_to, request_for
 from bn_conformance.hosting.operations import Call, LoadCall, SupportsCall
 from bn_conformance.hosting.process import START_LIMIT, Process
@@ -60,8 +61,21 @@ class IsolatedHost:
 
     def run(self, calls: Sequence[Call[Any]]) -> tuple[list[Any], LayerError | None]:
         """Make calls in turn until one raises; see `Host.run`."""
+        return self.send(calls)()
+
+    def send(self, calls: Sequence[Call[Any]]) -> Sent:
+        """Send calls without waiting; see `Host.send`. Of large ones the first are sent."""
+        groups = [*_groups(calls)]
+        if groups:
+            self._process.send(_requests(groups[0]))
+        return partial(self._results, groups)
+
+    def _results(self, groups: Sequence[Sequence[Call[Any]]]) -> tuple[list[Any], LayerError | None]:
+        """The results of groups of calls, of which the first was sent."""
         results: list[Any] = []
-        for group in _groups(calls):
+        for position, group in enumerate(groups):
+            if position:
+                self._process.send(_requests(group))
             error = self._append_results(results, group, self._limit)
             if error is not None:
                 return results, error
@@ -77,15 +91,15 @@ class IsolatedHost:
 
     def _only_result(self, call: Call[T], limit: float) -> T:
         results: list[T] = []
+        self._process.send(_requests([call]))
         error = self._append_results(results, [call], limit)
         if error is not None:
             raise error
         return results[0]
 
     def _append_results(self, results: list[Any], calls: Sequence[Call[Any]], limit: float) -> LayerError | None:
-        """Send calls together, append their results, and give the first error; the calls after it are not run."""
-        requests = [request_for(call, chained=position > 0) for position, call in enumerate(calls)]
-        for call, answer in zip(calls, self._process.ask(requests, limit), strict=True):
+        """Append the results of calls that were sent, and give the first error; the calls after it are not run."""
+        for call, answer in zip(calls, self._process.answers(limit), strict=True):
             try:
                 read = answer_to(call, answer)
             except WireError as error:
@@ -96,6 +110,11 @@ class IsolatedHost:
                 return LayerError(call.name, read.failure.type, read.failure.message, read.failure.place)
             results.append(read.result)
         return None
+
+
+def _requests(calls: Sequence[Call[Any]]) -> list[dict[str, Any]]:
+    """Requests that are sent together: where one fails, those after it are not run."""
+    return [request_for(call, chained=position > 0) for position, call in enumerate(calls)]
 
 
 def _groups(calls: Sequence[Call[Any]]) -> Iterator[list[Call[Any]]]:

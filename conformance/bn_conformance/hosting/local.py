@@ -12,7 +12,7 @@ import numpy as np
 
 from bn_conformance.adapter import Adapter, Array, Layer
 from bn_conformance.cases.views import REPEATING, realise
-from bn_conformance.hosting.host import LayerError
+from bn_conformance.hosting.host import LayerError, Sent
 from bn_conformance.hosting.memory_guard import MemoryGuard, memory_of
 from bn_conformance.hosting.operations import (
     BackwardCall,
@@ -78,13 +78,16 @@ class LocalHost:
 
     def run(self, calls: Sequence[Call[Any]]) -> tuple[list[Any], LayerError | None]:
         """Make calls in turn until one raises; see `Host.run`."""
-        results = []
-        for call in calls:
-            try:
-                results.append(self.ask(call))
-            except LayerError as error:
-                return results, error
+        results: list[Any] = []
+        try:
+            results.extend(map(self.ask, calls))
+        except LayerError as error:
+            return results, error
         return results, None
+
+    def send(self, calls: Sequence[Call[Any]]) -> Sent:
+        """Make calls once their results are waited for; see `Host.send`."""
+        return partial(self.run, calls)
 
     def received(self, value: Any) -> Returned:
         """A result of the implementation as data: the array itself, or a description of what it is instead."""
@@ -178,14 +181,11 @@ class LocalHost:
 
     def running_statistics(self, call: RunningStatisticsCall) -> tuple[Returned, Returned]:
         """Read the running mean and variance, copied."""
-        layer = self._layer(call)
-        given = self._timed("running_statistics", layer.running_statistics)
-        expected = "a mean and a variance"
-        mean, variance = self._timed(
-            "running_statistics", lambda: result_parts("running_statistics", given, 2, expected)
-        )
+        layer, name = self._layer(call), call.name
+        given = self._timed(name, layer.running_statistics)
+        mean, variance = self._timed(name, lambda: result_parts(name, given, 2, "a mean and a variance"))
         guard = self._guards[call.layer]
-        number = guard.count("running_statistics")
+        number = guard.count(name)
         for part in (mean, variance):
             guard.hold("the result of running_statistics", number, part)
         return snapshot(mean), snapshot(variance)

@@ -12,9 +12,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, Any
 
-from bn_conformance.hosting.channel import Channel, Closed, Late
+from bn_conformance.hosting.channel import Channel, Closed, Late, Sending
 from bn_conformance.hosting.host import HostLost
 from bn_conformance.hosting.neutral import neutral_environment
 from bn_conformance.hosting.process_tree import MARK, end_tree, exit_of
@@ -38,6 +39,27 @@ START_LIMIT = 180.0
 
 END_LIMIT = 5.0
 """Seconds that ending a process and what it started may take."""
+
+
+@dataclass
+class _Sent:
+    """Requests whose answers nobody took yet, and how far they are sent, or why they are not."""
+
+    requests: Sequence[dict[str, Any]]
+    sending: Sending | None = None
+    error: WireError | None = None
+
+    @property
+    def begun(self) -> Sending:
+        """How far they are sent.
+
+        Raises:
+            WireError: they are not.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.sending is not None
+        return self.sending
 
 
 class Process:
@@ -70,6 +92,7 @@ class Process:
         self._watch = Watch(self._process.pid, self._errors)
         self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout, self._watch.look)
         self._closed = False
+        self._sent: _Sent | None = None
         self.layers: Iterator[int] = itertools.count(1)
 
     @property
@@ -83,12 +106,37 @@ class Process:
         Raises:
             HostLost: the process ended, did not answer in time or broke the protocol; it is gone then.
         """
+        self.send(requests)
+        return self.answers(limit)
+
+    def send(self, requests: Sequence[dict[str, Any]]) -> None:
+        """Send requests without waiting; the next that is asked of the process are their `answers`."""
+        assert self._sent is None, "answers are waited for"
+        self._sent = _Sent(requests)
+        if self._closed:
+            return
+        pieces = itertools.chain.from_iterable(itertools.chain(encode(request), (b"\n",)) for request in requests)
+        try:
+            self._sent.sending = self._channel.send(pieces)
+        except WireError as error:
+            self._sent.error = error
+        except BaseException:
+            self.close()
+            raise
+
+    def answers(self, limit: float) -> list[dict[str, Any]]:
+        """The answers to what was sent, each of which may take `limit` seconds.
+
+        Raises:
+            HostLost: the process ended, did not answer in time or broke the protocol; it is gone then.
+        """
+        sent, self._sent = self._sent, None
+        assert sent is not None, "nothing was sent"
+        requests, answers = sent.requests, list[dict[str, Any]]()
         if self._closed:
             raise HostLost(CRASHED, "the process was ended")
-        pieces = itertools.chain.from_iterable(itertools.chain(encode(request), (b"\n",)) for request in requests)
-        answers: list[dict[str, Any]] = []
         try:
-            answers.extend(map(decode_line, self._channel.exchange(pieces, len(requests), limit)))
+            answers.extend(map(decode_line, self._channel.answers(sent.begun, len(requests), limit)))
         except Late:
             operation = requests[len(answers)]["op"]
             raise self._lost(
@@ -114,8 +162,11 @@ class Process:
         return self._signalled(signal.SIGCONT)
 
     def _signalled(self, number: int) -> bool:
-        """Send a signal to the group of the process, if it runs; else end what it left."""
-        if not self._closed and exit_of(self._process.pid) is None:
+        """Send a signal to the group of the process, if it runs; else end what it left.
+
+        A process whose answers nobody took is ended, too.
+        """
+        if self._sent is None and not self._closed and exit_of(self._process.pid) is None:
             with suppress(OSError):
                 os.killpg(self._process.pid, number)
                 return True

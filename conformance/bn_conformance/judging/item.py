@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import Case
-from bn_conformance.cases.support import missing_default
 from bn_conformance.hosting.host import Host, HostLost, LayerError
-from bn_conformance.hosting.operations import SupportsCall
+from bn_conformance.judging.begun import Begun, begin_case
 from bn_conformance.judging.case import quantities_of
 from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.original import judge_original
 from bn_conformance.judging.refusal import refuses
-from bn_conformance.laws.verdicts import configs_of_laws
 from bn_conformance.observing.observation import Observation
 from bn_conformance.observing.observe import observe
+from bn_conformance.observing.pipeline import Pipeline
 from bn_conformance.results import outcomes
 from bn_conformance.results.outcomes import ItemVerdict, Threshold
 from bn_conformance.results.records import Item, Quantity
@@ -55,6 +54,8 @@ def run_case(
     convention: Convention,
     goldens: Goldens,
     policy: Policy,
+    begun: Begun | None = None,
+    then: Callable[[], None] = lambda: None,
 ) -> Item:
     """Observe a case (twice if it is a case with `repeat`), judge it, and record it.
 
@@ -67,49 +68,54 @@ def run_case(
         convention: what it declares.
         goldens: of this and other cases.
         policy: what decides the verdict beside the levels.
+        begun: the case, where it is begun already; None where it is begun here.
+        then: called once all is observed and nothing judged yet; the host is free to begin another case.
     """
-    start, before = time.perf_counter(), host.seconds
+    begun = begun or begin_case(case, host, convention, goldens)
+    start = time.perf_counter()
     try:
-        lack = missing_default(case.config, convention)
-        unsupported = lack or _declined(case, host, goldens)
-        if unsupported:
+        if begun.error is not None:
+            raise begun.error
+        if begun.lack or begun.declined:
             return Item(
                 implementation=implementation,
                 case=case.id,
                 outcome=outcomes.UNSUPPORTED,
                 verdict=ItemVerdict.UNSUPPORTED.value,
-                message=unsupported,
-                declined=not lack,
+                message=begun.lack or begun.declined,
+                declined=not begun.lack,
             )
-        runs = observe_runs(case, convention, goldens, host)
+        runs = observe_runs(case, convention, goldens, host, begun.pipeline)
     except HostLost as lost:
         return lost_item(implementation, case, lost.outcome, lost.message)
     except LayerError as error:  # of supports(); what a layer raises is part of its observation
         return lost_item(implementation, case, outcomes.ERRORED, error.with_place)
-    in_calls = host.seconds - before
+    in_calls, own_seconds = host.seconds - begun.calls_before, begun.seconds + time.perf_counter() - start
+    then()
+    start = time.perf_counter()
     item = judge_runs(implementation, case, runs, convention, goldens, policy)
-    return replace(
-        item,
-        seconds=round(in_calls, 6),
-        harness_seconds=round(time.perf_counter() - start - in_calls, 6),
-    )
+    own_seconds += time.perf_counter() - start - in_calls
+    # Of a case that was begun before, calls took their time while another one was judged.
+    return replace(item, seconds=round(in_calls, 6), harness_seconds=round(max(own_seconds, 0.0), 6))
 
 
-def _declined(case: Case, host: Host, goldens: Goldens) -> str | None:
-    """Why a layer of the case, or one that its laws build, is declined; None where each is supported."""
-    others = configs_of_laws(case, goldens.data(case)) if case.laws else ()
-    reasons = (host.ask(SupportsCall(config)) for config in (case.config, *others))
-    return next((reason for reason in reasons if reason), None)
-
-
-def observe_runs(case: Case, convention: Convention, goldens: Goldens, host: Host) -> Runs:
+def observe_runs(
+    case: Case, convention: Convention, goldens: Goldens, host: Host, begun: Pipeline | None = None
+) -> Runs:
     """Observe a case, and repeat it if the case says so and the first run raised no error.
+
+    Args:
+        case: the case.
+        convention: what its implementation declares.
+        goldens: of this and other cases.
+        host: where its layers run.
+        begun: see `observe`.
 
     Raises:
         HostLost: the process of the implementation is gone.
     """
     data, explicit = goldens.data(case), convention.statistics_move == "explicit"
-    observation = observe(case, data, host, explicit)
+    observation = observe(case, data, host, explicit, begun)
     return observation, observe(case, data, host, explicit) if case.repeat and observation.error is None else None
 
 

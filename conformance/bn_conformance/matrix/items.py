@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
+from bn_conformance.cases.model import Case
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.matrix.scheduler import item_id
@@ -49,6 +50,8 @@ class Items:
         self._items = plan.to_judge
         self._runner: Runner | None = None
         self._record: Item | None = None
+        self._following = ""
+        """The id of the item that comes next."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One item per implementation and case."""
@@ -62,11 +65,12 @@ class Items:
         return self._judge
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Judge an item without set-up, teardown and their reports, where nobody reads these: they take a millisecond.
 
         Of an error of the suite itself pytest makes the report.
         """
+        self._following = item_id(nextitem.nodeid) if nextitem is not None else ""
         if not self._alone:
             return None
         with warnings.catch_warnings():
@@ -102,7 +106,15 @@ class Items:
         if item_id in self._judged:
             return self._judged[item_id]
         self._runner = self._runner or Runner(self._plan)
-        return self._runner.run(*self._items[item_id])
+        return self._runner.run(*self._items[item_id], self._case_after(item_id))
+
+    def _case_after(self, item_id: str) -> Case | None:
+        """The case that comes next, if it is certain to be judged on the same implementation; else None."""
+        later, following = self._plan.later, self._items.get(self._following)
+        if following is None or self._following in self._judged or (item_id in later) != (self._following in later):
+            return None
+        implementation, case = following
+        return case if implementation is self._items[item_id][0] else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

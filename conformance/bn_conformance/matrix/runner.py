@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from bn_conformance.cases.model import Case
 from bn_conformance.hosting.host import Host, HostLost, LayerError
@@ -12,6 +13,7 @@ from bn_conformance.hosting.kept import leave, process_for
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.judging.begun import Begun, begin_case
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Runs, lost_item, observe_runs, run_case
 from bn_conformance.matrix.plan import Plan
@@ -42,35 +44,74 @@ class Runner:
         self._process: Process | None = None
         self._key: object = None
         self._hosts: dict[str, Host] = {}
+        self._begun: tuple[str, str, Begun] | None = None
         self._losses: dict[str, list[HostLost]] = {}
 
-    def run(self, implementation: Implementation, case: Case) -> Item:
-        """Judge a case on an implementation, and see whether its failure is a known fault."""
-        item = replace(self._run(implementation, case), reproduce=self._plan.reproduce(implementation, case))
+    def run(self, implementation: Implementation, case: Case, following: Case | None = None) -> Item:
+        """Judge a case on an implementation, and see whether its failure is a known fault.
+
+        Args:
+            implementation: which one.
+            case: the case.
+            following: the case that comes next on this implementation, whose layer runs while this one is judged; None
+                where it is not known.
+        """
+        item = replace(self._run(implementation, case, following), reproduce=self._plan.reproduce(implementation, case))
         return self._rules.excused(item, implementation, case)
 
-    def _run(self, implementation: Implementation, case: Case) -> Item:
+    def _run(self, implementation: Implementation, case: Case, following: Case | None) -> Item:
         losses = self._losses.setdefault(implementation.name, [])
         if len(losses) >= MOST_LOSSES:
             message = f"not tried: given up after {MOST_LOSSES} losses in a row, the last: {losses[-1].message}"
             return lost_item(implementation.name, case, losses[-1].outcome, message)
+        begun = self._take_begun(implementation, case)
         try:
             host = self._host(implementation)
         except LayerError as error:
             return lost_item(implementation.name, case, outcomes.ERRORED, error.message)
         except HostLost as lost:
             return self._lost(implementation, case, lost)
-        item = run_case(implementation.name, case, host, implementation.convention, self.goldens, self._rules.policy)
+        item = run_case(
+            implementation.name,
+            case,
+            host,
+            implementation.convention,
+            self.goldens,
+            self._rules.policy,
+            begun,
+            partial(self._begin, implementation, case, following),
+        )
         if item.outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
             return self._lost(implementation, case, HostLost(item.outcome, item.message))
         losses.clear()
         return item
+
+    def _begin(self, implementation: Implementation, case: Case, following: Case | None) -> None:
+        """Begin the case that follows one, where judging takes little: a layer is watched while it is waited for."""
+        if self._process is None or following is None or case.large or following.large:
+            return
+        host = self._hosts[implementation.name]
+        begun = begin_case(following, host, implementation.convention, self.goldens)
+        self._begun = implementation.name, following.id, begun
+
+    def _take_begun(self, implementation: Implementation, case: Case) -> Begun | None:
+        """A case that is begun; None where it is not. Where another one is, its process is given up."""
+        if self._begun is None:
+            return None
+        name, case_id, begun = self._begun
+        if (name, case_id) != (implementation.name, case.id):
+            self.close()
+            return None
+        self._begun = None
+        return begun
 
     def observe(self, implementation: Implementation, case: Case) -> Runs | None:
         """Run a case once more, to look at what it gives; None where the implementation cannot be run any more."""
         losses = self._losses.setdefault(implementation.name, [])
         if len(losses) >= MOST_LOSSES:
             return None
+        if self._begun is not None:
+            self.close()
         try:
             return observe_runs(case, implementation.convention, self.goldens, self._host(implementation))
         except LayerError:
@@ -106,7 +147,7 @@ class Runner:
     def close(self) -> None:
         """Leave the process of the current implementation, which ends it unless it is kept."""
         self._hosts.clear()
-        self._key = None
+        self._key = self._begun = None
         if self._process is not None:
             leave(self._process)
             self._process = None

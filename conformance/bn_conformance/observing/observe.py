@@ -15,7 +15,25 @@ from bn_conformance.observing.pipeline import Pipeline
 from bn_conformance.observing.schedule import schedule_of
 
 
-def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Observation:
+def begin(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Pipeline | None:
+    """Send the first calls of a case without waiting for them; None for a case that begins with something else.
+
+    Args:
+        case: what to run.
+        data: its tensors.
+        host: where.
+        explicit_update: whether the convention says that statistics move by an explicit update.
+    """
+    if case.original or case.threads != 1:
+        return None
+    pipeline = Pipeline(host, copies=case.overwrites)
+    pipeline.begin(schedule_of(case, data, explicit_update))
+    return pipeline
+
+
+def observe(
+    case: Case, data: CaseData, host: Host, explicit_update: bool, begun: Pipeline | None = None
+) -> Observation:
     """Run a case once on a fresh layer.
 
     Args:
@@ -23,12 +41,13 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
         data: its tensors.
         host: where.
         explicit_update: whether the convention says that statistics move by an explicit update.
+        begun: what `begin` gave for all of these; None where nothing is sent yet.
 
     Raises:
         HostLost: the process of the implementation is gone.
     """
     original = _observe_original(case, data, host, explicit_update) if case.original else None
-    pipeline = Pipeline(host, copies=case.overwrites)
+    pipeline = begun or Pipeline(host, copies=case.overwrites)
     threads_were_set, error = False, None
     disturbed: tuple[str, ...] = ()
     trials: dict[str, tuple[Trial, ...]] = {}
@@ -36,7 +55,9 @@ def observe(case: Case, data: CaseData, host: Host, explicit_update: bool) -> Ob
         if case.threads != 1:
             host.ask(SetThreadsCall(case.threads))
             threads_were_set = True
-        pipeline.send(schedule_of(case, data, explicit_update))
+        if begun is None:
+            pipeline.begin(schedule_of(case, data, explicit_update))
+        pipeline.finish()
         if case.concurrent:
             disturbed = disturbed_by_threads(case, data, host, pipeline.standing)
         trials = observe_laws(case, data, host, explicit_update, pipeline.standing)
@@ -62,7 +83,8 @@ def _observe_original(case: Case, data: CaseData, host: Host, explicit_update: b
     """Run the steps of a case on the layer that the implementation was compiled or exported from."""
     pipeline, error = Pipeline(host, copies=False), None
     try:
-        pipeline.send(schedule_of(case, data, explicit_update, original=True))
+        pipeline.begin(schedule_of(case, data, explicit_update, original=True))
+        pipeline.finish()
     except LayerError as raised:
         error = raised
     host.run([DropCall(layer) for layer in pipeline.standing])

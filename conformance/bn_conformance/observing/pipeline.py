@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bn_conformance.adapter import Array
-from bn_conformance.hosting.host import Host, LayerError
+from bn_conformance.hosting.host import Host, LayerError, Sent
 from bn_conformance.hosting.operations import OPERATIONS, Returned
 from bn_conformance.hosting.wire import NotAnArray
 from bn_conformance.observing.observation import NO_STATISTICS, Pair
@@ -41,6 +42,9 @@ class Pipeline:
 
     def __init__(self, host: Host, copies: bool) -> None:
         self._host, self._copies = host, copies
+        self._left = deque[Operation]()
+        self._sent: list[tuple[Operation, dict[str, Any]]] = []
+        self._results: Sent
         self._numbers: dict[int, int] = {}
         self._statistics: Pair = NO_STATISTICS
         self._state: dict[str, Array] = {}
@@ -48,20 +52,31 @@ class Pipeline:
         self.standing: list[int] = []
         self.failed_step, self.failed_operation = -1, ""
 
-    def send(self, operations: Iterable[Operation]) -> None:
-        """Send operations in order.
+    def begin(self, operations: Iterable[Operation]) -> None:
+        """Send the first of operations without waiting; `finish` takes their results, and sends the others in order."""
+        self._left = deque(operations)
+        self._send_next()
+
+    def finish(self) -> None:
+        """Take the results of all operations.
 
         Raises:
             LayerError: the implementation raised, or saved something that is no array.
             HostLost: the process of the implementation is gone.
         """
-        waiting: list[tuple[Operation, dict[str, Any]]] = []
-        for operation in operations:
-            if operation.waits:
-                self._exchange(waiting)
-                waiting = []
-            waiting.append((operation, self._arguments(operation)))
-        self._exchange(waiting)
+        while self._sent:
+            self._take_results()
+            self._send_next()
+
+    def _send_next(self) -> None:
+        """Send the operations up to the next that waits."""
+        self._sent = []
+        while self._left and not (self._left[0].waits and self._sent):
+            operation = self._left.popleft()
+            self._sent.append((operation, self._arguments(operation)))
+        if self._sent:
+            calls = [OPERATIONS[operation.name](**arguments) for operation, arguments in self._sent]
+            self._results = self._host.send(calls)
 
     def _arguments(self, operation: Operation) -> dict[str, Any]:
         """The arguments of an operation, with the host's number of the layer, and with values for all placeholders."""
@@ -78,15 +93,13 @@ class Pipeline:
             return argument.recipe.vector(argument.channels, dtype)
         return _spoiled(self._state, argument.spoil) if isinstance(argument, SavedState) else argument
 
-    def _exchange(self, waiting: list[tuple[Operation, dict[str, Any]]]) -> None:
-        """Send what is waiting and take the results."""
-        if not waiting:
-            return
-        results, error = self._host.run([OPERATIONS[operation.name](**arguments) for operation, arguments in waiting])
-        for (operation, arguments), result in zip(waiting, results, strict=False):
+    def _take_results(self) -> None:
+        """Wait for the results of what was sent, and take them."""
+        results, error = self._results()
+        for (operation, arguments), result in zip(self._sent, results, strict=False):
             self._take(operation, arguments, result)
         if error is not None:
-            self._failed(waiting[len(results)][0])
+            self._failed(self._sent[len(results)][0])
             raise error
 
     def _failed(self, operation: Operation) -> None:

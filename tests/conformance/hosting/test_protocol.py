@@ -134,9 +134,12 @@ class SentInGroups:
     def __init__(self) -> None:
         self.server, self.sizes, self.layers = Server(), list[int](), itertools.count(1)
 
-    def ask(self, requests: list[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
+    def send(self, requests: list[dict[str, Any]]) -> None:
         self.sizes.append(len(requests))
-        return [decode_line(self.server.answer(encode_line(request))) for request in requests]
+        self.sent = requests
+
+    def answers(self, limit: float) -> list[dict[str, Any]]:
+        return [decode_line(self.server.answer(encode_line(request))) for request in self.sent]
 
 
 @pytest.mark.parametrize(("values", "sizes"), [(8, [3]), (1 << 17, [2, 1])])
