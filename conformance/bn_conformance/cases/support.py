@@ -148,7 +148,8 @@ def _batches_by_mode(case: Case) -> tuple[tuple[str, Batch], ...]:
     global _latest
     asked, answer = _latest
     if asked is not case:
-        frozen = [turn.step for turn in course_of(case) if turn.frozen and turn.step.training]
+        freezes = Freeze in map(type, case.changes)
+        frozen = [turn.step for turn in course_of(case) if turn.frozen and turn.step.training] if freezes else []
         answer = tuple(
             (FROZEN if any(batch is step for step in frozen) else _mode(batch), batch) for batch in case.batches
         )

@@ -6,7 +6,6 @@ case is made from its content, so that a document that was edited by hand is ano
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -22,6 +21,7 @@ from bn_conformance.cases.model import Batch, Case, ParameterRecipes, Second
 from bn_conformance.cases.recipes import DATA_KINDS, DataRecipe
 from bn_conformance.cases.steps import BETWEEN, STANDING, STEP_TYPES, type_of
 from bn_conformance.cases.views import VIEWS
+from bn_conformance.catalogue.digest import digest_of
 from bn_conformance.catalogue.places import formats_slug
 from bn_conformance.laws.statements import LAWS
 from bn_conformance.text import counted
@@ -216,12 +216,6 @@ def _recipes(value: Any) -> Iterable[DataRecipe]:
     elif is_dataclass(value):
         for part in fields(value):
             yield from _recipes(getattr(value, part.name))
-
-
-def digest_of(case: Case) -> str:
-    """A digest of all that a case is but its title: two cases of one digest are observed and judged alike."""
-    told = {name: value for name, value in case_to_json(case).items() if name != "title"}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, allow_nan=False).encode()).hexdigest()[:32]
 
 
 def named_by_content(case: Case) -> Case:

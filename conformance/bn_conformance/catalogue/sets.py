@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from bn_conformance.cases.model import Case
-from bn_conformance.catalogue.document import digest_of
+from bn_conformance.catalogue.digest import digest_of
 from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 

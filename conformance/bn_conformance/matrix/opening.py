@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from bn_conformance.catalogue.document import digest_of
+from bn_conformance.catalogue.digest import digest_of
 from bn_conformance.identity.fingerprint import OPEN, fingerprint
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.matrix.plan import Plan
