@@ -39,7 +39,8 @@ def call_of(request: dict[str, Any]) -> Call[Any]:
 
 def answer_of(result: Any) -> Any:
     """A result as what an answer holds under `ok`."""
-    if not is_dataclass(result) or isinstance(result, NotAnArray):  # the wire knows what to make of the latter
+    kind = type(result)
+    if kind is NotAnArray or not is_dataclass(kind):  # the wire knows what to make of the former
         return result
     return {name: answer_of(part) for name, part in vars(result).items()}
 
@@ -68,23 +69,28 @@ def answer_to(call: Call[ResultT], message: dict[str, Any]) -> Answer[ResultT]:
     Raises:
         WireError: it is no answer, or its result is not of the type of the operation's results.
     """
-    result, failure, seconds = (message.get(name, _ABSENT) for name in ("ok", "error", "seconds"))
-    if message.keys() - {"ok", "error", "seconds"} or (result is _ABSENT) == (failure is _ABSENT):
+    failed = "error" in message
+    if not message.keys() <= _OF_AN_ANSWER or failed == ("ok" in message):
         raise WireError(f"the answer to {call.name} holds {', '.join(message) or 'nothing'}; expected ok or error")
-    spent = _read(float, 0.0 if seconds is _ABSENT else seconds, f"seconds in the answer to {call.name}")
-    if failure is not _ABSENT:
-        return Answer(None, _read(Failure, failure, f"the error of {call.name}"), spent)
-    return Answer(_read(result_type(type(call)), result, f"the result of {call.name}"), None, spent)
-
-
-def _read(annotation: Any, value: Any, name: str) -> Any:
+    reading = "seconds in the answer to"
     try:
-        return reader_of(annotation)(value)
+        spent = _read_seconds(message.get("seconds", 0.0))
+        if failed:
+            reading = "the error of"
+            return Answer(None, _read_failure(message["error"]), spent)
+        reading = "the result of"
+        return Answer(_result_reader(call.name)(message["ok"]), None, spent)
     except WireError as error:
-        raise WireError(f"{name} {error}") from None
+        raise WireError(f"{reading} {call.name} {error}") from None
 
 
-_ABSENT = object()
+_OF_AN_ANSWER = frozenset({"ok", "error", "seconds"})
+_read_seconds, _read_failure = reader_of(float), reader_of(Failure)
+
+
+@cache
+def _result_reader(operation: str) -> Reader:
+    return reader_of(result_type(OPERATIONS[operation]))
 
 
 def result_type(operation: type[Call[Any]]) -> Any:

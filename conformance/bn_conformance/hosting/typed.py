@@ -150,22 +150,21 @@ def _mapping_reader(annotation: Any, entries: Any) -> Reader:
 def _dataclass_reader(kind: Any) -> Reader:
     hints = get_type_hints(kind)
     readers = {entry.name: reader_of(hints[entry.name]) for entry in fields(kind)}
-    required = {entry.name for entry in fields(kind) if entry.default is MISSING}
+    required = frozenset(entry.name for entry in fields(kind) if entry.default is MISSING)
 
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             raise _mismatch(value, kind)
-        missing, unknown = required - value.keys(), value.keys() - readers.keys()
-        if missing or unknown:
-            what = f"lacks {min(missing)}" if missing else f"has an unknown {min(unknown)}"
-            raise WireError(what)
-        return kind(**{name: _entry(name, readers[name], entry) for name, entry in value.items()})
+        if not required <= value.keys():
+            raise WireError(f"lacks {min(required - value.keys())}")
+        if not value.keys() <= readers.keys():
+            raise WireError(f"has an unknown {min(value.keys() - readers.keys())}")
+        name, entries = "", {}
+        try:
+            for name, entry in value.items():
+                entries[name] = readers[name](entry)
+        except WireError as error:
+            raise WireError(f"{name} {error}") from None
+        return kind(**entries)
 
     return read
-
-
-def _entry(name: str, reader: Reader, value: Any) -> Any:
-    try:
-        return reader(value)
-    except WireError as error:
-        raise WireError(f"{name} {error}") from None

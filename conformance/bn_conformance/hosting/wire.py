@@ -118,7 +118,7 @@ def _plain(value: Any) -> dict[str, Any]:
     if is_numeric(value):
         if value.nbytes > PIECE:
             raise _Long
-        return {**_kind(value), "data": base64.b64encode(_bytes(value)).decode("ascii")}
+        return _kind(value) | {"data": binascii.b2a_base64(_bytes(value), newline=False).decode("ascii")}
     description = value if isinstance(value, NotAnArray) else describe_foreign(value)
     return {"not-an-array": description.description}
 
@@ -136,10 +136,10 @@ def _kind(array: Array) -> dict[str, Any]:
 
 def _bytes(array: Array) -> memoryview:
     """The bytes of an array, little-endian."""
-    little = np.ascontiguousarray(native(array))
+    little = np.ascontiguousarray(native(array)).reshape(-1)
     if sys.byteorder == "big":
         little = little.byteswap()
-    return little.reshape(-1).view(np.uint8).data
+    return little.view(np.uint8).data
 
 
 def _encoded(array: Array) -> Iterator[bytes]:
@@ -160,12 +160,14 @@ def _decoded(value: dict[str, Any], cut: Sequence[bytearray] = ()) -> Any:
     Raises:
         WireError: an array is not what its dtype and shape say.
     """
-    if value.keys() == {"dtype", "shape", "data"}:
+    if "data" in value and value.keys() == _OF_AN_ARRAY:
         return _array(value, cut)
-    if value.keys() == {"not-an-array"}:
+    if "not-an-array" in value and len(value) == 1:
         return NotAnArray(one_line(str(value["not-an-array"])))
     return value
 
+
+_OF_AN_ARRAY = frozenset({"dtype", "shape", "data"})
 
 _decode = json.JSONDecoder(object_hook=_decoded).decode
 
@@ -175,8 +177,9 @@ def _array(value: dict[str, Any], cut: Sequence[bytearray]) -> Array:
         if value["dtype"] not in NUMERIC:
             raise WireError(f"dtype {one_line(repr(value['dtype']))} is not of the protocol")
         shape = value["shape"]
-        if any(type(size) is not int or size < 0 for size in shape):  # NumPy takes -1 for "whatever fits"
-            raise WireError(f"shape {one_line(str(shape))} is not of the protocol")
+        for size in shape:
+            if type(size) is not int or size < 0:  # NumPy takes -1 for "whatever fits"
+                raise WireError(f"shape {one_line(str(shape))} is not of the protocol")
         buffer = _buffer(value["data"], cut)
         array = np.frombuffer(buffer, dtype_of(value["dtype"])).reshape(shape)
     except (ValueError, TypeError, IndexError, OverflowError, binascii.Error) as error:
@@ -186,7 +189,7 @@ def _array(value: dict[str, Any], cut: Sequence[bytearray]) -> Array:
 
 def _buffer(text: Any, cut: Sequence[bytearray]) -> bytearray:
     if not isinstance(text, str) or not text.startswith(CUT):
-        return bytearray(base64.b64decode(text, validate=True))
+        return bytearray(binascii.a2b_base64(text, strict_mode=True))
     number, _, rest = text[1:].partition(CUT)
     cut[int(number)].extend(base64.b64decode(rest, validate=True))
     return cut[int(number)]
