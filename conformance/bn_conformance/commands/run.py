@@ -94,7 +94,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
 
 
-def load_for_a_run() -> None:
+def load_for_a_run(options: RunOptions) -> None:
     """Load what a run needs, where there is time for it: `run` takes half a second less after it."""
     import bn_conformance.matrix.plugin  # noqa: F401
     from bn_conformance.catalogue import all_cases
@@ -102,7 +102,7 @@ def load_for_a_run() -> None:
     from bn_conformance.implementations.known_faults import shipped
 
     shipped()
-    for case in all_cases().values():
+    for case in () if options.cases or options.clauses else all_cases().values():
         digest_of(case)
 
 

@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from bn_conformance.hosting.channel import Channel, Closed, Late, Sending
 from bn_conformance.hosting.host import HostLost
-from bn_conformance.hosting.neutral import neutral_environment
-from bn_conformance.hosting.process_tree import MARK, end_tree, exit_of
+from bn_conformance.hosting.process_tree import end_tree, exit_of
+from bn_conformance.hosting.spawn import spawned
 from bn_conformance.hosting.watch import TAIL, OutOfMemory, Watch
 from bn_conformance.hosting.wire import WireError, decode_line, encode
 from bn_conformance.results.outcomes import CRASHED, TIMED_OUT
 from bn_conformance.text import one_line
-
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "PYTHONDONTWRITEBYTECODE": "",
-}
-"""Set in every worker: one thread, since thread counts change bits, and bytecode, without which imports take double."""
 
 START_LIMIT = 180.0
 """Seconds that starting a process and loading an adapter may take."""
@@ -75,18 +63,9 @@ class Process:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.environment = dict(environment)
-        self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bn_conformance.hosting.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=neutral_environment(os.environ) | ONE_THREAD | dict(environment) | {MARK: self.mark},
-            bufsize=0,
-            start_new_session=True,
-        )
+        started = spawned(environment)
+        self.environment, self.mark = started.environment, started.mark
+        self._errors, self._process = started.errors, started.process
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._watch = Watch(self._process.pid, self._errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_conformance.commands.check import advice_line
+from bn_conformance.commands.checking import advice_line
 from bn_conformance.probe.advice import Advice
 from bn_conformance.results.records import Diagnosis
 
