@@ -76,12 +76,12 @@ class RunOptions:
     thorough: bool = _option(
         "--thorough",
         default=False,
-        help="Ask everything: many sizes and tours whatever fails without them, and for what compiles, too.",
+        help="Ask everything: all sizes and tours, whatever fails without them, and for what compiles, too.",
     )
     plain_first: bool = _option(
         "--plain-first",
         default=False,
-        help="Ask many sizes and tours only where at most the usual edges fail without them; set by `bnconform check`.",
+        help="Ask a sample of sizes and tours, where at most the usual edges fail without; set by `bnconform check`.",
     )
     results: str = _option(
         "--results", default="", metavar="FILE", help="Results file to write  [default: reports/TIME.jsonl]"

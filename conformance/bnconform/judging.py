@@ -61,8 +61,8 @@ def check(
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
         set: a published set of cases, such as `"2026.1"`: what is newer than the set only warns.
         profile: `"standard"` fails nonstandard conventions.
-        thorough: ask many sizes and tours whatever fails without them, and for what compiles, too, which takes it long.
-            Without it they are asked where plain cases conform, or fail at usual edges alone.
+        thorough: ask all sizes and tours, whatever fails without them, and for what compiles, too, which takes it long.
+            Without it a sample of them is asked where plain cases conform, or fail at usual edges alone.
         device: that layers run on, as the adapter names it.
         known_faults: files of known faults of your own.
         regressions: files or folders that `bnconform fuzz` wrote, to be replayed as cases.
@@ -143,11 +143,11 @@ def _judged(session: Session) -> Verdict:
             if later:
                 progress.stage(FIRST, len(first))
             judge(first)
-            if later and asks_later(session.plan, items):
+            goes_on = bool(later) and asks_later(session.plan, items)
+            if goes_on:
                 progress.stage(LATER, len(later), passage(items, len(later), perf_counter() - start))
                 judge(later)
-            elif later:
-                items += session.not_asked()
+            items += session.not_asked(goes_on)
             return session.verdict(items, perf_counter() - start)
     finally:
         session.close()

@@ -70,9 +70,9 @@ class Session:
             (later if item in self.plan.later else first).append(case)
         return first, later
 
-    def not_asked(self) -> list[Item]:
-        """The items of the cases of the later stage, where they are not asked."""
-        return [self._addressed(item) for item in not_asked_items(self.plan)]
+    def not_asked(self, later: bool) -> list[Item]:
+        """The items that are not asked, which depends on whether the later stage is."""
+        return [self._addressed(item) for item in not_asked_items(self.plan, later=later)]
 
     def supported(self) -> list[Case]:
         """The cases that the declaration covers and that the adapter does not decline.
@@ -117,7 +117,7 @@ class Session:
         """
         plan = self.plan
         undeclared = [*unsupported_items(plan)]
-        planned = [*plan.items, *(item.id for item in undeclared)]
+        planned = [*plan.items, *plan.beyond_sample, *(item.id for item in undeclared)]
         stale = stale_faults(plan, items)
         diagnosed = diagnoses(plan, items, self._runner)
         conclusion = conclude(plan, list(plan.items), items, stale, partial=False, interrupted=False)

@@ -137,7 +137,7 @@ def test_who_shows_little_has_no_verdict(adapter: type[GoodNumpy], lacking: str)
     assert verdict.results.end is not None
     assert verdict.results.end.exit_code == 3
     assert "too little was judged" in verdict.headline
-    covered = family(verdict, "FWD").covered
+    covered = family(verdict, "FWD").covered - family(verdict, "FWD").not_asked
     lacking = lacking.format(covered=covered, half=(covered + 1) // 2)
     assert lacking in verdict.coverage.too_little
     assert "Too little was judged. " in str(verdict)

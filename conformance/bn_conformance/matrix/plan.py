@@ -19,10 +19,17 @@ from bn_conformance.implementations.known_faults import KnownFault, require_case
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.item import reproduce
 from bn_conformance.matrix.order import plain_first
+from bn_conformance.matrix.sample import sampled_sweeps
 from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
 from bn_conformance.results.file import read_results
 from bn_conformance.results.shard import Shard
+
+Entry = tuple[Implementation, Case]
+"""What an item asks."""
+
+Entries = Mapping[str, Entry]
+"""Entries by the ids of their items."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,15 @@ class Plan:
         """What the implementations declare not to support, with why."""
         return self._sorted_out[1]
 
+    @property
+    def beyond_sample(self) -> Mapping[str, tuple[Implementation, Case]]:
+        """The sweeps that a check does not ask: those outside its sample (`matrix/sample.py`), by id of their items."""
+        return self._sorted_out[2]
+
     @cached_property
-    def _sorted_out(self) -> tuple[Mapping[str, tuple[Implementation, Case]], list[tuple[Implementation, Case, str]]]:
-        """What is to be run, and what is not supported."""
-        items, unsupported = {}, []
+    def _sorted_out(self) -> tuple[Entries, list[tuple[Implementation, Case, str]], Entries]:
+        """What is to be run, what is not supported, and what is outside the sample."""
+        items, unsupported, beyond = dict[str, Entry](), [], dict[str, Entry]()
         for implementation in self.runnable:
             cases, can = [], implementation.capabilities
             asked = replace(can, compiles=can.compiles and not self.options.thorough)
@@ -81,10 +93,12 @@ class Plan:
                     unsupported.append((implementation, case, reason))
                 else:
                     cases.append(case)
+            left_out = _outside_sample(cases) if self.options.in_stages else frozenset()
             for case in self._in_order(cases, can.compiles):
                 own = as_declared(case, implementation.capabilities, implementation.convention)
-                items[f"{implementation.name}::{case.id}"] = implementation, own
-        return items, unsupported
+                part = beyond if case.id in left_out else items
+                part[f"{implementation.name}::{case.id}"] = implementation, own
+        return items, unsupported, beyond
 
     def _in_order(self, cases: list[Case], compiles: bool) -> list[Case]:
         if self.options.in_stages and not compiles:
@@ -174,6 +188,13 @@ class Plan:
             None if data["units"] is None else tuple((name, signature) for name, signature in data["units"]),
             None if data["left"] is None else tuple(data["left"]),
         )
+
+
+def _outside_sample(cases: Sequence[Case]) -> frozenset[str]:
+    """Ids of the sweeps that are not in the sample."""
+    sweeps = [case for case in cases if case.sweep]
+    sample = sampled_sweeps(sweeps, (case for case in cases if not case.sweep))
+    return frozenset(case.id for case in sweeps) - sample
 
 
 def _first_use(signatures: Iterable[str]) -> dict[str, int]:

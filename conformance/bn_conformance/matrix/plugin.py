@@ -262,13 +262,13 @@ class Control:
         """
         assert self._recorder is not None
         stages = self._stages
-        if stages.asks_later():
-            if self._progress is not None:
-                self._progress.stage(LATER, stages.later, stages.passage())
-            return
-        for item in stages.not_asked():
+        later = stages.asks_later()
+        for item in stages.not_asked(later):
             self._recorder.add(item)
-        self._own_items[:] = [item for item in self._own_items if item_id(item.nodeid) not in self.plan.later]
+        if not later:
+            self._own_items[:] = [item for item in self._own_items if item_id(item.nodeid) not in self.plan.later]
+        elif self._progress is not None:
+            self._progress.stage(LATER, stages.later, stages.passage())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

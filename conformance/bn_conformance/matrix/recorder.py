@@ -81,7 +81,8 @@ class Recorder:
         planned = {*collected, *self._items} if there is None else {*there.results.header.planned}
         self._planned = [item for item in self._plan.items if item in planned]
         unsupported = () if self._partial else opening.unsupported
-        ids = (*self._planned, *(item.id for item in unsupported))
+        beyond = () if self._partial else self._plan.beyond_sample
+        ids = (*self._planned, *beyond, *(item.id for item in unsupported))
         header = replace(opening.header, planned=ids) if there is None else there.results.header
         self._opening = replace(opening, header=header, unsupported=unsupported)
         self._writer.write(*self._not_there_yet(), *self._reused)

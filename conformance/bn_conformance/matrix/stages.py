@@ -1,9 +1,9 @@
-"""The two stages of a check: plain cases, and then many sizes and tours, unless the verdict stands without these.
+"""The two stages of a check: plain cases, and then a sample of sizes and tours, unless the verdict stands without.
 
 A case of many sizes and tours is a sweep (`Case.sweep`). Sweeps take most of the time, and what is wrong nearly always
-fails a plain case as well. So they are asked where all plain cases conform, or where only cases at the usual edges fail
-(`bn_conformance.diagnosis.edges`): much code fails these beside its actual mistake. Known faults and warnings do not
-count.
+fails a plain case as well. So a sample of them (`sample.py`) is asked where all plain cases conform, or where only
+cases at the usual edges fail (`bn_conformance.diagnosis.edges`): much code fails these beside its actual mistake. Known
+faults and warnings do not count.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from time import perf_counter
 
 from bn_conformance.diagnosis.edges import edge_of
 from bn_conformance.matrix.plan import Plan
-from bn_conformance.results.outcomes import NOT_ASKED, NOT_ASKED_BECAUSE, ItemVerdict
+from bn_conformance.results.outcomes import NOT_ASKED, NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE, ItemVerdict
 from bn_conformance.results.records import Item
 from bn_conformance.text import counted
 
@@ -31,16 +31,23 @@ def asks_later(plan: Plan, items: Iterable[Item]) -> bool:
     return all(edge_of(plan.items[item.id][1]) for item in items if item.verdict == ItemVerdict.FAIL.value)
 
 
-def not_asked_items(plan: Plan, judged: Collection[str] = ()) -> Iterator[Item]:
-    """The items of the later stage, where it is not asked, but for those whose ids say that they are judged already."""
-    for item_id, (implementation, case) in plan.items.items():
-        if item_id in plan.later and item_id not in judged:
+def not_asked_items(plan: Plan, judged: Collection[str] = (), later: bool = False) -> Iterator[Item]:
+    """The items that a check does not ask, but for those whose ids say that they are judged already.
+
+    Args:
+        plan: of the check.
+        judged: ids of items.
+        later: whether the later stage is asked. Then only the sweeps outside the sample are not.
+    """
+    left_out = {} if later else {item_id: plan.items[item_id] for item_id in plan.items if item_id in plan.later}
+    for item_id, (implementation, case) in (left_out | dict(plan.beyond_sample)).items():
+        if item_id not in judged:
             yield Item(
                 implementation=implementation.name,
                 case=case.id,
                 outcome=NOT_ASKED,
                 verdict=ItemVerdict.NOT_ASKED.value,
-                message=NOT_ASKED_BECAUSE,
+                message=OUTSIDE_SAMPLE if later else NOT_ASKED_BECAUSE,
                 reproduce=plan.reproduce(implementation, case),
             )
 
@@ -59,6 +66,7 @@ class Stages:
         self._items = {item.id: item for item in judged}
         self._later = {item for item in asked if item in plan.later}
         self._first = {item for item in asked if item not in plan.later} if self._later else set()
+        self._whole = len({*asked, *self._items}) >= len(plan.items)
 
     @property
     def first(self) -> int:
@@ -87,9 +95,10 @@ class Stages:
         """Whether the later stage is asked, by what is judged."""
         return asks_later(self._plan, self._items.values())
 
-    def not_asked(self) -> list[Item]:
-        """The items of the later stage, where it is not asked."""
-        return list(not_asked_items(self._plan, self._items))
+    def not_asked(self, later: bool) -> list[Item]:
+        """The items that are not asked, which depends on whether the later stage is. What was deselected is none."""
+        items = not_asked_items(self._plan, self._items, later)
+        return [item for item in items if self._whole or item.id in self._later]
 
     def passage(self) -> str:
         """What is said when the later stage begins."""

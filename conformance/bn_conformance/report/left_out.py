@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from bn_conformance.report.summary import ImplementationSummary
 from bn_conformance.results.coverage import Coverage
 from bn_conformance.results.heard import LeftOut
-from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE
 from bn_conformance.text import counted, one_line
 
 MOST_REASONS = 8
@@ -48,7 +48,7 @@ def _line(part: LeftOut) -> str:
 
 
 def _can_be_changed(part: LeftOut) -> bool:
-    return part.declined or _compiles(part) or part.reason == NOT_ASKED_BECAUSE
+    return part.declined or _compiles(part) or part.reason in (NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE)
 
 
 def _compiles(part: LeftOut) -> bool:

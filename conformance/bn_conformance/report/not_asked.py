@@ -1,17 +1,18 @@
-"""What is said of cases that a check did not ask, since failures were found without them."""
+"""What is said of cases that a check did not ask."""
 
 from __future__ import annotations
 
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import ItemVerdict
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, ItemVerdict
 from bn_conformance.text import counted
 
 
 def not_asked_line(results: Results) -> str:
     """How many cases were not asked, and why; nothing where all were."""
-    count = sum(item.verdict == ItemVerdict.NOT_ASKED.value for item in results.items)
-    if not count:
+    reasons = [item.message for item in results.items if item.verdict == ItemVerdict.NOT_ASKED.value]
+    if not reasons:
         return ""
-    be, them = ("was", "it") if count == 1 else ("were", "them")
-    why = f"failures were found without {them}; --thorough asks {them}"
-    return f"More sizes and tours, {counted(count, 'case')}, {be} not asked: {why}."
+    be, them = ("was", "it") if len(reasons) == 1 else ("were", "them")
+    sampled = "a check asks a sample in which every class of them occurs"
+    why = f"failures were found without {them}" if NOT_ASKED_BECAUSE in reasons else sampled
+    return f"More sizes and tours, {counted(len(reasons), 'case')}, {be} not asked: {why}; --thorough asks {them}."

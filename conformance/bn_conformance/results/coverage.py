@@ -52,7 +52,7 @@ class FamilyCoverage:
         not_judged: so ill-conditioned that no error bound means anything.
         failed: raised where a number was due, crashed, or took too long.
         unsupported: selected, but not declared, or declined by the implementation.
-        not_asked: covered, but not asked, since failures were found without them.
+        not_asked: covered, but not asked: outside the sample of a check, or failures were found without them.
         claimed: whether the declaration covers a selected case, or makes a claim that SPEC.md lists, of which some was
             selected.
         reason: why most of the selected cases that were not judged were not; empty where all were.
@@ -160,7 +160,7 @@ class Coverage:
             (self.asked - self.judged - self.refused - self.not_judged, "failed to run"),
         ):
             counts += [f"{count:,} {what}"] * bool(count)
-        rest = f"; {self.not_asked:,} not asked, since failures were found without them" * bool(self.not_asked)
+        rest = f"; {self.not_asked:,} not asked" * bool(self.not_asked)
         return f"{self.asked:,} of {counted(self.exist, 'case')} asked: {', '.join(counts)}{rest}"
 
 
@@ -206,7 +206,7 @@ def coverage_of(
     for case_id, case in cases.items():
         members.setdefault(case.family, []).append(case_id)
     claims = [claim for claim in minimums() if claim.claimed(capabilities)]
-    all_asked = not any(item.outcome == outcomes.NOT_ASKED for item in by_case.values())
+    all_asked = not any(item.message == outcomes.NOT_ASKED_BECAUSE for item in by_case.values())
     rows = []
     for family, ids in members.items():
         own = [by_case[case_id] for case_id in ids if case_id in by_case]
@@ -247,10 +247,10 @@ def _counts(items: Collection[Item]) -> dict[str, int]:
 def _short(counts: Mapping[str, int], claims: Collection[Minimum], heard: Counter[str], whole: bool) -> str:
     """Why too little of a claimed family was judged; empty where it was enough. What failed to run was judged."""
     judged = counts["judged"] + counts["refused"] + counts["failed"]
-    needed = ceil(SHARE * counts["covered"])
+    asked = counts["covered"] - counts["not_asked"]
+    needed = ceil(SHARE * asked)
     if judged < needed:
-        covered = counted(counts["covered"], "case")
-        return f"{judged:,} of {covered} that its declaration covers were judged, and {needed:,} must be"
+        return f"{judged:,} of {counted(asked, 'case')} that its declaration covers were judged, and {needed:,} must be"
     for claim in claims:
         least = claim.cases if whole else 1
         if heard[claim.clause] < least and (whole or not judged):

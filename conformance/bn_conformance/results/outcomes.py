@@ -24,7 +24,10 @@ NO_REFUSAL = "an error here is no refusal: the operation that raised was not giv
 """What is said beside the error of a layer where a clause allows one, and this is not it."""
 
 NOT_ASKED_BECAUSE = "more sizes and tours, not asked, since failures were found without them"
-"""Why a check does not ask a case."""
+"""Why a check does not ask a case of its later stage."""
+
+OUTSIDE_SAMPLE = "more sizes and tours, not asked, since a check asks a sample of them"
+"""Why a check does not ask a case of which no stage would."""
 
 MISSING = "missing"
 

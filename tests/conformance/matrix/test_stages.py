@@ -18,6 +18,7 @@ from bn_conformance.matrix.closing import stale_faults
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.stages import Stages, asks_later, not_asked_items
 from bn_conformance.options import RunOptions
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE
 from bn_conformance.results.records import Item
 
 ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING)
@@ -40,9 +41,11 @@ def item(item_id: str, verdict: str = "fail") -> Item:
     return Item(implementation="mine", case=item_id.removeprefix("mine::"), outcome="wrong", verdict=verdict)
 
 
-def test_the_later_stage_is_all_sweeps_and_comes_last(plan: Plan) -> None:
-    assert plan.later == {f"mine::{case.id}" for case in all_cases().values() if case.sweep} & plan.items.keys()
-    assert len(plan.later) > 1000
+def test_the_later_stage_is_a_sample_of_the_sweeps_and_comes_last(plan: Plan) -> None:
+    whole = plan_of(options=RunOptions()).items
+    assert plan.later | plan.beyond_sample.keys() == {name for name, (_, case) in whole.items() if case.sweep}
+    assert not plan.later & plan.beyond_sample.keys()
+    assert plan.items.keys() | plan.beyond_sample.keys() == whole.keys()
     places = [name in plan.later for name in plan.items]
     assert places == sorted(places)
 
@@ -69,6 +72,7 @@ def test_what_is_small_comes_first_and_families_take_turns(plan: Plan) -> None:
 )
 def test_a_run_and_what_is_selected_or_thorough_has_one_stage(options: RunOptions) -> None:
     assert not plan_of(options=options).later
+    assert not plan_of(options=options).beyond_sample
 
 
 def test_new_failures_of_ordinary_cases_alone_keep_the_later_stage_away(plan: Plan) -> None:
@@ -94,8 +98,23 @@ def test_a_stage_is_through_once_and_what_is_judged_already_counts(plan: Plan) -
 def test_what_is_not_asked_is_an_item_each_but_what_is_judged(plan: Plan) -> None:
     judged = sorted(plan.later)[0]
     items = [*not_asked_items(plan, [judged])]
-    assert {one.id for one in items} == plan.later - {judged}
+    assert {one.id for one in items} == (plan.later - {judged}) | plan.beyond_sample.keys()
     assert all(f"--case '{one.case}'" in one.reproduce for one in items)
+    assert {one.message for one in items} == {NOT_ASKED_BECAUSE}
+
+
+def test_what_is_outside_the_sample_is_never_asked_and_says_so(plan: Plan) -> None:
+    items = [*not_asked_items(plan, later=True)]
+    assert {one.id for one in items} == plan.beyond_sample.keys()
+    assert {(one.verdict, one.message) for one in items} == {("not-asked", OUTSIDE_SAMPLE)}
+
+
+def test_nothing_is_said_of_what_was_deselected(plan: Plan) -> None:
+    sweep = sorted(plan.later)[0]
+    part, whole = Stages(plan, [ORDINARY, sweep], []), Stages(plan, [*plan.items], [])
+    assert part.not_asked(later=True) == []
+    assert {one.id for one in part.not_asked(later=False)} == {sweep}
+    assert {one.id for one in whole.not_asked(later=True)} == plan.beyond_sample.keys()
 
 
 def test_blocks_keep_to_their_stage_and_are_small(plan: Plan) -> None:

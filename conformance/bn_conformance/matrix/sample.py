@@ -1,0 +1,133 @@
+"""The sample of sweeps that a check asks: at least one of every class, so that a verdict takes seconds.
+
+Sweeps repeat questions over many sizes, places, formats and settings. All of them together take most of the time of a
+run. A check asks a part in which every single class occurs: each question; each clause in each rank and each width of
+format; each place of the channels in each format; and in each mode each class of sizes and each kind of memory. What is
+left out repeats these in other pairs. `--thorough` asks it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heapreplace
+from itertools import chain
+from math import prod
+
+from bn_conformance.cases.model import Batch, Case
+from bn_reference.arithmetic.formats import FORMATS
+
+ALONE = frozenset(
+    {
+        "num/nc-65536x3/float32/long-dy-constant",  # sequential-sums, sequential-gradient-sums
+        "num/nc-32769x1/float32/seams",  # seam-twice-in-variance, seam-dropped-from-variance
+        "num/nc-4099x2/float64/length",  # float64-statistics-in-float32-beyond-4096, the same of gradients
+        "num/nc-5000x2/float32/exact-long-dbeta",  # dbeta-over-n-minus-1-beyond-4096
+        "stat/nchw/float16/crossed-momentum-0",  # 16-bit-momentum-0-as-default
+        "fwd/ncl/float32/crossed-no-affine",  # dx-detached-without-parameters-at-rank-3
+        "fwd/ncdhw/float32/crossed-no-affine",  # dx-detached-without-parameters-at-rank-5
+        "edge/nchw/float16/crossed-nan",  # 16-bit-nan-becomes-zero
+        "edge/nchw-1x3x1x1/float64/crossed-one-value",  # float64-one-value-unchanged
+    }
+)
+"""Sweeps that are in every sample: nothing else in a sample shows these deviations of the catalogue."""
+
+EFFORT_OF_A_CASE = 3.0
+"""What every case takes beside its effort, in the same small steps."""
+
+_NUMBERS = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
+
+_LONG = (1, 32, 1024, 4999, 60_000)
+"""The largest numbers of values a channel of each class but the last: code has other paths beyond some of them."""
+
+
+def sampled_sweeps(sweeps: Iterable[Case], plain: Iterable[Case]) -> frozenset[str]:
+    """Ids of sweeps in which every class of all sweeps occurs that no plain case has.
+
+    The next sweep is always that with the most new classes for its effort.
+
+    Args:
+        sweeps: that could be asked.
+        plain: cases that are asked anyway.
+    """
+    known = set(chain.from_iterable(map(classes_of, plain)))
+    cases = {case.id: case for case in sweeps}
+    chosen = [case_id for case_id in cases if case_id in ALONE]
+    for case_id in chosen:
+        known |= classes_of(cases[case_id])
+    new = {case_id: classes_of(case) - known for case_id, case in cases.items()}
+    return frozenset((*chosen, *_cover(new, {case_id: case.effort for case_id, case in cases.items()})))
+
+
+def _cover(classes: dict[str, frozenset[Hashable]], efforts: dict[str, float]) -> Iterator[str]:
+    """A cover of all classes by few members. A member that has lost worth is weighed again when its turn comes."""
+
+    def weighed(member: str) -> tuple[float, str]:
+        return -len(classes[member] - found) / (EFFORT_OF_A_CASE + efforts[member]), member
+
+    found: set[Hashable] = set()
+    queue = [weighed(member) for member in classes]
+    heapify(queue)
+    while queue:
+        now = weighed(queue[0][1])
+        if now > queue[0]:
+            heapreplace(queue, now)
+            continue
+        member = heappop(queue)[1]
+        if classes[member] <= found:
+            continue
+        found |= classes[member]
+        yield member
+
+
+def classes_of(case: Case) -> frozenset[Hashable]:
+    """Every class that a case is a member of."""
+    config, width = case.config, FORMATS[case.config.dtype].precision
+    classes: set[Hashable] = {
+        ("question", _NUMBERS.sub("", case.title)),
+        ("place", config.rank, config.channel_axis, config.dtype, config.parameter_dtype),
+        ("affine", config.gamma, config.beta, width),
+        ("affine", config.gamma, config.beta, "rank", config.rank),
+        ("eps", config.eps),
+        ("momentum", config.momentum),
+    }
+    for clause in case.clauses:
+        classes |= {(clause, "rank", config.rank), (clause, "width", width)}
+    for batch in {_look(batch): batch for batch in case.batches}.values():
+        classes |= _of_batch(batch, config.channel_axis, width)
+    return frozenset(classes)
+
+
+def _look(batch: Batch) -> Sequence[Hashable]:
+    """What of a batch its classes depend on."""
+    return batch.shape, _mode(batch), batch.view, batch.dy_view, batch.x.kind
+
+
+def _of_batch(batch: Batch, axis: int, width: int) -> set[Hashable]:
+    shape, mode = batch.shape, _mode(batch)
+    channels = shape[axis] if axis < len(shape) else 0
+    count = prod(shape) // max(channels, 1)
+    return {
+        ("channels", _class_of(channels), mode),
+        ("count", _class_of(count)),
+        ("length", sum(count > limit for limit in _LONG), mode, width),
+        ("entries", _class_of(shape[0] if shape else 0)),
+        ("rank", len(shape), axis, mode),
+        ("width", width, mode),
+        ("view", batch.view, mode),
+        ("dy view", batch.dy_view),
+        ("data", batch.x.kind),
+    }
+
+
+def _mode(batch: Batch) -> str:
+    if batch.second is not None:
+        return "second order"
+    if batch.mask is not None:
+        return "masked"
+    return "training" if batch.training else "inference"
+
+
+def _class_of(size: int) -> tuple[int, bool]:
+    """The class of a size: its power of two, and whether it is just that power."""
+    return size.bit_length(), size & (size - 1) == 0

@@ -1,0 +1,78 @@
+"""The sample of sweeps that a check asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+from tests.support.judge_layers import supported
+
+from bn_conformance.cases.model import Case
+from bn_conformance.catalogue import all_cases
+from bn_conformance.matrix.sample import ALONE, classes_of, sampled_sweeps
+from bn_conformance.mutation.attack import Hunt
+from bn_conformance.mutation.power import judged_cases
+from bn_reference.deviations import catalogue
+
+ONLY_IN_SWEEPS = """
+any-rank-by-last-axis count-in-bfloat16 dbeta-over-n-minus-1-beyond-4096 dx-detached-without-parameters-at-rank-5
+eps-in-storage float64-one-value-unchanged float64-statistics-in-float32-beyond-4096 seam-dropped-from-variance
+sequential-gradient-sums 16-bit-momentum-0-as-default
+"""
+"""Some deviations that no plain case catches."""
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[list[Case], list[Case]]:
+    plain: list[Case] = []
+    sweeps: list[Case] = []
+    for case in supported():
+        (sweeps if case.sweep else plain).append(case)
+    return plain, sweeps
+
+
+def test_a_sample_holds_every_class_and_is_a_fraction_of_the_work(parts: tuple[list[Case], list[Case]]) -> None:
+    plain, sweeps = parts
+    sample = sampled_sweeps(sweeps, plain)
+    chosen = [case for case in sweeps if case.id in sample]
+    every, found = (set(chain.from_iterable(map(classes_of, some))) for some in (sweeps, (*plain, *chosen)))
+    assert every <= found
+    assert sum(case.effort for case in chosen) < 0.2 * sum(case.effort for case in sweeps)
+
+
+def test_a_sample_does_not_depend_on_the_order(parts: tuple[list[Case], list[Case]]) -> None:
+    plain, sweeps = parts
+    assert sampled_sweeps(sweeps[::-1], plain[::-1]) == sampled_sweeps(sweeps, plain)
+
+
+def test_what_adds_nothing_is_left_out(parts: tuple[list[Case], list[Case]]) -> None:
+    _, sweeps = parts
+    one = next(case for case in sweeps if case.id not in ALONE)
+    assert sampled_sweeps([one], []) == {one.id}
+    assert sampled_sweeps([one], [replace(one, sweep=False)]) == frozenset()
+
+
+def test_a_layer_that_declares_less_has_a_sample_of_its_own(parts: tuple[list[Case], list[Case]]) -> None:
+    plain, sweeps = parts
+    narrow = [case for case in sweeps if (case.config.rank, case.config.dtype) == (4, "float32")]
+    sample = sampled_sweeps(narrow, plain)
+    assert sample
+    assert sample <= {case.id for case in narrow}
+    assert not sample <= sampled_sweeps(sweeps, plain)
+
+
+def test_what_is_in_every_sample_exists_and_is_a_sweep() -> None:
+    assert all(all_cases()[case_id].sweep for case_id in ALONE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ONLY_IN_SWEEPS.split())
+def test_what_plain_cases_miss_a_sample_catches(name: str) -> None:
+    cases = [all_cases()[case_id] for case_id in judged_cases()]
+    plain = [case for case in cases if not case.sweep]
+    sample = sampled_sweeps((case for case in cases if case.sweep), plain)
+    clause = catalogue()[name].clause
+    near = [case.id for case in plain if clause in case.clauses]
+    assert Hunt(near).first_catch(catalogue()[name]) is None
+    assert Hunt(sorted(sample)).first_catch(catalogue()[name]) is not None

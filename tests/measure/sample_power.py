@@ -1,0 +1,55 @@
+"""What plain cases, a check's sample and all cases catch: `python -m tests.measure.sample_power [N [SEED]]`.
+
+Prints a line for each: of the deviations of the catalogue, and of N conditional mutants (none without N), how many are
+caught. A conditional mutant counts that acts in some case, be it one that is fitted to its condition.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from bn_conformance.catalogue import all_cases
+from bn_conformance.matrix.sample import sampled_sweeps
+from bn_conformance.mutation.attack import attack, first_catches
+from bn_conformance.mutation.power import Power, judged_cases
+from bn_conformance.mutation.sampling import sample
+from bn_reference.deviations import catalogue
+
+
+def parts() -> dict[str, list[str]]:
+    """The ids of plain cases, of these with the sample, and of all cases."""
+    everything = judged_cases()
+    sweeps = [case for case in map(all_cases().__getitem__, everything) if case.sweep]
+    plain = [case_id for case_id in everything if not all_cases()[case_id].sweep]
+    chosen = sampled_sweeps(sweeps, map(all_cases().__getitem__, plain))
+    asked = [case_id for case_id in everything if case_id in chosen or not all_cases()[case_id].sweep]
+    return {"plain cases": plain, "plain cases and the sample": asked, "all cases": everything}
+
+
+def surviving(case_ids: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The deviations that no case catches."""
+    *_, power = first_catches(names, case_ids)
+    assert isinstance(power, Power)
+    return tuple(name for name in names if power.first(name) is None)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the lines."""
+    count, seed = int(arguments[0]) if arguments else 0, int(arguments[1]) if len(arguments) > 1 else 1
+    left, mutants = tuple(catalogue()), sample(count, seed, tuple(catalogue())) if count else ()
+    found: dict[str, set[str]] = {}
+    acting: set[str] = set()
+    for name, case_ids in parts().items():
+        left = surviving(case_ids, left)
+        print(f"{name} ({len(case_ids):,}): {len(catalogue()) - len(left)} of {len(catalogue())} deviations", *left)
+        fates = list(attack(mutants, case_ids))
+        found[name] = {fate.mutant.text for fate in fates if fate.caught_by}
+        acting |= {fate.mutant.text for fate in fates if fate.caught_by or fate.shown_by}
+        sys.stdout.flush()
+    for name, caught in found.items() if count else ():
+        print(f"{name}: {len(caught)} of {len(acting)} conditional mutants that act (seed {seed})")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
