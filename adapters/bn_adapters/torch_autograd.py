@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from bn_adapters.torch_tensors import load_torch, to_array
@@ -22,7 +23,7 @@ def gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) -> Gradients:
 
 
 def accumulated_gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) -> Gradients:
-    """Gradients of sum(y * dy) as users take them: by `y.backward(dy)`, which goes through all that y depends on.
+    """Gradients of sum(y * dy) as users take them: by a backward, which goes through all that y depends on.
 
     The graph of y is kept, so that this may be asked for again.
 
@@ -32,7 +33,7 @@ def accumulated_gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) ->
     sources = [x, *_present(parameters)]
     for tensor in sources:
         tensor.grad = None
-    y.backward(dy, retain_graph=True)
+    _go_back(y, dy, retain_graph=True)
     found = []
     for tensor, name in zip(sources, ("x", *(f"parameter {number}" for number in (1, 2))), strict=False):
         if tensor.grad is None:
@@ -48,7 +49,39 @@ def accumulated_gradients(y: Any, x: Any, parameters: ParameterPair, dy: Any) ->
 def let_go(y: Any) -> None:
     """Free what the graph of y saved, as a backward that keeps no graph does."""
     with suppress(RuntimeError):  # what it saved was changed or is gone already
-        y.backward(load_torch().zeros_like(y))
+        _go_back(y, load_torch().zeros_like(y), retain_graph=False)
+
+
+def _go_back(y: Any, dy: Any, *, retain_graph: bool) -> None:
+    """Do what `y.backward(dy)` does, from a loss of one number, as training does.
+
+    `y.backward(dy)` imports sympy to compare two shapes, which takes half a second in each process. What does not fit y
+    is left to it, as is any y that is more than a plain tensor.
+    """
+    torch = load_torch()
+    if type(y) is torch.Tensor and (y.shape, y.dtype, y.device) == (dy.shape, dy.dtype, dy.device):
+        with torch.enable_grad():
+            loss = _loss().apply(y, [dy])
+        loss.backward(retain_graph=retain_graph)
+    else:
+        y.backward(dy, retain_graph=retain_graph)
+
+
+@cache
+def _loss() -> Any:
+    """A function of a tensor and of its gradient, in a list, that autograd does not follow; its value is 0."""
+
+    class Loss(load_torch().autograd.Function):  # type: ignore[misc]  # torch is untyped here
+        @staticmethod
+        def forward(context: Any, y: Any, gradients: list[Any]) -> Any:
+            context.gradients = gradients
+            return y.new_zeros(())
+
+        @staticmethod
+        def backward(context: Any, _: Any) -> tuple[Any, None]:
+            return context.gradients[0], None
+
+    return Loss
 
 
 def second_order_gradients(
