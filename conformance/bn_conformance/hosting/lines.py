@@ -82,10 +82,14 @@ class LineBuffer:
 
 def read_line(stream: IO[bytes]) -> Line:
     """The next line of a stream; its text is empty where there is none."""
+    piece = stream.readline(wire.PIECE)
+    if len(piece) < wire.PIECE and piece.endswith(b"\n"):
+        return Line(piece)
     buffer = LineBuffer()
-    while piece := stream.readline(wire.PIECE):
+    while piece:
         for line in buffer.feed(piece):
             return line
+        piece = stream.readline(wire.PIECE)
     return buffer.rest()
 
 
