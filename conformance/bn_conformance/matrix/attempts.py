@@ -7,8 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bn_conformance.matrix.items import LOST
-from bn_conformance.matrix.scheduler import LOST_ITEMS, TRIES
 from bn_conformance.results.records import split_id
+
+TRIES = 2
+"""How often an item may end its process before it is lost."""
+
+LOST_ITEMS = 3
+"""How many items an implementation may lose before it is given up."""
 
 
 @dataclass

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from bn_conformance.matrix.cluster import Cluster, NodeDiffers
+from bn_conformance.matrix.node_ids import item_id
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.reports import report_findings
-from bn_conformance.matrix.scheduler import item_id
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.records import Environment
 

@@ -26,6 +26,7 @@ from itertools import groupby
 from bn_conformance.hosting.kept import leave_to_parent
 from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.matrix.attempts import Attempts, not_tried
+from bn_conformance.matrix.blocks import ITEMS_OF_FORK, processes_for
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.reports import Finding
 from bn_conformance.matrix.runner import Runner
@@ -156,6 +157,20 @@ class Forks:
             block = self._blocks[number]
             say(_BEGUN, json.dumps(block))
         runner.close()
+
+
+def forks_for(plan: Plan, judged: Mapping[str, Item], count: int, fewest: bool) -> Forks | None:
+    """The processes that judge a plan; None where this one does it alone.
+
+    Args:
+        plan: of the run.
+        judged: items of it that are judged already, by id.
+        count: of the processes, this one among them.
+        fewest: whether there are no more than are worth it.
+    """
+    if fewest:
+        count = min(count, processes_for(plan, ITEMS_OF_FORK))
+    return Forks(plan, judged, count - 1) if count > 1 else None
 
 
 class _Fork:

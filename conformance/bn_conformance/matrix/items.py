@@ -9,9 +9,9 @@ from types import MappingProxyType
 import pytest
 
 from bn_conformance.cases.model import Case
+from bn_conformance.matrix.node_ids import item_id
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
-from bn_conformance.matrix.scheduler import item_id
 from bn_conformance.report.entries import badness
 from bn_conformance.report.failure import item_text
 from bn_conformance.results.json_line import to_line

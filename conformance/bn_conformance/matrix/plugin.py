@@ -14,9 +14,11 @@ import pytest
 
 from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.matrix.arguments import options_of, require_expressions
-from bn_conformance.matrix.blocks import ITEMS_OF_FORK, blocks, processes_for
-from bn_conformance.matrix.forks import Forks
+from bn_conformance.matrix.attempts import TRIES
+from bn_conformance.matrix.blocks import blocks, processes_for
+from bn_conformance.matrix.forks import Forks, forks_for
 from bn_conformance.matrix.items import LOST, RECORD, Items
+from bn_conformance.matrix.node_ids import gates, item_id
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.preflight import Tried, preflight
@@ -25,7 +27,6 @@ from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.reports import report_findings
 from bn_conformance.matrix.resuming import Interrupted, interrupted_run
 from bn_conformance.matrix.reusing import Reused, reused_items
-from bn_conformance.matrix.scheduler import TRIES, BlockScheduling, gates, item_id
 from bn_conformance.matrix.stages import FIRST, LATER, Stages
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
 from bn_conformance.results.json_line import ResultsError, from_line, to_line
@@ -34,6 +35,7 @@ from bn_conformance.user_error import UserError
 
 if TYPE_CHECKING:
     from bn_conformance.matrix.cluster import Cluster
+    from bn_conformance.matrix.scheduler import BlockScheduling
 
 MOST_FAILED_STARTS = 8
 """Judging processes that may end one after the other before any has started."""
@@ -133,16 +135,9 @@ class Control:
                 self._judge_with(0)  # there is nothing to start processes for
         option = self._config.option
         if option.bn_forks:
-            self._fork(option.bn_forks, option.bn_fewest)
+            self._forks = forks_for(self.plan, self._judged, option.bn_forks, option.bn_fewest)
         elif option.bn_fewest:
             self._judge_with(processes_for(self.plan))
-
-    def _fork(self, count: int, fewest: bool) -> None:
-        """Fork processes that judge, so that there are so many with this one; or as few as are worth it."""
-        if fewest:
-            count = min(count, processes_for(self.plan, ITEMS_OF_FORK))
-        if count > 1:
-            self._forks = Forks(self.plan, self._judged, count - 1)
 
     def _judge_with(self, most: int) -> None:
         """Let xdist start at most so many processes; none where one would do, which is this one."""
@@ -184,6 +179,8 @@ class Control:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> BlockScheduling:
         """Hand out work by implementation and block of signatures."""
+        from bn_conformance.matrix.scheduler import BlockScheduling  # which imports xdist
+
         processes = len(config.getoption("tx") or []) or 1
         asked = blocks(self.plan, processes)
         return BlockScheduling(config, log, asked, self._record_lost, self.plan.later, self._stages.asks_later)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pytest
 
 from bn_conformance.matrix.items import RECORD, properties
+from bn_conformance.matrix.node_ids import item_id
 from bn_conformance.matrix.plan import Plan
-from bn_conformance.matrix.scheduler import item_id
 from bn_conformance.report.failure import item_text
 from bn_conformance.results.json_line import from_line
 from bn_conformance.results.outcomes import ItemVerdict

@@ -16,16 +16,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from bn_conformance.matrix.attempts import LOST_ITEMS, TRIES
 from bn_conformance.matrix.blocks import SEPARATOR
+from bn_conformance.matrix.node_ids import is_gate, item_id
 from bn_conformance.results.records import split_id
-
-TRIES = 2
-"""How often an item may end its process before it is lost."""
-
-LOST_ITEMS = 3
-"""How many items an implementation may lose before it is given up."""
-
-_GATE = "between the stages::"
 
 _ENOUGH = 3
 """Items that a process has before it: xdist's processes start an item when they know the next one."""
@@ -182,18 +176,3 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
 
     def _split_scope(self, nodeid: str) -> str:
         return self._block_of.get(item_id(nodeid), nodeid)
-
-
-def gates(count: int) -> list[str]:
-    """Ids of the items at which that many processes wait for the later stage. They judge nothing."""
-    return [f"{_GATE}{number}" for number in range(count)]
-
-
-def is_gate(nodeid: str) -> bool:
-    """Whether a pytest node id is that of a gate."""
-    return item_id(nodeid).startswith(_GATE)
-
-
-def item_id(nodeid: str) -> str:
-    """The id `implementation::case` in a pytest node id `path::test_case[implementation::case]`."""
-    return nodeid.partition("::test_case[")[2].removesuffix("]")

@@ -17,10 +17,11 @@ from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix import forks
-from bn_conformance.matrix.forks import Forks
+from bn_conformance.matrix.attempts import LOST_ITEMS, TRIES
+from bn_conformance.matrix.blocks import ITEMS_OF_FORK
+from bn_conformance.matrix.forks import Forks, forks_for
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.reports import Finding
-from bn_conformance.matrix.scheduler import LOST_ITEMS, TRIES
 from bn_conformance.options import RunOptions
 from bn_conformance.results.json_line import from_line
 from bn_conformance.results.records import Item
@@ -197,6 +198,18 @@ def test_no_process_is_left_after_the_end(monkeypatch: pytest.MonkeyPatch) -> No
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.usefixtures("judge")
+def test_there_is_a_fork_for_each_hundred_items_and_all_that_are_asked_for() -> None:
+    few, many = plan_of("fwd/nc/"), plan_of("fwd/", "grad/")
+    assert len(few.items) < ITEMS_OF_FORK < len(many.items)
+    assert forks_for(few, {}, 2, fewest=True) is None
+    for plan, fewest in ((few, False), (many, True)):
+        judging = forks_for(plan, {}, 2, fewest)
+        assert judging is not None
+        judging.close()
+    assert forks_for(many, {}, 1, fewest=False) is None
 
 
 @pytest.mark.usefixtures("judge")

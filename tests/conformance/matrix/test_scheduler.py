@@ -8,7 +8,9 @@ from typing import Any
 
 from xdist.remote import Producer
 
-from bn_conformance.matrix.scheduler import LOST_ITEMS, BlockScheduling, gates, item_id
+from bn_conformance.matrix.attempts import LOST_ITEMS
+from bn_conformance.matrix.node_ids import gates, item_id
+from bn_conformance.matrix.scheduler import BlockScheduling
 
 
 class Node:
