@@ -5,7 +5,7 @@ There is no tolerance here: every allowed error comes from `bn_reference.bounds`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import frexp, inf, isfinite, ldexp, prod
@@ -22,7 +22,7 @@ from bn_conformance.results.outcomes import EXACT, NOT_JUDGED, WRONG
 from bn_conformance.results.records import Quantity
 from bn_reference.arithmetic.formats import Format, format_of
 from bn_reference.golden.expected import Expected
-from bn_reference.specification.grades import GRADES
+from bn_reference.specification.grades import Grade
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def compare(
     """
     blocks = Blocks(name, expected, got, channel_axis, nonfinite_alike)
     usual = survey_usual(expected, got, channel_axis) if watch is None else None
-    level, judged, worst = usual or _survey(blocks, watch)
+    level, judged, worst = usual or _survey(blocks, expected.grades, watch)
     ranges = in_range(blocks) if level != EXACT and judged < got.size else NOTHING_RANGED
     if ranges.outside is not None:
         level, worst = WRONG, ranges.outside
@@ -160,7 +160,9 @@ def judge(
     return compare(name, expected, got, channel_axis, nonfinite_alike).quantity(clauses)
 
 
-def _survey(blocks: Blocks, watch: Callable[[Block], None] | None) -> tuple[str, int, Worst | None]:
+def _survey(
+    blocks: Blocks, grades: Sequence[Grade], watch: Callable[[Block], None] | None
+) -> tuple[str, int, Worst | None]:
     """The best level that explains every judged element, how many elements are judged, and the worst of them.
 
     Exact blocks are compared with grades only if some other block is not exact. A later block may ask for a worse
@@ -179,7 +181,7 @@ def _survey(blocks: Blocks, watch: Callable[[Block], None] | None) -> tuple[str,
         if exact:
             unjudged = number + 1
             continue
-        taken = _explaining(block, level)
+        taken = _explaining(block, grades, level)
         if taken != level:
             level, unjudged = taken, number
     if exact:
@@ -187,17 +189,17 @@ def _survey(blocks: Blocks, watch: Callable[[Block], None] | None) -> tuple[str,
     if worst is None:
         return NOT_JUDGED, judged, worst
     until: int | None = unjudged
-    while until != 0 and level < len(GRADES):
+    while until != 0 and level < len(grades):
         taken = level
         for block in islice(blocks, until):
-            taken = _explaining(block, taken)
+            taken = _explaining(block, grades, taken)
         level, until = taken, (0 if taken == level else None)
-    return GRADES[level].level if level < len(GRADES) else WRONG, judged, worst
+    return grades[level].level if level < len(grades) else WRONG, judged, worst
 
 
-def _explaining(block: Block, level: int) -> int:
+def _explaining(block: Block, grades: Sequence[Grade], level: int) -> int:
     """The index of the first grade from `level` on that explains a block; the number of grades where none does."""
-    return next((at for at in range(level, len(GRADES)) if block.explained(GRADES[at])), len(GRADES))
+    return next((at for at in range(level, len(grades)) if block.explained(grades[at])), len(grades))
 
 
 def _excess(blocks: Blocks) -> float:
@@ -211,7 +213,7 @@ def _excess(blocks: Blocks) -> float:
     for block in blocks:
         if not block.kinds.all():
             return np.inf
-        for at, grade in enumerate(GRADES):
+        for at, grade in enumerate(block.expected.grades):
             allowed, meaningful = block.allowed(grade)
             if np.any(block.mask & np.isfinite(block.errors) & ~meaningful):
                 void.add(at)

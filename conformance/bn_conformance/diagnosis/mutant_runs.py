@@ -52,7 +52,7 @@ class FailingCase:
         return self.case.expects == "refusal"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MutantRuns:
     """What a mutant gives in a failing case.
 
@@ -65,6 +65,10 @@ class MutantRuns:
     observation: Observation
     repeat: Observation | None
     unrounded: Observation
+
+    def same_as(self, other: MutantRuns) -> bool:
+        """Whether other runs gave the same bits."""
+        return all(same(one, two) for one, two in zip(vars(self).values(), vars(other).values(), strict=True))
 
 
 class MutantRunner:

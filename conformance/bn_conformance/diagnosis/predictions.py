@@ -12,14 +12,18 @@ from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
+from bn_conformance.judging.case import each_quantity
+from bn_conformance.judging.context import JudgingContext
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Runs, judge_runs, observe_runs
 from bn_conformance.mutation.bench import lenient_policy
-from bn_conformance.mutation.catch import ROBUST, is_caught, worst_wrong_ratio
+from bn_conformance.mutation.catch import ROBUST, is_caught, worst_wrong_ratio, wrong_ratio
 from bn_conformance.mutation.equivalent import is_equivalent, recording_layer
 from bn_conformance.mutation.mutant import PlainAdapter, usual_precision
 from bn_conformance.observing.observation import same
+from bn_conformance.results import outcomes
 from bn_conformance.results.records import Item
+from bn_reference.arithmetic.quad import quietly
 from bn_reference.deviations import Deviation
 
 
@@ -43,6 +47,7 @@ class Predictions:
         self._reference_runs: dict[tuple[str, str], Runs] = {}
         self._looked_up: dict[str, set[str]] = {}
 
+    @quietly
     def acts(self, deviations: Sequence[Deviation], case: Case) -> bool:
         """Whether a mutant can give something else in a case than the reference layer does."""
         case = as_declared(case, self._capabilities, self.convention)
@@ -52,6 +57,7 @@ class Predictions:
             self._reference_runs[case.id, str(None)] = self._observe(recording, case)
         return not all(is_equivalent(deviation, self._looked_up[case.id]) for deviation in deviations)
 
+    @quietly
     def contradicts(self, deviations: Sequence[Deviation], item: Item, case: Case) -> bool:
         """Whether a mutant clearly fails where the implementation passes, or passes where it clearly fails.
 
@@ -82,11 +88,20 @@ class Predictions:
         runs = self._observe(adapter, case)
         if self._changes_nothing(runs, case, work):
             return fails and worst_wrong_ratio(item) > far
-        with np.errstate(all="ignore"):
-            predicted = judge_runs(adapter.name, case, runs, self.convention, self._goldens, self._policy)
-        if is_caught(predicted) == fails:
-            return False
-        return worst_wrong_ratio(item) > far if fails else worst_wrong_ratio(predicted) > ROBUST
+        if fails:
+            return not self._is_caught(runs, case) and worst_wrong_ratio(item) > far
+        return self._is_caught(runs, case, more_than=ROBUST)
+
+    def _is_caught(self, runs: Runs, case: Case, more_than: float = -1.0) -> bool:
+        """Whether a mutant is caught, by more than a ratio: it is judged up to the first number that says so."""
+        observation, repeat = runs
+        if observation.error is not None or observation.original is not None or case.expects == "refusal":
+            item = judge_runs("mutant", case, runs, self.convention, self._goldens, self._policy)
+            return is_caught(item) and worst_wrong_ratio(item) > more_than
+        steps = self._goldens.steps(case, self.convention)
+        context = JudgingContext(case, self._goldens.data(case), steps, self.convention)
+        quantities = each_quantity(context, observation, repeat)
+        return any(one.outcome == outcomes.WRONG and wrong_ratio(one) > more_than for one in quantities)
 
     def _changes_nothing(self, runs: Runs, case: Case, work: np.dtype[Any] | None) -> bool:
         """Whether a mutant gave what the reference layer gives, so that it need not be judged."""
@@ -96,5 +111,4 @@ class Predictions:
         return same(runs, self._reference_runs[key])
 
     def _observe(self, adapter: PlainAdapter, case: Case) -> Runs:
-        with np.errstate(all="ignore"):
-            return observe_runs(case, self.convention, self._goldens, LocalHost(adapter))
+        return observe_runs(case, self.convention, self._goldens, LocalHost(adapter))

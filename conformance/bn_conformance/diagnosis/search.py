@@ -48,6 +48,7 @@ class Search:
         )
         self._failing = self._in_order(subject.with_verdict(ItemVerdict.FAIL))
         self._refuted: set[tuple[str, ...]] = set()
+        self._predicted: dict[tuple[tuple[str, ...], str], bool] = {}
 
     def _in_order(self, items: Sequence[Item]) -> list[Item]:
         """Items of cases that are quick to run, by family in turn, small ones first."""
@@ -250,7 +251,10 @@ class Search:
     def _predicts_otherwise(self, deviations: Deviations, item: Item) -> bool:
         case = self._subject.cases[item.case]
         self._budget.spend(work(case))
-        return self._predictions.contradicts(deviations, item, case)
+        key = names_of(deviations), item.case
+        if key not in self._predicted:  # witnesses are asked again where candidates are told apart
+            self._predicted[key] = self._predictions.contradicts(deviations, item, case)
+        return self._predicted[key]
 
     def _acting(self, deviations: Deviations, items: Iterable[Item]) -> Iterator[Item]:
         with np.errstate(all="ignore"):

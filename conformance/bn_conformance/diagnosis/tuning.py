@@ -16,7 +16,7 @@ class Tuning:
     # How much it computes.
     budget: float = 4000.0
     """Steps that are computed for one implementation, in all mutants. When they are spent, what was found by then is
-    told. On a core of 2026 they take about 6 s; most diagnoses need a quarter of them."""
+    told. On a core of 2026 they take about 3 s; most diagnoses need a third of them."""
 
     # Which failing cases of an implementation are examined.
     cases_in_all: int = 16

@@ -5,6 +5,7 @@ It comes last, since it looks at the smallest failing cases first, whichever the
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection
 from functools import partial
 
@@ -33,7 +34,11 @@ def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagn
         if any(item.verdict == ItemVerdict.FAIL.value for item in by_name.get(entry.name, ()))
         and not any(LOST in item.message for item in by_name[entry.name])  # it would end this process next
     )
-    return [diagnosis for diagnosis in results if diagnosis is not None]
+    gc.freeze()  # what the run holds is not looked through for garbage again and again
+    try:
+        return [diagnosis for diagnosis in results if diagnosis is not None]
+    finally:
+        gc.unfreeze()
 
 
 def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], runner: Runner) -> Diagnosis | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bn_conformance.results import outcomes
 from bn_conformance.results.outcomes import ItemVerdict
-from bn_conformance.results.records import Item
+from bn_conformance.results.records import Item, Quantity
 from bn_reference.deviations import Deviation
 from bn_reference.specification.clauses import clauses
 
@@ -51,9 +51,14 @@ def is_caught(item: Item) -> bool:
 def worst_wrong_ratio(item: Item) -> float:
     """The largest ratio among the wrong quantities of an item; infinite where one of them is no number."""
     wrong = [quantity for quantity in item.quantities if quantity.outcome == item.outcome]
-    if any(quantity.excess is None and quantity.ratio is None for quantity in wrong) or not wrong:
-        return math.inf
-    return max(quantity.ratio or 0.0 if quantity.excess is None else quantity.excess for quantity in wrong)
+    return max(map(wrong_ratio, wrong), default=math.inf)
+
+
+def wrong_ratio(quantity: Quantity) -> float:
+    """How wrong a wrong quantity is; infinite where it is no number."""
+    if quantity.excess is None:
+        return math.inf if quantity.ratio is None else quantity.ratio
+    return quantity.excess
 
 
 def is_grave(deviation: Deviation, catch: Catch) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bn_reference.arithmetic.quad import Parts, Quad, parts_of, round_to
 from bn_reference.bounds.bound import Bound
 from bn_reference.bounds.ranges import Range
-from bn_reference.specification.grades import Grade
+from bn_reference.specification.grades import GRADES, Grade
 
 EVERY_ENTRY = slice(None)
 """All entries of a batch."""
@@ -50,6 +50,9 @@ class Expected:
 
     whole = True
     """Whether `values` hold the whole golden. If not, `parts` makes it part by part."""
+
+    grades: tuple[Grade, ...] = GRADES
+    """The grades that an array is compared with, best first; what none of them explains is wrong."""
 
     def __init__(
         self,
