@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from bn_conformance.diagnosis.candidates import Found
+from bn_conformance.diagnosis.dx_terms import terms_sentence
 from bn_conformance.diagnosis.edges import EDGES, Edge, edge_of
 from bn_conformance.diagnosis.examined import Examined, examined, failing_in_order, is_examinable, work
 from bn_conformance.diagnosis.predictions import Predictions
@@ -92,6 +93,9 @@ class _Diagnosing:
         self._examined += new
         self._search.explain(new, all_alike)
 
+    def _is_rest(self, case: Examined) -> bool:
+        return bool(edge_of(case.case) is None and self._search.left(case))
+
     def _results(self, failing: Sequence[Item]) -> Explained:
         """What was found, and which items are left."""
         unexplained = {case.item.case for case in self._examined if self._search.left(case)}
@@ -107,6 +111,7 @@ class _Diagnosing:
             examined=tuple(self._examined),
             failing=len(failing),
             rest=tuple(item for item in ordinary if item.case in unexplained),
+            terms=terms_sentence(case.matcher.failing for case in self._examined if self._is_rest(case)),
             unseen=tuple(item for item in ordinary if item.case not in seen),
             edges={edge: items for edge, items in edges.items() if any(item.case in unexplained for item in items)},
             stopped=self._budget.spent,

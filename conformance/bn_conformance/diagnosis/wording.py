@@ -25,6 +25,7 @@ class Explained:
         examined: the cases that were examined.
         failing: how many cases fail that can be examined.
         rest: ordinary items that were examined and that nothing explains.
+        terms: what is known of a dx in the rest; empty where nothing is.
         unseen: ordinary items that were not examined.
         edges: items at edges, those edges alone of which something is unexplained.
         stopped: whether the search ended at its budget, so that more may explain the rest.
@@ -39,6 +40,7 @@ class Explained:
     edges: Mapping[Edge, Sequence[Item]]
     stopped: bool = False
     at_edges_alone: bool = False
+    terms: str = ""
 
 
 def message(subject: JudgedImplementation, explained: Explained) -> str:
@@ -96,6 +98,7 @@ def _rest(subject: JudgedImplementation, explained: Explained) -> str:
     passing = [subject.cases[item.case] for item in subject.with_verdict(*RIGHT)]
     shared = shared_sentence([(item, subject.cases[item.case]) for item in items], passing)
     what = "the rest" if explained.found else "it"
+    shared = " ".join(filter(None, (shared, explained.terms)))
     if explained.stopped:
         return f"The search for what explains {what} ended at its limit of work: {shared}"
     return f"No known deviation explains {what}: {shared}"
