@@ -99,9 +99,11 @@ def load_for_a_run(options: RunOptions) -> None:
     import bn_conformance.matrix.plugin  # noqa: F401
     from bn_conformance.catalogue import all_cases
     from bn_conformance.catalogue.digest import digest_of
+    from bn_conformance.identity.fingerprint import suite_digest
     from bn_conformance.implementations.known_faults import shipped
 
     shipped()
+    suite_digest()
     for case in () if options.cases or options.clauses else all_cases().values():
         digest_of(case)
 

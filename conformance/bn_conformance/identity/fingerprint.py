@@ -76,7 +76,7 @@ def fingerprint(entry: Implementation, in_process: bool = False) -> dict[str, st
         in_process: whether its layers run in the process that judges.
     """
     own, packages = _made_of(entry)
-    judge, judge_gap = _suite()
+    judge, judge_gap = suite_digest()
     device, device_gap = _device(entry.device)
     parts = {
         "suite": judge,
@@ -131,7 +131,7 @@ def _wrapper_module(name: str) -> str:
 
 
 @cache
-def _suite() -> tuple[str, str]:
+def suite_digest() -> tuple[str, str]:
     """A digest of the judge, and why it is not known in full."""
     state = state_of(JUDGES_WITH)
     sources = [(name, file_digest(path)) for name, path in judging_files()]

@@ -84,10 +84,10 @@ def declined(laboratory: Laboratory) -> Iterator[Undeclared]:
     reasons: dict[str, None] = {}
     asked: set[LayerConfig] = set()
     for case in all_cases().values():
-        if case.sweep or case.expects != "numbers" or case.laws or unsupported_reason(case, can, convention):
+        if case.sweep or case.expects != "numbers" or case.laws:
             continue
         own = as_declared(case, can, convention)
-        if own.config in asked:
+        if own.config in asked or unsupported_reason(case, can, convention):
             continue
         asked.add(own.config)
         reason = laboratory.host.ask(SupportsCall(own.config))
