@@ -86,7 +86,7 @@ def header(plan: Plan, planned: Sequence[str]) -> Header:
         suite=suite_version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=_machine(),
-        options=plan.to_json()["options"],
+        options=plan.options.to_json(),
         implementations=tuple(entry.name for entry in plan.implementations),
         cases=tuple(
             CaseInfo(
