@@ -38,9 +38,17 @@ Apply = Callable[[Tree, Tree, Any, Any, bool], tuple[Any, Tree]]
 
 
 def jax_copy(array: Array, dtype: Any = None) -> Any:
-    """A JAX array of its own: `jnp.asarray` may share an aligned NumPy array's memory."""
+    """A JAX array of its own: `jnp.asarray` may share an aligned NumPy array's memory.
+
+    `jnp.array` compiles a program for each new shape, which takes longer than all else here. So NumPy copies, and JAX
+    takes the copy, wherever that is all that there is to do.
+    """
+    import jax
     import jax.numpy as jnp
 
+    as_it_is = type(array) is np.ndarray and (dtype is None or array.dtype == dtype)
+    if as_it_is and array.dtype == jax.dtypes.canonicalize_dtype(array.dtype):
+        return jax.device_put(array.copy())
     return jnp.array(array, dtype)
 
 

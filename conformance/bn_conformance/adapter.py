@@ -208,7 +208,7 @@ class Adapter(ABC):
         framework: adapters of one framework may share a process.
         environment: environment variables that must be set before the framework is imported. In a value `{device}`
             is the device, and `{cache}` the run's own directory for what frameworks compile, shared by its processes
-            and gone with it; where there is none, the variable is left out.
+            (of `bnconform check`, by all that it does) and gone with it; where there is none, the variable is left out.
         requires: import names that must be importable, else the implementation is shown as not installed.
         install: the command that installs them, shown when one is missing.
         distributions: what is judged, as package indexes name it; `requires` where this is empty.

@@ -2,33 +2,44 @@
 
 A command about one implementation describes it, tries it, judges it, diagnoses it and measures it. Within
 `kept_processes` these share a process, one after the other. Outside, and where one was lost, each starts its own.
+They share what frameworks compile as well, so that no process compiles what another has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from bn_conformance.hosting.process import Process
 
 _waiting: list[Process] | None = None
 """Processes that wait for work; None where none is kept."""
 
+_cache = ""
+"""The folder for what frameworks compile."""
+
 
 @contextmanager
 def kept_processes() -> Iterator[None]:
-    """Within the block, processes that are left wait for more work; at its end they are ended."""
-    global _waiting
+    """Within the block, processes that are left wait for more work; at its end they are ended, and the cache goes."""
+    global _waiting, _cache
     if _waiting is not None:
         yield
         return
     _waiting = []
-    try:
-        yield
-    finally:
-        left, _waiting = _waiting, None
-        for process in left:
-            process.close()
+    with TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True) as _cache:
+        try:
+            yield
+        finally:
+            left, _waiting, _cache = _waiting, None, ""
+            for process in left:
+                process.close()
+
+
+def kept_cache() -> str:
+    """The folder in which processes share what frameworks compile; empty where no process is kept."""
+    return _cache
 
 
 def process_for(environment: Mapping[str, str]) -> Process:

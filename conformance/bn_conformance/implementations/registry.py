@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from bn_conformance.adapter import Adapter, Convention
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
-from bn_conformance.hosting.kept import kept_processes, leave, process_for
+from bn_conformance.hosting.kept import kept_cache, kept_processes, leave, process_for
 from bn_conformance.implementations.implementation import (
     BROKEN,
     NOT_INSTALLED,
@@ -166,7 +166,7 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     """
     if (target, device) in _DESCRIBED:
         return _DESCRIBED[target, device]
-    process = process_for(filled_in(environment_of(target), device))
+    process = process_for(filled_in(environment_of(target), device, kept_cache()))
     try:
         description = IsolatedHost(process, target, device).description
     except LayerError as error:

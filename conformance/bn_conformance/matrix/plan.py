@@ -14,6 +14,7 @@ from bn_conformance.catalogue import all_cases, document, large_cases
 from bn_conformance.catalogue.regressions import Regression, read_all
 from bn_conformance.catalogue.selection import select_cases
 from bn_conformance.catalogue.sets import newer_than, read_set
+from bn_conformance.hosting.kept import kept_cache
 from bn_conformance.implementations.implementation import OK, Implementation
 from bn_conformance.implementations.known_faults import KnownFault, require_cases, shipped, shipped_and_own
 from bn_conformance.implementations.registry import find
@@ -220,7 +221,7 @@ def make_plan(options: RunOptions, found: Sequence[Implementation] | None = None
     regressions = read_all(options.regressions)
     cases = select_cases(options.clauses, options.cases, [regression.case for regression in regressions])
     implementations = find(options.implementations, options.device) if found is None else found
-    plan = Plan(options, tuple(implementations), tuple(cases), faults, regressions)
+    plan = Plan(options, tuple(implementations), tuple(cases), faults, regressions, kept_cache())
     require_cases(faults[len(shipped()) :], plan.known_cases)  # a test asks it of the shipped ones
     return _shard_of(plan) if options.shard else plan
 

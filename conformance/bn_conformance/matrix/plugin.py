@@ -99,7 +99,7 @@ class Control:
         self._config, self._front, self._judged = config, front, tried.items
         self._failure_shown = front and show_first_failure(tried.items.values())
         self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
-        self.plan = replace(tried.plan, cache=self._cache.name)
+        self.plan = replace(tried.plan, cache=tried.plan.cache or self._cache.name)
         self._recorder: Recorder | None = None
         self._progress: Progress | None = None
         self._failed_starts = 0

@@ -19,7 +19,7 @@ from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
 from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
-from bn_conformance.hosting.kept import leave, process_for
+from bn_conformance.hosting.kept import kept_cache, leave, process_for
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.goldens import Goldens
@@ -122,7 +122,7 @@ class Advisor:
             return set()
         spelled = "".join(f"+{name}={value_text(value)}" for name, value in choices.items())
         target = _without(self._implementation.target, choices) + spelled
-        process, passed = process_for(self._implementation.variables()), set()
+        process, passed = process_for(self._implementation.variables(kept_cache())), set()
         try:
             host = self._host(process, target)
             for item in items:

@@ -10,7 +10,7 @@ from typing import Any
 from bn_conformance.adapter import Convention
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
-from bn_conformance.hosting.kept import leave, process_for
+from bn_conformance.hosting.kept import kept_cache, leave, process_for
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault
 from bn_conformance.probe.experiments import probe, with_known
@@ -106,7 +106,7 @@ def measured_of(implementation: Implementation, timeout: float, faults: Sequence
     Returns:
         What was measured; nothing where the implementation cannot be loaded.
     """
-    process = process_for(implementation.variables())
+    process = process_for(implementation.variables(kept_cache()))
     try:
         return measured_on(
             lambda: IsolatedHost(process, implementation.target, implementation.device, timeout), implementation, faults

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import GOOD, HEAD, assert_usage, bnconform, called, write
+from tests.support.command_line import GOOD, HEAD, WRONG, assert_usage, bnconform, called, write
 
 UNDECLARABLE = f"{HEAD}class A(GoodNumpy):\n    convention = Convention(running_variance='median')\n"
 UNUSABLE = {
@@ -58,3 +58,27 @@ def test_who_declares_next_to_nothing_gets_3_and_reads_why(tmp_path: Path) -> No
     assert "Note: narrow: too little was judged. FWD: FWD-1 was judged in 1 case, and must be in 8" in said
     assert re.search(r"\d+ cases: masks are not declared; nothing was judged of MASK-1 to MASK-5", said)
     assert said.endswith("? narrow: too little was judged")
+
+
+CACHING = (
+    WRONG
+    + """
+    environment = {"KEPT": "{cache}/kept"}
+
+    def build(self, config):
+        import os
+        with open("seen.txt", "a") as seen:
+            seen.write(os.environ["KEPT"] + chr(10))
+        return super().build(config)
+"""
+)
+
+
+@pytest.mark.slow
+def test_all_that_a_check_does_shares_a_cache_that_goes_with_it(tmp_path: Path) -> None:
+    done = bnconform(tmp_path, "check", write(tmp_path, "caching.py", CACHING), "--case", "fwd/*/float32/random")
+    assert done.returncode == 1, done.stderr
+    assert "\nDiagnosis\n" in done.stdout, done.stdout
+    assert "wrong, measured" in done.stdout
+    (kept,) = {*(tmp_path / "seen.txt").read_text().splitlines()}
+    assert not Path(kept).parent.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bn_conformance.hosting.isolated import IsolatedHost
-from bn_conformance.hosting.kept import kept_processes, leave, process_for
+from bn_conformance.hosting.kept import kept_cache, kept_processes, leave, process_for
 from bn_conformance.hosting.process import Process
 
 ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[3])}
@@ -79,3 +79,13 @@ def test_none_outlives_the_block_and_outside_none_is_kept() -> None:
     outside = process_for(ENVIRONMENT)
     leave(outside)
     assert [state_of(process) for process in (inside, outside)] == ["", ""]
+
+
+def test_kept_processes_share_a_cache_that_goes_with_them() -> None:
+    with kept_processes():
+        folder = Path(kept_cache())
+        with kept_processes():
+            assert kept_cache() == str(folder)
+        (folder / "compiled").touch()
+    assert kept_cache() == ""
+    assert not folder.exists()
