@@ -33,6 +33,7 @@ from bn_conformance.results.outcomes import Threshold
 from bn_conformance.results.records import Item
 from bn_conformance.targets.loading import load_adapter
 from bn_reference.specification.clauses import clauses
+from bnconform.process_state import restored
 
 ROOT = Path(__file__).parents[3]
 SLOW = ("pure/nchw-8x", "pure/nhwc-8x", "state/nc/float32/drift")
@@ -203,6 +204,7 @@ def test_an_unknown_view_is_named() -> None:
         realise(np.zeros((1, 1)), "upside-down")
 
 
+@restored()
 def judged_here_and_there(
     target: str,
     name: str,
@@ -210,7 +212,7 @@ def judged_here_and_there(
     convention: Convention,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Item]:
-    """Items judged in this process, which a process of its own must repeat to the number."""
+    """Items judged in this process, in one thread, which a process of its own must repeat to the number."""
     policy = Policy(Threshold.DEGRADED, {clause.id: clause.requirement for clause in clauses().values()})
     here, process, items = LocalHost(load_adapter(target)()), Process({"PYTHONPATH": str(ROOT), **environment}), []
     there = IsolatedHost(process, target)
