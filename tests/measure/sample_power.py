@@ -29,6 +29,8 @@ def parts() -> dict[str, list[str]]:
 
 def surviving(case_ids: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """The deviations that no case catches."""
+    if not names:
+        return ()
     *_, power = first_catches(names, case_ids)
     assert isinstance(power, Power)
     return tuple(name for name in names if power.first(name) is None)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import time
 from pathlib import Path
 
+from tests.support import hostile
 from tests.support.good_numpy import GoodLayer, GoodNumpy
 
 from bn_conformance.adapter import Array, LayerConfig
@@ -62,23 +61,15 @@ class RaisesInForward(Own):
 
 
 class Exits(Own):
-    class Layer(GoodLayer):
-        def forward(self, x: Array, training: bool) -> Array:
-            os._exit(5)
+    Layer = hostile.Exits.Layer
 
 
 class Segfaults(Own):
-    class Layer(GoodLayer):
-        def forward(self, x: Array, training: bool) -> Array:
-            os.kill(os.getpid(), signal.SIGSEGV)
-            return x
+    Layer = hostile.Segfaults.Layer
 
 
 class Hangs(Own):
-    class Layer(GoodLayer):
-        def forward(self, x: Array, training: bool) -> Array:
-            time.sleep(600)
-            return x
+    Layer = hostile.Hangs.Layer
 
 
 class WritesOverItsChannel(Own):
