@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.good_numpy import GoodNumpy
 from tests.support.inference_layers import EDGE, PLAIN, SWEEPS, HidesNaN, Right, Wrong, WrongInASweep
 
 import bnconform
-from bn_conformance.adapter import Adapter
+from bn_conformance.adapter import Adapter, Capabilities
 from bn_conformance.catalogue import all_cases
 from bn_conformance.results.file import read_results
 from bn_conformance.results.schema import validate_file
@@ -67,6 +68,27 @@ def test_where_nothing_fails_or_usual_edges_alone_everything_is_asked(layer: typ
     plain = {case for case in failing if not all_cases()[case].sweep}
     assert plain == ({EDGE} if layer is HidesNaN else set())
     assert bool(failing) == (layer is not Right)
+
+
+class OfRank2(GoodNumpy):
+    """Has more sweeps than a sample of them."""
+
+    name = "of-rank-2"
+    capabilities = Capabilities(ranks=frozenset({2}), dtypes=frozenset({"float32"}))
+
+
+def test_a_layer_that_conforms_on_a_sample_says_what_was_not_asked() -> None:
+    verdict, whole = bnconform.check(OfRank2), bnconform.check(OfRank2, thorough=True)
+    apart = [item.case for item in verdict.results.items if item.outcome == "not-asked"]
+    assert verdict.conforms
+    assert (len(apart), verdict.results.missing()) == (verdict.coverage.not_asked, ())
+    assert all(all_cases()[case].sweep for case in apart)
+    assert verdict.coverage.asked + len(apart) == whole.coverage.asked > verdict.coverage.asked
+    assert not any(family.short for family in verdict.coverage.families)
+    line = f"More sizes and tours, {len(apart)} cases, were not asked: a check asks a sample"
+    assert verdict.not_asked.startswith(line)
+    assert verdict.not_asked.endswith("thorough=True asks them.")
+    assert line in " ".join(str(verdict).split())
 
 
 def test_a_known_fault_does_not_keep_the_sweeps_away(tmp_path: Path) -> None:
