@@ -51,7 +51,7 @@ class Items:
         self._runner: Runner | None = None
         self._record: Item | None = None
         self._following = ""
-        """The id of the item that comes next."""
+        """The id of the item that comes next; empty where none is begun before its turn."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One item per implementation and case."""
@@ -70,7 +70,7 @@ class Items:
 
         Of an error of the suite itself pytest makes the report.
         """
-        self._following = item_id(nextitem.nodeid) if nextitem is not None else ""
+        self._following = item_id(nextitem.nodeid) if nextitem is not None and self._is_alone(item) else ""
         if not self._alone:
             return None
         with warnings.catch_warnings():
@@ -83,9 +83,14 @@ class Items:
             failed = record is not None and record.verdict == ItemVerdict.FAIL.value
             report = pytest.TestReport(item.nodeid, item.location, {}, "failed" if failed else "passed", None, "call")
             if record is not None:
-                setattr(report, RECORD, to_line(record) if hasattr(item.config, "workerinput") else record)
+                setattr(report, RECORD, record if self._is_alone(item) else to_line(record))
         item.ihook.pytest_runtest_logreport(report=report)
         return True
+
+    @staticmethod
+    def _is_alone(item: pytest.Item) -> bool:
+        """Whether no other process judges. What ends one of several is the item that it runs: it runs no other."""
+        return not hasattr(item.config, "workerinput")
 
     def _judge(self, item_id: str) -> None:
         record = self._record = self._record_of(item_id)
