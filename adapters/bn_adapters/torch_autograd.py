@@ -55,11 +55,15 @@ def let_go(y: Any) -> None:
 def _go_back(y: Any, dy: Any, *, retain_graph: bool) -> None:
     """Do what `y.backward(dy)` does, from a loss of one number, as training does.
 
-    `y.backward(dy)` imports sympy to compare two shapes, which takes half a second in each process. What does not fit y
-    is left to it, as is any y that is more than a plain tensor.
+    `y.backward(dy)` imports sympy to compare two shapes, which takes half a second in each process. A dy of another
+    shape it refuses before it asks the layer, and so is it refused here. What else does not fit y is left to it, as is
+    any y that is more than a plain tensor.
     """
     torch = load_torch()
-    if type(y) is torch.Tensor and (y.shape, y.dtype, y.device) == (dy.shape, dy.dtype, dy.device):
+    if type(y) is torch.Tensor and y.requires_grad and y.shape != dy.shape:
+        shapes = f"grad_output[0] has a shape of {dy.shape} and output[0] has a shape of {y.shape}"
+        raise RuntimeError(f"Mismatch in shape: {shapes}.")  # torch's own words
+    if type(y) is torch.Tensor and (y.dtype, y.device) == (dy.dtype, dy.device):
         with torch.enable_grad():
             loss = _loss().apply(y, [dy])
         loss.backward(retain_graph=retain_graph)
