@@ -188,7 +188,7 @@ class Search:
                 agreeing.append(candidate)
         if not agreeing:
             return None
-        if len(agreeing) > 1 or not self.found:
+        if len(agreeing) > 1:
             for candidate in agreeing:
                 candidate.misses = self._misses(candidate.deviations)
         agreeing.sort(
