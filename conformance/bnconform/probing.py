@@ -20,6 +20,7 @@ from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.mutation.mutant import PlainAdapter
 from bn_conformance.options import DEFAULTS
+from bn_conformance.probe.experiments import EXPERIMENTS
 from bn_conformance.probe.finding import AGREED, Finding, Status, exit_code
 from bn_conformance.probe.findings_output import findings_json, print_findings
 from bn_conformance.probe.measuring import Measured, measured_on
@@ -172,7 +173,7 @@ def probe(
     subject = subject_of(obj, request.kind, request.choices, device)
     faults = shipped_and_own(request.options.known_faults)
     with opened_layers(subject, isolated, device, timeout or TIMEOUT) as layers:
-        measured = _measured(layers, lambda: measured_on(layers.open_host, layers.implementation, faults))
+        measured = _measured(layers, lambda: measured_on(layers.open_host, layers.implementation, faults, EXPERIMENTS))
     return Probed(
         layers.implementation, tuple(measured.findings), dict(measured.values), layers.notes, measured.seconds
     )

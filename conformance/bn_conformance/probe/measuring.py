@@ -13,7 +13,7 @@ from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.kept import kept_cache, leave, process_for
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.implementations.known_faults import KnownFault
-from bn_conformance.probe.experiments import probe, with_known
+from bn_conformance.probe.experiments import JUDGING, Experiment, probe, with_known
 from bn_conformance.probe.finding import Finding, Status
 from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.text import one_line
@@ -29,7 +29,7 @@ class Measured:
     """What was measured.
 
     Attributes:
-        findings: of all experiments.
+        findings: of the experiments that were made.
         values: of the fields of the convention that could be measured, by name.
         seconds: that it took.
     """
@@ -76,7 +76,10 @@ def _line(finding: Finding) -> str:
 
 
 def measured_on(
-    open_host: Callable[[], Host], implementation: Implementation, faults: Sequence[KnownFault] = ()
+    open_host: Callable[[], Host],
+    implementation: Implementation,
+    faults: Sequence[KnownFault] = (),
+    experiments: Mapping[str, Experiment] = JUDGING,
 ) -> Measured:
     """Measure an implementation on hosts.
 
@@ -84,6 +87,7 @@ def measured_on(
         open_host: opens one; called again after its process was lost.
         implementation: what it declares.
         faults: known ones, which are no news.
+        experiments: that are made.
 
     Raises:
         LayerError: it cannot be loaded.
@@ -91,12 +95,12 @@ def measured_on(
     """
     start = perf_counter()
     laboratory = Laboratory(open_host, implementation.capabilities, implementation.convention)
-    findings = with_known(probe(laboratory), implementation, faults)
+    findings = with_known(probe(laboratory, experiments), implementation, faults)
     return Measured(findings, laboratory.measured, perf_counter() - start)
 
 
 def measured_of(implementation: Implementation, timeout: float, faults: Sequence[KnownFault] = ()) -> Measured:
-    """Measure an implementation in a process of its own.
+    """Measure an implementation in a process of its own, by the experiments that judge.
 
     Args:
         implementation: that can run here.

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 from tests.support.command_line import ROOT, WRONG, write
 
+from bn_conformance.hosting.local import LocalHost
 from bn_conformance.implementations.registry import from_target
+from bn_conformance.mutation.mutant import ALL_CAPABILITIES, PlainAdapter
+from bn_conformance.probe.experiments import EXPERIMENTS, OBSERVING, probe
 from bn_conformance.probe.finding import Finding, Status
+from bn_conformance.probe.laboratory import Laboratory
 from bn_conformance.probe.measuring import MOST_LINES, Measured, measured_of
+from bn_reference.deviations import catalogue
 
 BIASED = Finding(
     property="running_variance", measured="biased", declared="unbiased", status=Status.CONTRADICTS, clause="STAT-2"
@@ -56,3 +61,14 @@ def test_a_wrong_layer_is_measured_in_a_process_of_its_own(tmp_path: Path, monke
     lines = measured_of(from_target(str(tmp_path / write(tmp_path, "wrong.py", WRONG))), 60.0).lines()
     assert "eps in training: none of the known ways; right: inside the root, once (FWD-2)" in lines
     assert any(line.startswith("as declared: ") and "running_variance unbiased" in line for line in lines)
+
+
+@pytest.mark.parametrize("deviations", [(), ("raw-moments",), ("statistics-as-rows",), ("folded-scale-of-12-bits",)])
+def test_the_experiments_that_it_leaves_out_would_tell_nothing(deviations: tuple[str, ...]) -> None:
+    adapter = PlainAdapter([catalogue()[name] for name in deviations])
+    laboratory = Laboratory(lambda: LocalHost(adapter), ALL_CAPABILITIES, adapter.convention)
+    laboratory.built = True
+    findings = probe(laboratory, {name: EXPERIMENTS[name] for name in OBSERVING})
+    assert "inference row by row" in {finding.property for finding in findings}
+    assert Measured(findings, laboratory.measured).lines() == []
+    assert Measured(findings, laboratory.measured).contradicted == {}
