@@ -60,8 +60,9 @@ def significance(diff: Diff) -> str:
     if all(entry.small for entry in diff.outputs):
         return "Does it matter? No: with the defaults of each, outputs differ by no more than rounding may cause."
     after = "With the conversion below inference is the same within rounding." if diff.converts else ""
+    times = f"{percent(worst.relative, 1.0)} of" if worst.relative <= 1 else f"{number(worst.relative)} times"
     return (
-        f"Does it matter? With the defaults of each, outputs differ by {percent(worst.relative, 1.0)} of their "
+        f"Does it matter? With the defaults of each, outputs differ by {times} their "
         f"standard deviation at most ({worst.mode}, {worst.case}). {after}"
     ).rstrip()
 

@@ -117,11 +117,11 @@ class LocalHost:
         given: Any
         if parts:
             masks = [] if mask is None else shards_of(mask, call.shards)
-            given = self._timed("forward_shards", lambda: forward_on(layer, parts, call.training, masks))
+            given = self._timed("forward", lambda: forward_on(layer, parts, call.training, masks))
         elif mask is None:
             given = self._timed("forward", lambda: layer.forward(x, call.training))
         else:
-            given = self._timed("forward_masked", lambda: layer.forward_masked(x, mask, call.training))
+            given = self._timed("forward", lambda: layer.forward_masked(x, mask, call.training))
         after = memory.tobytes()
         number = guard.count("forward")
         guard.hold("mask of forward", number, mask)

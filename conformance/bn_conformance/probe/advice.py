@@ -58,9 +58,9 @@ class Advice:
         options = " ".join(f"--convention {choice}" for choice in self.spelled)
         rest = self.failing - self.explained
         if not rest:
-            covers = "then all failing cases that were judged again pass"
+            covers = "then all failing cases judged again pass"
         else:
-            covers = f"then {self.explained} of {self.failing} failing cases pass, and {rest} still fail"
+            covers = f"then {self.explained} of {self.failing} failing cases judged again pass, and {rest} fail"
         return f"matches {', '.join(self.spelled)}; declare it with {options} if that is meant ({covers})"
 
 

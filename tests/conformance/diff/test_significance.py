@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 import pytest
@@ -48,6 +49,11 @@ def test_a_default_that_differs_matters_where_its_conversion_holds() -> None:
     told = significance(compared(Convention(), Convention(default_eps=0.1)))
     assert "No" not in told
     assert "With the conversion below" in told
+
+
+def test_a_difference_beyond_the_spread_of_outputs_is_told_in_times() -> None:
+    told = significance(compared(Convention(), Convention(initial_running_variance=0.0)))
+    assert re.search(r"outputs differ by \d+ times their standard deviation at most \(inference, ", told), told
 
 
 def test_every_format_says_it_and_what_was_measured(biased: Diff) -> None:

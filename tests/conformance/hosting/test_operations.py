@@ -9,6 +9,7 @@ import pytest
 from tests.support.protocol_page import PAGE, with_table
 
 from bn_conformance.adapter import LayerConfig
+from bn_conformance.hosting.host import LayerError
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.messages import answer_to, call_of, request_for
 from bn_conformance.hosting.operations import (
@@ -20,6 +21,7 @@ from bn_conformance.hosting.operations import (
     SupportsCall,
 )
 from bn_conformance.hosting.wire import WireError, decode_line, encode_line
+from bn_conformance.mutation.mutant import PlainAdapter
 
 X = np.ones((2, 3), np.float32)
 CONFIG = LayerConfig(num_channels=3, rank=2)
@@ -40,6 +42,20 @@ def test_a_call_crosses_the_wire(call: Any) -> None:
     assert type(received) is type(call)
     for name, value in vars(call).items():
         np.testing.assert_array_equal(getattr(received, name), value)
+
+
+@pytest.mark.parametrize(
+    ("method", "given"), [("forward_masked", {"mask": np.ones(2, bool)}), ("forward_shards", {"shards": (1, 1)})]
+)
+def test_an_error_has_the_name_of_its_operation_here_as_in_a_worker(method: str, given: dict[str, Any]) -> None:
+    def refused(*_: Any) -> None:
+        raise ValueError("no")
+
+    host = LocalHost(PlainAdapter())
+    host.build(BuildCall(CONFIG, 1))
+    setattr(host.layers[1], method, refused)
+    with pytest.raises(LayerError, match=r"^forward raised ValueError: no"):
+        host.forward(ForwardCall(1, X, "contiguous", True, **given))
 
 
 REFUSED: dict[str, dict[str, Any]] = {
