@@ -26,6 +26,7 @@ from bn_conformance.implementations.implementation import (
 from bn_conformance.targets.declarations import check_capabilities
 from bn_conformance.targets.description import Description, capabilities_from_json, describe_adapter
 from bn_conformance.targets.errors import described_error
+from bn_conformance.targets.likely import likely_environment
 from bn_conformance.targets.loading import load_adapter
 from bn_conformance.targets.naming import TargetError, is_target
 from bn_conformance.targets.plug_ins import plug_ins, registered_twice
@@ -166,13 +167,31 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
     """
     if (target, device) in _DESCRIBED:
         return _DESCRIBED[target, device]
-    process = process_for(filled_in(environment_of(target), device, kept_cache()))
+    with kept_processes():
+        stated, likely = (
+            filled_in(variables, device, kept_cache())
+            for variables in (environment_of(target), likely_environment(target))
+        )
+        try:
+            implementation = _described_in(likely, target, device)
+            return implementation if likely == stated else _described_in(stated, target, device)
+        except NeedsEnvironment as error:
+            return from_target(NeedsEnvironment.target_in(str(error)), device)
+
+
+def _described_in(variables: Mapping[str, str], target: str, device: str) -> Implementation:
+    """The implementation of a target, described in a worker process with some environment variables.
+
+    Raises:
+        NeedsEnvironment: it must be loaded by its kind, with the variables of that.
+        TargetError: it names no usable adapter.
+    """
+    process = process_for(variables)
     try:
         description = IsolatedHost(process, target, device).description
     except LayerError as error:
-        if error.kind == NeedsEnvironment.__name__:
-            return from_target(NeedsEnvironment.target_in(error.message), device)
-        raise TargetError(error.message) from None
+        refusal = NeedsEnvironment if error.kind == NeedsEnvironment.__name__ else TargetError
+        raise refusal(error.message) from None
     except HostLost as lost:
         raise TargetError(f"{target} cannot be imported: {lost.message}") from None
     finally:

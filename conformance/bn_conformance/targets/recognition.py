@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from types import ModuleType
 
 from bn_conformance.adapter import Adapter
@@ -22,7 +21,7 @@ _SAYS_ITS_KIND = " says its kind; "
 
 
 class NeedsEnvironment(TargetError):
-    """Code must be imported again, in a process whose environment its framework needs."""
+    """Code must be loaded again by its kind, in a process whose environment its framework needs."""
 
     @staticmethod
     def target_in(message: str) -> str:
@@ -89,14 +88,13 @@ def candidates(module: ModuleType) -> dict[str, object]:
 
 
 def check_environment(kind: str, target: str) -> None:
-    """Check that this process has the environment that code of a kind needs.
+    """Check that code of a kind needs no environment of its own.
 
     Raises:
-        NeedsEnvironment: it has not.
+        NeedsEnvironment: it does; who loads it by the target that this names can look that up.
         TargetError: the wrapper cannot run here.
     """
-    needed = {name: value for name, value in wrapper_named(kind).environment().items() if "{" not in value}
-    if any(os.environ.get(name) != value for name, value in needed.items()):
+    if wrapper_named(kind).environment():
         raise NeedsEnvironment(
             f"{kind}={target}{_SAYS_ITS_KIND}{target} does not, and its framework must be set up before it is imported"
         )

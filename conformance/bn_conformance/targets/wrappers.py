@@ -42,7 +42,8 @@ class Wrapper:
             kind.
         requires: import names that must be importable.
         install: the command that installs them.
-        environment: gives the environment variables that must be set before the code is imported.
+        environment: gives the environment variables that must be set before the code is imported. A file that imports
+            the framework of the wrapper's name, as `flax` of `flax-module`, is imported with them at once.
         suffixes: endings of files that are code of this kind, such as `.c`.
         names: whether `adapter` takes as its second argument a `Said`: what a user says of the code.
         general: whether other kinds go before it: it takes code of no framework, as any class with a forward.

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 import pytest
-from tests.support.command_line import GOOD
+from tests.support.command_line import GOOD, ROOT
 
 from bn_conformance.implementations.registry import from_target
 from bn_conformance.targets.loading import load_adapter
@@ -66,6 +66,32 @@ def test_a_torch_class_needs_no_kind_and_takes_choices(tmp_path: Path) -> None:
 def test_a_framework_that_is_set_up_by_its_environment_gets_it(tmp_path: Path) -> None:
     implementation = from_target(f"{write(tmp_path, LINEN)}:Own")
     assert implementation.target.startswith("flax-module=")
+
+
+NOTING = """
+import os
+with open({notes!r}, "a") as notes:
+    notes.write(f"{{os.getpid()}} {{os.environ.get('JAX_ENABLE_X64')}}\\n")
+"""
+
+
+@pytest.mark.framework
+def test_a_framework_that_is_set_up_by_its_environment_is_imported_in_one_process(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    from_target(f"{write(tmp_path, NOTING.format(notes=str(notes)) + LINEN)}:Own")
+    (noted,) = {*notes.read_text().splitlines()}
+    assert noted.endswith(" 1")
+
+
+@pytest.mark.framework
+def test_what_needs_no_environment_is_described_without_that_of_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notes = tmp_path / "notes"
+    implementation = from_target(f"{write(tmp_path, NOTING.format(notes=str(notes)) + 'import jax' + GOOD)}:Good")
+    assert implementation.environment == {}
+    assert notes.read_text().splitlines()[-1].endswith(" None")
 
 
 def test_looking_imports_no_framework(tmp_path: Path) -> None:
