@@ -58,6 +58,13 @@ class RaisesWithoutWords(Own):
             raise AssertionError
 
 
+class InterruptsItself(Own):
+    class Layer(GoodLayer):
+        def forward(self, x: Array, training: bool) -> Array:
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().forward(x, training)
+
+
 class RaisesSystemExit(Own):
     class Layer(GoodLayer):
         def forward(self, x: Array, training: bool) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import time
 
@@ -52,6 +53,7 @@ def _start_watchdog(requests: int, answers: int) -> None:
 
 def main() -> int:
     """Serve until the channel closes."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where who started this process ignores it
     requests, answers = _take_channel()
     _start_watchdog(requests, answers)
     from bn_conformance.hosting.lines import read_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,21 @@ def test_a_crash_shows_what_was_last_written_to_standard_error(runner: Runner) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("disposition", [signal.SIG_IGN, signal.SIG_DFL])
+def test_an_interrupt_ends_a_worker_whatever_who_started_it_does_with_one(
+    monkeypatch: pytest.MonkeyPatch, disposition: signal.Handlers
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    own, before = runner_with(20.0), signal.signal(signal.SIGINT, disposition)
+    try:
+        item = run(own, "InterruptsItself")
+    finally:
+        signal.signal(signal.SIGINT, before)
+        own.close()
+    assert item.outcome == "crashed"
+    assert "was killed by SIGINT" in item.message
+
+
 def test_a_claimed_capability_that_is_not_there_is_an_error(runner: Runner) -> None:
     item = run(runner, "ClaimsFreeze", "state/nc/float32/freeze")
     assert item.outcome == "errored"
