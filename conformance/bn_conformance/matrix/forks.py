@@ -100,10 +100,16 @@ class Forks:
             number = taken(self._numbers)
             for item in () if number is None else self._blocks[number]:
                 missing -= 1
-                yield self._runner.run(*self._plan.items[item])
+                yield self._judged_here(item)
             for found in self._heard(_WAIT if number is None else 0.0):
                 missing -= found is not None
                 yield found
+
+    def _judged_here(self, item: str) -> Finding:
+        try:
+            return self._runner.run(*self._plan.items[item])
+        except Exception:  # an error of the suite, not of the layer
+            return item, traceback.format_exc()
 
     def _heard(self, seconds: float) -> Iterator[Finding | None]:
         """What forks say, at once or within a time; None where they say nothing so long."""

@@ -52,7 +52,7 @@ class Judge:
         (self.notes / case.id.replace("/", " ")).touch()
         if os.getpid() != HERE and (case.id in self.ends_at or (case.id in self.ends_once_at and first_time)):
             os.kill(os.getpid(), signal.SIGKILL)
-        if os.getpid() != HERE and case.id in self.errs_at:
+        if case.id in self.errs_at:
             raise RuntimeError("a mistake in the suite")
         return Item(
             implementation=implementation.name, case=case.id, outcome="exact", verdict="pass", message=str(os.getpid())
@@ -160,12 +160,16 @@ def test_what_ends_its_process_again_and_again_is_given_up(judge: type[Judge], m
     assert sum("given up" in why for why in told.values()) == len(plan.items) - LOST_ITEMS
 
 
-@pytest.mark.usefixtures("idle_here")
-def test_an_error_of_the_suite_is_told_of_its_item_alone(judge: type[Judge]) -> None:
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_error_of_the_suite_is_told_of_its_item_alone(
+    judge: type[Judge], count: int, request: pytest.FixtureRequest
+) -> None:
+    if count:
+        request.getfixturevalue("idle_here")
     plan = plan_of("fwd/nc/")
     name = [*plan.items][2]
     judge.errs_at = (plan.items[name][1].id,)
-    told = records(found(plan))
+    told = records(found(plan, count))
     assert told.keys() == plan.items.keys()
     assert "RuntimeError: a mistake in the suite" in told.pop(name)
     assert all(what.isdecimal() for what in told.values())
