@@ -81,10 +81,12 @@ def _fit_of_step(case: Case, golden: StepGolden, step: StepObservation) -> _Fit 
     plain = batch.mask is None and not batch.shards and not batch.between and case.config.gamma
     if golden.training is None or golden.dy is None or not plain or not isinstance(got, np.ndarray):
         return None
+    if got.shape != batch.shape:
+        return None
     expected = golden.training["dx"]
     rows = channels_first(got, case.config.channel_axis).astype(np.float64)
     allowed, meaningful = expected.bound(STABLE)
-    if rows.shape != expected.values.shape or rows.size < len(TERMS) + FREEDOM or not meaningful.all():
+    if rows.size < len(TERMS) + FREEDOM or not meaningful.all():
         return None
     bounds = TUNING.bound_growth * np.broadcast_to(to_float64(allowed).max(axis=1, keepdims=True), rows.shape)
     basis = _terms(golden)
@@ -101,9 +103,9 @@ def _terms(golden: StepGolden) -> NDArray[np.float64]:
     """The three terms, each with its sign and the factor before the bracket, as columns."""
     nodes, gamma = golden.golden.nodes, golden.golden.parameters.gamma
     assert golden.dy is not None
-    assert gamma is not None
     dy, normalised = to_float64(golden.dy), to_float64(nodes.normalised)
-    scale = to_float64(gamma * nodes.inverse_deviation)[:, None]
+    # A layer whose gamma is not set has 1.
+    scale = to_float64(nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation)[:, None]
     columns: Sequence[NDArray[np.float64]] = (
         dy,
         -np.broadcast_to(dy.mean(axis=1, keepdims=True), dy.shape),

@@ -27,12 +27,13 @@ def failing(case_id: str, factors: Sequence[float], twist: float = 0.0) -> Faili
     step = observation.steps[0]
     assert step.backward is not None
     assert golden.dy is not None
-    assert golden.golden.parameters.gamma is not None
     nodes, dy = golden.golden.nodes, to_float64(golden.dy)
     normalised = to_float64(nodes.normalised)
     terms = dy, -dy.mean(axis=1, keepdims=True), -normalised * (dy * normalised).mean(axis=1, keepdims=True)
     inner = sum(factor * term for factor, term in zip(factors, terms, strict=True)) + twist * np.sin(dy)
-    rows = to_float64(golden.golden.parameters.gamma * nodes.inverse_deviation)[:, None] * inner
+    gamma = golden.golden.parameters.gamma
+    scale = nodes.inverse_deviation if gamma is None else gamma * nodes.inverse_deviation
+    rows = to_float64(scale)[:, None] * inner
     dx = channels_back(rows, case.batches[0].shape, case.config.channel_axis).astype(case.config.dtype)
     steps = (replace(step, backward=replace(step.backward, dx=dx)), *observation.steps[1:])
     wrong = replace(observation, steps=steps)
@@ -51,6 +52,21 @@ def test_the_factor_is_told_with_its_term(factors: tuple[float, ...], told: str)
     sentence = terms_sentence([failing(case, factors) for case in CASES])
     assert told in sentence
     assert sentence.startswith("In all 3 cases that tell, dx in training is gamma / sqrt(variance + eps) * (")
+
+
+def test_a_layer_whose_gamma_was_never_set_tells_as_well() -> None:
+    cases = [case for case in all_cases() if case.startswith("grad/") and case.endswith("/default-parameters")]
+    assert "0.9 * mean(dy)" in terms_sentence([failing(case, (1.0, 0.9, 1.0)) for case in cases])
+
+
+def test_a_dx_of_another_shape_tells_nothing() -> None:
+    cases = [failing(case, (1.0, 0.9, 1.0)) for case in CASES]
+    step = cases[0].observation.steps[0]
+    assert step.backward is not None
+    steps = replace(step, backward=replace(step.backward, dx=np.zeros((), np.float32)))
+    flat = replace(cases[0], observation=replace(cases[0].observation, steps=(steps,)))
+    assert not terms_sentence([flat, *cases[1:]])
+    assert terms_sentence([flat, *cases])
 
 
 def test_nothing_is_told_of_a_right_dx_or_of_too_few_cases() -> None:
