@@ -56,11 +56,18 @@ def terms_sentence(cases: Iterable[FailingCase]) -> str:
     middle = np.median(factors, axis=0)
     if np.abs(factors - middle).max() > CERTAIN or np.abs(middle - 1.0).max() <= CERTAIN:
         return ""
-    terms = [f"{factor:.3g} * {term}" if _is_off(factor) else term for factor, term in zip(middle, TERMS, strict=True)]
+    terms = [
+        f"{_told(factor)} * {term}" if _is_off(factor) else term for factor, term in zip(middle, TERMS, strict=True)
+    ]
     return (
-        f"In all {counted(len(fits), 'case')} that tell, dx in training is gamma / sqrt(variance + eps) * "
+        f"In all {counted(len(fits), 'failing case')} that tell, dx in training is gamma / sqrt(variance + eps) * "
         f"({' - '.join(terms)}), where no term has a factor of its own."
     )
+
+
+def _told(factor: float) -> str:
+    """A factor with the digits that are certain: that of a term which is not there is 0."""
+    return f"{round(factor / CERTAIN) * CERTAIN:.3g}"
 
 
 def _is_off(factor: float) -> bool:

@@ -45,13 +45,14 @@ def failing(case_id: str, factors: Sequence[float], twist: float = 0.0) -> Faili
     [
         ((1.0, 0.9, 1.0), "(dy - 0.9 * mean(dy) - xhat * mean(dy * xhat))"),
         ((1.0, 1.0, 1.1), "(dy - mean(dy) - 1.1 * xhat * mean(dy * xhat))"),
+        ((0.5, 0.0, 1.0), "(0.5 * dy - 0 * mean(dy) - xhat * mean(dy * xhat))"),
         ((0.5, 0.5, 0.5), "(0.5 * dy - 0.5 * mean(dy) - 0.5 * xhat * mean(dy * xhat))"),
     ],
 )
 def test_the_factor_is_told_with_its_term(factors: tuple[float, ...], told: str) -> None:
     sentence = terms_sentence([failing(case, factors) for case in CASES])
     assert told in sentence
-    assert sentence.startswith("In all 3 cases that tell, dx in training is gamma / sqrt(variance + eps) * (")
+    assert sentence.startswith("In all 3 failing cases that tell, dx in training is gamma / sqrt(variance + eps) * (")
 
 
 def test_a_layer_whose_gamma_was_never_set_tells_as_well() -> None:
