@@ -94,16 +94,24 @@ class Forks:
             fork.end()
 
     def _judge(self, numbers: Sequence[int]) -> Iterator[Finding | None]:
-        missing = sum(len(self._blocks[number]) for number in numbers)
+        missing = {item for number in numbers for item in self._blocks[number]}
         os.write(self._sink, b"".join(map(_NUMBER.pack, numbers)))
         while missing:
             number = taken(self._numbers)
             for item in () if number is None else self._blocks[number]:
-                missing -= 1
+                missing.discard(item)
                 yield self._judged_here(item)
-            for found in self._heard(_WAIT if number is None else 0.0):
-                missing -= found is not None
+            silent = number is None
+            for item, found in self._heard(_WAIT if silent else 0.0):
+                missing.discard(item)
+                silent = False
                 yield found
+            if silent:
+                yield None
+            if silent and not any(fork.left for fork in self._forks.values()):
+                # Nobody has what is missing: a fork ended after it took a number, before it said so.
+                yield from map(self._judged_here, sorted(missing))
+                missing.clear()
 
     def _judged_here(self, item: str) -> Finding:
         try:
@@ -111,19 +119,17 @@ class Forks:
         except Exception:  # an error of the suite, not of the layer
             return item, traceback.format_exc()
 
-    def _heard(self, seconds: float) -> Iterator[Finding | None]:
-        """What forks say, at once or within a time; None where they say nothing so long."""
+    def _heard(self, seconds: float) -> Iterator[tuple[str, Finding]]:
+        """What forks say of items, by id, at once or within a time."""
         ready, _, _ = select.select([*self._forks], [], [], seconds)
-        if not ready and seconds:
-            yield None
         for descriptor in ready:
             fork = self._forks[descriptor]
             yield from fork.heard()
             if fork.ended:
                 del self._forks[descriptor]
-                yield from self._replaced(fork)
+                yield from ((lost[0], lost) for lost in self._replaced(fork))
 
-    def _replaced(self, fork: _Fork) -> Iterator[Finding]:
+    def _replaced(self, fork: _Fork) -> Iterator[tuple[str, str]]:
         """Start another fork for one that ended by itself, and give the items that are lost."""
         fork.end()
         if not fork.left:
@@ -158,7 +164,7 @@ class Forks:
                     say(_JUDGED, to_line(runner.run(*self._plan.items[item])))
                 except Exception:  # an error of the suite, not of the layer
                     say(_FAILED, json.dumps([item, traceback.format_exc()]))
-            if (number := _next(self._numbers)) is None:
+            if (number := awaited(self._numbers)) is None:
                 break
             block = self._blocks[number]
             say(_BEGUN, json.dumps(block))
@@ -211,8 +217,8 @@ class _Fork:
             there.close()
         self.descriptor, self.left, self.ended, self._text = self._here.fileno(), deque(first), False, b""
 
-    def heard(self) -> Iterator[Finding]:
-        """What it says now."""
+    def heard(self) -> Iterator[tuple[str, Finding]]:
+        """What it says now of items, by id."""
         received = b""
         with suppress(ConnectionError):
             received = self._here.recv(_CHUNK)
@@ -223,8 +229,7 @@ class _Fork:
             if kind == _BEGUN:
                 self.left.extend(json.loads(text))
                 continue
-            self.left.popleft()
-            yield text if kind == _JUDGED else tuple(json.loads(text))
+            yield self.left.popleft(), text if kind == _JUDGED else tuple(json.loads(text))
 
     def let_go(self) -> None:
         """Close this process's end, in another fork."""
@@ -269,7 +274,7 @@ def taken(numbers: int) -> int | None:
     return None
 
 
-def _next(numbers: int) -> int | None:
+def awaited(numbers: int) -> int | None:
     """The next number in the pipe, which is waited for; None where no more will come."""
     while True:
         select.select([numbers], [], [])

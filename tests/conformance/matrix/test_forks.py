@@ -160,6 +160,28 @@ def test_what_ends_its_process_again_and_again_is_given_up(judge: type[Judge], m
     assert sum("given up" in why for why in told.values()) == len(plan.items) - LOST_ITEMS
 
 
+@pytest.mark.usefixtures("judge")
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_process_took_and_did_not_say_is_judged_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, count: int
+) -> None:
+    following = forks.awaited
+
+    def ends(numbers: int) -> int | None:
+        number = following(numbers)
+        try:
+            (tmp_path / "ended").touch(exist_ok=False)
+        except FileExistsError:
+            return number
+        os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+    monkeypatch.setattr(forks, "awaited", ends)
+    plan = plan_of("fwd/nc/")
+    assert records(found(plan, count)).keys() == plan.items.keys()
+    assert (tmp_path / "ended").exists()
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_an_error_of_the_suite_is_told_of_its_item_alone(
     judge: type[Judge], count: int, request: pytest.FixtureRequest
