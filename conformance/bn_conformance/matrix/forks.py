@@ -62,7 +62,9 @@ class Forks:
         self._blocks = [block for stage in self._stages for block in stage]
         self._runner, self._attempts = Runner(plan), Attempts()
         self._numbers, self._sink = os.pipe()
-        os.set_blocking(self._numbers, False)
+        for end in (self._numbers, self._sink):
+            os.set_blocking(end, False)
+        self._waiting = deque[int]()
         self._forks: dict[int, _Fork] = {}
         for _ in range(count):
             self._start()
@@ -95,9 +97,9 @@ class Forks:
 
     def _judge(self, numbers: Sequence[int]) -> Iterator[Finding | None]:
         missing = {item for number in numbers for item in self._blocks[number]}
-        os.write(self._sink, b"".join(map(_NUMBER.pack, numbers)))
+        self._waiting.extend(numbers)
         while missing:
-            number = taken(self._numbers)
+            number = self._taken()
             for item in () if number is None else self._blocks[number]:
                 missing.discard(item)
                 yield self._judged_here(item)
@@ -108,10 +110,18 @@ class Forks:
                 yield found
             if silent:
                 yield None
-            if silent and not any(fork.left for fork in self._forks.values()):
+            if silent and not (self._waiting or any(fork.left for fork in self._forks.values())):
                 # Nobody has what is missing: a fork ended after it took a number, before it said so.
                 yield from map(self._judged_here, sorted(missing))
                 missing.clear()
+
+    def _taken(self) -> int | None:
+        """The next number; None where there is none now. The pipe is filled before: it may hold no more than a page."""
+        with suppress(BlockingIOError):
+            while self._waiting:
+                os.write(self._sink, _NUMBER.pack(self._waiting[0]))
+                self._waiting.popleft()
+        return taken(self._numbers)
 
     def _judged_here(self, item: str) -> Finding:
         try:
@@ -137,7 +147,7 @@ class Forks:
         lost, rest = self._attempts.after_end([*fork.left])
         yield from lost
         if self._attempts.given_up(fork.left[0]):
-            while (number := taken(self._numbers)) is not None:
+            while (number := self._taken()) is not None:
                 yield from not_tried(self._blocks[number])
         elif not self._start(rest):
             yield from ((item, "no process can be started for it") for item in rest)

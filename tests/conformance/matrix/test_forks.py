@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.skipif(not forks.CAN_FORK, reason="no process is forked
 
 ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING)
 HERE = os.getpid()
+PAGE = 4096
+"""Bytes that the pipes of a user hold who has too many."""
 
 
 class Judge:
@@ -110,6 +113,23 @@ def test_each_item_is_judged_once_and_all_processes_judge() -> None:
     assert told.keys() == plan.items.keys()
     assert str(HERE) in told.values()
     assert len({*told.values()}) == 3
+
+
+@pytest.mark.usefixtures("judge")
+def test_a_pipe_that_holds_fewer_numbers_than_there_are_blocks_is_filled_as_they_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = os.pipe
+
+    def small() -> tuple[int, int]:
+        ends = made()
+        assert fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PAGE) == PAGE
+        return ends
+
+    monkeypatch.setattr(os, "pipe", small)
+    plan = plan_of("")
+    assert len(plan.items) > PAGE // 4
+    assert records(found(plan, 2)).keys() == plan.items.keys()
 
 
 @pytest.mark.usefixtures("judge")
