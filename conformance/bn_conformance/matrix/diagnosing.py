@@ -1,6 +1,7 @@
 """The diagnosis of a run: for each implementation that fails, which mistake explains it.
 
-It comes last, since it looks at the smallest failing cases first, whichever these are.
+It comes last, since it looks at the smallest failing cases first, whichever these are. What a layer gives may be of any
+kind, and an error over it costs the diagnosis of that layer alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.runner import Runner
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis, Item
+from bn_conformance.targets.errors import described_error, error_place
 
 
 def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagnosis]:
@@ -53,4 +55,16 @@ def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], ru
         cases={item.case: plan.items[item.id][1] for item in items if item.id in plan.items},
         observe=partial(runner.observe, implementation),
     )
-    return diagnose(subject, runner.goldens)
+    try:
+        return diagnose(subject, runner.goldens)
+    except Exception as error:  # of the suite: the verdicts stand, and so does the end of the run
+        return Diagnosis(
+            implementation=implementation.name,
+            deviations=(),
+            message=(
+                f"There is no diagnosis: bnconform itself ended in an error ({described_error(error)}, in "
+                f"{error_place(error)}). The verdicts do not depend on it. Please report it with the results file."
+            ),
+            confident=False,
+            examined=0,
+        )

@@ -1,0 +1,39 @@
+"""The diagnosis of a run: an error in that of one implementation costs neither the others nor the run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from bn_conformance.adapter import Capabilities, Convention
+from bn_conformance.catalogue import all_cases
+from bn_conformance.diagnosis import diagnose as module
+from bn_conformance.diagnosis.subject import JudgedImplementation
+from bn_conformance.matrix.diagnosing import diagnoses
+from bn_conformance.results.records import Diagnosis, Item
+
+CASE = all_cases()["fwd/nc/float32/random"]
+
+
+def diagnosed(*names: str) -> list[Diagnosis]:
+    """The diagnoses of implementations that fail a case."""
+    entries = [SimpleNamespace(name=name, convention=Convention(), capabilities=Capabilities()) for name in names]
+    items = [Item(implementation=name, case=CASE.id, outcome="wrong", verdict="fail") for name in names]
+    plan = SimpleNamespace(runnable=entries, items={item.id: (None, CASE) for item in items})
+    runner = SimpleNamespace(goldens=None, observe=lambda *_: None)
+    return diagnoses(cast(Any, plan), items, cast(Any, runner))
+
+
+def test_an_error_costs_the_diagnosis_of_one_implementation_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diagnose(subject: JudgedImplementation, _: object) -> Diagnosis:
+        if subject.name == "odd":
+            raise TypeError("of no size")
+        return Diagnosis(implementation=subject.name, deviations=(), message="known", confident=False, examined=1)
+
+    monkeypatch.setattr(module, "diagnose", diagnose)
+    odd, other = diagnosed("odd", "other")
+    assert "bnconform itself ended in an error (TypeError: of no size, in test_diagnosing.py, line" in odd.message
+    assert (odd.implementation, odd.examined, odd.confident) == ("odd", 0, False)
+    assert other.message == "known"
