@@ -86,9 +86,9 @@ def _fit_of_step(case: Case, golden: StepGolden, step: StepObservation) -> _Fit 
     batch, backward = case.batches[0], step.backward
     got = None if backward is None else backward.dx
     plain = batch.mask is None and not batch.shards and not batch.between and case.config.gamma
-    if golden.training is None or golden.dy is None or not plain or not isinstance(got, np.ndarray):
+    if golden.training is None or golden.dy is None or not plain:
         return None
-    if got.shape != batch.shape:
+    if not isinstance(got, np.ndarray) or got.shape != batch.shape:
         return None
     expected = golden.training["dx"]
     rows = channels_first(got, case.config.channel_axis).astype(np.float64)

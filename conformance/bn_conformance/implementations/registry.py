@@ -173,10 +173,25 @@ def from_target(target: str, device: str = "cpu") -> Implementation:
             for variables in (environment_of(target), likely_environment(target))
         )
         try:
-            implementation = _described_in(likely, target, device)
-            return implementation if likely == stated else _described_in(stated, target, device)
-        except NeedsEnvironment as error:
+            if likely != stated:
+                _look_for_kind(likely, target, device)
+            return _described_in(stated, target, device)
+        except NeedsEnvironment as error:  # the process that imported its framework is kept for it
             return from_target(NeedsEnvironment.target_in(str(error)), device)
+
+
+def _look_for_kind(variables: Mapping[str, str], target: str, device: str) -> None:
+    """Load a target under a guess of its environment, which is no more than a guess: no other error counts.
+
+    Raises:
+        NeedsEnvironment: it must be loaded by its kind.
+    """
+    try:
+        _described_in(variables, target, device)
+    except NeedsEnvironment:
+        raise
+    except TargetError:
+        pass
 
 
 def _described_in(variables: Mapping[str, str], target: str, device: str) -> Implementation:

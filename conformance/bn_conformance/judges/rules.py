@@ -1,4 +1,7 @@
-"""The tolerances of other suites: each says whether a result is close enough to what the suite expects."""
+"""The tolerances of other suites: each says whether a result is close enough to what the suite expects.
+
+They are rebuilt to count which mistakes those suites would catch. Nothing that bnconform judges is judged by them.
+"""
 
 from __future__ import annotations
 

@@ -94,6 +94,15 @@ def test_what_needs_no_environment_is_described_without_that_of_what_it_imports(
     assert notes.read_text().splitlines()[-1].endswith(" None")
 
 
+@pytest.mark.framework
+def test_a_guess_of_the_environment_costs_nothing_where_it_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    refusing = "import jax, os\nassert 'JAX_ENABLE_X64' not in os.environ\n"
+    assert from_target(f"{write(tmp_path, refusing + GOOD)}:Good").name == "good"
+
+
 def test_looking_imports_no_framework(tmp_path: Path) -> None:
     before = {name for name in ("torch", "flax", "keras") if name in sys.modules}
     with pytest.raises(TargetError):

@@ -115,6 +115,7 @@ def test_an_interrupt_ends_a_worker_whatever_who_started_it_does_with_one(
     assert "was killed by SIGINT" in item.message
 
 
+@pytest.mark.slow
 def test_a_claimed_capability_that_is_not_there_is_an_error(runner: Runner) -> None:
     item = run(runner, "ClaimsFreeze", "state/nc/float32/freeze")
     assert item.outcome == "errored"
