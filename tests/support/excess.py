@@ -158,16 +158,6 @@ class RaisesALongName(Own):
             raise type("Long" * 100_000, (ValueError,), {})("its name is long")
 
 
-class TakesAllMemory(Own):
-    class Layer(GoodLayer):
-        def forward(self, x: Array, training: bool) -> Array:
-            taken = []
-            for _ in range(200):  # an end, should nobody end it
-                taken.append(np.ones(1 << 21))
-                time.sleep(0.02)
-            return super().forward(x, training)
-
-
 class GivesADtypeOfManyFields(Own):
     class Layer(GoodLayer):
         def forward(self, x: Array, training: bool) -> Array:

@@ -117,6 +117,16 @@ class WaitsForItsChildren(Own):
             raise AssertionError("there was a child")
 
 
+class SignalsItsParent(Own):
+    """As a layer does that takes its parent for a launcher of its own."""
+
+    class Layer(GoodLayer):
+        def forward(self, x: Array, training: bool) -> Array:
+            os.kill(os.getppid(), int(os.environ["SIGNAL_TO_PARENT"]))
+            time.sleep(0.5)  # what it did is known before it answers
+            return super().forward(x, training)
+
+
 class CannotNameItsFile(Own):
     class Layer(GoodLayer):
         def forward(self, x: Array, training: bool) -> Array:

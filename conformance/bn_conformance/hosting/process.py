@@ -68,7 +68,7 @@ class Process:
         self._errors, self._process = started.errors, started.process
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._watch = Watch(self._process.pid, self._errors)
+        self._watch = Watch(self._process.pid, self.mark, self._errors)
         self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout, self._watch.look)
         self._closed = False
         self._sent: _Sent | None = None

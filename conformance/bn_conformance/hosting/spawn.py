@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -69,7 +70,8 @@ def early_worker() -> Iterator[None]:
     finally:
         if _early is not None:
             unused, _early = _early, None
-            unused.process.kill()
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(unused.process.pid, signal.SIGKILL)
             unused.process.communicate()
             unused.errors.close()
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from bn_conformance.hosting.process_tree import tree_of
+
 MOST_OUTPUT = 1 << 24
 """Bytes that a worker's standard error, and output, may take on disk before all but their end is dropped."""
 
@@ -44,11 +46,12 @@ class Watch:
 
     Args:
         pid: of the process.
+        mark: that it and what it starts carry: of these the one that holds most memory is looked at.
         errors: file that its standard error and standard output go to.
     """
 
-    def __init__(self, pid: int, errors: IO[bytes]) -> None:
-        self._pid, self._errors, self._next = pid, errors, 0.0
+    def __init__(self, pid: int, mark: str, errors: IO[bytes]) -> None:
+        self._pid, self._mark, self._errors, self._next = pid, mark, errors, 0.0
         # The worker writes through the same open file: what it writes after a cut begins at the new end.
         fcntl.fcntl(errors, fcntl.F_SETFL, fcntl.fcntl(errors, fcntl.F_GETFL) | os.O_APPEND)
 
@@ -86,8 +89,10 @@ class Watch:
         if memory is None:
             return
         left, total = memory
-        held = held_by(self._pid)
-        if left < RESERVE * total and held > MUCH * total:
+        if left >= RESERVE * total:
+            return
+        held = max(map(held_by, (self._pid, *(process.pid for process in tree_of(self._pid, self._mark)))))
+        if held > MUCH * total:
             gib = 1 << 30
             raise OutOfMemory(
                 f"it held {held / gib:.1f} GiB of memory, and {left / gib:.1f} of {total / gib:.1f} were left"

@@ -2,18 +2,43 @@
 
 Run as `python -m bn_conformance.hosting.worker`. The protocol's channel is what file descriptors 0 and 1 were at the
 start; file descriptor 1 becomes standard error before anything else is imported, since frameworks print there.
+
+It is a fork of the process that was started, which waits for it and ends as it does. So the parent that an adapter
+finds, and may kill, is not the process that judges it.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import sys
 import time
+from contextlib import suppress
 
 GRACE = 1.0
 """Seconds that a worker has to end by itself when nobody asks any more, and then again to be ended."""
+
+
+def _stand_between() -> None:
+    """Go on in a child of this process, which itself holds nothing, heeds nothing, and ends as the child does."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored nobody learns how a child ended
+    child = os.fork()
+    if not child:
+        return
+    for number in signal.valid_signals() - {signal.SIGCHLD}:
+        with suppress(OSError):  # some cannot be ignored
+            signal.signal(number, signal.SIG_IGN)
+    os.closerange(0, 3)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the child has left one already, if any is asked for
+        with suppress(OSError):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
 
 
 def _take_channel() -> tuple[int, int]:
@@ -34,7 +59,7 @@ def _start_watchdog(requests: int, answers: int) -> None:
     """
     from bn_conformance.hosting.process_tree import MARK, end_tree
 
-    worker = os.getpid()
+    leader = os.getppid()
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -47,12 +72,13 @@ def _start_watchdog(requests: int, answers: int) -> None:
     hang_up.register(requests, 0)  # POLLHUP is always reported; what is there to be read is not ours
     hang_up.poll()
     time.sleep(GRACE)
-    end_tree(worker, os.environ.get(MARK, ""), GRACE, spared=os.getpid())
+    end_tree(leader, os.environ.get(MARK, ""), GRACE, spared=os.getpid())
     os._exit(0)
 
 
 def main() -> int:
     """Serve until the channel closes."""
+    _stand_between()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where who started this process ignores it
     requests, answers = _take_channel()
     _start_watchdog(requests, answers)

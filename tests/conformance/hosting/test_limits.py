@@ -38,8 +38,8 @@ def runner() -> Iterator[Runner]:
         made.close()
 
 
-def run(runner: Runner, name: str, case: str = CASE) -> Item:
-    target = f"tests.support.excess:{name}"
+def run(runner: Runner, name: str, case: str = CASE, module: str = "excess") -> Item:
+    target = f"tests.support.{module}:{name}"
     made = Implementation(name=name, target=target, capabilities=EVERYTHING, framework="excess")
     return runner.run(made, all_cases()[case])
 
@@ -156,14 +156,15 @@ def test_output_without_measure_is_cut_and_nobody_is_the_worse_for_it(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["TakesAllMemory", "TakesAllMemoryInAChild"])
 def test_a_worker_that_takes_the_last_memory_is_ended_and_named(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     total = 8 << 30
     monkeypatch.setattr(watch, "memory_left", lambda: (total // 64, total))
     monkeypatch.setattr(watch, "MUCH", 1 / 16)
     start = time.monotonic()
-    item = run(runner, "TakesAllMemory")
+    item = run(runner, name, module="memory_takers")
     assert (item.outcome, item.verdict) == ("crashed", "fail")
     assert re.search(r"the process was ended: it held 0\.\d GiB of memory, and 0\.1 of 8\.0 were left", item.message)
     assert time.monotonic() - start < SOON

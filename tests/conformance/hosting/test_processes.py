@@ -199,6 +199,24 @@ def test_a_worker_does_not_outlive_who_asked(name: str, number: signal.Signals) 
     assert gone_within(10.0, pids)
 
 
+@pytest.mark.parametrize(
+    ("number", "end"),
+    [(signal.SIGKILL, "HostLost: the process was killed by SIGKILL"), (signal.SIGSTOP, ""), (signal.SIGTERM, "")],
+)
+def test_the_parent_that_a_layer_finds_is_not_the_process_that_asked(number: signal.Signals, end: str) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SIGNAL_TO_PARENT": str(int(number))}
+    asking = subprocess.run(
+        [sys.executable, "-c", ASKING, "SignalsItsParent"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert asking.returncode == bool(end), asking.stderr
+    assert end in asking.stderr
+
+
 # --- texts and times -------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ LINES = 20_000
 def test_what_is_written_while_output_is_cut_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "MOST_OUTPUT", 1 << 16)
     with (tmp_path / "errors").open("w+b") as errors:
-        watched = Watch(os.getpid(), errors)
+        watched = Watch(os.getpid(), "", errors)
         writer = Thread(target=lambda: [os.write(errors.fileno(), b"%09d\n" % line) for line in range(LINES)])
         writer.start()
         while writer.is_alive():
