@@ -75,8 +75,13 @@ def _number(condition: Condition, value: int) -> int:
 
 
 def _reshaped(case: Case, shape: Callable[[tuple[int, ...]], tuple[int, ...]], **config: Any) -> Case:
-    """The case with other shapes, and perhaps another layer."""
-    steps = tuple(replace(step, shape=shape(step.shape)) if isinstance(step, Batch) else step for step in case.steps)
+    """The case with other shapes, and perhaps another layer. A dy of a wrong shape keeps it where axes stay."""
+
+    def fit(step: Batch) -> Batch:
+        dy_shape = shape(step.dy_shape) if step.dy_shape and "channel_axis" in config else step.dy_shape
+        return replace(step, shape=shape(step.shape), dy_shape=dy_shape)
+
+    steps = tuple(fit(step) if isinstance(step, Batch) else step for step in case.steps)
     return replace(case, steps=steps, config=replace(case.config, **config))
 
 

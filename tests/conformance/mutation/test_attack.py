@@ -11,7 +11,7 @@ from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
 from bn_conformance.mutation.attack import Fate, attack
-from bn_conformance.mutation.conditions import Residue, Same, Where, Within
+from bn_conformance.mutation.conditions import GRAMMAR, Residue, Same, Where, Within
 from bn_conformance.mutation.explained import EXPLAINED, explanation_of
 from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
 from bn_conformance.mutation.power import judged_cases
@@ -64,6 +64,16 @@ def test_a_mutant_whose_error_right_layers_may_have_is_within_the_bounds() -> No
     assert 0 < within.ratio < 1
     assert (within.acts_in, within.level) == (AWKWARD, "tight")
     assert reason_of(within).endswith(f"times what tight allows (tight), in {AWKWARD}")
+
+
+def test_every_dy_of_a_wrong_shape_is_fitted_to_other_ranks_and_places_of_the_channels() -> None:
+    wheres = [Where((condition,)) for group in ("rank", "layout") for condition in GRAMMAR[group]]
+    fits = [fitted(all_cases()[name], where) for name in judged_cases(["err/*/dy-*"]) for where in wheres]
+    assert sum(like is not None for like in fits) > len(fits) // 2
+    for like in filter(None, fits):
+        batch = data_of(like).batches[-1]
+        assert batch.dy is not None
+        assert batch.dy.ndim == batch.x.ndim
 
 
 def test_a_case_that_expects_a_refusal_is_fitted_too() -> None:
