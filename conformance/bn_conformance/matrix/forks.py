@@ -100,14 +100,15 @@ class Forks:
         self._waiting.extend(numbers)
         while missing:
             number = self._taken()
-            for item in () if number is None else self._blocks[number]:
-                missing.discard(item)
-                yield self._judged_here(item)
             silent = number is None
-            for item, found in self._heard(_WAIT if silent else 0.0):
-                missing.discard(item)
-                silent = False
-                yield found
+            for own in (None,) if number is None else self._blocks[number]:
+                if own is not None:
+                    missing.discard(own)
+                    yield self._judged_here(own)
+                for item, found in self._heard(_WAIT if own is None else 0.0):  # a fork waits that is not heard
+                    missing.discard(item)
+                    silent = False
+                    yield found
             if silent:
                 yield None
             if silent and not (self._waiting or any(fork.left for fork in self._forks.values())):

@@ -229,6 +229,18 @@ def test_what_is_compiled_for_a_signature_is_judged_by_one_process() -> None:
 
 
 @pytest.mark.usefixtures("judge")
+def test_a_fork_is_heard_while_this_process_judges_a_long_block() -> None:
+    compiles = replace(ONE, capabilities=replace(EVERYTHING, compiles=True))
+    plan = plan_of("fwd/", "grad/", "stat/", implementation=compiles)
+    signatures = [case.signature for _, case in plan.items.values()]
+    first = signatures[0]
+    assert signatures.count(first) > 20
+    told = [*records(found(plan)).items()]
+    of_first = [place for place, (name, _) in enumerate(told) if plan.items[name][1].signature == first]
+    assert any(process != str(HERE) for _, process in told[of_first[0] : of_first[-1]])
+
+
+@pytest.mark.usefixtures("judge")
 def test_no_process_is_left_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     fork, pids = os.fork, list[int]()
 
