@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
+from bn_conformance.commands.ending import told_to_end
 from bn_conformance.options import DEFAULTS, OPTIONS
-from bn_conformance.results.exit_codes import USAGE
+from bn_conformance.results.exit_codes import INTERRUPTED, USAGE
 from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
 
@@ -30,15 +31,22 @@ class Refusal(click.ClickException):
 
 
 class SuiteCommand(click.Command):
-    """A command that exits with the code it returns, and with 2 and one line where it raises a `UserError`."""
+    """A command that exits with the code it returns, and with 2 and one line where it raises a `UserError`.
+
+    Where it is told to end early, it exits with 128 and the number of the signal.
+    """
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command and exit."""
-        try:
-            code: int = super().invoke(ctx)
-        except UserError as error:
-            raise Refusal(str(error)) from None
-        ctx.exit(code)
+        with told_to_end() as told:
+            try:
+                code: int = super().invoke(ctx)
+            except UserError as error:
+                raise Refusal(str(error)) from None
+            except KeyboardInterrupt:
+                click.echo("\nInterrupted.", err=True)
+                code = INTERRUPTED
+        ctx.exit(told.exit_code if code == INTERRUPTED else code)
 
 
 def _together(options: Sequence[_Decorator[Any]]) -> _Decorator[Any]:

@@ -79,7 +79,8 @@ def _start_watchdog(requests: int, answers: int) -> None:
 def main() -> int:
     """Serve until the channel closes."""
     _stand_between()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where who started this process ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # these are ignored where who started it ignores them
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     requests, answers = _take_channel()
     _start_watchdog(requests, answers)
     from bn_conformance.hosting.lines import read_line

@@ -9,12 +9,9 @@ has a worker process of its own for the layers. None computes in threads, so tha
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import select
-import signal
-import socket
 import struct
 import sys
 import traceback
@@ -24,9 +21,9 @@ from contextlib import suppress
 from itertools import groupby
 
 from bn_conformance.hosting.kept import leave_to_parent
-from bn_conformance.hosting.orphan import end_with_parent
 from bn_conformance.matrix.attempts import Attempts, not_tried
 from bn_conformance.matrix.blocks import ITEMS_OF_FORK, processes_for
+from bn_conformance.matrix.fork import BEGUN, FAILED, JUDGED, Fork
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.reports import Finding
 from bn_conformance.matrix.runner import Runner
@@ -39,10 +36,6 @@ CAN_FORK = sys.platform == "linux"
 _NUMBER = struct.Struct("=I")
 _WAIT = 1.0
 """Seconds after which it is looked whether the run was asked to stop."""
-
-_CHUNK = 1 << 16
-_BEGUN, _JUDGED, _FAILED = "+", "=", "!"
-"""How a line of a fork begins: the items of a block that it took, a record, an item with the error it ended in."""
 
 
 class Forks:
@@ -65,7 +58,7 @@ class Forks:
         for end in (self._numbers, self._sink):
             os.set_blocking(end, False)
         self._waiting = deque[int]()
-        self._forks: dict[int, _Fork] = {}
+        self._forks: dict[int, Fork] = {}
         for _ in range(count):
             self._start()
 
@@ -140,7 +133,7 @@ class Forks:
                 del self._forks[descriptor]
                 yield from ((lost[0], lost) for lost in self._replaced(fork))
 
-    def _replaced(self, fork: _Fork) -> Iterator[tuple[str, str]]:
+    def _replaced(self, fork: Fork) -> Iterator[tuple[str, str]]:
         """Start another fork for one that ended by itself, and give the items that are lost."""
         fork.end()
         if not fork.left:
@@ -156,7 +149,7 @@ class Forks:
     def _start(self, first: Sequence[str] = ()) -> bool:
         """Start a fork, which judges some items before it takes blocks; whether the system allows one more."""
         try:
-            fork = _Fork(first, self._serve)
+            fork = Fork(first, self._serve)
         except OSError:
             return False
         self._forks[fork.descriptor] = fork
@@ -172,13 +165,13 @@ class Forks:
         while True:
             for item in block:
                 try:
-                    say(_JUDGED, to_line(runner.run(*self._plan.items[item])))
+                    say(JUDGED, to_line(runner.run(*self._plan.items[item])))
                 except Exception:  # an error of the suite, not of the layer
-                    say(_FAILED, json.dumps([item, traceback.format_exc()]))
+                    say(FAILED, json.dumps([item, traceback.format_exc()]))
             if (number := awaited(self._numbers)) is None:
                 break
             block = self._blocks[number]
-            say(_BEGUN, json.dumps(block))
+            say(BEGUN, json.dumps(block))
         runner.close()
 
 
@@ -194,78 +187,6 @@ def forks_for(plan: Plan, judged: Mapping[str, Item], count: int, fewest: bool) 
     if fewest:
         count = min(count, processes_for(plan, ITEMS_OF_FORK))
     return Forks(plan, judged, count - 1) if count > 1 else None
-
-
-class _Fork:
-    """A fork of this process.
-
-    Attributes:
-        descriptor: where it can be heard.
-        left: ids of the items that it took and has not reported.
-        ended: whether it says no more.
-
-    Args:
-        first: ids of the items that it judges first.
-        serve: what it does.
-
-    Raises:
-        OSError: the system allows no more processes.
-    """
-
-    def __init__(
-        self, first: Sequence[str], serve: Callable[[Sequence[str], Callable[[str, str], None]], None]
-    ) -> None:
-        parent = os.getpid()
-        self._here, there = socket.socketpair()
-        try:
-            self._pid = os.fork()
-            if not self._pid:
-                _live(parent, self._here, there, lambda say: serve(first, say))
-        except OSError:
-            self._here.close()
-            raise
-        finally:
-            there.close()
-        self.descriptor, self.left, self.ended, self._text = self._here.fileno(), deque(first), False, b""
-
-    def heard(self) -> Iterator[tuple[str, Finding]]:
-        """What it says now of items, by id."""
-        received = b""
-        with suppress(ConnectionError):
-            received = self._here.recv(_CHUNK)
-        self.ended = not received
-        *lines, self._text = (self._text + received).split(b"\n")
-        for line in lines:
-            kind, text = chr(line[0]), line[1:].decode()
-            if kind == _BEGUN:
-                self.left.extend(json.loads(text))
-                continue
-            yield self.left.popleft(), text if kind == _JUDGED else tuple(json.loads(text))
-
-    def let_go(self) -> None:
-        """Close this process's end, in another fork."""
-        self._here.close()
-
-    def end(self) -> None:
-        """End it; its worker ends once its pipe is closed."""
-        self._here.close()
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-
-
-def _live(
-    parent: int, theirs: socket.socket, own: socket.socket, serve: Callable[[Callable[[str, str], None]], None]
-) -> None:
-    """The life of a fork, which never returns to what it was forked from, nor is interrupted where that is."""
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        end_with_parent(parent)
-        gc.freeze()  # what it was forked with stays, and is not looked through again and again
-        theirs.close()
-        serve(lambda kind, text: own.sendall(f"{kind}{text}\n".encode()))
-    finally:
-        os._exit(0)
 
 
 def _blocks(plan: Plan, items: Sequence[str]) -> Iterator[list[str]]:

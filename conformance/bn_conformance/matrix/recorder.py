@@ -145,6 +145,8 @@ class Recorder:
             runner = Runner(self._plan)
             try:
                 self._last += diagnoses(self._plan, items, runner)
+            except KeyboardInterrupt:  # all that was judged is told all the same
+                interrupted = True
             finally:
                 runner.close()
         partial = self._partial or stopped

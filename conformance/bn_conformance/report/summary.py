@@ -13,9 +13,8 @@ from heapq import nlargest
 
 from bn_conformance.report.entries import Entry, Tally, badness
 from bn_conformance.report.legend import Sign, sign_of_state
-from bn_conformance.report.newly_judged import newly_judged
-from bn_conformance.report.not_asked import not_asked_line
 from bn_conformance.report.problems import ImplementationProblem, SharedProblem, implementation_problems, problems
+from bn_conformance.report.run_notes import run_notes
 from bn_conformance.results.coverage import Coverage, coverage_in
 from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import MISSING, UNSUPPORTED, ItemVerdict
@@ -47,6 +46,8 @@ class ImplementationSummary:
     tally: Tally
     coverage: Coverage
     """How much was asked and judged, and whether it was enough."""
+    interrupted: int
+    """How many planned cases were not run, since the run was interrupted."""
 
     @property
     def state(self) -> str:
@@ -56,7 +57,7 @@ class ImplementationSummary:
             return "fail"
         if not self.tally.judged:
             return "absent"
-        if self.coverage.lacking:
+        if self.coverage.lacking or self.interrupted:
             return "short"
         return "known" if verdicts[ItemVerdict.KNOWN] else "warn" if verdicts[ItemVerdict.WARN] else "ok"
 
@@ -76,6 +77,8 @@ class ImplementationSummary:
             return f"does not conform: {verdicts[ItemVerdict.FAIL]:,} of {cases}"
         if self.state in ("absent", "fail"):
             return "broken" if status == "broken" else "nothing was judged"
+        if self.interrupted:
+            return f"interrupted: {self.interrupted:,} of {counted(self.interrupted + self.tally.run, 'case')} not run"
         if self.state == "short":
             return f"too little was judged of {', '.join(self.coverage.lacking)}"
         but, conforms = _but(verdicts), f"conforms{' as declared' * self.coverage.as_declared}"
@@ -163,29 +166,11 @@ class Summary:
     @cached_property
     def notes(self) -> list[str]:
         """What a reader must know first: a file that was cut off, missing items, stale entries, what was reused."""
-        notes = []
-        results = self.results
-        if results.end is None:
-            notes.append("The run did not end: the results file was cut off. What it holds is shown.")
-        if missing := self.tally.kinds[MISSING]:
-            notes.append(
-                f"{counted(missing, 'planned item')} never reported: a process may have crashed. Run these again."
-            )
-        if results.stopped and (left := len(results.not_reported())):
-            notes.append(f"{counted(left, 'planned item')} not run: the run stopped at a failure, as it was asked to.")
-        if results.stale_faults:
-            stale = counted(len(results.stale_faults), "known-fault entry", "known-fault entries")
-            notes.append(f"{stale} no longer needed: the fault is gone. The run fails until the entry is deleted.")
-        if reused := sum(item.reused is not None for item in results.items):
-            notes.append(f"{counted(reused, 'item')} of an earlier run still hold and were not judged again (--reuse).")
-        if newer := newly_judged(results):
-            notes.append(newer)
-        if not_asked := not_asked_line(results):
-            notes.append(not_asked)
+        notes = [*run_notes(self.results)]
         if not self.tally.judged:
-            notes.append(_nothing(results.items))
+            notes.append(_nothing(self.results.items))
         for one in self.implementations:
-            if one.state == "short":
+            if one.state == "short" and not one.interrupted:
                 notes.append(f"{one.name}: too little was judged. {one.coverage.too_little}.")
         return notes
 
@@ -210,6 +195,8 @@ class Summary:
             return "– Nothing was judged"
         if stale := len(self.results.stale_faults):
             return f"✕ Nothing new fails, but {counted(stale, 'known-fault entry is', 'known-fault entries are')} stale"
+        if cut := [one for one in self.implementations if one.interrupted]:
+            return f"? {cut[0].name} {cut[0].headline}" if len(states) == 1 else "? Interrupted before all was judged"
         if short := [one.name for one in self.implementations if one.state == "short"]:
             return f"? {', '.join(short)}: too little was judged"
         but = _but(self.tally.verdicts)
@@ -233,16 +220,18 @@ class Summary:
 def summarise(results: Results) -> Summary:
     """The summary of results.
 
-    What was planned and never reported becomes an entry; of an item that was reported twice the later one counts.
+    What was planned and never reported becomes an entry, unless the run was interrupted. Of an item that was reported
+    twice the later one counts.
     """
     infos = {case.id: case for case in results.header.cases}
     items = {(item.implementation, item.case): item for item in results.items}
-    for planned in results.missing():
+    for planned in () if results.interrupted else results.missing():
         implementation, case = split_id(planned)
         message = "planned, but never reported"
         items[implementation, case] = Item(
             implementation=implementation, case=case, outcome=MISSING, verdict=ItemVerdict.FAIL, message=message
         )
+    cut_off = Counter(split_id(planned)[0] for planned in results.not_reported() if results.interrupted)
     by_implementation: dict[str, list[Entry]] = {name: [] for name in results.header.implementations}
     by_case: dict[str, dict[str, Entry]] = {case: {} for case in infos}
     judged = total = 0
@@ -259,7 +248,7 @@ def summarise(results: Results) -> Summary:
     return Summary(
         results=results,
         implementations=tuple(
-            _implementation(name, environments.get(name), entries, families, coverage_in(results, name))
+            _implementation(name, environments.get(name), entries, families, coverage_in(results, name), cut_off[name])
             for name, entries in by_implementation.items()
         ),
         families=families,
@@ -273,7 +262,12 @@ def summarise(results: Results) -> Summary:
 
 
 def _implementation(
-    name: str, environment: Environment | None, entries: list[Entry], families: tuple[str, ...], coverage: Coverage
+    name: str,
+    environment: Environment | None,
+    entries: list[Entry],
+    families: tuple[str, ...],
+    coverage: Coverage,
+    interrupted: int,
 ) -> ImplementationSummary:
     by_family: dict[str, list[Entry]] = {family: [] for family in families}
     for entry in entries:
@@ -287,6 +281,7 @@ def _implementation(
         families={family: Tally.of(members) for family, members in by_family.items() if members},
         tally=Tally.of(entries),
         coverage=coverage,
+        interrupted=interrupted,
     )
 
 

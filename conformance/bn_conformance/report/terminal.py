@@ -223,7 +223,8 @@ class _Printer(Lines):
         )
 
     def _missing(self) -> None:
-        missing = self.summary.results.missing()
+        results = self.summary.results
+        missing = () if results.interrupted else results.missing()
         more = [f"and {len(missing) - MOST_MISSING} more"] if len(missing) > MOST_MISSING else []
         self.section(f"{MISSING.title()}: planned, but never reported", iter([*missing[:MOST_MISSING], *more]))
 

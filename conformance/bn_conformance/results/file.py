@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bn_conformance.reading import at_once
+from bn_conformance.results.exit_codes import INTERRUPTED
 from bn_conformance.results.json_line import ResultsError, from_line
 from bn_conformance.results.records import Diagnosis, End, Environment, Header, Item, Record, StaleFault, split_id
 
@@ -67,6 +68,11 @@ class Results:
     def stopped(self) -> bool:
         """Whether the run stopped at a failure, as it was asked to."""
         return self.end is not None and self.end.stopped
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was told to end before it was through."""
+        return self.end is not None and self.end.exit_code == INTERRUPTED
 
     def not_reported(self) -> tuple[str, ...]:
         """Planned ids that have no record."""

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from tests.support.sample_declarations import IMPLEMENTATIONS, NONSTANDARD, TEXTBOOK, TORCH
 from tests.support.sample_matrix import realistic
-from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, item, off_by_three_percent, results
+from tests.support.sample_results import HOSTILE_NAME, HOSTILE_TEXT, case, item, off_by_three_percent, results
 
 from bn_conformance.report.terminal import print_summary
 from bn_conformance.results.file import Results
@@ -155,6 +155,22 @@ def test_what_is_not_installed_stale_or_missing_is_told_with_what_to_do() -> Non
     assert "i::b" in text
     assert "the results file was cut off" in text
     assert "1 planned item never reported" in text
+
+
+def test_what_an_interrupted_run_did_not_judge_is_neither_missing_nor_a_failure() -> None:
+    ended = End(exit_code=130, seconds=1.0, message="interrupted")
+    planned = [f"i::{case}" for case in "abcd"]
+    cases = [case(name, "FWD-1") for name in "abcd"]
+    right = results([item("i", "a")], cases=cases, planned=planned, end=ended)
+    text = printed(right, 200)
+    assert text.rstrip().endswith("? i interrupted: 3 of 4 cases not run")
+    assert "3 planned items not run: the run was interrupted. bnconform run --resume results.jsonl judges them." in text
+    assert "missing" not in text.lower()
+    assert "fail" not in text
+    assert "--resume" not in printed(replace(right, header=replace(right.header, options={"plain_first": True})))
+    wrong = results([item("i", "a", "wrong", "fail")], cases=cases, planned=planned, end=ended)
+    assert printed(wrong).rstrip().endswith("✕ i does not conform: 1 of 1 case fails")
+    assert printed(results([item("i", "a")], end=ended)).rstrip().endswith("✓ i conforms")
 
 
 def test_the_last_line_is_the_verdict() -> None:
