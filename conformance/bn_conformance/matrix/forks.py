@@ -89,6 +89,9 @@ class Forks:
             fork.end()
 
     def _judge(self, numbers: Sequence[int]) -> Iterator[Finding | None]:
+        given_up = {number for number in numbers if self._attempts.given_up(self._blocks[number][0])}
+        yield from not_tried(item for number in sorted(given_up) for item in self._blocks[number])
+        numbers = [number for number in numbers if number not in given_up]
         missing = {item for number in numbers for item in self._blocks[number]}
         self._waiting.extend(numbers)
         while missing:

@@ -154,6 +154,8 @@ class BlockScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist is unt
             later, self._later = self._later, {}
             if self._asks_later():
                 self.workqueue.update(later)
+                for implementation in [name for name, lost in self._lost.items() if lost >= LOST_ITEMS]:
+                    self._give_up_all(implementation, {})
             for other in self.nodes:
                 self._reschedule(other)
 

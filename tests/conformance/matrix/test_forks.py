@@ -167,8 +167,11 @@ def test_a_process_that_ends_is_replaced_and_its_item_tried_once_more(judge: typ
     assert len({what for what in told.values() if what.isdecimal()}) == 3
 
 
-def test_what_ends_its_process_again_and_again_is_given_up(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = plan_of("fwd/nc/")
+@pytest.mark.parametrize("in_stages", [False, True])
+def test_what_ends_its_process_again_and_again_is_given_up_in_all_stages(
+    judge: type[Judge], monkeypatch: pytest.MonkeyPatch, in_stages: bool
+) -> None:
+    plan = plan_of("fwd/nc/", options=RunOptions(plain_first=in_stages))
     judge.ends_at = tuple(case.id for _, case in plan.items.values())
     taken, told = forks.taken, dict[str, str]()
     monkeypatch.setattr(forks, "taken", lambda numbers: taken(numbers) if len(told) >= LOST_ITEMS else None)

@@ -206,6 +206,18 @@ def test_a_process_that_ends_in_the_first_stage_is_replaced_within_it() -> None:
     assert asked.times == 1
 
 
+def test_what_was_given_up_in_the_first_stage_is_not_tried_in_the_later_one() -> None:
+    given_up, node = list[str](), Node("first")
+    block_of = {f"a::{index}": f"a::{index}#0" for index in range(LOST_ITEMS + 2)} | {gate: gate for gate in gates(1)}
+    later = [f"a::{index}" for index in range(LOST_ITEMS, LOST_ITEMS + 2)]
+    scheduling = scheduled(block_of, node, give_up=lambda item, why: given_up.append(item), later=later)
+    for _ in range(2 * LOST_ITEMS):
+        _, node = replaced(scheduling, node, len(block_of))
+    work_off(scheduling, node)
+    assert given_up == later
+    assert node.shutting_down
+
+
 def test_without_a_later_item_there_is_one_stage() -> None:
     node = Node("first")
     scheduling = in_stages(node, asks_later=lambda: False, later="a")
