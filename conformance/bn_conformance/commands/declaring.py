@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from bn_conformance.commands.ending import told_to_end
+from bn_conformance.commands.formats import contradiction, format_for
 from bn_conformance.options import DEFAULTS, OPTIONS
 from bn_conformance.results.exit_codes import INTERRUPTED, USAGE
 from bn_conformance.text import did_you_mean
@@ -131,10 +132,25 @@ class NamedFormat(click.Choice[str]):
 
 def output_options(*formats: str, where: str = "standard output") -> _Decorator[Any]:
     """Options of a command that prints in several formats, of which the first is the default."""
+
+    def chosen(ctx: click.Context, _: click.Parameter, asked: str | None) -> str:
+        output: str = ctx.params["output"]
+        if asked is None:
+            try:
+                return format_for(output, formats)
+            except UserError as error:
+                raise Refusal(str(error)) from None
+        if note := contradiction(output, asked):
+            click.echo(f"Note: {note}.", err=True)
+        return asked
+
+    default = f"[default: as FILE is named, else {formats[0]}]"
     return _together(
         [
-            click.option("--format", "format_", type=NamedFormat(formats), default=formats[0], show_default=True),
-            click.option("-o", "--output", default="", metavar="FILE", help=f"File to write  [default: {where}]"),
+            click.option("--format", "format_", type=NamedFormat(formats), callback=chosen, help=default),
+            click.option(
+                "-o", "--output", default="", metavar="FILE", is_eager=True, help=f"File to write  [default: {where}]"
+            ),
         ]
     )
 

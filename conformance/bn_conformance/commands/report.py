@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bn_conformance.commands.declaring import SuiteCommand, output_options, write_file
+from bn_conformance.commands.declaring import Output, SuiteCommand, output_options, write_file
 from bn_conformance.results.file import Results, read_results
 from bn_conformance.text import did_you_mean
 from bn_conformance.user_error import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SUFFIXES = {
     "html": ".html",
@@ -45,7 +50,7 @@ def command(results: str, format_: str, output: str, baseline: str | None) -> in
         hint = did_you_mean(baseline, names, f"there are {', '.join(names)}")
         raise UserError(f"--baseline {baseline!r} is not in the results{hint}")
     if format_ == "terminal":
-        _print_summary(contents)
+        Output(output).print(partial(_print_summary, contents))
         return 0
     text = _rendered(contents, format_, baseline)
     if output == "-":
@@ -57,12 +62,10 @@ def command(results: str, format_: str, output: str, baseline: str | None) -> in
     return 0
 
 
-def _print_summary(results: Results) -> None:
-    from rich.console import Console
-
+def _print_summary(results: Results, console: Console) -> None:
     from bn_conformance.report.terminal import print_summary
 
-    print_summary(results, Console())
+    print_summary(results, console)
 
 
 def _rendered(results: Results, format_: str, baseline: str | None) -> str:
