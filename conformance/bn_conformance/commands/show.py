@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
 import click
 import numpy as np
 
@@ -9,10 +12,11 @@ from bn_conformance.adapter import Convention
 from bn_conformance.cases.model import ALL_QUANTITIES, Case, Freeze, SetStatistics
 from bn_conformance.cases.steps import has_step, in_words
 from bn_conformance.cases.support import unsupported_reason
-from bn_conformance.cases.tensors import data_of
+from bn_conformance.cases.tensors import BatchData, data_of
 from bn_conformance.catalogue import all_cases, large_cases
 from bn_conformance.catalogue.regressions import read_regression
 from bn_conformance.commands.declaring import SuiteCommand
+from bn_conformance.hosting.shards import shards_of
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.case_power import power_of
@@ -90,7 +94,7 @@ def describe_case(case: Case, implementation: str = "", source: str = "") -> str
 def _data(case: Case) -> list[str]:
     lines = []
     data = data_of(case)
-    for index, batch in enumerate(data.batches[:3]):
+    for index, (step, batch) in enumerate(zip(case.batches[:3], data.batches, strict=False)):
         values = batch.x.astype(np.float64)
         if values.size:
             with np.errstate(all="ignore"):
@@ -98,9 +102,21 @@ def _data(case: Case) -> list[str]:
                     f"  x of step with data {index}: {batch.x.dtype} {batch.x.shape}, "
                     f"from {values.min():.6g} to {values.max():.6g}, mean {values.mean():.6g}"
                 )
+        if step.shards:
+            lines.append(f"    in shards {_shards(step.shards, batch, case.config.channel_axis)}")
     for name, vector in (("gamma", data.gamma), ("beta", data.beta)):
         lines.append(f"  {name} = {'the default' if vector is None else vector.tolist()}")
     return lines
+
+
+def _shards(sizes: Sequence[int], batch: BatchData, axis: int) -> str:
+    """The shards of a batch, and how many positions each has: those of one channel, and those that a mask counts."""
+    one_channel = np.take(batch.x, [0], axis)
+    counting = np.ones(one_channel.shape, np.bool_) if batch.mask is None else batch.mask
+    ends = [*accumulate(sizes, initial=0)]
+    where = [f"x[{start}:{end}]" for start, end in pairwise(ends)]
+    count = [f"{part.sum():,}" for part in shards_of(counting, sizes)]
+    return f"{', '.join(where)} of {', '.join(count)} positions{' that count' * (batch.mask is not None)}"
 
 
 def _goldens(case: Case, convention: Convention) -> list[str]:
