@@ -12,6 +12,7 @@ from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import Call
 from bn_conformance.targets.errors import error_place, error_text
 from bn_conformance.text import one_line
+from bnconform.own_names import OwnNames
 from bnconform.process_state import Interrupts
 
 T = TypeVar("T")
@@ -20,8 +21,8 @@ T = TypeVar("T")
 class GuardedHost(LocalHost):
     """Runs layers in this process. What a layer raises, even `SystemExit`, is an error of its case.
 
-    NumPy's reaction to floating-point errors is its default during a call, and the caller's own afterwards. What a
-    layer prints is left alone.
+    NumPy's reaction to floating-point errors is its default during a call, and the caller's own afterwards; so is a
+    function of NumPy that a layer replaces. What a layer prints is left alone.
 
     Args:
         adapter: whose layers run.
@@ -30,7 +31,7 @@ class GuardedHost(LocalHost):
 
     def __init__(self, adapter: Adapter, interrupts: Interrupts) -> None:
         super().__init__(adapter)
-        self._interrupts = interrupts
+        self._interrupts, self._own_names = interrupts, OwnNames()
 
     def ask(self, call: Call[T]) -> T:
         """Make one call; see `Host.ask`.
@@ -47,7 +48,7 @@ class GuardedHost(LocalHost):
 
     def _asked(self, call: Call[Any]) -> Any:
         try:
-            with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+            with self._own_names.in_place(), np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
                 return super().ask(call)
         except (LayerError, HostLost):
             raise

@@ -9,7 +9,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,7 +21,7 @@ _X64 = "JAX_ENABLE_X64"
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Put the process's random numbers, threads and warnings back as they were when the block ends.
+    """Put random numbers, variables, folder, threads and warnings of the process back as they were at the block's end.
 
     torch computes in one thread within the block, as in a process of its own: sums in several may end in another bit.
     Warnings within the block are ignored, even where the process turns them into errors: a layer that warns is no
@@ -43,6 +44,8 @@ def _states() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
     states: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
         (np.random.get_state, np.random.set_state),
         (random.getstate, random.setstate),
+        (os.environ.copy, os.environ.update),  # a new variable stays: what was imported may read it again
+        (_folder, _go_back),
     ]
     if torch := sys.modules.get("torch"):
         states += [
@@ -52,6 +55,19 @@ def _states() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
             (torch.is_grad_enabled, torch.set_grad_enabled),
         ]
     return states
+
+
+def _folder() -> Path | None:
+    """The current folder; None where it was removed."""
+    with suppress(FileNotFoundError):
+        return Path.cwd()
+    return None
+
+
+def _go_back(folder: Path | None) -> None:
+    with suppress(OSError):  # it may have been removed meanwhile
+        if folder is not None:
+            os.chdir(folder)
 
 
 @contextmanager

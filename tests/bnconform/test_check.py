@@ -141,12 +141,19 @@ def test_a_check_beside_the_main_thread_works() -> None:
     assert verdicts[0].conforms
 
 
-def test_the_process_is_afterwards_as_it_was() -> None:
+def test_the_process_is_afterwards_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BN_OF_THE_CALLER", "1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
     class Unruly(GoodLayer):
         def forward(self, x: Array, training: bool) -> Array:
             np.random.seed(1)
             random.seed(1)
             np.seterr(all="raise")
+            os.environ["BN_OF_THE_CALLER"] = "2"
+            os.environ.pop("HOME", None)
+            os.chdir("/")
             warnings.warn("a warning", UserWarning, stacklevel=1)
             return super().forward(x, training)
 
@@ -167,6 +174,8 @@ def test_the_process_is_afterwards_as_it_was() -> None:
     assert (np.random.rand(), random.random()) == expected
     assert np.geterr() == errors
     assert "BN_TEST_VARIABLE" not in os.environ
+    assert (os.environ["BN_OF_THE_CALLER"], os.environ["HOME"]) == ("1", str(tmp_path))
+    assert Path.cwd() == tmp_path
 
 
 def test_the_error_state_of_the_caller_is_none_of_the_layers() -> None:

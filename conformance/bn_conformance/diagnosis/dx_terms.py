@@ -95,6 +95,7 @@ def _fit_of_step(case: Case, golden: StepGolden, step: StepObservation) -> _Fit 
     allowed, meaningful = expected.bound(STABLE)
     if rows.size < len(TERMS) + FREEDOM or not meaningful.all():
         return None
+    # A wrong dx is rounded at its own size, also where the right one is near 0: so a row has its largest bound.
     bounds = TUNING.bound_growth * np.broadcast_to(to_float64(allowed).max(axis=1, keepdims=True), rows.shape)
     basis = _terms(golden)
     weighed = basis / bounds.reshape(-1, 1), (rows / bounds).reshape(-1)

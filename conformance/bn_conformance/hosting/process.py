@@ -25,6 +25,9 @@ from bn_conformance.text import one_line
 START_LIMIT = 180.0
 """Seconds that starting a process and loading an adapter may take."""
 
+MOST_NAMED = 10
+"""Processes that are named of those that could not be ended."""
+
 END_LIMIT = 5.0
 """Seconds that ending a process and what it started may take."""
 
@@ -202,4 +205,5 @@ class Process:
 
 
 def _left(processes: Sequence[str]) -> str:
-    return f"processes that a worker left could not be ended: {', '.join(processes)}"
+    more = f" and {len(processes) - MOST_NAMED:,} more" if len(processes) > MOST_NAMED else ""
+    return f"processes that a worker left could not be ended: {', '.join(processes[:MOST_NAMED])}{more}"

@@ -20,6 +20,7 @@ from bn_conformance.hosting.host import HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.operations import BuildCall, ForwardCall, StateCall, SupportsCall
 from bn_conformance.hosting.process import END_LIMIT, Process
+from bn_conformance.hosting.process_tree import end_tree
 
 ROOT = Path(__file__).parents[3]
 CONFIG = LayerConfig(num_channels=2, rank=2)
@@ -118,6 +119,16 @@ def test_what_cannot_be_ended_is_named(
     # On a busy machine the worker itself, which was killed, may still be there and be named first.
     told = capsys.readouterr().err
     assert re.search(rf"processes that a worker left could not be ended: .*\b{sleeper} \(python", told), told
+
+
+def test_of_thousands_that_cannot_be_ended_a_few_are_named(
+    start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, process = start("Plain")
+    left = [f"{pid} (python)" for pid in range(2000)]
+    monkeypatch.setattr("bn_conformance.hosting.process.end_tree", lambda *given: [end_tree(*given), left][1])
+    process.close()
+    assert capsys.readouterr().err.endswith("9 (python) and 1,990 more\n")
 
 
 @pytest.mark.parametrize("name", ["HangsInBuild", "HangsInForward"])
