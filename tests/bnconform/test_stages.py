@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,24 @@ def test_a_layer_that_conforms_on_a_sample_says_what_was_not_asked() -> None:
     assert verdict.not_asked.startswith(line)
     assert verdict.not_asked.endswith("thorough=True asks them.")
     assert line in " ".join(str(verdict).split())
+
+
+class Compiles(GoodNumpy):
+    """Has more plain cases than are asked of what compiles."""
+
+    name = "compiles"
+    capabilities = replace(OfRank2.capabilities, ranks=frozenset({2, 4}), compiles=True)
+
+
+def test_what_compiles_conforms_on_a_sample_of_plain_cases_and_says_what_was_not_asked() -> None:
+    verdict, whole = bnconform.check(Compiles), bnconform.check(Compiles, cases=["*"])
+    apart = [item.case for item in verdict.results.items if item.outcome == "not-asked"]
+    assert verdict.conforms
+    assert (len(apart), verdict.results.missing()) == (verdict.coverage.not_asked, ())
+    assert verdict.coverage.asked + len(apart) == whole.coverage.asked > verdict.coverage.asked
+    assert not any(family.short for family in verdict.coverage.families)
+    line = f"More like cases of what compiles, {len(apart)} cases, were not asked: a check asks a sample"
+    assert verdict.not_asked.startswith(line)
 
 
 def test_a_known_fault_does_not_keep_the_sweeps_away(tmp_path: Path) -> None:

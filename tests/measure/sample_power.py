@@ -1,16 +1,21 @@
 """What plain cases, a check's sample and all cases catch: `python -m tests.measure.sample_power [N [SEED]]`.
 
 Prints a line for each: of the deviations of the catalogue, and of N conditional mutants (none without N), how many are
-caught. A conditional mutant counts that acts in some case, be it one that is fitted to its condition.
+caught. A conditional mutant counts that acts in some case, be it one that is fitted to its condition. With `compiles`
+for N it is instead said what the sample of plain cases misses that is asked of what compiles.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.support.good_numpy import EVERYTHING
+from tests.support.judge_layers import supported
 
 from bn_conformance.catalogue import all_cases
-from bn_conformance.matrix.sample import sampled_sweeps
+from bn_conformance.matrix.sample import sampled_plain, sampled_sweeps
 from bn_conformance.mutation.attack import attack, first_catches
 from bn_conformance.mutation.power import Power, judged_cases
 from bn_conformance.mutation.sampling import sample
@@ -36,8 +41,23 @@ def surviving(case_ids: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if power.first(name) is None)
 
 
+def print_of_what_compiles() -> None:
+    """Print what plain cases catch of what compiles, and what the sample of them misses."""
+    judged = {*judged_cases()}
+    plain = [case for case in supported(replace(EVERYTHING, compiles=True)) if case.id in judged]
+    sample = sampled_plain(plain)
+    left = surviving(sorted(sample), tuple(catalogue()))
+    never = surviving([case.id for case in plain if case.id not in sample], left)
+    caught, missed = len(catalogue()) - len(never), [name for name in left if name not in never]
+    print(f"plain cases of what compiles ({len(plain):,}): {caught} of {len(catalogue())} deviations")
+    print(f"their sample ({len(sample):,}): {caught - len(missed)}", *missed)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the lines."""
+    if arguments == ["compiles"]:
+        print_of_what_compiles()
+        return
     count, seed = int(arguments[0]) if arguments else 0, int(arguments[1]) if len(arguments) > 1 else 1
     left, mutants = tuple(catalogue()), sample(count, seed, tuple(catalogue())) if count else ()
     found: dict[str, set[str]] = {}

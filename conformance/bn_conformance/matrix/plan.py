@@ -20,7 +20,7 @@ from bn_conformance.implementations.known_faults import KnownFault, require_case
 from bn_conformance.implementations.registry import find
 from bn_conformance.judging.item import reproduce
 from bn_conformance.matrix.order import plain_first
-from bn_conformance.matrix.sample import sampled_sweeps
+from bn_conformance.matrix.sample import sampled_plain, sampled_sweeps
 from bn_conformance.matrix.shards import Unit, costs_of, units_of
 from bn_conformance.options import RunOptions
 from bn_conformance.results.file import read_results
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def beyond_sample(self) -> Mapping[str, tuple[Implementation, Case]]:
-        """The sweeps that a check does not ask: those outside its sample (`matrix/sample.py`), by id of their items."""
+        """The cases that a check does not ask: those outside its sample (`matrix/sample.py`), by id of their items."""
         return self._sorted_out[2]
 
     @cached_property
@@ -94,7 +94,7 @@ class Plan:
                     unsupported.append((implementation, case, reason))
                 else:
                     cases.append(case)
-            left_out = _outside_sample(cases) if self.options.in_stages else frozenset()
+            left_out = _outside_sample(cases, can.compiles) if self.options.in_stages else frozenset()
             for case in self._in_order(cases, can.compiles):
                 own = as_declared(case, implementation.capabilities, implementation.convention)
                 part = beyond if case.id in left_out else items
@@ -191,8 +191,10 @@ class Plan:
         )
 
 
-def _outside_sample(cases: Sequence[Case]) -> frozenset[str]:
-    """Ids of the sweeps that are not in the sample."""
+def _outside_sample(cases: Sequence[Case], compiles: bool) -> frozenset[str]:
+    """Ids of the sweeps that are not in the sample; of what compiles, which is asked none, of the plain cases."""
+    if compiles:
+        return frozenset(case.id for case in cases) - sampled_plain(cases)
     sweeps = [case for case in cases if case.sweep]
     sample = sampled_sweeps(sweeps, (case for case in cases if not case.sweep))
     return frozenset(case.id for case in sweeps) - sample

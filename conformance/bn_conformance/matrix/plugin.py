@@ -211,7 +211,7 @@ class Control:
                 self._progress = Progress(count, self._recorder.items, self._failure_shown) if self._front else None
                 if self._progress is not None and self._stages.first:
                     self._progress.stage(FIRST, self._stages.first)
-                if self._stages.between:
+                if self._stages.between or not self._stages.later:
                     self._end_stage()
             except ResultsError as error:
                 self._recorder = None
@@ -252,19 +252,19 @@ class Control:
             pytest.exit(str(error), returncode=EXIT_NOT_JUDGED)
 
     def _end_stage(self) -> None:
-        """Go on to the later stage; or record that it is not asked, and do not run it.
+        """Record what is not asked, and go on to the later stage, if there is one and it is asked.
 
         Raises:
             ResultsError: that cannot be written.
         """
         assert self._recorder is not None
         stages = self._stages
-        later = stages.asks_later()
+        later = not stages.later or stages.asks_later()
         for item in stages.not_asked(later):
             self._recorder.add(item)
         if not later:
             self._own_items[:] = [item for item in self._own_items if item_id(item.nodeid) not in self.plan.later]
-        elif self._progress is not None:
+        elif self._progress is not None and stages.later:
             self._progress.stage(LATER, stages.later, stages.passage())
 
     @pytest.hookimpl(tryfirst=True)

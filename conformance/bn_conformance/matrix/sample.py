@@ -1,21 +1,25 @@
-"""The sample of sweeps that a check asks: at least one of every class, so that a verdict takes seconds.
+"""The sample of cases that a check asks: at least one of every class, so that a verdict takes seconds.
 
 Sweeps repeat questions over many sizes, places, formats and settings. All of them together take most of the time of a
 run. A check asks a part in which every single class occurs: each question; each clause in each rank and each width of
 format; each place of the channels in each format; and in each mode each class of sizes and each kind of memory. What is
 left out repeats these in other pairs. `--thorough` asks it.
+
+What compiles takes as long for its plain cases. It is asked no sweeps, and of plain cases a sample in the same way.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from heapq import heapify, heappop, heapreplace
-from itertools import chain
+from itertools import chain, islice
 from math import prod
 
 from bn_conformance.cases.model import Batch, Case
 from bn_reference.arithmetic.formats import FORMATS
+from bn_reference.specification.enough import minimums
 
 ALONE = frozenset(
     {
@@ -31,6 +35,23 @@ ALONE = frozenset(
     }
 )
 """Sweeps that are in every sample: nothing else in a sample shows these deviations of the catalogue."""
+
+ALONE_OF_PLAIN = (
+    "fwd/*/random",
+    "eval/*/random",  # reciprocal-root-of-20-bits-in-inference
+    "grad/*/random",
+    "stat/*/float32/momentum-1",  # momentum-one-as-zero
+    "grad/*/float32/momentum-[01]",  # gradient-past-statistics-at-momentum-0, -1
+    "state/*/float32/backward-after-set-statistics-inference",  # inference-gradient-by-mean-of-now, -by-variance-of-now
+    "layout/*/float32/view-channels-last",  # channels-last-read-as-c
+    "num/*/float32/exact-statistics-inference-gradients",  # reciprocal-root-of-20-bits-in-backward
+    "num/*/bfloat16/scale-1e+12",  # bfloat16-through-float16
+    "edge/*/float64/nan-in-training",  # float64-infinity-in-every-channel
+)
+"""Patterns of plain cases that are in every sample of these: what says most, and what alone shows a deviation."""
+
+FEW_PLAIN = 300
+"""Plain cases that are asked without a sample."""
 
 EFFORT_OF_A_CASE = 3.0
 """What every case takes beside its effort, in the same small steps."""
@@ -50,11 +71,32 @@ def sampled_sweeps(sweeps: Iterable[Case], plain: Iterable[Case]) -> frozenset[s
         sweeps: that could be asked.
         plain: cases that are asked anyway.
     """
-    known = set(chain.from_iterable(map(classes_of, plain)))
-    cases = {case.id: case for case in sweeps}
-    chosen = [case_id for case_id in cases if case_id in ALONE]
-    for case_id in chosen:
-        known |= classes_of(cases[case_id])
+    asked, cases = chain.from_iterable(map(classes_of, plain)), {case.id: case for case in sweeps}
+    return _sample(cases, [case_id for case_id in cases if case_id in ALONE], asked)
+
+
+def sampled_plain(plain: Iterable[Case]) -> frozenset[str]:
+    """Ids of the plain cases that are asked of what compiles, in which every class of all of them occurs.
+
+    Enough of them are chosen for each claim that a layer may make: twice what SPEC.md asks for, since some may turn out
+    to be refused or not judged.
+
+    Args:
+        plain: that could be asked.
+    """
+    cases = {case.id: case for case in plain}
+    if len(cases) <= FEW_PLAIN:
+        return frozenset(cases)
+    chosen = [case_id for case_id in cases if any(fnmatchcase(case_id, pattern) for pattern in ALONE_OF_PLAIN)]
+    for minimum in minimums():
+        claimed = (case.id for case in cases.values() if minimum.clause in case.clauses)
+        chosen += islice(claimed, 2 * minimum.cases)
+    return _sample(cases, chosen)
+
+
+def _sample(cases: Mapping[str, Case], chosen: Collection[str], asked: Iterable[Hashable] = ()) -> frozenset[str]:
+    """Cases that are chosen, and more in which every class occurs that these and what is asked do not have."""
+    known = {*asked, *chain.from_iterable(classes_of(cases[case_id]) for case_id in chosen)}
     new = {case_id: classes_of(case) - known for case_id, case in cases.items()}
     return frozenset((*chosen, *_cover(new, {case_id: case.effort for case_id, case in cases.items()})))
 

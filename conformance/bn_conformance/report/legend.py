@@ -41,7 +41,7 @@ OUTCOME_KINDS = (
     OutcomeKind("missing", "planned, but never reported: an error of the run"),
     OutcomeKind("not-judged", "too ill-conditioned: no error bound means anything for these numbers"),
     OutcomeKind("unsupported", "not run: the implementation does not declare what the case needs"),
-    OutcomeKind("not-asked", "one of many sizes and tours that a check leaves out; --thorough asks it"),
+    OutcomeKind("not-asked", "one of many like cases, sizes or tours that a check leaves out; --thorough asks it"),
 )
 """Every kind of outcome, from best to worst, and last those that say nothing of the implementation."""
 
@@ -68,7 +68,7 @@ VERDICT_MEANINGS = {
     ItemVerdict.KNOWN: "fails, but is on the list of known faults, with a reason; does not fail the run",
     ItemVerdict.NOT_JUDGED: "no error bound means anything for some of its numbers; not counted as a pass",
     ItemVerdict.UNSUPPORTED: "not run: the implementation does not declare what the case needs",
-    ItemVerdict.NOT_ASKED: "one of many sizes and tours that a check leaves out; --thorough asks it",
+    ItemVerdict.NOT_ASKED: "one of many like cases, sizes or tours that a check leaves out; --thorough asks it",
 }
 """What each verdict means for the run."""
 

@@ -29,6 +29,9 @@ NOT_ASKED_BECAUSE = "more sizes and tours, not asked, since failures were found 
 OUTSIDE_SAMPLE = "more sizes and tours, not asked, since a check asks a sample of them"
 """Why a check does not ask a case of which no stage would."""
 
+OUTSIDE_SAMPLE_OF_COMPILED = "more like cases, not asked, since a check asks a sample of them of what compiles"
+"""Why a check does not ask a plain case."""
+
 MISSING = "missing"
 
 _DEGRADED = re.compile(r"degraded\(([a-z-]+)\)")

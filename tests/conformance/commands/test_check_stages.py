@@ -91,3 +91,19 @@ def test_a_check_that_was_cut_off_in_its_first_stage_goes_on_in_it(tmp_path: Pat
     assert done.returncode == 1, done.stderr
     assert judgements(results) == judgements(whole)
     assert results.diagnoses == whole.diagnoses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_what_compiles_is_asked_a_sample_of_plain_cases_in_one_stage(tmp_path: Path, processes: str) -> None:
+    given = "from dataclasses import replace\nfrom tests.support.good_numpy import EVERYTHING, GoodNumpy\n"
+    body = "    capabilities = replace(EVERYTHING, compiles=True, dtypes=frozenset({'float32'}), mixed=frozenset())\n"
+    write(tmp_path, "mine.py", f"{given}class Mine(GoodNumpy):\n{body}")
+    done = called(tmp_path, "check", "mine.py:Mine", "-n", processes, "--results", "out.jsonl")
+    results = read_results(tmp_path / "out.jsonl")
+    asked, not_asked = counts(results)
+    assert (done.returncode, results.missing()) == (0, ()), done.stdout + done.stderr
+    assert 0 < asked < not_asked
+    assert f"More like cases of what compiles, {not_asked} cases, were not asked" in " ".join(done.stdout.split())
+    assert "1 of 2" not in done.stderr
+    assert f"100 % ({asked} of {asked})" in done.stderr

@@ -1,19 +1,22 @@
-"""The sample of sweeps that a check asks."""
+"""The sample of cases that a check asks: of sweeps, and of the plain cases of what compiles."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import chain
 
 import pytest
+from tests.support.good_numpy import EVERYTHING
 from tests.support.judge_layers import supported
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
-from bn_conformance.matrix.sample import ALONE, classes_of, sampled_sweeps
+from bn_conformance.matrix.sample import ALONE, ALONE_OF_PLAIN, FEW_PLAIN, classes_of, sampled_plain, sampled_sweeps
 from bn_conformance.mutation.attack import Hunt
 from bn_conformance.mutation.power import judged_cases
 from bn_reference.deviations import catalogue
+from bn_reference.specification.enough import minimums
 
 ONLY_IN_SWEEPS = """
 any-rank-by-last-axis count-in-bfloat16 dbeta-over-n-minus-1-beyond-4096 dx-detached-without-parameters-at-rank-5
@@ -21,6 +24,16 @@ eps-in-storage float64-one-value-unchanged float64-statistics-in-float32-beyond-
 sequential-gradient-sums 16-bit-momentum-0-as-default
 """
 """Some deviations that no plain case catches."""
+
+OF_FEW_PLAIN_CASES = """
+momentum-one-as-zero gradient-past-statistics-at-momentum-0 gradient-past-statistics-at-momentum-1
+inference-gradient-by-mean-of-now inference-gradient-by-variance-of-now channels-last-read-as-c
+reciprocal-root-of-20-bits-in-inference reciprocal-root-of-20-bits-in-backward eps-outside-root
+"""
+"""Deviations, of which most are caught by few plain cases alone, in float32 as well."""
+
+COMPILES = replace(EVERYTHING, compiles=True)
+NARROW = replace(COMPILES, dtypes=frozenset({"float32"}), mixed=frozenset(), layouts=frozenset({"first"}))
 
 
 @pytest.fixture(scope="module")
@@ -75,4 +88,45 @@ def test_what_plain_cases_miss_a_sample_catches(name: str) -> None:
     clause = catalogue()[name].clause
     near = [case.id for case in plain if clause in case.clauses]
     assert Hunt(near).first_catch(catalogue()[name]) is None
+    assert Hunt(sorted(sample)).first_catch(catalogue()[name]) is not None
+
+
+def test_what_compiles_is_asked_every_class_of_plain_cases_in_half_of_them_at_most() -> None:
+    plain = supported(COMPILES)
+    sample = sampled_plain(plain)
+    asked = [case for case in plain if case.id in sample]
+    every, found = (set(chain.from_iterable(map(classes_of, some))) for some in (plain, asked))
+    assert every == found
+    assert len(asked) < len(plain) / 2
+
+
+def test_a_sample_of_plain_cases_is_enough_for_every_claim() -> None:
+    for can in (COMPILES, NARROW):
+        plain = supported(can)
+        sample = sampled_plain(plain)
+        for minimum in minimums():
+            claimed = [case for case in plain if minimum.clause in case.clauses]
+            assert sum(case.id in sample for case in claimed) >= min(2 * minimum.cases, len(claimed))
+
+
+def test_few_plain_cases_are_all_asked() -> None:
+    plain = supported(COMPILES)
+    assert len(sampled_plain(plain[:FEW_PLAIN])) == FEW_PLAIN
+    assert len(sampled_plain(plain[: FEW_PLAIN + 1])) < FEW_PLAIN
+
+
+@pytest.mark.parametrize("pattern", ALONE_OF_PLAIN)
+def test_a_pattern_of_plain_cases_in_every_sample_fits_some_of_what_compiles(pattern: str) -> None:
+    plain = supported(COMPILES)
+    fitting = {case.id for case in plain if fnmatchcase(case.id, pattern)}
+    assert fitting
+    assert fitting <= sampled_plain(plain)
+    assert not any(all_cases()[case_id].sweep for case_id in fitting)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_FEW_PLAIN_CASES.split())
+def test_what_plain_cases_catch_their_sample_catches(name: str) -> None:
+    judged = {*judged_cases()}
+    sample = sampled_plain(case for case in supported(NARROW) if case.id in judged)
     assert Hunt(sorted(sample)).first_catch(catalogue()[name]) is not None

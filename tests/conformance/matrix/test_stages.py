@@ -18,7 +18,7 @@ from bn_conformance.matrix.closing import stale_faults
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.stages import Stages, asks_later, not_asked_items
 from bn_conformance.options import RunOptions
-from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE, OUTSIDE_SAMPLE_OF_COMPILED
 from bn_conformance.results.records import Item
 
 ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING)
@@ -107,6 +107,17 @@ def test_what_is_outside_the_sample_is_never_asked_and_says_so(plan: Plan) -> No
     items = [*not_asked_items(plan, later=True)]
     assert {one.id for one in items} == plan.beyond_sample.keys()
     assert {(one.verdict, one.message) for one in items} == {("not-asked", OUTSIDE_SAMPLE)}
+
+
+def test_what_compiles_has_one_stage_which_is_a_sample_of_its_plain_cases() -> None:
+    compiles = (replace(ONE, capabilities=replace(EVERYTHING, compiles=True)),)
+    plan = replace(plan_of(), implementations=compiles)
+    whole = replace(plan_of(options=RunOptions()), implementations=compiles).items
+    assert not plan.later
+    assert plan.items.keys() | plan.beyond_sample.keys() == whole.keys()
+    assert len(plan.items) < len(plan.beyond_sample)
+    for later in (True, False):
+        assert {one.message for one in not_asked_items(plan, later=later)} == {OUTSIDE_SAMPLE_OF_COMPILED}
 
 
 def test_nothing_is_said_of_what_was_deselected(plan: Plan) -> None:
