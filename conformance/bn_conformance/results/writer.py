@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -66,9 +67,16 @@ class Writer:
             raise self._error(error) from None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file.
+
+        Raises:
+            ResultsError: it was removed meanwhile, so that nothing of it is left.
+        """
+        removed = os.fstat(self._stream.fileno()).st_nlink == 0
         with suppress(OSError):  # what could not be written has been said
             self._stream.close()
+        if removed and not self.failed:
+            raise ResultsError(f"{self.path}: was removed while the run wrote it; run again")
 
     def _error(self, error: OSError) -> ResultsError:
         why = "another run writes it" if isinstance(error, BlockingIOError) else error.strerror

@@ -31,6 +31,16 @@ def test_a_file_that_another_run_writes_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
+def test_a_file_that_is_removed_while_it_is_written_is_told_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    writer = Writer(path)
+    writer.write(*SAMPLE)
+    path.unlink()
+    writer.write(*SAMPLE[1:])
+    with pytest.raises(ResultsError, match="was removed while the run wrote it"):
+        writer.close()
+
+
 def test_runs_that_name_no_file_never_share_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     writers = [Writer("") for _ in range(3)]
