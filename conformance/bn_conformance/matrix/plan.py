@@ -46,6 +46,7 @@ class Plan:
         cache: a directory for what frameworks compile, shared by the processes of this run; may be none.
         units: implementations and signatures of this shard; all of the run where it is none.
         left: ids of the items that are still to be judged; all of them where it is none.
+        instead: ids of items outside the sample that are asked all the same, instead of what an adapter declines of it.
     """
 
     options: RunOptions
@@ -56,6 +57,7 @@ class Plan:
     cache: str = ""
     units: tuple[Unit, ...] | None = None
     left: tuple[str, ...] | None = None
+    instead: frozenset[str] = frozenset()
 
     @property
     def runnable(self) -> tuple[Implementation, ...]:
@@ -97,8 +99,9 @@ class Plan:
             left_out = _outside_sample(cases, can.compiles) if self.options.in_stages else frozenset()
             for case in self._in_order(cases, can.compiles):
                 own = as_declared(case, implementation.capabilities, implementation.convention)
-                part = beyond if case.id in left_out else items
-                part[f"{implementation.name}::{case.id}"] = implementation, own
+                item = f"{implementation.name}::{case.id}"
+                part = beyond if case.id in left_out and item not in self.instead else items
+                part[item] = implementation, own
         return items, unsupported, beyond
 
     def _in_order(self, cases: list[Case], compiles: bool) -> list[Case]:
@@ -174,6 +177,7 @@ class Plan:
             "cache": self.cache,
             "units": self.units,
             "left": self.left,
+            "instead": sorted(self.instead),
         }
 
     @classmethod
@@ -188,6 +192,7 @@ class Plan:
             data["cache"],
             None if data["units"] is None else tuple((name, signature) for name, signature in data["units"]),
             None if data["left"] is None else tuple(data["left"]),
+            frozenset(data["instead"]),
         )
 
 

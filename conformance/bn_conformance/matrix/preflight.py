@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import BROKEN, Implementation, matches_pattern
-from bn_conformance.matrix.plan import Plan
+from bn_conformance.matrix.plan import Entries, Plan
 from bn_conformance.matrix.runner import Runner
+from bn_conformance.matrix.sample import sampled_sweeps, with_classes_of
 from bn_conformance.results import outcomes
 from bn_conformance.results.records import Item
 
@@ -21,6 +22,9 @@ PLAIN = ("fwd/*/random", "eval/*/random", "grad/*/random")
 
 FEWEST = 100
 """Cases below which an implementation is judged without: who selects a few wants to see these."""
+
+
+_LOST = (outcomes.CRASHED, outcomes.TIMED_OUT)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def preflight(plan: Plan) -> Tried:
     runner = Runner(plan)
     try:
         items = {entry.name: _tried(entry, plan, runner) for entry in own}
+        if not any(item.outcome in _LOST for tried in items.values() for item in tried):
+            plan = without_gaps(plan, runner)
     finally:
         runner.close()
     errors = {name: _common_error(tried) for name, tried in items.items()}
@@ -60,6 +66,31 @@ def preflight(plan: Plan) -> Tried:
     return Tried(plan, {item.id: item for name, tried in items.items() if not errors[name] for item in tried})
 
 
+def without_gaps(plan: Plan, runner: Runner) -> Plan:
+    """The plan with others instead of what adapters decline of a sample, where there are any of the same classes.
+
+    Args:
+        plan: of a run that has not begun.
+        runner: that asks the adapters.
+    """
+    instead = set[str]()
+    for entry in plan.runnable:
+        beyond = _cases_of(entry, plan.beyond_sample)
+        cases = _cases_of(entry, plan.items) if beyond else []
+        declined = {*runner.declined(entry, cases)}
+        asked = [case for case in cases if case.id not in declined]
+        lost = [case for case in cases if case.id in declined]
+        others = with_classes_of(lost, asked, beyond) if lost else []
+        declined = {*runner.declined(entry, others)}
+        found = sampled_sweeps([case for case in others if case.id not in declined], asked)
+        instead |= {f"{entry.name}::{case_id}" for case_id in found}
+    return replace(plan, instead=frozenset(instead)) if instead else plan
+
+
+def _cases_of(implementation: Implementation, entries: Entries) -> list[Case]:
+    return [case for entry, case in entries.values() if entry is implementation]
+
+
 def _tried(implementation: Implementation, plan: Plan, runner: Runner) -> list[Item]:
     """The plain cases, judged; a lost process is the last."""
     cases = [case for entry, case in plan.items.values() if entry.name == implementation.name]
@@ -68,7 +99,7 @@ def _tried(implementation: Implementation, plan: Plan, runner: Runner) -> list[I
         return items
     for case in _plain(cases):
         items.append(runner.run(implementation, case))
-        if items[-1].outcome in (outcomes.CRASHED, outcomes.TIMED_OUT):
+        if items[-1].outcome in _LOST:
             break
     return items
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from bn_conformance.adapter import LayerConfig
 from bn_conformance.cases.model import Case
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.kept import leave, process_for
 from bn_conformance.hosting.local import LocalHost
+from bn_conformance.hosting.operations import SupportsCall
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.begun import Begun, begin_case
@@ -104,6 +107,23 @@ class Runner:
             return None
         self._begun = None
         return begun
+
+    def declined(self, implementation: Implementation, cases: Iterable[Case]) -> Iterator[str]:
+        """Ids of the cases whose configuration the adapter declines; none where it cannot be asked."""
+        same = dict[LayerConfig, list[str]]()
+        for case in cases:
+            same.setdefault(case.config, []).append(case.id)
+        if not same:
+            return
+        try:
+            host = self._host(implementation)
+            for config, ids in same.items():
+                with suppress(LayerError):  # an error of its item, where that is asked
+                    yield from ids if host.ask(SupportsCall(config)) else ()
+        except LayerError:
+            return
+        except HostLost:
+            self.close()
 
     def observe(self, implementation: Implementation, case: Case) -> Runs | None:
         """Run a case once more, to look at what it gives; None where the implementation cannot be run any more."""

@@ -94,6 +94,18 @@ def sampled_plain(plain: Iterable[Case]) -> frozenset[str]:
     return _sample(cases, chosen)
 
 
+def with_classes_of(lost: Iterable[Case], asked: Iterable[Case], others: Iterable[Case]) -> list[Case]:
+    """The cases which have classes that nothing has that is asked, since what had them is declined.
+
+    Args:
+        lost: what is declined of a sample.
+        asked: what is not, and what is asked beside the sample.
+        others: outside the sample.
+    """
+    classes = {*chain.from_iterable(map(classes_of, lost))} - {*chain.from_iterable(map(classes_of, asked))}
+    return [case for case in others if classes & classes_of(case)] if classes else []
+
+
 def _sample(cases: Mapping[str, Case], chosen: Collection[str], asked: Iterable[Hashable] = ()) -> frozenset[str]:
     """Cases that are chosen, and more in which every class occurs that these and what is asked do not have."""
     known = {*asked, *chain.from_iterable(classes_of(cases[case_id]) for case_id in chosen)}

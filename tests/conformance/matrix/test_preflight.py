@@ -8,8 +8,10 @@ import pytest
 from tests.support.command_line import GOOD, ROOT, called, write
 
 from bn_conformance.implementations.implementation import BROKEN, OK, Implementation
-from bn_conformance.matrix.plan import make_plan
+from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.preflight import preflight
+from bn_conformance.matrix.runner import Runner
+from bn_conformance.matrix.sample import classes_of
 from bn_conformance.options import RunOptions
 from bn_conformance.results.file import read_results
 
@@ -50,6 +52,44 @@ def test_an_error_in_every_plain_case_is_said_with_its_place(tmp_path: Path) -> 
 )
 def test_what_gives_some_result_or_was_selected_is_judged(tmp_path: Path, text: str, cases: str) -> None:
     assert after_preflight(tmp_path, text, cases).status == OK
+
+
+DECLINING = f"""{GOOD}
+    def supports(self, config):
+        return "not so many" if config.num_channels > 8 and config.num_channels % 2 else None
+"""
+
+
+def checked(folder: Path, text: str) -> tuple[Plan, Plan]:
+    """The plan of a check before its first try, and after it."""
+    target = str(folder / write(folder, "mine.py", text))
+    plan = make_plan(RunOptions(implementations=(target,), plain_first=True, in_process=True))
+    return plan, preflight(plan).plan
+
+
+def test_for_what_an_adapter_declines_of_the_sample_others_of_its_classes_are_asked(tmp_path: Path) -> None:
+    before, after = checked(tmp_path, DECLINING)
+    (implementation,), cases = (
+        before.runnable,
+        [case for _, case in (*before.items.values(), *before.beyond_sample.values())],
+    )
+    declined = {*Runner(before).declined(implementation, cases)}
+    every, first, then = (
+        {kind for case in some if case.id not in declined for kind in classes_of(case)}
+        for some in (cases, [case for _, case in before.items.values()], [case for _, case in after.items.values()])
+    )
+    assert first < every
+    assert then == every
+    assert before.items.keys() < after.items.keys()
+    assert after.instead == after.items.keys() - before.items.keys()
+    assert not any(case.id in declined for case in cases if f"{implementation.name}::{case.id}" in after.instead)
+    assert Plan.from_json(after.to_json()).items.keys() == after.items.keys()
+
+
+def test_a_sample_of_which_nothing_is_declined_stays_as_it_is(tmp_path: Path) -> None:
+    before, after = checked(tmp_path, GOOD)
+    assert not after.instead
+    assert after.items.keys() == before.items.keys()
 
 
 WRONG_ONCE = """
