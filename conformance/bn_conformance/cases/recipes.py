@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import ml_dtypes
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_conformance.adapter import Array
+from bn_conformance.cases.spikes import spikes_of
 from bn_reference.arithmetic.channels import channels_back
 
 RowsOfData = NDArray[np.float64]
@@ -25,6 +26,9 @@ RowsOfData = NDArray[np.float64]
 SQRT_3 = 1.7320508075688772
 
 EVERY_COLUMN = slice(None)
+
+FEW = 1 << 12
+"""Numbers of rows that are kept: cases ask for the same ones again, most of them one after the other."""
 
 AT_A_TIME = 1 << 18
 """How many values of a large tensor are made at a time."""
@@ -63,16 +67,14 @@ class DataRecipe:
     special: float = float("nan")
 
     def rows(self, channels: int, count: int) -> RowsOfData:
-        """The data as float64 rows of shape (channels, count).
+        """The data as float64 rows of shape (channels, count), which nobody writes to.
 
         Raises:
             ValueError: the kind is unknown.
         """
-        try:
-            make = DATA_KINDS[self.kind]
-        except KeyError:
-            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(DATA_KINDS)}") from None
-        return make(self, channels, count)
+        if self.kind not in DATA_KINDS:
+            raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(DATA_KINDS)}")
+        return (_kept_rows if channels * count <= FEW else DATA_KINDS[self.kind])(self, channels, count)
 
     def tensor(self, shape: tuple[int, ...], channel_axis: int, dtype: str) -> Array:
         """The data as a C-contiguous array of a shape and format; a large array is made some entries at a time."""
@@ -94,6 +96,13 @@ class DataRecipe:
         """The data as a vector of shape (channels,): one value per channel."""
         with np.errstate(over="ignore", invalid="ignore"):
             return self.rows(channels, 1)[:, 0].astype(dtype_of(dtype))
+
+
+@lru_cache(maxsize=256)
+def _kept_rows(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
+    rows = DATA_KINDS[recipe.kind](recipe, channels, count)
+    rows.flags.writeable = False
+    return rows
 
 
 def seed_of(text: str) -> int:
@@ -210,19 +219,6 @@ def _outlier(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:
     rows = np.full((channels, count), recipe.offset)
     rows[np.arange(channels), (np.arange(channels) * 7 + 3) % max(count, 1)] += recipe.scale
     return rows
-
-
-def spikes_of(count: int) -> list[int]:
-    """Places on both sides of where two blocks of a sum over so many values may meet, and both ends.
-
-    Such are the first and the last seam of blocks of powers of two and of ten values, and those of eighths and thirds.
-    Each seam is even, so that the values on its sides have opposite signs.
-    """
-    blocks = {2**power for power in range(2, 21)} | {10**power for power in range(1, 7)}
-    last = {(count - 1) // block * block for block in blocks}
-    parts = {count * part // of // 2 * 2 for of in (3, 8) for part in range(1, of)}
-    seams = {seam for seam in blocks | last | parts if 4 <= seam < count}
-    return sorted({0, count - 1, *seams, *(seam - 1 for seam in seams)})
 
 
 def _seams(recipe: DataRecipe, channels: int, count: int) -> RowsOfData:

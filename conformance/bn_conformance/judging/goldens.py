@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.cases.model import GRADIENTS, Batch, Case, Freeze
@@ -20,6 +23,9 @@ from bn_reference.golden.saved import saved_statistics
 
 CAPACITY = 1500
 """How many cases the cache holds, with their data and goldens."""
+
+BATCHES, FEW = 64, 1 << 12
+"""How many batches are kept, and of how many numbers at most: cases ask again for those of cases before them."""
 
 CaseKey = tuple[str, bool, bool, bool]
 """A case, whether it takes gradients, and whether there are gamma and beta: a layer may lack them (`as_declared`)."""
@@ -52,11 +58,27 @@ class StepGolden:
         return self.golden.second_order(self.dy, *self.second, statistics=statistics)
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """The golden of a batch, and its outputs and gradients in training, by shape and bytes of dy."""
+
+    golden: Golden
+    trained: dict[tuple[object, ...], dict[str, Expected]]
+
+    def training(self, dy: Quad | None) -> dict[str, Expected]:
+        """The outputs and gradients in training, which are computed once for each dy."""
+        key = () if dy is None else (dy.shape, dy.tobytes())
+        if key not in self.trained:
+            self.trained[key] = self.golden.training(dy)
+        return self.trained[key]
+
+
 class Goldens:
     """A cache of case data and goldens."""
 
     def __init__(self) -> None:
         self._data: OrderedDict[CaseKey, CaseData] = OrderedDict()
+        self._batches: OrderedDict[tuple[object, ...], _Batch] = OrderedDict()
         self._steps: OrderedDict[tuple[CaseKey, LayerConfig, float], tuple[StepGolden, ...]] = OrderedDict()
 
     def data(self, case: Case) -> CaseData:
@@ -87,18 +109,43 @@ class Goldens:
             if by_blocks(case, batch):
                 steps.append(_long(case, convention, tensors))
                 continue
-            x = to_quad(channels_first(tensors.x, axis))
+            kept = self._batch(case, convention, tensors)
             dy = None if tensors.dy is None else to_quad(channels_first(tensors.dy, axis))
-            gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
-            mask = None if tensors.mask is None else channels_first(tensors.mask, axis)[0]
-            golden = Golden(case.config, convention, x, GammaBeta(gamma, beta), case.exact_statistics, mask)
-            step = StepGolden(golden, dy, golden.training(dy) if batch.training else None, _weights(tensors, axis))
+            training = kept.training(dy) if batch.training else None
+            golden = kept.golden  # with all that was computed of the batch so far
+            if (golden.config, golden.convention) != (case.config, convention):
+                golden = golden.under(convention, case.config)
+            step = StepGolden(golden, dy, training, _weights(tensors, axis))
             if step.training is not None and step.second is not None:
                 step = replace(step, training=step.training | step.second_order(None))
             if step.training is not None and batch.saved:
                 step = replace(step, training=step.training | _saved(golden, batch, step.training))
             steps.append(step)
         return tuple(steps)
+
+    def _batch(self, case: Case, convention: Convention, tensors: BatchData) -> _Batch:
+        """The batch of a step, which cases share that differ in momentum, or in what they do with it."""
+        config, axis = case.config, case.config.channel_axis
+        rows, mask = channels_first(tensors.x, axis), tensors.mask
+        mask = None if mask is None else channels_first(mask, axis)[0]
+        given = [_bytes(part) for part in (rows, tensors.gamma, tensors.beta, mask)]
+        alike = replace(config, rank=2, channel_axis=1, momentum=None)
+        key = alike, float(eps_of(config, convention)), case.exact_statistics, rows.dtype, rows.shape, *given
+        if key in self._batches:
+            self._batches.move_to_end(key)
+            return self._batches[key]
+        gamma, beta = (None if part is None else to_quad(part) for part in (tensors.gamma, tensors.beta))
+        golden = Golden(config, convention, to_quad(rows), GammaBeta(gamma, beta), case.exact_statistics, mask)
+        made = _Batch(golden, {})
+        if rows.size <= FEW:
+            self._batches[key] = made
+            if len(self._batches) > BATCHES:
+                self._batches.popitem(last=False)
+        return made
+
+
+def _bytes(part: np.ndarray[Any, Any] | None) -> bytes | None:
+    return None if part is None else part.tobytes()
 
 
 def _saved(golden: Golden, batch: Batch, training: dict[str, Expected]) -> dict[str, Expected]:

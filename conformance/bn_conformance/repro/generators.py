@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from bn_conformance.cases.recipes import DataRecipe, spikes_of
+from bn_conformance.cases.recipes import DataRecipe
+from bn_conformance.cases.spikes import spikes_of
 from bn_conformance.repro.number_text import number_text
 
 HELPERS = (

@@ -125,10 +125,16 @@ class Golden:
             mask=self.mask,
         )
 
-    def under(self, convention: Convention) -> Golden:
-        """The same batch under another convention with the same eps; both share what was computed of the batch."""
+    def under(self, convention: Convention, config: LayerConfig | None = None) -> Golden:
+        """The same batch under another convention with the same eps; both share what was computed of the batch.
+
+        Args:
+            convention: the other one.
+            config: of a layer that differs in its momentum and the place of its channels alone; None for this one.
+        """
         golden = copy(self)
-        golden.convention, golden.formats = convention, LayerFormats.of(self.config, convention)
+        golden.config = config or self.config
+        golden.convention, golden.formats = convention, LayerFormats.of(golden.config, convention)
         return golden
 
     def training(self, dy: Quad | None) -> dict[str, Expected]:

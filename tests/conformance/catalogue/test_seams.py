@@ -10,7 +10,8 @@ from tests.support.judge_algorithms import judged
 from bn_conformance.algorithms.algorithm import ALGORITHMS, Algorithm
 from bn_conformance.algorithms.sums import Rows, Sum, Vector, numpy_sum
 from bn_conformance.cases.model import Case
-from bn_conformance.cases.recipes import DataRecipe, spikes_of
+from bn_conformance.cases.recipes import DataRecipe
+from bn_conformance.cases.spikes import spikes_of
 from bn_conformance.catalogue import all_cases
 
 SEAMS = [case for case in all_cases().values() if case.id.endswith("/seams")]
