@@ -8,17 +8,16 @@ import numpy as np
 
 from bn_conformance.adapter import Adapter
 from bn_conformance.hosting.host import HostLost, LayerError
-from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import Call
+from bn_conformance.hosting.own_names import SharingHost
 from bn_conformance.targets.errors import error_place, error_text
 from bn_conformance.text import one_line
-from bnconform.own_names import OwnNames
 from bnconform.process_state import Interrupts
 
 T = TypeVar("T")
 
 
-class GuardedHost(LocalHost):
+class GuardedHost(SharingHost):
     """Runs layers in this process. What a layer raises, even `SystemExit`, is an error of its case.
 
     NumPy's reaction to floating-point errors is its default during a call, and the caller's own afterwards; so is a
@@ -31,7 +30,7 @@ class GuardedHost(LocalHost):
 
     def __init__(self, adapter: Adapter, interrupts: Interrupts) -> None:
         super().__init__(adapter)
-        self._interrupts, self._own_names = interrupts, OwnNames()
+        self._interrupts = interrupts
 
     def ask(self, call: Call[T]) -> T:
         """Make one call; see `Host.ask`.
@@ -48,7 +47,7 @@ class GuardedHost(LocalHost):
 
     def _asked(self, call: Call[Any]) -> Any:
         try:
-            with self._own_names.in_place(), np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+            with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
                 return super().ask(call)
         except (LayerError, HostLost):
             raise

@@ -12,8 +12,8 @@ from bn_conformance.cases.model import Case
 from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.kept import leave, process_for
-from bn_conformance.hosting.local import LocalHost
 from bn_conformance.hosting.operations import SupportsCall
+from bn_conformance.hosting.own_names import SharingHost
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.judging.begun import Begun, begin_case
@@ -159,7 +159,7 @@ class Runner:
         if self._open_host is not None:
             return self._open_host(implementation)
         if self._plan.options.in_process:
-            return LocalHost(load_adapter(implementation.target)(device=implementation.device))
+            return SharingHost(load_adapter(implementation.target)(device=implementation.device))
         if self._process is None:
             self._process = process_for(implementation.variables(self._plan.cache))
         return IsolatedHost(self._process, implementation.target, implementation.device, self._plan.options.timeout)

@@ -9,9 +9,15 @@ import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import is_not
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+from bn_conformance.adapter import Adapter
+from bn_conformance.hosting.local import LocalHost
+from bn_conformance.hosting.operations import Call
+
+T = TypeVar("T")
 
 
 class OwnNames:
@@ -36,3 +42,20 @@ class OwnNames:
                 if len(names) != len(others) or any(map(is_not, names.values(), others.values())):
                     own |= {name: names[name] for name in names.keys() & others if names[name] is not others[name]}
                     names.update(others)
+
+
+class SharingHost(LocalHost):
+    """Runs layers in the process that judges them, which shares its NumPy with them and not what they replace in it.
+
+    Args:
+        adapter: whose layers run.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        super().__init__(adapter)
+        self._own_names = OwnNames()
+
+    def ask(self, call: Call[T]) -> T:
+        """Make one call; see `Host.ask`."""
+        with self._own_names.in_place():
+            return super().ask(call)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.support.command_line import called
 from tests.support.good_numpy import GoodLayer, GoodNumpy
 
 import bnconform
@@ -46,12 +48,21 @@ class Relying(GoodLayer):
         return super().backward(dy)
 
 
-def test_a_layer_cannot_blind_its_judge() -> None:
-    class Wrong(GoodNumpy):
-        name, layer = "wrong", Blinding
+class Wrong(GoodNumpy):
+    name, layer = "wrong", Blinding
 
+
+def test_a_layer_cannot_blind_its_judge() -> None:
     verdict = bnconform.check(Wrong, cases=CASES)
     assert [failure.case for failure in verdict.failures] == list(CASES)
+    assert (np.abs, np.mean, builtins.all) == OWN
+
+
+def test_nor_in_the_process_of_a_run(tmp_path: Path) -> None:
+    options = ("-n", "0", "--in-process", *(f"--case={case}" for case in CASES))
+    done = called(tmp_path, "check", f"{__name__}:Wrong", *options)
+    assert done.stdout.rstrip().splitlines()[-1] != "✓ wrong conforms"
+    assert done.returncode == 1
     assert (np.abs, np.mean, builtins.all) == OWN
 
 
