@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from bn_conformance.adapter import Adapter
@@ -64,5 +65,6 @@ class Server:
         if key not in self._adapters:
             adapter = load_adapter(call.target)(device=call.device)
             self._adapters[key] = adapter, LocalHost(adapter)
+            gc.freeze()  # what a framework is made of stays, and is not looked through again and again
         adapter, self._host = self._adapters[key]
         return LoadResult(PROTOCOL, describe_adapter(type(adapter)))
