@@ -97,7 +97,7 @@ class Shy(GoodNumpy):
 
 
 class OneFormatAtOneRank(GoodNumpy):
-    """Declares so little that the suite has one case for it."""
+    """Declares so little that the suite has no case of large means for it."""
 
     capabilities = Capabilities(ranks=frozenset({5}), dtypes=frozenset({"float64"}))
 
@@ -126,7 +126,7 @@ class ForwardOnly(GoodNumpy):
     ("adapter", "lacking"),
     [
         (Shy, "FWD: 1 of {covered} cases that its declaration covers were judged, and {half} must be"),
-        (OneFormatAtOneRank, "FWD-1 was judged in 1 case, and must be in 8"),
+        (OneFormatAtOneRank, "NUM-1 was judged in no case, and must be in 1"),
         (HalfPrecisionAlone, "FWD-1 was judged in 4 cases, and must be in 8"),
     ],
 )

@@ -1,7 +1,8 @@
 """Cases of an implementation whose eps or momentum is a literal in its code.
 
 `Capabilities.literals` declares that. A case then runs with the own value, unless its data or its question need
-another: a value that is not the suite's usual one, results that are exact for one value alone, or a law that sets two.
+another: a value that is neither the suite's usual one nor that of a place (`Case.any_value`), results that are exact
+for one value alone, or a law that sets two.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def _needs(case: Case, name: str, convention: Convention) -> bool:
     value = getattr(case.config, name)
     if value is None or value == CUMULATIVE:
         return True
+    if name in (case.any_value or ()):
+        return False
     own = _own(name, convention)
     if own is not None and isclose(value, own):  # 1 - 0.9 is not quite 0.1
         return False

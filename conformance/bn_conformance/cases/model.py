@@ -215,6 +215,8 @@ class Case:
             are not judged. None for no other layers.
         laws: names of the laws that are held against its last step with data (`bn_conformance.laws`).
         original: whether the steps run a second time, on the layer that this one was compiled or exported from.
+        any_value: names of settings (eps, momentum) that belong to the place where the case is tried, so that an
+            implementation's own literal does as well; None for none.
         sweep: one of many sizes, left out for implementations that compile for each shape.
         axes: what the id spells, for reports.
     """
@@ -243,6 +245,7 @@ class Case:
     companions: tuple[int, int] | None = None
     laws: tuple[str, ...] = ()
     original: bool | None = None
+    any_value: frozenset[str] | None = None
     sweep: bool = False
     axes: Mapping[str, Any] = field(default_factory=dict)
 

@@ -31,10 +31,11 @@ def cases() -> Iterator[Case]:
                 clause, axes = PRECISION[place.formats], {"offset": offset}
                 yield case(place, f"precision-{offset:g}", title, clause, train(place, x, DY), axes=axes)
     for place in (image.of(formats) for formats in (F16_WIDE, BF16_WIDE) for image in IMAGES):
-        yield from _wide(place)
+        yield from wide(place)
 
 
-def _wide(place: Place) -> Iterator[Case]:
+def wide(place: Place) -> Iterator[Case]:
+    """Parameters and statistics that the format of x does not hold, at one place with wider parameters."""
     title = "parameters whose last digits fit only the wider format, and show where y is small beside beta"
     x = centred(33)
     steps = KNOWN, train(place, x), evaluate(place, x)

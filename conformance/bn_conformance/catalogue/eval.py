@@ -29,6 +29,9 @@ TINY, HUGE = 2.0**-40, 2.0**40
 SMALL_VARIANCE = seed_of("small variance")
 HUGE_VARIANCE = seed_of("huge variance")
 
+ALIKE = DataRecipe(kind="alike", seed=seed_of("alike"), offset=0.5)
+"""Every channel holds the same data."""
+
 
 def cases() -> Iterator[Case]:
     """Every case of the family."""
@@ -86,8 +89,7 @@ def _coincidences(place: Place) -> Iterator[Case]:
     title = f"{title}, default parameters: eps still counts"
     yield _inference(place, "initial-statistics-and-parameters", title, **initial, parameters=None)
     title, constant = "channels with the same data and statistics", ParameterRecipes(gamma=fill(1.5), beta=fill(-0.5))
-    x = DataRecipe(kind="alike", seed=seed_of("alike"), offset=0.5)
-    alike = fields(x=x, mean=fill(0.25), variance=fill(0.75))
+    alike = fields(x=ALIKE, mean=fill(0.25), variance=fill(0.75))
     yield _inference(place, "identical-channels", title, **alike, parameters=constant)
     yield _inference(place, "identical-channels-own-parameters", title, **alike, parameters=PARAMETERS)
 

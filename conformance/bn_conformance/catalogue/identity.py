@@ -20,13 +20,13 @@ AMONG = {"first": (0, 4), "middle": (2, 2), "last": (4, 0)}
 def cases() -> Iterator[Case]:
     """Every case of identity."""
     for place in (*FEW, NCHW.of(F64), NHWC.of(BF16_WIDE)):
-        yield _same_arrays(place)
+        yield same_arrays(place)
     for slug, companions in AMONG.items():
         for place in (NC,) if slug == "middle" else FEW:
-            yield _among_others(place, slug, companions)
+            yield among_others(place, slug, companions)
 
 
-def _same_arrays(place: Place) -> Case:
+def same_arrays(place: Place) -> Case:
     """In training and in inference, with and without a backward, and with parameters and statistics set again."""
     title = "the caller passes the arrays of its last calls again, with other numbers in them"
     steps = (
@@ -45,7 +45,8 @@ def _same_arrays(place: Place) -> Case:
     return case(place, "same-arrays", title, "PURE-9", *steps, **more)
 
 
-def _among_others(place: Place, slug: str, companions: tuple[int, int]) -> Case:
+def among_others(place: Place, slug: str, companions: tuple[int, int]) -> Case:
+    """The layer of a case among others; the slug says where it stands."""
     title = f"the {slug} of five layers that train and infer in turn, as those of a network do"
     steps = (
         train(place, normal("first"), DY),

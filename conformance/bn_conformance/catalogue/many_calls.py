@@ -37,6 +37,9 @@ MANY_SIZES: dict[Place, tuple[Shape, ...]] = {
 }
 """More sizes than a cache of a few plans holds."""
 
+MORE_ENTRIES = (0, 3, 1, 8, 2, 5, 13)
+"""By how many entries batches of many sizes are larger than the smallest of them."""
+
 BEFORE = 99
 """Calls before the one that is judged."""
 
@@ -50,11 +53,18 @@ def cases() -> Iterator[Case]:
         steps = _trajectory(place, MANY_SIZES[place])
         yield case(place, "trajectory-sizes", title, "STATE-5 STATE-9", *steps, sweep=True)
     for place in (NC, NCHW.resized(2, 33, 2, 3), NHWC.resized(2, 2, 2, 64).of(BF16_WIDE)):
-        yield from _late(place, sweep=place is not NC)
+        yield from late(place, sweep=place is not NC)
     for first, other in ((NC, NCL.resized(4, 5, 6)), (NCHW, NCDHW)):
         title = f"{STEPS} steps on batches of rank {first.rank} and {other.rank}, each judged"
         more = fields(expects="numbers-or-refusal", sweep=True)
         yield case(first, "trajectory-ranks", title, "STATE-7", *_trajectory(first, (first.shape, other.shape)), **more)
+
+
+def through_sizes(place: Place) -> Case:
+    """The steps on batches of many sizes, at any place."""
+    sizes = [(place.shape[0] + more, *place.shape[1:]) for more in MORE_ENTRIES]
+    title = f"{STEPS} steps on batches of {len(sizes)} sizes in turn, each judged"
+    return case(place, "trajectory-sizes", title, "STATE-5 STATE-9", *_trajectory(place, sizes), sweep=True)
 
 
 def _trajectory(place: Place, shapes: Sequence[Shape]) -> Iterator[Batch]:
@@ -66,7 +76,7 @@ def _trajectory(place: Place, shapes: Sequence[Shape]) -> Iterator[Batch]:
         yield replace(step, shape=shapes[(number + number // 7) % len(shapes)])
 
 
-def _late(place: Place, sweep: bool) -> Iterator[Case]:
+def late(place: Place, sweep: bool) -> Iterator[Case]:
     """Forwards and backwards of both modes each have a count of their own."""
     title = f"a training step and its gradients after {BEFORE} others with theirs"
     before = [train(place, normal(f"before {number % 5}"), DY, judge=False) for number in range(BEFORE)]

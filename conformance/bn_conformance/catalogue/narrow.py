@@ -45,14 +45,14 @@ SUMS = frozenset({"dgamma", "dbeta"})
 def cases() -> Iterator[Case]:
     """Every case of 16-bit data beyond 16 bits."""
     for place in (*images_of(F16), *images_of(F16_WIDE)):
-        yield from _forward_overflows(place)
-        yield from _backward_overflows(place)
-        yield from _results_overflow(place)
+        yield from forward_overflows(place)
+        yield from backward_overflows(place)
+        yield from results_overflow(place)
     for formats in (F16, BF16, F16_WIDE, BF16_WIDE):
         yield from _long(LONG.of(formats))
 
 
-def _forward_overflows(place: Place) -> Iterator[Case]:
+def forward_overflows(place: Place) -> Iterator[Case]:
     """Running variances of float16 overflow themselves; those of float32 do not."""
     judges = ALL_QUANTITIES if place.formats == F16_WIDE else ALL_QUANTITIES - STATISTICS
     for slug, what, x in OVERFLOWING:
@@ -60,7 +60,7 @@ def _forward_overflows(place: Place) -> Iterator[Case]:
         yield case(place, f"overflow-{slug}", title, "DTYPE-2", train(place, x, DY), judges=judges)
 
 
-def _backward_overflows(place: Place) -> Iterator[Case]:
+def backward_overflows(place: Place) -> Iterator[Case]:
     """Parameters of float16 have gradients that overflow themselves; dx does not."""
     wide = place.formats == F16_WIDE
     title, step = (
@@ -74,7 +74,7 @@ def _backward_overflows(place: Place) -> Iterator[Case]:
         yield case(place, "overflow-inference-gradient-sums", title, "DTYPE-2", KNOWN, step, judges=SUMS)
 
 
-def _results_overflow(place: Place) -> Iterator[Case]:
+def results_overflow(place: Place) -> Iterator[Case]:
     """A y, and in float16 a running variance, that its own format does not hold."""
     large = ParameterRecipes(gamma=fill(4e4), beta=centred(seed_of("beta")))
     title, steps = "y beyond 65504 is infinite, and the rest of y is not", (train(place), KNOWN, evaluate(place))

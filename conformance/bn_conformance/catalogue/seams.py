@@ -15,7 +15,7 @@ from bn_conformance.cases.recipes import DataRecipe
 from bn_conformance.catalogue.build import DY, KNOWN, evaluate, train
 from bn_conformance.catalogue.exact import LONG
 from bn_conformance.catalogue.family import Family
-from bn_conformance.catalogue.places import BF16_WIDE, F64, NC, NHWC
+from bn_conformance.catalogue.places import BF16_WIDE, F64, NC, NHWC, Place
 
 FAMILY = Family("NUM", order=95)
 
@@ -31,6 +31,11 @@ PLACES = (COMPILED, *LONG, NHWC.resized(2, 80, 61, 2), LONG[0].of(F64), NC.resiz
 def cases() -> Iterator[Case]:
     """Every case of seams."""
     for place in PLACES:
-        title = f"spikes at the seams of blocks and at both ends of {place.count} values"
-        steps = KNOWN, train(place, SPIKES, DY), evaluate(place, SPIKES)
-        yield FAMILY.case(place, "seams", title, "NUM-8", *steps, sweep=place is not COMPILED)
+        yield at(place, sweep=place is not COMPILED)
+
+
+def at(place: Place, sweep: bool = True) -> Case:
+    """The case of one place."""
+    title = f"spikes at the seams of blocks and at both ends of {place.count} values"
+    steps = KNOWN, train(place, SPIKES, DY), evaluate(place, SPIKES)
+    return FAMILY.case(place, "seams", title, "NUM-8", *steps, sweep=sweep)

@@ -61,7 +61,7 @@ SHAPES = {NCHW: (2, 0, 2, 2), NHWC: (2, 2, 2, 0), NCL: (3, 0, 3), NLC: (3, 3, 0)
 def cases() -> Iterator[Case]:
     """Every case of sizes."""
     for place in LONG:
-        yield _both_modes(place, "length", f"{place.count} values a channel", "NUM-8")
+        yield of_length(place)
     for formats in (F32, F64):
         place = NC.resized(4096, 3).of(formats)
         title = "dy is x, so that what flows through the variance is as large as what flows past it"
@@ -74,6 +74,11 @@ def cases() -> Iterator[Case]:
             for channels in counts:
                 place = layout.resized(*(size or channels for size in sizes)).of(formats)
                 yield _both_modes(place, "channels", counted(channels, "channel"), "LAYOUT-4")
+
+
+def of_length(place: Place) -> Case:
+    """Both modes at a place whose length its question is."""
+    return _both_modes(place, "length", f"{place.count} values a channel", "NUM-8")
 
 
 def _both_modes(place: Place, variant: str, what: str, clause: str) -> Case:

@@ -64,10 +64,7 @@ def cases() -> Iterator[Case]:
     for place in PLACES:
         yield _no_eps(place)
     for place, eps in SMALL_EPS:
-        title = f"eps = {eps:g}, which is no number of {place.formats[0]}, beside a variance of the same size"
-        step = train(place, normal("eps", scale=eps**0.5), normal("dy", scale=eps**0.5))
-        more = fields(config={"eps": eps}, axes={"eps": eps}, judges=OUTPUTS | GRADIENTS)
-        yield case(place, f"eps-{eps:g}", title, "FWD-2", step, **more)
+        yield small_eps(place, eps)
     for place in PLACES:
         yield _small_variances(place)
     for place in (NC, NCHW, NCHW.of(F64), NCHW.of(BF16)):
@@ -87,6 +84,14 @@ def cases() -> Iterator[Case]:
         title = "beta is near 1000 and gamma 1e-3: gradients need x, since y has lost its digits"
         steps = _both_modes(place, DY)
         yield case(place, "beta-far-above-gamma", title, "GRAD-2 GRAD-1 GRAD-4", *steps, parameters=FAR)
+
+
+def small_eps(place: Place, eps: float) -> Case:
+    """An eps that the format of x does not hold, at one place."""
+    title = f"eps = {eps:g}, which is no number of {place.formats[0]}, beside a variance of the same size"
+    step = train(place, normal("eps", scale=eps**0.5), normal("dy", scale=eps**0.5))
+    more = fields(config={"eps": eps}, axes={"eps": eps}, judges=OUTPUTS | GRADIENTS)
+    return case(place, f"eps-{eps:g}", title, "FWD-2", step, **more)
 
 
 def _large_eps(place: Place) -> Case:

@@ -90,7 +90,7 @@ def attack(mutants: Sequence[Mutant], case_ids: Sequence[str], processes: int = 
     """
     parts = [mutants[start : start + CHUNK] for start in range(0, len(mutants), CHUNK)]
     count = min(processes or available_cpus(), len(parts))
-    if count == 1:
+    if count < 2:
         hunt = Hunt(case_ids)
         yield from map(hunt.fate, mutants)
         return

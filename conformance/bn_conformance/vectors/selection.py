@@ -19,6 +19,7 @@ from bn_conformance.cases.model import (
     SetParameters,
     SetStatistics,
 )
+from bn_conformance.catalogue.far import FAR
 from bn_conformance.vectors.named_conventions import DEFAULT, NAMED
 from bn_reference.specification.clauses import families
 
@@ -101,14 +102,14 @@ def size_of(case: Case) -> int:
 def core(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
     """The core set: pairs of a case and the name of the convention of its goldens, in order of family and id.
 
-    Of what documents can say, with at most `CORE_VALUES` values, it takes the smallest case (among equals the first in
-    the order of the suite)
+    Of what documents can say, with at most `CORE_VALUES` values and at no far place, it takes the smallest case (among
+    equals the first in the order of the suite)
 
     - of every clause, in float32, under torch's convention;
     - of every family in every other pair of formats, under torch's convention (cases about memory aside);
     - of every clause in `CONVENTION_CLAUSES`, in float32, under every other named convention.
     """
-    small = [case for case in split(cases)[0] if size_of(case) <= CORE_VALUES]
+    small = [case for case in split(cases)[0] if size_of(case) <= CORE_VALUES and FAR not in case.axes]
     small.sort(key=size_of)
     chosen: dict[tuple[Any, ...], tuple[Case, str]] = {}
     for case in small:

@@ -44,9 +44,9 @@ def test_a_case_belongs_to_a_family_of_the_specification() -> None:
         assert case.axes["dtype"] == case.id.split("/")[2]
 
 
-def test_a_capable_implementation_gets_several_hundred_cases() -> None:
+def test_a_capable_implementation_gets_every_case() -> None:
     assert len(supported(CAPABLE)) == len(all_cases())
-    assert 700 <= len(supported(CAPABLE)) <= 3000
+    assert 3500 <= len(supported(CAPABLE)) <= 4500
 
 
 def test_a_compiling_implementation_gets_few_signatures() -> None:

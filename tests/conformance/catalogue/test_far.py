@@ -1,0 +1,105 @@
+"""Far places: each odd question is asked under every condition of a layer, and catches what the usual places miss."""
+
+from __future__ import annotations
+
+import pytest
+
+from bn_conformance.adapter import Capabilities, Convention, LayerConfig
+from bn_conformance.cases.literals import with_own_values
+from bn_conformance.cases.model import Case
+from bn_conformance.cases.support import unsupported_reason
+from bn_conformance.catalogue import all_cases
+from bn_conformance.catalogue.far import LONG, SETTINGS, STOPS
+from bn_conformance.catalogue.odd_calls import ODD_CALLS
+from bn_conformance.catalogue.odd_data import ODD_DATA
+from bn_conformance.catalogue.tour import TOURS
+from bn_conformance.mutation.attack import Hunt
+from bn_conformance.mutation.conditions import GRAMMAR, Condition, Residue, Same, Where, Within
+from bn_conformance.mutation.occasions import Occasion
+from bn_conformance.mutation.sampling import Mutant
+
+VECTORS = ("gamma", "beta")
+
+FAR = [case for case in all_cases().values() if "/far-" in case.id]
+
+
+def places_of(question: str) -> list[LayerConfig]:
+    """The layers that a question is asked of, far and usual."""
+    far = [case.config for case in FAR if case.id.endswith(f"-{question}")]
+    return [*far, *(case.config for case in all_cases().values() if case.id.endswith(f"/{question}"))]
+
+
+@pytest.mark.parametrize("group", ["rank", "layout", "format", "parameters", "channels"])
+@pytest.mark.parametrize(
+    "question", ["same-arrays", "state-missing", "channels-training", "dy-longer", "masks", "frozen"]
+)
+def test_a_question_is_asked_under_every_condition_of_a_layer(question: str, group: str) -> None:
+    layers = places_of(question)
+    unmet = [
+        condition.text
+        for condition in GRAMMAR[group]
+        if not any(Where((condition,)).holds(Occasion(config=layer)) for layer in layers)
+    ]
+    one_channel = ["C = 1"] if question in ("channels-training", "dy-longer") else []
+    assert unmet == [text for text in one_channel if group == "channels"]
+
+
+def test_every_tour_and_setting_is_made_at_every_stop_that_allows_it() -> None:
+    names = {case.id.rpartition("/far-")[2] for case in FAR}
+    for slug, stop in STOPS.items():
+        impossible = {"unlike", "not-finite", "counted"} if stop.place.channels == 1 else set()
+        impossible |= {"no-pixels"} if stop.place.rank == 2 else set()
+        impossible |= {"other-rank"} if stop.place.axis != 1 else set()
+        assert {name for name in {**TOURS, **ODD_DATA, **ODD_CALLS} if f"{slug}-{name}" not in names} == impossible
+        assert {f"{slug}-weights-{name}" for name in SETTINGS} <= names
+    assert {f"{slug}-seams" for slug in LONG} <= names
+
+
+def test_far_cases_are_sweeps_and_have_the_settings_memory_and_age_of_their_stop() -> None:
+    for case in FAR:
+        slug, stop = next((slug, stop) for slug, stop in {**STOPS, **LONG}.items() if f"/far-{slug}-" in case.id)
+        assert case.sweep
+        assert (case.config.rank, case.config.channel_axis) == (stop.place.rank, stop.place.axis)
+        assert (case.config.gamma, case.config.beta) == (stop.config.get("gamma", True), stop.config.get("beta", True))
+        aged = stop.before < 10 or sum(not batch.judge for batch in case.batches) >= 10
+        assert aged or case.config.num_channels == 0, slug
+
+
+def test_a_layer_of_literals_is_asked_at_far_places_with_its_own_values() -> None:
+    literal = Capabilities(literals=frozenset({"eps", "momentum"}))
+    own = [case for case in FAR if not unsupported_reason(case, literal, Convention())]
+    asked = [case for case in FAR if not unsupported_reason(case, Capabilities(), Convention())]
+    assert len(own) > 0.8 * len(asked)
+    assert {with_own_values(case, literal, Convention()).config.eps for case in own} == {None}
+
+
+def test_no_case_sets_a_vector_of_a_layer_that_has_none_and_calls_that_bad_input() -> None:
+    wrong = [case for case in FAR if case.family == "ERR" and case.id.rpartition("/")[2].split("-")[-2:][0] in VECTORS]
+    assert {sets(case) for case in wrong} == {"gamma", "beta"}
+    assert all(getattr(case.config, sets(case)) for case in wrong)
+
+
+def sets(case: Case) -> str:
+    return case.id.rpartition("/")[2].split("-")[-2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("deviation", "condition"),
+    [
+        ("statistics-known-by-array", Same("affine", "none")),
+        ("load-not-strict", Same("format", "float64")),
+        ("gamma-0-gives-beta", Residue("batch", 8)),
+        ("dy-by-rows", Same("wider", True)),
+        ("one-variance-0-is-untrained", Within("eps", 0.0, 1e-6)),
+        ("more-channels-cut", Within("momentum", 0.5)),
+        ("dy-known-by-array", Within("channels", 512)),
+        ("empty-batch-counts", Same("layout", "between")),
+        ("hundredth-backward-without-variance-term", Within("channels", 1024)),
+        ("seam-dropped-from-variance", Same("affine", "gamma")),
+        ("counted-nan-is-zero", Within("momentum", 0.5)),
+    ],
+)
+def test_a_mistake_at_an_odd_question_under_one_condition_is_caught(deviation: str, condition: Condition) -> None:
+    hunt = Hunt([case.id for case in FAR])
+    assert hunt.fate(Mutant(deviation, Where((condition,)))).caught_by
