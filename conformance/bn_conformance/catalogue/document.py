@@ -157,7 +157,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "also": _one(Batch),
     "mask": _one(MaskRecipe),
     "second": _one(Second),
-    "judges": frozenset,
+    **dict.fromkeys(("judges", "any_value"), frozenset),
 }
 """How a field of a case, a step or a recipe is read, by its name; the others are read as they stand."""
 
