@@ -180,9 +180,11 @@ def _single_questions(place: Place) -> Iterator[Case]:
 
 
 def _is_of_nothing(case: Case, stop: Stop) -> bool:
-    """Whether a case sets a wrong gamma or beta of a layer that has none."""
-    name = case.id.rpartition("/")[2].partition("-")[0]
-    return case.family == "ERR" and not stop.config.get(name, True)
+    """Whether a case is about values of gamma or beta of a layer that has none."""
+    variant = case.id.rpartition("/")[2]
+    gamma, beta = (stop.config.get(name, True) for name in ("gamma", "beta"))
+    has = {"gamma": gamma, "beta": beta, "results-overflow": gamma, "wide-parameters": gamma or beta}
+    return not has.get(variant.partition("-")[0] if case.family == "ERR" else variant, True)
 
 
 def _before(stop: Stop) -> list[Batch]:

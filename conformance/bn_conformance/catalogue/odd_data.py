@@ -51,7 +51,12 @@ def _parameters(make: Steps) -> Iterator[Step]:
         yield make.train(role if x.kind == "normal" else x)
     yield USUAL
     for role, (_, dy) in UPSTREAM.items():
-        yield make.train(role, dy)
+        yield make.train(role, _held(dy, make.stop.place.formats[0]))
+
+
+def _held(dy: DataRecipe, dtype: str) -> DataRecipe:
+    """A dy that is huge or tiny, and held by its format: float16 makes infinities and zeros of what others hold."""
+    return replace(dy, scale=min(max(dy.scale, 2.0**-10), 2.0**6)) if dtype == "float16" else dy
 
 
 def _coincidences(make: Steps) -> Iterator[Step]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.cases.literals import with_own_values
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
+from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.catalogue.far import LONG, SETTINGS, STOPS
 from bn_conformance.catalogue.odd_calls import ODD_CALLS
 from bn_conformance.catalogue.odd_data import ODD_DATA
 from bn_conformance.catalogue.tour import TOURS
+from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.attack import Hunt
 from bn_conformance.mutation.conditions import GRAMMAR, Condition, Residue, Same, Where, Within
 from bn_conformance.mutation.occasions import Occasion
 from bn_conformance.mutation.sampling import Mutant
+from bn_reference.arithmetic.channels import channels_first
+from bn_reference.arithmetic.quad import to_float64, to_quad
 
 VECTORS = ("gamma", "beta")
 
@@ -81,6 +86,39 @@ def test_no_case_sets_a_vector_of_a_layer_that_has_none_and_calls_that_bad_input
 
 def sets(case: Case) -> str:
     return case.id.rpartition("/")[2].split("-")[-2]
+
+
+def of_question(question: str) -> list[Case]:
+    return [case for case in FAR if case.id.endswith(f"-{question}")]
+
+
+def test_nan_is_at_positions_that_count_where_its_spread_is_the_question() -> None:
+    for case in of_question("counted"):
+        axis, batches = case.config.channel_axis, data_of(case).batches
+        masked = [(to_quad(channels_first(data.x, axis)), data.mask) for data in batches if data.mask is not None]
+        broken = [np.isnan(rows).any(axis=0) for rows, _ in masked]
+        counted = [channels_first(mask, axis).reshape(-1) for _, mask in masked]
+        assert not any((nan & ~counts).any() for nan, counts in zip(broken, counted, strict=True)), case.id
+        assert sum(nan.any() for nan in broken) >= 2, case.id
+
+
+def test_every_dy_of_a_tour_is_held_by_its_format() -> None:
+    for case in of_question("parameters"):
+        if case.clauses == ("FWD-3",):
+            given = [to_float64(to_quad(data.dy)) for data in data_of(case).batches if data.dy is not None]
+            assert all(np.isfinite(dy).all() for dy in given), case.id
+            assert [bool(dy.all()) for dy in given[-6:]][1:] == [True, True, False, True, False], case.id
+
+
+def test_a_y_beyond_its_format_is_beyond_it_at_every_place() -> None:
+    for case in of_question("results-overflow"):
+        y = Goldens().steps(case, Convention())[-2].training
+        assert y is not None
+        assert np.isinf(y["y"].rounded(np.dtype(np.float16))).any(), case.id
+
+
+def test_parameters_of_more_digits_are_those_of_a_layer_that_has_some() -> None:
+    assert all(case.config.gamma or case.config.beta for case in of_question("wide-parameters"))
 
 
 @pytest.mark.slow
