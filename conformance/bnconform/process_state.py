@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from bn_conformance.hosting.own_names import names_as_they_are, put
+
 _X64 = "JAX_ENABLE_X64"
 
 
@@ -46,6 +48,7 @@ def _states() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
         (random.getstate, random.setstate),
         (os.environ.copy, os.environ.update),  # a new variable stays: what was imported may read it again
         (_folder, _go_back),
+        (names_as_they_are, put),
     ]
     if torch := sys.modules.get("torch"):
         states += [

@@ -6,7 +6,7 @@ With `numpy.abs` replaced by zeros no error would be larger than its bound.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import is_not
 from typing import Any, TypeVar
@@ -20,28 +20,50 @@ from bn_conformance.hosting.operations import Call
 T = TypeVar("T")
 
 
+_REAL = tuple((vars(module), dict(vars(module))) for module in (np, builtins))
+"""The names of modules that a judge uses as well, and what they stood for when the judge was imported."""
+
+Replaced = Sequence[Mapping[str, Any]]
+"""By module: what stands in the place of a name."""
+
+
+def names_as_they_are() -> Replaced:
+    """All names of the modules, for `put`."""
+    return [dict(names) for names, _ in _REAL]
+
+
+def put(replaced: Replaced) -> None:
+    """Give names another meaning."""
+    for (names, _), others in zip(_REAL, replaced, strict=True):
+        names.update(others)
+
+
+def put_real() -> Replaced:
+    """Give names their real meaning, and say what was in its place. A name that is new, as of an import, stays."""
+    replaced = []
+    for names, real in _REAL:
+        others = dict[str, Any]()
+        if any(map(is_not, map(names.get, real), real.values())):
+            others = {name: names[name] for name in names.keys() & real if names[name] is not real[name]}
+            names.update(real)
+        replaced.append(others)
+    return replaced
+
+
 class OwnNames:
-    """The names that a layer has replaced in modules which its judge uses as well."""
+    """The names that a layer replaces: while it runs, or before, when its module is imported."""
 
     def __init__(self) -> None:
-        self._replaced: list[tuple[dict[str, Any], dict[str, Any]]] = [(vars(np), {}), (vars(builtins), {})]
+        self._own = put_real()
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """A block in which the layer runs: it finds what it has replaced, and after it nobody else does.
-
-        A name that is new, as of a module that was imported, stays.
-        """
-        before = [dict(names) for names, _ in self._replaced]
-        for names, own in self._replaced:
-            names.update(own)
+        """A block in which the layer runs: it finds what it has replaced and not put back, and after it nobody does."""
+        put(self._own)
         try:
             yield
         finally:
-            for (names, own), others in zip(self._replaced, before, strict=True):
-                if len(names) != len(others) or any(map(is_not, names.values(), others.values())):
-                    own |= {name: names[name] for name in names.keys() & others if names[name] is not others[name]}
-                    names.update(others)
+            self._own = put_real()
 
 
 class SharingHost(LocalHost):
