@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from math import copysign
 from typing import Any
 
 import ml_dtypes
@@ -74,7 +75,9 @@ class DataRecipe:
         """
         if self.kind not in DATA_KINDS:
             raise ValueError(f"kind is {self.kind!r}; allowed are {', '.join(DATA_KINDS)}")
-        return (_kept_rows if channels * count <= FEW else DATA_KINDS[self.kind])(self, channels, count)
+        numbers = self.offset, self.scale, self.special
+        signed = any(number == 0.0 and copysign(1.0, number) < 0.0 for number in numbers)  # it is equal to 0.0
+        return (DATA_KINDS[self.kind] if signed or channels * count > FEW else _kept_rows)(self, channels, count)
 
     def tensor(self, shape: tuple[int, ...], channel_axis: int, dtype: str) -> Array:
         """The data as a C-contiguous array of a shape and format; a large array is made some entries at a time."""

@@ -26,6 +26,19 @@ def test_tensors_and_vectors_of_kept_rows_are_arrays_of_their_own() -> None:
     assert recipe.vector(3, "float64").any()
 
 
+@pytest.mark.parametrize(
+    ("positive", "negative"),
+    [
+        (DataRecipe(kind="fill"), DataRecipe(kind="fill", offset=-0.0)),
+        (DataRecipe(kind="unlike", special=0.0), DataRecipe(kind="unlike", special=-0.0)),
+    ],
+)
+def test_a_recipe_of_negative_zeros_is_not_that_of_zeros(positive: DataRecipe, negative: DataRecipe) -> None:
+    assert not np.signbit(positive.rows(2, 3)[1]).any()
+    assert np.signbit(negative.rows(2, 3)[1]).all()
+    assert not np.signbit(positive.rows(2, 3)[1]).any()
+
+
 def test_many_rows_are_not_kept() -> None:
     recipe = DataRecipe(kind="fill")
     assert recipe.rows(1, FEW + 1) is not recipe.rows(1, FEW + 1)
