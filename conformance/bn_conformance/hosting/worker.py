@@ -21,12 +21,17 @@ GRACE = 1.0
 """Seconds that a worker has to end by itself when nobody asks any more, and then again to be ended."""
 
 
-def _stand_between() -> None:
-    """Go on in a child of this process, which itself holds nothing, heeds nothing, and ends as the child does."""
+def _stand_between() -> int:
+    """Go on in a child of this process, which itself holds nothing, heeds nothing, and ends as the child does.
+
+    Returns:
+        The number of this process, in the child: it may be killed at once, and the child would find another parent.
+    """
+    leader = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored nobody learns how a child ended
     child = os.fork()
     if not child:
-        return
+        return leader
     for number in signal.valid_signals() - {signal.SIGCHLD}:
         with suppress(OSError):  # some cannot be ignored
             signal.signal(number, signal.SIG_IGN)
@@ -51,7 +56,7 @@ def _take_channel() -> tuple[int, int]:
     return requests, answers
 
 
-def _start_watchdog(requests: int, answers: int) -> None:
+def _start_watchdog(leader: int, requests: int, answers: int) -> None:
     """Start a process that ends this one, and all that it started, once the asking side is gone.
 
     However that ended, the system closes its end of the pipe. A thread could not see it while a layer holds the
@@ -59,7 +64,6 @@ def _start_watchdog(requests: int, answers: int) -> None:
     """
     from bn_conformance.hosting.process_tree import MARK, end_tree
 
-    leader = os.getppid()
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -78,11 +82,11 @@ def _start_watchdog(requests: int, answers: int) -> None:
 
 def main() -> int:
     """Serve until the channel closes."""
-    _stand_between()
+    leader = _stand_between()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # these are ignored where who started it ignores them
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     requests, answers = _take_channel()
-    _start_watchdog(requests, answers)
+    _start_watchdog(leader, requests, answers)
     from bn_conformance.hosting.lines import read_line
     from bn_conformance.hosting.server import Server
 
