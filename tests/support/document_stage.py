@@ -110,7 +110,7 @@ def narrowed(words: list[str]) -> list[str]:
     """The same command on a few cases, in this process unless a framework is needed."""
     command, *rest = words
     if command == "fuzz":
-        return [command, *rest, "--seconds", "1"]
+        return [command, *rest, "--seconds", "5"]
     if command not in ("run", "check") and words[:2] != ["vectors", "export"]:
         return words
     rest = without_selection(rest)

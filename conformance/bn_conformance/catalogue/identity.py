@@ -17,6 +17,10 @@ AMONG = {"first": (0, 4), "middle": (2, 2), "last": (4, 0)}
 """Where the layer of a case stands among five: how many are built before it, and how many after it."""
 
 
+NUMBERS = {5: "five", 9: "nine"}
+"""How many layers there are, in words, as ids spell them."""
+
+
 def cases() -> Iterator[Case]:
     """Every case of identity."""
     for place in (*FEW, NCHW.of(F64), NHWC.of(BF16_WIDE)):
@@ -47,7 +51,8 @@ def same_arrays(place: Place) -> Case:
 
 def among_others(place: Place, slug: str, companions: tuple[int, int]) -> Case:
     """The layer of a case among others; the slug says where it stands."""
-    title = f"the {slug} of five layers that train and infer in turn, as those of a network do"
+    layers = sum(companions) + 1
+    title = f"the {slug} of {layers} layers that train and infer in turn, as those of a network do"
     steps = (
         train(place, normal("first"), DY),
         train(place, normal("second", offset=1.0), DY),
@@ -58,4 +63,4 @@ def among_others(place: Place, slug: str, companions: tuple[int, int]) -> Case:
         train(place, normal("fourth"), DY),
         evaluate(place, normal("third")),
     )
-    return case(place, f"among-five-{slug}", title, "PURE-3", *steps, companions=companions)
+    return case(place, f"among-{NUMBERS[layers]}-{slug}", title, "PURE-3", *steps, companions=companions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.measure.conditions_met import QUESTIONS, asking, share_met
 
 from bn_conformance.adapter import Capabilities, Convention, LayerConfig
 from bn_conformance.cases.literals import with_own_values
@@ -17,7 +18,7 @@ from bn_conformance.catalogue.odd_data import ODD_DATA
 from bn_conformance.catalogue.tour import TOURS
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.mutation.attack import Hunt
-from bn_conformance.mutation.conditions import GRAMMAR, Condition, Residue, Same, Where, Within
+from bn_conformance.mutation.conditions import GRAMMAR, Condition, Residue, Same, Where, Within, drawn
 from bn_conformance.mutation.occasions import Occasion
 from bn_conformance.mutation.sampling import Mutant
 from bn_reference.arithmetic.channels import channels_first
@@ -47,6 +48,14 @@ def test_a_question_is_asked_under_every_condition_of_a_layer(question: str, gro
     ]
     one_channel = ["C = 1"] if question in ("channels-training", "dy-longer") else []
     assert unmet == [text for text in one_channel if group == "channels"]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_meets_most_conditions_that_are_drawn(question: str) -> None:
+    usual, far = asking(question)
+    wheres = [drawn(str(number), GRAMMAR) for number in range(200)]
+    assert share_met(usual, wheres) < 0.4
+    assert share_met([*usual, *far], wheres) > 0.75
 
 
 def test_every_tour_and_setting_is_made_at_every_stop_that_allows_it() -> None:
