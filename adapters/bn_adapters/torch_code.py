@@ -11,6 +11,13 @@ MEMORY_FORMATS = {4: "channels_last", 5: "channels_last_3d"}
 """By the rank of x."""
 
 
+def operand(name: str, call: StepCall, dtype: str) -> str:
+    """An expression of a tensor with the numbers of an array, in memory as the step says."""
+    if name in call.reversed_axes:
+        return f"torch.tensor({name}.T.copy(), dtype=torch.{dtype}).permute(*reversed(range({name}.ndim)))"
+    return f"torch.tensor({name}, dtype=torch.{dtype})"
+
+
 def autograd_step(
     call: StepCall, forward: str, sources: Mapping[str, str], dtype: str, memory_format: str = ""
 ) -> Lines:
@@ -26,7 +33,7 @@ def autograd_step(
     placed = f".contiguous(memory_format=torch.{memory_format})" if memory_format else ""
 
     def tensor(name: str, dtype: str = dtype, placed: str = placed) -> str:
-        return f"torch.tensor({name}, dtype=torch.{dtype}){placed}"
+        return f"torch.tensor({name}, dtype=torch.{dtype}){placed}" if placed else operand(name, call, dtype)
 
     gradients = call.backward or call.second
     yield f"x_tensor = {tensor('x')}" + ".requires_grad_()" * bool(gradients)
@@ -148,17 +155,21 @@ class TorchOperatorCode(TorchFunctionCode):
 
 
 class TorchNativeCode(TorchFunctionCode):
-    """`torch.native_batch_norm`, and its backward as an operator."""
+    """`torch.native_batch_norm`, and its backward as an operator, with new tensors where vectors are set."""
+
+    def copied(self, **sources: str) -> Lines:
+        for tensor, source in sources.items():
+            yield f"{tensor} = torch.tensor({source})"
 
     def step(self, call: StepCall) -> Lines:
         config = self.config
-        yield f"x_tensor = torch.tensor(x, dtype=torch.{config.dtype})"
+        yield f"x_tensor = {operand('x', call, config.dtype)}"
         yield "with torch.no_grad():"
         yield "    y_out, saved_mean, saved_inverse = torch.native_batch_norm("
         yield f"        x_tensor, weight, bias, mean, variance, {call.training}, {config.momentum!r}, {config.eps!r}"
         yield "    )"
         if call.backward:
-            yield f"dy_tensor = torch.tensor(dy, dtype=torch.{config.dtype})"
+            yield f"dy_tensor = {operand('dy', call, config.dtype)}"
             yield "with torch.no_grad():"
             yield "    dx_out, dgamma_out, dbeta_out = torch.ops.aten.native_batch_norm_backward("
             yield "        dy_tensor, x_tensor, weight, mean, variance, saved_mean, saved_inverse,"

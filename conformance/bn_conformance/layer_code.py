@@ -27,6 +27,8 @@ class StepCall:
         second: the names of the weights of the second order that there are, of `v_dx`, `v_dgamma` and `v_dbeta`; empty
             for no second order.
         shards: sizes on axis 0 of the shards that x, the mask and dy are split into; empty for a step without.
+        reversed_axes: which of `x` and `dy` lie in memory in the opposite order of their axes, where a framework sees
+            that; the arrays themselves are contiguous.
     """
 
     training: bool
@@ -34,6 +36,7 @@ class StepCall:
     backward: bool = False
     second: tuple[str, ...] = ()
     shards: tuple[int, ...] = ()
+    reversed_axes: frozenset[str] = frozenset()
 
 
 class LayerCode(ABC):

@@ -64,7 +64,7 @@ def through_sizes(place: Place) -> Case:
     """The steps on batches of many sizes, at any place."""
     sizes = [(place.shape[0] + more, *place.shape[1:]) for more in MORE_ENTRIES]
     title = f"{STEPS} steps on batches of {len(sizes)} sizes in turn, each judged"
-    return case(place, "trajectory-sizes", title, "STATE-5 STATE-9", *_trajectory(place, sizes), sweep=True)
+    return case(place, "trajectory-sizes", title, "STATE-5", *_trajectory(place, sizes), sweep=True)
 
 
 def _trajectory(place: Place, shapes: Sequence[Shape]) -> Iterator[Batch]:

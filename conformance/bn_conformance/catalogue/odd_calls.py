@@ -170,8 +170,7 @@ def _one_value(make: Steps) -> Iterator[Step]:
 def _one_entry(make: Steps) -> Iterator[Step]:
     """One entry between batches of several."""
     yield make.train("first")
-    if make.stop.place.count > make.stop.place.shape[0]:
-        yield _sized(make, make.train("second"), batch=1)
+    yield _sized(make, make.train("second"), batch=1)
     yield KNOWN
     yield _sized(make, make.evaluate("look", DY), batch=1)
     yield _sized(make, make.evaluate("look", DY), batch=1, space=1)

@@ -20,6 +20,9 @@ from bn_reference.specification.clauses import clauses
 
 WIDTH = 112
 
+REVERSED = ("fortran", "transposed")
+"""Views whose memory has the opposite order of axes. Of other views a script has contiguous data."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptSubject:
@@ -163,12 +166,14 @@ def _batch(case: Case, step: Batch, data: BatchData, code: LayerCode, symptom: S
         for name, weight in weights.items():
             yield from array_code(name, weight, step.second.v_dx if step.second and name == "v_dx" else None, axis)
     training = step.training and not (symptom is not None and symptom.frozen)
+    views = {"x": step.view, "dy": step.dy_view or step.view}
     call = StepCall(
         training=training,
         masked=data.mask is not None,
         backward=backward,
         second=tuple(weights),
         shards=step.shards or (),
+        reversed_axes=frozenset(name for name, view in views.items() if view in REVERSED),
     )
     lines = [*code.step(call)]
     if symptom is None or symptom.kind not in ("raised", "accepted"):

@@ -64,6 +64,7 @@ def test_every_tour_and_setting_is_made_at_every_stop_that_allows_it() -> None:
         impossible = {"unlike", "not-finite", "counted"} if stop.place.channels == 1 else set()
         impossible |= {"no-pixels"} if stop.place.rank == 2 else set()
         impossible |= {"other-rank"} if stop.place.axis != 1 else set()
+        impossible |= {"one-entry"} if stop.place.count == stop.place.shape[0] else set()
         assert {name for name in {**TOURS, **ODD_DATA, **ODD_CALLS} if f"{slug}-{name}" not in names} == impossible
         assert {f"{slug}-weights-{name}" for name in SETTINGS} <= names
     assert {f"{slug}-seams" for slug in LONG} <= names

@@ -55,7 +55,7 @@ def test_who_declares_next_to_nothing_gets_3_and_reads_why(tmp_path: Path) -> No
     done = bnconform(tmp_path, "check", write(tmp_path, "narrow.py", NARROW), "-n", "0", "--results", "narrow.jsonl")
     said = " ".join(done.stdout.split())
     assert done.returncode == 3, said
-    assert "Note: narrow: too little was judged. FWD: FWD-1 was judged in 1 case, and must be in 8" in said
+    assert "Note: narrow: too little was judged. NUM: NUM-1 was judged in no case, and must be in 1" in said
     assert re.search(r"\d+ cases: masks are not declared; nothing was judged of MASK-1 to MASK-5", said)
     assert said.endswith("? narrow: too little was judged")
 

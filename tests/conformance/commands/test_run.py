@@ -57,7 +57,8 @@ class Layer(GoodLayer):
     def backward(self, dy):
         if not MARK or not pathlib.Path(MARK).exists():
             pathlib.Path(MARK or "killed").touch()
-            os.kill(os.getppid(), signal.SIGKILL)
+            between = pathlib.Path(f"/proc/{{os.getppid()}}/stat").read_text()
+            os.kill(int(between.rpartition(")")[2].split()[1]), signal.SIGKILL)
             os._exit(0)
         return super().backward(dy)
 
