@@ -63,6 +63,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
 
     Raises:
         UserError: the options contradict each other or are out of range.
+        KeyboardInterrupt: the run was told to end before anything was judged.
     """
     import pytest
 
@@ -89,9 +90,37 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
     elif count:
         arguments += ["-p", "xdist", "-n", str(count), "--max-worker-restart", _NO_LIMIT]
     arguments += ["--bn-fewest"] if count and processes in _AUTOMATIC else []
+    ending = _Ending(quiet="--bn-front" in arguments)
     with _environment():
-        code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments]))
+        code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments], [ending]))
+    if ending.told and code == pytest.ExitCode.INTERRUPTED:  # before there were results, which say it themselves
+        raise KeyboardInterrupt
     return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
+
+
+class _Ending:
+    """A pytest plugin that notes whether the run was told to end.
+
+    Args:
+        quiet: whether pytest is kept from telling at which line of the suite that was.
+    """
+
+    told = False
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._plugins: Any = None
+
+    def pytest_configure(self, config: Any) -> None:
+        """Take where the one is found that speaks for pytest."""
+        self._plugins = config.pluginmanager
+
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        """Note it; what ends a run by `pytest.exit` comes here, too, and pytest tells why."""
+        self.told = excinfo.errisinstance(KeyboardInterrupt)
+        reporter = self._plugins and self._plugins.get_plugin("terminalreporter")
+        if self.told and self._quiet and reporter:
+            reporter._report_keyboardinterrupt = lambda: None  # noqa: SLF001 - it has no option for that
 
 
 def load_for_a_run(options: RunOptions) -> None:

@@ -22,7 +22,7 @@ from bn_conformance.matrix.node_ids import gates, item_id
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.preflight import Tried, preflight
-from bn_conformance.matrix.progress import Progress, keep_from_telling_where, show_first_failure
+from bn_conformance.matrix.progress import Progress, show_first_failure
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.reports import report_findings
 from bn_conformance.matrix.resuming import Interrupted, interrupted_run
@@ -279,7 +279,6 @@ class Control:
         """Close the results and let what only the whole run shows decide the exit status."""
         if self._progress is not None:
             self._progress.close()
-            keep_from_telling_where(session)
         if self._forks is not None:
             self._forks.close()
         if self._recorder is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable
-from typing import Any
 
-import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -85,10 +83,3 @@ def show_first_failure(items: Iterable[Item], console: Console | None = None) ->
             (console or Console(file=sys.stderr)).print(Text(f"first failure: {one_line(item_line(item))}"))
             return True
     return False
-
-
-def keep_from_telling_where(session: pytest.Session) -> None:
-    """Keep pytest from telling at which line of the suite a run was interrupted; why a run was ended it still tells."""
-    if session.exitstatus == pytest.ExitCode.INTERRUPTED:
-        reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
-        reporter._report_keyboardinterrupt = lambda: None  # noqa: SLF001 - it has no option for that

@@ -13,7 +13,7 @@ from tests.support.command_line import HEAD, ROOT, WRONG, called, write
 from tests.support.processes import children_of, runs, within
 
 from bn_conformance.commands.ending import told_to_end
-from bn_conformance.matrix import recorder
+from bn_conformance.matrix import plugin, recorder
 from bn_conformance.results.exit_codes import INTERRUPTED
 from bn_conformance.results.file import read_results
 
@@ -78,6 +78,19 @@ def test_a_diagnosis_that_is_interrupted_takes_no_verdict_away(tmp_path: Path, m
     done = called(tmp_path, "run", "-n", "0", "-i", "wrong.py:Wrong", "--case", "fwd/nc/float32/random")
     assert done.returncode == INTERRUPTED
     assert done.stdout.rstrip().endswith("✕ wrong does not conform: 1 of 1 case fails"), done.stdout
+
+
+@pytest.mark.parametrize("name", ["preflight", "opening_of"])
+def test_a_run_that_is_interrupted_before_it_judges_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plugin, name, interrupted)
+    write(tmp_path, "wrong.py", WRONG)
+    done = called(tmp_path, "run", "-n", "0", "-i", "wrong.py:Wrong", "--case", "fwd/nc/float32/random")
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "\nInterrupted.\n")
 
 
 @pytest.mark.parametrize("number", LIKE_CTRL_C)
