@@ -202,13 +202,14 @@ def _before(stop: Stop) -> list[Batch]:
 
 
 def _asked_at(case: Case, slug: str, stop: Stop) -> Case:
-    """A case of the stop's place with its settings (but for those that the case is about), memory and age."""
+    """A case of the stop's place with its settings (but for those that it is about), memory, and age if it has none."""
     place, _, variant = case.id.rpartition("/")
     usual = LayerConfig(num_channels=1)
     settings = {
         name: value for name, value in stop.config.items() if getattr(case.config, name) == getattr(usual, name)
     }
-    steps = (*_before(stop), *(_in_memory(step, stop) for step in case.steps))
+    before = _before(stop) if all(batch.judge for batch in case.batches) else []
+    steps = (*before, *(_in_memory(step, stop) for step in case.steps))
     config = replace(case.config, **settings)
     axes = {**case.axes, FAR: slug}
     more = fields(config=config, steps=steps, axes=axes, any_value=VALUES.intersection(settings), sweep=True)

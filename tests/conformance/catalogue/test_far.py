@@ -80,6 +80,12 @@ def test_far_cases_are_sweeps_and_have_the_settings_memory_and_age_of_their_stop
         assert aged or case.config.num_channels == 0, slug
 
 
+def test_the_hundredth_call_is_the_hundredth_at_each_stop() -> None:
+    late = [case for case in FAR if "-hundredth-" in case.id]
+    assert len(late) > 10
+    assert {sum(not batch.judge for batch in case.batches) for case in late} == {99}
+
+
 def test_a_layer_of_literals_is_asked_at_far_places_with_its_own_values() -> None:
     literal = Capabilities(literals=frozenset({"eps", "momentum"}))
     own = [case for case in FAR if not unsupported_reason(case, literal, Convention())]
