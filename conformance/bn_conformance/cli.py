@@ -5,6 +5,8 @@ A module is imported when its command is used, so that `bnconform --help` import
 
 from __future__ import annotations
 
+import atexit
+import gc
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -43,6 +45,9 @@ class CommandTable(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, with standard streams that cannot fail."""
         prepare_streams()
+        atexit.register(
+            gc.freeze
+        )  # what is there at the end goes with the process: to take it apart takes a third of a second
         try:
             return super().main(*args, **kwargs)
         except SystemExit:

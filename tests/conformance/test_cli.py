@@ -62,3 +62,10 @@ def test_output_that_finds_no_room_is_one_line_and_no_success(tmp_path: Path, ar
         "Error: standard output cannot be written (No space left on device); what it printed is lost"
     )
     assert "Traceback" not in done.stderr
+
+
+def test_at_the_end_nothing_is_looked_through_for_garbage() -> None:
+    told = "import atexit, gc\natexit.register(lambda: print(gc.get_freeze_count() > 0))"
+    code = f"{told}\nfrom bn_conformance.cli import main\nmain(['--version'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"

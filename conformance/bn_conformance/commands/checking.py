@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,10 +14,9 @@ from bn_conformance.implementations.known_faults import shipped_and_own
 from bn_conformance.implementations.registry import described_once
 from bn_conformance.options import RunOptions
 from bn_conformance.results.exit_codes import FAILS
-from bn_conformance.results.file import read_results
+from bn_conformance.results.file import Results
 from bn_conformance.results.outcomes import ItemVerdict
 from bn_conformance.results.records import Diagnosis
-from bn_conformance.results.writer import default_path
 from bn_conformance.user_error import UserError
 
 if TYPE_CHECKING:
@@ -49,14 +46,13 @@ def judge_target(options: RunOptions, processes: str) -> int:
                 if options.device not in devices:
                     raise UserError(f"{implementation.name} runs on {', '.join(devices)}; name one of these")
                 _introduce(implementation)
-            options = replace(options, results=options.results or default_path())
             preparing.join()
-            code = run(options, processes)
-            if code == FAILS:
-                _measure_and_advise(implementation, options)
+            ran = run(options, processes)
+            if ran.exit_code == FAILS and ran.results is not None:
+                _measure_and_advise(implementation, options, ran.results)
     finally:
         preparing.join()  # what still imports while the interpreter ends prints a traceback
-    return code
+    return ran.exit_code
 
 
 def _introduce(implementation: Implementation) -> None:
@@ -66,12 +62,11 @@ def _introduce(implementation: Implementation) -> None:
     click.echo(err=True)
 
 
-def _measure_and_advise(implementation: Implementation, options: RunOptions) -> None:
+def _measure_and_advise(implementation: Implementation, options: RunOptions, results: Results) -> None:
     """Print what was measured; of code without an adapter also which other choices of the convention it matches."""
     from bn_conformance.probe.advice import Advisor
     from bn_conformance.probe.measuring import measured_of
 
-    results = read_results(Path(options.results))
     if not any(item.verdict == ItemVerdict.FAIL.value for item in results.items):
         return
     measured = measured_of(implementation, options.timeout, shipped_and_own(options.known_faults))

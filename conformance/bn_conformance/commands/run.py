@@ -6,17 +6,22 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, check_seconds, processes_option, run_options
 from bn_conformance.hosting.neutral import neutral_environment
+from bn_conformance.matrix.plugin_names import CONTROL
 from bn_conformance.options import OPTIONS, RunOptions
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED, USAGE
 from bn_conformance.user_error import UserError
+
+if TYPE_CHECKING:
+    from bn_conformance.results.file import Results
 
 _PYTEST_INTERNAL, _PYTEST_USAGE, _PYTEST_NOTHING = 3, 4, 5
 _NO_LIMIT = "1000000"
@@ -47,10 +52,23 @@ _SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)"
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def command(processes: str, pytest_arguments: tuple[str, ...], **options: Any) -> int:
     """Run the matrix and write a results file."""
-    return run(RunOptions(**options), processes, pytest_arguments)
+    return run(RunOptions(**options), processes, pytest_arguments).exit_code
 
 
-def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[str, ...] = ()) -> int:
+@dataclass(frozen=True)
+class Ran:
+    """A run that is through.
+
+    Attributes:
+        exit_code: of the command.
+        results: what was written; None where nothing was judged.
+    """
+
+    exit_code: int
+    results: Results | None
+
+
+def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[str, ...] = ()) -> Ran:
     """Run the matrix under pytest with its own configuration.
 
     Args:
@@ -59,7 +77,7 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
         pytest_arguments: what goes to pytest as it is.
 
     Returns:
-        The exit code.
+        How it ended.
 
     Raises:
         UserError: the options contradict each other or are out of range.
@@ -95,11 +113,15 @@ def run(options: RunOptions, processes: str = "auto", pytest_arguments: tuple[st
         code = int(pytest.main([*arguments, *options.pytest_arguments(), *pytest_arguments], [ending]))
     if ending.told and code == pytest.ExitCode.INTERRUPTED:  # before there were results, which say it themselves
         raise KeyboardInterrupt
-    return {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}.get(code, code)
+    codes = {_PYTEST_USAGE: USAGE, _PYTEST_NOTHING: EXIT_NOT_JUDGED, _PYTEST_INTERNAL: EXIT_NOT_JUDGED}
+    return Ran(codes.get(code, code), ending.results)
 
 
 class _Ending:
-    """A pytest plugin that notes whether the run was told to end.
+    """A pytest plugin that notes how the run ends.
+
+    Attributes:
+        told: whether it was told to end.
 
     Args:
         quiet: whether pytest is kept from telling at which line of the suite that was.
@@ -112,8 +134,15 @@ class _Ending:
         self._plugins: Any = None
 
     def pytest_configure(self, config: Any) -> None:
-        """Take where the one is found that speaks for pytest."""
+        """Take where the ones are found that speak for pytest and record the run."""
         self._plugins = config.pluginmanager
+
+    @property
+    def results(self) -> Results | None:
+        """What the run wrote; None where it did not come so far."""
+        control = self._plugins and self._plugins.get_plugin(CONTROL)
+        results: Results | None = control.results if control else None
+        return results
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         """Note it; what ends a run by `pytest.exit` comes here, too, and pytest tells why."""
@@ -128,13 +157,15 @@ def load_for_a_run(options: RunOptions) -> None:
     import bn_conformance.matrix.plugin  # noqa: F401
     from bn_conformance.catalogue import all_cases
     from bn_conformance.catalogue.digest import digest_of
-    from bn_conformance.identity.fingerprint import suite_digest
+    from bn_conformance.identity.fingerprint import read_ahead, suite_digest
     from bn_conformance.implementations.known_faults import shipped
 
     shipped()
     suite_digest()
     for case in () if options.cases or options.clauses else all_cases().values():
         digest_of(case)
+    for target in options.implementations:
+        read_ahead(target)
 
 
 def _front(pytest_arguments: tuple[str, ...]) -> list[str]:

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,6 +88,16 @@ def fingerprint(entry: Implementation, in_process: bool = False) -> dict[str, st
     }
     gap = own.gap or packages.gap or device_gap or judge_gap
     return parts | ({OPEN: gap} if gap else {})
+
+
+def read_ahead(target: str) -> None:
+    """Read what the fingerprint of a user's target is made of, where there is time for it; the later one finds it read.
+
+    Args:
+        target: as it was given, whatever it is.
+    """
+    with suppress(Exception):  # it is described, and refused, elsewhere
+        _made_of(Implementation(name="", target=target, registered=False))
 
 
 def reason_against(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -124,8 +124,15 @@ class Plan:
         return {item: entry for item, entry in self.items.items() if item in left}
 
     def remaining(self, left: Sequence[str]) -> Plan:
-        """The plan with only some items left to judge. What was sorted out is taken along, as it takes seconds."""
-        plan = replace(self, left=tuple(left))
+        """The plan with only some items left to judge."""
+        return self._sorted_alike(replace(self, left=tuple(left)))
+
+    def with_cache(self, cache: str) -> Plan:
+        """The plan with a directory for what frameworks compile."""
+        return self._sorted_alike(replace(self, cache=cache))
+
+    def _sorted_alike(self, plan: Plan) -> Plan:
+        """A plan of the same items. What was sorted out is taken along, as that takes seconds for a whole matrix."""
         vars(plan)["_sorted_out"] = self._sorted_out
         return plan
 

@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from bn_conformance.matrix.items import LOST, RECORD, Items
 from bn_conformance.matrix.node_ids import gates, item_id
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
+from bn_conformance.matrix.plugin_names import CONTROL, ITEMS, JUDGED_KEY, PARENT_KEY, PLAN_KEY
 from bn_conformance.matrix.preflight import Tried, preflight
 from bn_conformance.matrix.progress import Progress, show_first_failure
 from bn_conformance.matrix.recorder import Recorder
@@ -29,6 +29,7 @@ from bn_conformance.matrix.resuming import Interrupted, interrupted_run
 from bn_conformance.matrix.reusing import Reused, reused_items
 from bn_conformance.matrix.stages import FIRST, LATER, Stages
 from bn_conformance.results.exit_codes import EXIT_NOT_JUDGED
+from bn_conformance.results.file import Results
 from bn_conformance.results.json_line import ResultsError, from_line, to_line
 from bn_conformance.results.records import Item
 from bn_conformance.user_error import UserError
@@ -39,15 +40,6 @@ if TYPE_CHECKING:
 
 MOST_FAILED_STARTS = 8
 """Judging processes that may end one after the other before any has started."""
-
-PLAN_KEY = "bnconform-plan"
-"""Where xdist's processes find the plan among their input."""
-
-JUDGED_KEY = "bnconform-judged"
-"""Where they find the records of the items that were judged before, a line each."""
-
-PARENT_KEY = "bnconform-parent"
-"""Where they find the number of the process that started them."""
 
 
 def register(config: pytest.Config) -> None:
@@ -63,7 +55,7 @@ def register(config: pytest.Config) -> None:
         plan = Plan.from_json(sent)
         judged = {item.id: item for item in map(_item, config.workerinput[JUDGED_KEY])}  # type: ignore[attr-defined]
         waiting = gates(config.workerinput["workercount"]) if plan.later else ()  # type: ignore[attr-defined]
-        config.pluginmanager.register(Items(plan, judged, waiting, alone=alone), "bnconform-items")
+        config.pluginmanager.register(Items(plan, judged, waiting, alone=alone), ITEMS)
         return
     require_expressions(config)
     try:
@@ -75,8 +67,8 @@ def register(config: pytest.Config) -> None:
         control = Control(config, tried, front, interrupted)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Items(control.plan, tried.items, alone=alone), "bnconform-items")
-    config.pluginmanager.register(control, "bnconform-control")
+    config.pluginmanager.register(Items(control.plan, tried.items, alone=alone), ITEMS)
+    config.pluginmanager.register(control, CONTROL)
 
 
 def _item(line: str) -> Item:
@@ -99,7 +91,7 @@ class Control:
         self._config, self._front, self._judged = config, front, tried.items
         self._failure_shown = front and show_first_failure(tried.items.values())
         self._cache = TemporaryDirectory(prefix="bnconform-", ignore_cleanup_errors=True)
-        self.plan = replace(tried.plan, cache=tried.plan.cache or self._cache.name)
+        self.plan = tried.plan if tried.plan.cache else tried.plan.with_cache(self._cache.name)
         self._recorder: Recorder | None = None
         self._progress: Progress | None = None
         self._failed_starts = 0
@@ -290,6 +282,11 @@ class Control:
                 sys.stderr.write(f"Error: {error}\n")
                 session.exitstatus = EXIT_NOT_JUDGED
         self._cache.cleanup()
+
+    @property
+    def results(self) -> Results | None:
+        """What was written; None where nothing was begun."""
+        return self._recorder.results if self._recorder is not None else None
 
     def pytest_terminal_summary(self) -> None:
         """Print the summary of the run, made from the results file alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from bn_conformance.judging.item import lost_item
 from bn_conformance.matrix.closing import conclude, stale_faults
@@ -159,13 +160,17 @@ class Recorder:
         self._writer.close()
         return conclusion.exit_code
 
+    @cached_property
+    def results(self) -> Results:
+        """What the results file holds, once it is finished."""
+        opening = self._opening
+        items = (*opening.unsupported, *self._items.values())
+        return Results.of(str(self.path), (opening.header, *opening.environments, *items, *self._last))
+
     def print_summary(self) -> None:
         """Print the summary of the records in the results file to standard output."""
         from rich.console import Console
 
         from bn_conformance.report.terminal import print_summary
 
-        opening = self._opening
-        items = (*opening.unsupported, *self._items.values())
-        records = (opening.header, *opening.environments, *items, *self._last)
-        print_summary(Results.of(str(self.path), records), Console())
+        print_summary(self.results, Console())

@@ -50,6 +50,14 @@ def test_a_plan_crosses_to_other_processes_unchanged() -> None:
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
+def test_what_was_sorted_out_is_not_sorted_again_where_the_items_stay() -> None:
+    plan = plan_of()
+    cached = plan.with_cache("folder")
+    assert (cached.cache, cached.items) == ("folder", plan.items)
+    assert cached.items is plan.items
+    assert cached.remaining([*plan.items][:3]).items is plan.items
+
+
 def test_a_thorough_run_asks_the_sweeps_of_what_compiles_and_says_so_where_a_case_is_run_again() -> None:
     compiles = replace(ONE, capabilities=replace(EVERYTHING, compiles=True))
     usual = replace(plan_of(), implementations=(compiles,))
