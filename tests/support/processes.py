@@ -25,6 +25,11 @@ def children_of(pid: int) -> dict[int, str]:
     return found
 
 
+def start_of(pid: int) -> str:
+    """The time that a process started at."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+
+
 def runs(pid: int, start: str) -> bool:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -9,9 +9,9 @@ import click
 
 from bn_conformance.commands.declaring import EXIT_CODES, SuiteCommand, processes_option, run_options, target_options
 from bn_conformance.commands.run import OF_A_CHECK
-from bn_conformance.hosting.spawn import early_worker
+from bn_conformance.hosting.spawn import template_for
 from bn_conformance.options import OPTIONS, RunOptions
-from bn_conformance.targets.naming import is_target, wrapper_and_code
+from bn_conformance.targets.naming import is_target
 
 OF_SEVERAL = ("implementations", "shard", "times", "resume", "reuse", "ray")
 """Options of a run that make little sense for one implementation."""
@@ -48,9 +48,9 @@ def command(
     """
     arguments += (f"signature={signature}",) if signature else ()
     with ExitStack() as stack:
-        if not kind and is_target(target) and wrapper_and_code(target) is None:  # a kind may need variables
-            stack.enter_context(early_worker())
-        from bn_conformance.commands.checking import judge_target  # imports the suite, and the worker does beside it
+        if kind or is_target(target):
+            stack.enter_context(template_for(target))
+        from bn_conformance.commands.checking import judge_target  # imports the suite, and the template does beside it
         from bn_conformance.commands.subject import target_of
 
         target = target_of(target, kind, convention, names, arguments)

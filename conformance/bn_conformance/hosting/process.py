@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from bn_conformance.hosting.channel import Channel, Closed, Late, Sending
 from bn_conformance.hosting.host import HostLost
-from bn_conformance.hosting.process_tree import end_tree, exit_of
+from bn_conformance.hosting.process_tree import end_tree
 from bn_conformance.hosting.spawn import spawned
 from bn_conformance.hosting.watch import TAIL, OutOfMemory, Watch
 from bn_conformance.hosting.wire import WireError, decode_line, encode
@@ -69,10 +68,8 @@ class Process:
         started = spawned(environment)
         self.environment, self.mark = started.environment, started.mark
         self._errors, self._process = started.errors, started.process
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._watch = Watch(self._process.pid, self.mark, self._errors)
-        self._channel = Channel(self._process.pid, self._process.stdin, self._process.stdout, self._watch.look)
+        self._channel = Channel(self._process.pid, started.stdin, started.stdout, self._watch.look)
         self._closed = False
         self._sent: _Sent | None = None
         self.layers: Iterator[int] = itertools.count(1)
@@ -148,7 +145,7 @@ class Process:
 
         A process whose answers nobody took is ended, too.
         """
-        if self._sent is None and not self._closed and exit_of(self._process.pid) is None:
+        if self._sent is None and not self._closed and self._process.exit() is None:
             with suppress(OSError):
                 os.killpg(self._process.pid, number)
                 return True
@@ -168,7 +165,7 @@ class Process:
     def _how_it_ended(self) -> str:
         """How the process ended; it has closed its side, and may still be on its way."""
         deadline = time.monotonic() + END_LIMIT
-        while (code := exit_of(self._process.pid)) is None and time.monotonic() < deadline:
+        while (code := self._process.exit()) is None and time.monotonic() < deadline:
             time.sleep(0.01)
         if code is None:
             return "closed its output"
@@ -197,8 +194,7 @@ class Process:
             return []
         self._closed = True
         survivors = end_tree(self._process.pid, self.mark, END_LIMIT)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_LIMIT)
+        self._process.close(END_LIMIT)
         self._channel.close()
         self._errors.close()
         return survivors

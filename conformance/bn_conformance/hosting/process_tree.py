@@ -9,6 +9,7 @@ environment cannot be found.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Collection
@@ -20,6 +21,11 @@ MARK = "BNCONFORM_WORKER"
 """The environment variable that a worker and its descendants carry; its value is the worker's own."""
 
 _PROC = Path("/proc")
+
+
+def new_mark() -> str:
+    """A mark that no other worker has. All marks are of one length, so that one can take the place of another."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True)

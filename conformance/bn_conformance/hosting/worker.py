@@ -4,7 +4,8 @@ Run as `python -m bn_conformance.hosting.worker`. The protocol's channel is what
 start; file descriptor 1 becomes standard error before anything else is imported, since frameworks print there.
 
 It is a fork of the process that was started, which waits for it and ends as it does. So the parent that an adapter
-finds, and may kill, is not the process that judges it.
+finds, and may kill, is not the process that judges it. The process that was started may itself be the fork of a
+template (`bn_conformance.hosting.template_process`).
 """
 
 from __future__ import annotations
@@ -15,29 +16,39 @@ import select
 import signal
 import sys
 import time
+import warnings
 from contextlib import suppress
 
 GRACE = 1.0
 """Seconds that a worker has to end by itself when nobody asks any more, and then again to be ended."""
 
 
-def _stand_between() -> int:
+def _stand_between(status: int | None) -> int:
     """Go on in a child of this process, which itself holds nothing, heeds nothing, and ends as the child does.
+
+    Args:
+        status: a pipe in which it says how the child ended, where nobody else can tell; None where its parent can.
 
     Returns:
         The number of this process, in the child: it may be killed at once, and the child would find another parent.
     """
     leader = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored nobody learns how a child ended
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some frameworks warn of any fork; no other thread runs yet
+        child = os.fork()
     if not child:
+        if status is not None:
+            os.close(status)
         return leader
     for number in signal.valid_signals() - {signal.SIGCHLD}:
         with suppress(OSError):  # some cannot be ignored
             signal.signal(number, signal.SIG_IGN)
     os.closerange(0, 3)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
+    _, ended = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(ended)
+    if status is not None:
+        os.write(status, b"%d" % code)
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the child has left one already, if any is asked for
         with suppress(OSError):
@@ -64,12 +75,14 @@ def _start_watchdog(leader: int, requests: int, answers: int) -> None:
     """
     from bn_conformance.hosting.process_tree import MARK, end_tree
 
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    if os.fork():
-        os._exit(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            return
+        if os.fork():
+            os._exit(0)
     os.setsid()
     os.close(answers)
     hang_up = select.poll()
@@ -80,9 +93,13 @@ def _start_watchdog(leader: int, requests: int, answers: int) -> None:
     os._exit(0)
 
 
-def main() -> int:
-    """Serve until the channel closes."""
-    leader = _stand_between()
+def main(status: int | None = None) -> int:
+    """Serve until the channel closes.
+
+    Args:
+        status: as `_stand_between` has it.
+    """
+    leader = _stand_between(status)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # these are ignored where who started it ignores them
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     requests, answers = _take_channel()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.operations import BuildCall, ForwardCall, StateCall, SupportsCall
 from bn_conformance.hosting.process import END_LIMIT, Process
 from bn_conformance.hosting.process_tree import end_tree
+from bn_conformance.hosting.spawn import template_for
 
 ROOT = Path(__file__).parents[3]
 CONFIG = LayerConfig(num_channels=2, rank=2)
@@ -56,8 +58,9 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[i
     return lambda: [int(line) for line in file.read_text().split()]
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
+@pytest.fixture(params=["new", "forked"])
+def start(request: pytest.FixtureRequest) -> Iterator[Start]:
+    """Starts adapters in processes that are new, and in such as a template is forked for."""
     processes: list[Process] = []
 
     def started(name: str, limit: float = 20.0) -> tuple[IsolatedHost, Process]:
@@ -65,9 +68,10 @@ def start() -> Iterator[Start]:
         processes.append(process)
         return IsolatedHost(process, f"tests.support.leaving:{name}", limit=limit), process
 
-    yield started
-    for process in processes:
-        process.close()
+    with template_for("") if request.param == "forked" else nullcontext():
+        yield started
+        for process in processes:
+            process.close()
 
 
 def forward(host: IsolatedHost, x: np.ndarray = SMALL) -> None:
@@ -88,7 +92,7 @@ def test_closing_ends_what_a_layer_left_behind(start: Start, left: Callable[[], 
     assert gone_within(1.0, left())
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["the system says so", "it is looked after"])
+@pytest.mark.parametrize(("start", "told"), [("new", True), ("new", False), ("forked", True)], indirect=["start"])
 def test_a_crash_is_said_at_once_though_a_child_holds_the_channel(
     start: Start, left: Callable[[], list[int]], told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

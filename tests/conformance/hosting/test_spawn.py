@@ -1,23 +1,29 @@
-"""The worker that is started before anybody needs it: who needs one first takes it, and none is left."""
+"""Workers of a check are forked from a template, which is started before anything else; elsewhere each is new."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from tests.support.processes import runs, start_of, within
 
 from bn_conformance.hosting import spawn
 from bn_conformance.hosting.process import Process
-from bn_conformance.hosting.spawn import Spawned, early_worker
+from bn_conformance.hosting.spawn import template_for
+from bn_conformance.hosting.started import Started
+from bn_conformance.hosting.template import Template
 
 EARLY = """
 import subprocess, sys
 import bn_conformance.cli
 
-def started(*arguments, **named):
-    print("numpy" in sys.modules, arguments[0][-1])
+def started(command, **named):
+    print("numpy" in sys.modules, command[2])
     raise SystemExit(7)
 
 subprocess.Popen = started
@@ -25,44 +31,112 @@ bn_conformance.cli.main(["check", *sys.argv[1:]])
 """
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Spawned]:
-    """The workers that are started."""
-    found, real = list[Spawned](), spawn._spawn  # noqa: SLF001
+THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
 
-    def noted(environment: dict[str, str]) -> Spawned:
-        found.append(real(environment))
+
+@pytest.fixture
+def templates(monkeypatch: pytest.MonkeyPatch) -> list[Template]:
+    """The templates that are started."""
+    found, real = list[Template](), Template
+
+    def noted(*given: object) -> Template:
+        found.append(real(*given))  # type: ignore[arg-type]
         return found[-1]
 
-    monkeypatch.setattr(spawn, "_spawn", noted)
+    monkeypatch.setattr(spawn, "Template", noted)
     return found
 
 
-def test_who_needs_a_worker_first_takes_the_early_one_and_another_starts_its_own(started: list[Spawned]) -> None:
-    with early_worker():
-        first, second = Process({}), Process({})
-    assert [worker.process.pid for worker in started] == [first.pid, second.pid]
-    first.close()
-    second.close()
+@pytest.fixture
+def new(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The marks of the workers that are new processes."""
+    marks, real = list[str](), spawn._new  # noqa: SLF001
+
+    def noted(*given: object) -> Started:
+        started = real(*given)  # type: ignore[arg-type]
+        marks.append(started.mark)
+        return started
+
+    monkeypatch.setattr(spawn, "_new", noted)
+    return marks
 
 
-def test_variables_need_a_worker_that_has_them_and_the_early_one_is_ended(started: list[Spawned]) -> None:
-    with early_worker():
-        other = Process({"KERAS_BACKEND": "numpy"})
-        assert len(started) == 2
-        os.kill(started[0].process.pid, 0)
-    assert started[0].process.returncode is not None
-    os.kill(other.pid, 0)
-    other.close()
-    Process({}).close()
-    assert len(started) == 3
+def close(*processes: Process) -> None:
+    for process in processes:
+        process.close()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "early"), [(["mine.py:Mine"], True), (["--as", "torch-module", "mine.py"], False)]
-)
-def test_a_check_starts_its_worker_before_it_imports_numpy_unless_its_kind_may_need_variables(
-    arguments: list[str], early: bool
+def test_workers_are_forked_within_the_block_and_new_outside_it(templates: list[Template], new: list[str]) -> None:
+    with template_for(""):
+        inside = Process({}), Process({})
+        assert not new
+        close(*inside)
+    outside = Process({})
+    assert (len(templates), new) == (1, [outside.mark])
+    close(outside)
+
+
+def test_other_variables_need_another_template_and_the_first_is_ended(
+    templates: list[Template], new: list[str]
 ) -> None:
+    with template_for(""):
+        first = templates[0].pid
+        start = start_of(first)
+        process, again = Process({"KERAS_BACKEND": "numpy"}), Process({"KERAS_BACKEND": "numpy"})
+        assert [template.environment for template in templates] == [{}, {"KERAS_BACKEND": "numpy"}]
+        assert not runs(first, start)
+        close(process, again)
+    assert not new
+
+
+def test_the_template_ends_with_the_block_and_what_was_forked_goes_on(templates: list[Template]) -> None:
+    with template_for(""):
+        process = Process({})
+        template, start = templates[0].pid, start_of(templates[0].pid)
+    assert within(5.0, lambda: not runs(template, start))
+    os.kill(process.pid, 0)
+    close(process)
+
+
+def killed(template: Template) -> None:
+    os.kill(template.pid, signal.SIGKILL)
+
+
+def left_alone(_: Template) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("first", "code"), [(killed, ""), (left_alone, THREAD)], ids=["killed", "two threads"])
+def test_where_the_template_cannot_be_forked_a_new_process_is_started(
+    templates: list[Template],
+    new: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: Callable[[Template], None],
+    code: str,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with template_for(""):
+        first(templates[0])
+        process = Process({})
+    assert new == [process.mark]
+    close(process)
+
+
+def test_a_fork_of_this_process_uses_the_template_and_does_not_end_it(templates: list[Template]) -> None:
+    with template_for(""):
+        child = os.fork()
+        if not child:
+            forked = Process({}), Process({"KEY": "another"})
+            close(*forked)
+            os._exit(len(templates))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        close(Process({}))
+        assert len(templates) == 1
+
+
+@pytest.mark.parametrize("arguments", [["mine.py:Mine"], ["--as", "torch-module", "mine.py"]])
+def test_a_check_starts_its_template_before_it_imports_numpy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", EARLY, *arguments], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith(f"{not early} bn_conformance.hosting.worker"), done.stdout + done.stderr
+    assert done.stdout.startswith("False bn_conformance.hosting.template_process"), done.stdout + done.stderr

@@ -12,8 +12,8 @@ import os, signal, sys, time
 from pathlib import Path
 from bn_conformance.hosting import process_tree, worker
 
-def stand_between(original=worker._stand_between):
-    parent, result = os.getpid(), original()
+def stand_between(status, original=worker._stand_between):
+    parent, result = os.getpid(), original(status)
     os.kill(parent, signal.SIGKILL)
     while os.getppid() == parent:
         time.sleep(0.01)
