@@ -28,7 +28,7 @@ from bn_conformance.results.records import End, Item, Record
 from bn_conformance.targets.naming import TargetError
 from bnconform.host import GuardedHost
 from bnconform.keywords import Request
-from bnconform.process_state import Interrupts, environment, restored
+from bnconform.process_state import Interrupts, environment, restored, seldom_searched
 from bnconform.subject import Subject
 from bnconform.verdict import Verdict
 
@@ -92,6 +92,7 @@ class Session:
         with ExitStack() as stack:
             if not self._request.isolated:
                 stack.enter_context(restored())
+                stack.enter_context(seldom_searched())
                 stack.enter_context(environment(self.implementation.variables()))
                 stack.enter_context(self._interrupts.watched())
             yield

@@ -43,7 +43,7 @@ def put_real() -> Replaced:
     replaced = []
     for names, real in _REAL:
         others = dict[str, Any]()
-        if any(map(is_not, map(names.get, real), real.values())):
+        if len(names) < len(real) or any(map(is_not, names.values(), real.values())):  # new names come last
             others = {name: names[name] for name in names.keys() & real if names[name] is not real[name]}
             names.update(real)
         replaced.append(others)

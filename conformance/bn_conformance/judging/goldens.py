@@ -13,7 +13,7 @@ from bn_conformance.cases.model import GRADIENTS, Batch, Case, Freeze
 from bn_conformance.cases.steps import has_step
 from bn_conformance.cases.tensors import BatchData, CaseData, data_of
 from bn_reference.arithmetic.channels import channels_first
-from bn_reference.arithmetic.quad import Quad, to_quad
+from bn_reference.arithmetic.quad import Quad, bytes_of, to_quad
 from bn_reference.definition.running import eps_of
 from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.blockwise import LongGolden, Tensor
@@ -24,7 +24,7 @@ from bn_reference.golden.saved import saved_statistics
 CAPACITY = 1500
 """How many cases the cache holds, with their data and goldens."""
 
-BATCHES, FEW = 64, 1 << 12
+BATCHES, FEW = 1024, 1 << 12
 """How many batches are kept, and of how many numbers at most: cases ask again for those of cases before them."""
 
 CaseKey = tuple[str, bool, bool, bool]
@@ -128,7 +128,7 @@ class Goldens:
         config, axis = case.config, case.config.channel_axis
         rows, mask = channels_first(tensors.x, axis), tensors.mask
         mask = None if mask is None else channels_first(mask, axis)[0]
-        given = [_bytes(part) for part in (rows, tensors.gamma, tensors.beta, mask)]
+        given = [bytes_of(part) for part in (rows, tensors.gamma, tensors.beta, mask)]
         alike = replace(config, rank=2, channel_axis=1, momentum=None)
         key = alike, float(eps_of(config, convention)), case.exact_statistics, rows.dtype, rows.shape, *given
         if key in self._batches:
@@ -142,10 +142,6 @@ class Goldens:
             if len(self._batches) > BATCHES:
                 self._batches.popitem(last=False)
         return made
-
-
-def _bytes(part: np.ndarray[Any, Any] | None) -> bytes | None:
-    return None if part is None else part.tobytes()
 
 
 def _saved(golden: Golden, batch: Batch, training: dict[str, Expected]) -> dict[str, Expected]:

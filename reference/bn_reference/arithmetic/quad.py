@@ -93,6 +93,11 @@ def to_quad(values: Any) -> Quad:
     return widened(array.astype(np.float64, copy=False))
 
 
+def bytes_of(array: NDArray[Any] | None) -> bytes | None:
+    """The bytes of an array in the order of its axes, by which it is known again; None for none."""
+    return None if array is None else array.tobytes()
+
+
 @quietly
 def parts_of(values: Quad) -> Parts:
     """Values as sums of two float64 numbers: the cast to float64, and the cast of what is left.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bn_reference.arithmetic.formats import Format, compute_format, format_of
-from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
+from bn_reference.arithmetic.quad import QUAD, Quad, bytes_of, to_quad
 from bn_reference.specification.config import LayerConfig
 from bn_reference.specification.convention import Convention
 
@@ -28,6 +28,11 @@ class Statistics:
     mean_error: Quad
     variance_error: Quad
     updates: int = 0
+
+    @property
+    def key(self) -> tuple[bytes | None, ...]:
+        """What tells them from other statistics: their numbers and errors, not how many updates made them."""
+        return tuple(bytes_of(part) for part in (self.mean, self.variance, self.mean_error, self.variance_error))
 
     @classmethod
     def known(cls, mean: Any, variance: Any, updates: int = 0) -> Statistics:

@@ -46,6 +46,9 @@ class Expected:
         first_row: the row of the whole rows at which these rows begin.
         uncut: gives the bound before it was cut to a share of the result's size; None where a cut bound calls what is
             outside wrong. An error between the two bounds of `stable` judges nothing.
+
+    Attributes:
+        compared: what small arrays came to that were compared with it, by format and bytes; kept by who compares.
     """
 
     whole = True
@@ -70,6 +73,7 @@ class Expected:
         self.range = None if range_ is None else once_for_each(range_)
         self.uncut = None if uncut is None else once_for_each(uncut)
         self._rounded: dict[np.dtype[Any], NDArray[Any]] = {}
+        self.compared: dict[tuple[np.dtype[Any], bytes], Any] = {}
 
     def parts(self) -> Iterable[Expected]:
         """The parts of the golden, which are judged one after the other: usually one part, the golden itself."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bn_reference.arithmetic.quad import QUAD, Quad, to_quad
+from bn_reference.arithmetic.quad import QUAD, Quad, bytes_of, to_quad
 from bn_reference.bounds.arithmetic import FLOAT64, SECOND_ORDER, arithmetic_for, nodes_in, rounded
 from bn_reference.bounds.batch import BatchBounds
 from bn_reference.bounds.inference import InferenceBounds, RunningBounds
@@ -22,9 +22,10 @@ from bn_reference.bounds.ranges import BatchRanges, InferenceRanges, RunningRang
 from bn_reference.bounds.second_order import InferenceSecondBounds, TrainingSecondBounds
 from bn_reference.definition import graph
 from bn_reference.definition.graph import Mask
-from bn_reference.definition.running import batch_variance, bessel, eps_of, update, weights_of
+from bn_reference.definition.running import Weights, batch_variance, bessel, eps_of, update, weights_of
 from bn_reference.definition.second_order import Upstream, inference_second_order, second_order
 from bn_reference.definition.state import GammaBeta, LayerFormats, Statistics
+from bn_reference.golden.answers import Answers
 from bn_reference.golden.expected import Expected
 from bn_reference.golden.gradients import expected_gradients
 from bn_reference.golden.nothing_counted import empty_batch, unchanged_statistics
@@ -66,6 +67,7 @@ class Golden:
         self.eps = eps_of(config, convention)
         self.formats = LayerFormats.of(config, convention)
         self._training: tuple[graph.Forward, BatchBounds] | None = None
+        self._answers = Answers(x.size)
 
     def _batch(self) -> tuple[graph.Forward, BatchBounds]:
         """The forward pass in training, and its bounds in the arithmetic that is enough for them."""
@@ -153,6 +155,10 @@ class Golden:
 
     def inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         """y, and with dy the gradients, of an inference step with the given running statistics."""
+        question = "inference", self.formats, self.convention.eps_in_inference, statistics.key, bytes_of(dy)
+        return self._answers.of(question, lambda: self._in_inference(statistics, dy))
+
+    def _in_inference(self, statistics: Statistics, dy: Quad | None) -> dict[str, Expected]:
         nodes, bounds = self._inference(statistics, dy)
         ranges = InferenceRanges(bounds)
         expected = {"y": Expected(nodes.y, bounds.y, range_=ranges.y, uncut=bounds.uncut_y)}
@@ -261,8 +267,12 @@ class Golden:
         """
         if self._counts_nothing:
             return unchanged_statistics(statistics)
-        nodes, count = self._batch()[0], self._batch()[1].count
         weights = weights_of(self.config, self.convention, statistics.updates)
+        question = "updated", self.formats, self.convention, weights, statistics.key
+        return self._answers.of(question, lambda: self._updated(statistics, weights))
+
+    def _updated(self, statistics: Statistics, weights: Weights) -> dict[str, Expected]:
+        nodes, count = self._batch()[0], self._batch()[1].count
         batch = batch_variance(nodes.variance, count, self.eps, self.convention)
         mean, variance = update(statistics.mean, nodes.mean, weights), update(statistics.variance, batch, weights)
         bounds = self._bounds_for(statistics.mean, statistics.variance)
