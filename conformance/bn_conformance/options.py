@@ -81,7 +81,7 @@ class RunOptions:
     plain_first: bool = _option(
         "--plain-first",
         default=False,
-        help="Ask a sample of sizes and tours, where at most the usual edges fail without; set by `bnconform check`.",
+        help="Ask a sample, sizes and tours only where at most the usual edges fail without; set by `bnconform check`.",
     )
     results: str = _option(
         "--results", default="", metavar="FILE", help="Results file to write  [default: reports/TIME.jsonl]"

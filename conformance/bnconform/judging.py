@@ -61,8 +61,9 @@ def check(
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
         set: a published set of cases, such as `"2026.1"`: what is newer than the set only warns.
         profile: `"standard"` fails nonstandard conventions.
-        thorough: ask all sizes and tours, whatever fails without them, and for what compiles, too, which takes it long.
-            Without it a sample of them is asked where plain cases conform, or fail at usual edges alone.
+        thorough: ask all cases, whatever fails, and sizes and tours of what compiles, too, which takes it long.
+            Without it a sample is asked: plain cases, and sizes and tours where these conform or fail at usual edges
+            alone.
         device: that layers run on, as the adapter names it.
         known_faults: files of known faults of your own.
         regressions: files or folders that `bnconform fuzz` wrote, to be replayed as cases.

@@ -125,7 +125,7 @@ class ForwardOnly(GoodNumpy):
 @pytest.mark.parametrize(
     ("adapter", "lacking"),
     [
-        (Shy, "FWD: 1 of {covered} cases that its declaration covers were judged, and {half} must be"),
+        (Shy, "FWD: 0 of {covered} cases that its declaration covers were judged, and {half} must be"),
         (OneFormatAtOneRank, "NUM-1 was judged in no case, and must be in 1"),
         (HalfPrecisionAlone, "FWD-1 was judged in 4 cases, and must be in 8"),
     ],

@@ -1,8 +1,9 @@
 """Measures how often the diagnosis names the right deviation first: `python -m tests.measure.diagnosed [NAME]...`.
 
 Each deviation of the catalogue is judged as an implementation would be, in float32 arithmetic where the format allows
-(the diagnosis itself computes in float64 or binary128). It is then diagnosed from the cases that fail. Names joined by
-`+` act together; a module's name stands for all of its deviations; `-n` says how many processes share the work.
+(the diagnosis itself computes in float64 or binary128). It is then diagnosed from the cases that fail of those that a
+check asks. Names joined by `+` act together; a module's name stands for all of its deviations; `-n` says how many
+processes share the work.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Runs, observe_runs, run_case
+from bn_conformance.matrix.sample import sampled_plain, sampled_sweeps
 from bn_conformance.mutation.bench import DEBIASED, OPPOSITE, lenient_policy
 from bn_conformance.mutation.mutant import ALL_CAPABILITIES, PlainAdapter, usual_precision
 from bn_conformance.mutation.power import judged_cases
@@ -129,8 +131,11 @@ def _goldens(sweep: bool) -> Goldens:
 
 @cache
 def _cases(sweep: bool) -> tuple[Case, ...]:
-    known = (all_cases()[case] for case in judged_cases())
-    return tuple(case for case in known if case.sweep == sweep and len(case.steps) <= TUNING.steps_per_case)
+    """The cases that a check asks in one of its stages."""
+    known = [all_cases()[case] for case in judged_cases()]
+    plain, sweeps = ([case for case in known if case.sweep is kind] for kind in (False, True))
+    asked = sampled_sweeps(sweeps, plain) if sweep else sampled_plain(plain)
+    return tuple(case for case in known if case.id in asked and len(case.steps) <= TUNING.steps_per_case)
 
 
 @cache

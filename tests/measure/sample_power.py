@@ -1,4 +1,4 @@
-"""What plain cases, a check's sample and all cases catch: `python -m tests.measure.sample_power [N [SEED]]`.
+"""What the stages of a check and all cases catch: `python -m tests.measure.sample_power [N [SEED]]`.
 
 Prints a line for each: of the deviations of the catalogue, and of N conditional mutants (none without N), how many are
 caught. A conditional mutant counts that acts in some case, be it one that is fitted to its condition. With `compiles`
@@ -23,13 +23,18 @@ from bn_reference.deviations import catalogue
 
 
 def parts() -> dict[str, list[str]]:
-    """The ids of plain cases, of these with the sample, and of all cases."""
+    """The ids of what a check asks first, of all that it asks, of this with all plain cases, and of all cases."""
     everything = judged_cases()
-    sweeps = [case for case in map(all_cases().__getitem__, everything) if case.sweep]
-    plain = [case_id for case_id in everything if not all_cases()[case_id].sweep]
-    chosen = sampled_sweeps(sweeps, map(all_cases().__getitem__, plain))
-    asked = [case_id for case_id in everything if case_id in chosen or not all_cases()[case_id].sweep]
-    return {"plain cases": plain, "plain cases and the sample": asked, "all cases": everything}
+    cases = [all_cases()[case_id] for case_id in everything]
+    plain, sweeps = ([case for case in cases if case.sweep is kind] for kind in (False, True))
+    first, later = sampled_plain(plain), sampled_sweeps(sweeps, plain)
+    chosen = {
+        "the first stage": first,
+        "both stages": first | later,
+        "these and all plain cases": {case.id for case in plain} | later,
+        "all cases": {*everything},
+    }
+    return {name: [case_id for case_id in everything if case_id in ids] for name, ids in chosen.items()}
 
 
 def surviving(case_ids: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ def command(
     TARGET is path/to/file.py:NAME or module:NAME: an adapter, or the code itself. What the code is, is found out and
     said; --as says it where two readings fit. The name may be left out where the file has one thing to judge.
 
-    Plain cases come first. A sample of sizes and tours follows where these conform or fail at usual edges alone.
-    --thorough asks all of them in any case. What --case and --clause select is all asked.
+    A sample of the cases is asked: plain ones first, then sizes and tours, where these conform or fail at usual edges
+    alone. --thorough asks all of them in any case. What --case and --clause select is all asked.
     """
     arguments += (f"signature={signature}",) if signature else ()
     with ExitStack() as stack:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
 
 from bn_conformance.adapter import Convention, LayerConfig
 from bn_conformance.cases.model import GRADIENTS, Batch, Case, Freeze

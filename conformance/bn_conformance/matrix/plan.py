@@ -96,12 +96,13 @@ class Plan:
                     unsupported.append((implementation, case, reason))
                 else:
                     cases.append(case)
-            left_out = _outside_sample(cases, can.compiles) if self.options.in_stages else frozenset()
-            for case in self._in_order(cases, can.compiles):
-                own = as_declared(case, implementation.capabilities, implementation.convention)
-                item = f"{implementation.name}::{case.id}"
-                part = beyond if case.id in left_out and item not in self.instead else items
-                part[item] = implementation, own
+            left_out = _outside_sample(cases) if self.options.in_stages else frozenset()
+            left_out -= {case.id for case in cases if f"{implementation.name}::{case.id}" in self.instead}
+            parts = [[case for case in cases if (case.id in left_out) is out] for out in (False, True)]
+            for part, chosen in zip((items, beyond), parts, strict=True):
+                for case in self._in_order(chosen, can.compiles):
+                    own = as_declared(case, implementation.capabilities, implementation.convention)
+                    part[f"{implementation.name}::{case.id}"] = implementation, own
         return items, unsupported, beyond
 
     def _in_order(self, cases: list[Case], compiles: bool) -> list[Case]:
@@ -203,13 +204,10 @@ class Plan:
         )
 
 
-def _outside_sample(cases: Sequence[Case], compiles: bool) -> frozenset[str]:
-    """Ids of the sweeps that are not in the sample; of what compiles, which is asked none, of the plain cases."""
-    if compiles:
-        return frozenset(case.id for case in cases) - sampled_plain(cases)
-    sweeps = [case for case in cases if case.sweep]
-    sample = sampled_sweeps(sweeps, (case for case in cases if not case.sweep))
-    return frozenset(case.id for case in sweeps) - sample
+def _outside_sample(cases: Sequence[Case]) -> frozenset[str]:
+    """Ids of the cases that are neither in the sample of plain cases nor in that of sweeps."""
+    plain, sweeps = ([case for case in cases if case.sweep is sweep] for sweep in (False, True))
+    return frozenset(case.id for case in cases) - sampled_plain(plain) - sampled_sweeps(sweeps, plain)
 
 
 def _first_use(signatures: Iterable[str]) -> dict[str, int]:

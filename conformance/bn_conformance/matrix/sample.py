@@ -1,11 +1,9 @@
 """The sample of cases that a check asks: at least one of every class, so that a verdict takes seconds.
 
-Sweeps repeat questions over many sizes, places, formats and settings. All of them together take most of the time of a
-run. A check asks a part in which every single class occurs: each question; each clause in each rank and each width of
-format; each place of the channels in each format; and in each mode each class of sizes and each kind of memory. What is
-left out repeats these in other pairs. `--thorough` asks it.
-
-What compiles takes as long for its plain cases. It is asked no sweeps, and of plain cases a sample in the same way.
+Plain cases repeat questions in several places and formats, and sweeps over many sizes and settings as well. A check
+asks a part in which every single class occurs: each question; each clause in each rank and each width of format; each
+place of the channels in each format; and in each mode each class of sizes and each kind of memory. What is left out
+repeats these in other pairs. `--thorough` asks it. What compiles is asked no sweeps.
 """
 
 from __future__ import annotations
@@ -76,7 +74,7 @@ def sampled_sweeps(sweeps: Iterable[Case], plain: Iterable[Case]) -> frozenset[s
 
 
 def sampled_plain(plain: Iterable[Case]) -> frozenset[str]:
-    """Ids of the plain cases that are asked of what compiles, in which every class of all of them occurs.
+    """Ids of plain cases in which every class of all of them occurs.
 
     Enough of them are chosen for each claim that a layer may make: twice what SPEC.md asks for, since some may turn out
     to be refused or not judged.

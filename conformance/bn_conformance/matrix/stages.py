@@ -1,9 +1,9 @@
-"""The two stages of a check: plain cases, and then a sample of sizes and tours, unless the verdict stands without.
+"""The two stages of a check: plain cases, and then sizes and tours, unless the verdict stands without.
 
-A case of many sizes and tours is a sweep (`Case.sweep`). Sweeps take most of the time, and what is wrong nearly always
-fails a plain case as well. So a sample of them (`sample.py`) is asked where all plain cases conform, or where only
-cases at the usual edges fail (`bn_conformance.diagnosis.edges`): much code fails these beside its actual mistake. Known
-faults and warnings do not count. What compiles has one stage, a sample of plain cases.
+Of both a check asks a sample (`sample.py`). A case of many sizes and tours is a sweep (`Case.sweep`). Sweeps take most
+of the time, and what is wrong nearly always fails a plain case as well. So they are asked where all plain cases
+conform, or where only cases at the usual edges fail (`bn_conformance.diagnosis.edges`): much code fails these beside
+its actual mistake. Known faults and warnings do not count. What compiles has one stage, that of plain cases.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from collections.abc import Collection, Iterable, Iterator
 from time import perf_counter
 
 from bn_conformance.diagnosis.edges import edge_of
-from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.results.outcomes import (
     NOT_ASKED,
     NOT_ASKED_BECAUSE,
     OUTSIDE_SAMPLE,
-    OUTSIDE_SAMPLE_OF_COMPILED,
     ItemVerdict,
 )
 from bn_conformance.results.records import Item
@@ -54,15 +52,9 @@ def not_asked_items(plan: Plan, judged: Collection[str] = (), later: bool = Fals
                 case=case.id,
                 outcome=NOT_ASKED,
                 verdict=ItemVerdict.NOT_ASKED.value,
-                message=_why_not(implementation, later),
+                message=OUTSIDE_SAMPLE if later or not case.sweep else NOT_ASKED_BECAUSE,
                 reproduce=plan.reproduce(implementation, case),
             )
-
-
-def _why_not(implementation: Implementation, later: bool) -> str:
-    if implementation.capabilities.compiles:
-        return OUTSIDE_SAMPLE_OF_COMPILED
-    return OUTSIDE_SAMPLE if later else NOT_ASKED_BECAUSE
 
 
 class Stages:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from bn_conformance.report.summary import ImplementationSummary
 from bn_conformance.results.coverage import Coverage
 from bn_conformance.results.heard import LeftOut
-from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE, OUTSIDE_SAMPLE_OF_COMPILED
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE
 from bn_conformance.text import counted, one_line
 
 MOST_REASONS = 8
 """Reasons that are told: first what can be done something about, then those that leave a MUST clause unheard."""
 
-_NOT_ASKED = (NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE, OUTSIDE_SAMPLE_OF_COMPILED)
+_NOT_ASKED = (NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE)
 
 OF_WHAT_COMPILES = "(compiles for each"
 """In the reason why a case is left out that would cost a compilation."""

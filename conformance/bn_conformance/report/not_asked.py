@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bn_conformance.results.file import Results
-from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE_OF_COMPILED, ItemVerdict
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, ItemVerdict
 from bn_conformance.text import counted
 
 
@@ -15,5 +15,4 @@ def not_asked_line(results: Results) -> str:
     be, them = ("was", "it") if len(reasons) == 1 else ("were", "them")
     sampled = "a check asks a sample in which every class of them occurs"
     why = f"failures were found without {them}" if NOT_ASKED_BECAUSE in reasons else sampled
-    what = "like cases of what compiles" if OUTSIDE_SAMPLE_OF_COMPILED in reasons else "sizes and tours"
-    return f"More {what}, {counted(len(reasons), 'case')}, {be} not asked: {why}; --thorough asks {them}."
+    return f"{counted(len(reasons), 'more case')} {be} not asked: {why}; --thorough asks {them}."

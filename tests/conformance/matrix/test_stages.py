@@ -18,11 +18,11 @@ from bn_conformance.matrix.closing import stale_faults
 from bn_conformance.matrix.plan import Plan
 from bn_conformance.matrix.stages import Stages, asks_later, not_asked_items
 from bn_conformance.options import RunOptions
-from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE, OUTSIDE_SAMPLE_OF_COMPILED
+from bn_conformance.results.outcomes import NOT_ASKED_BECAUSE, OUTSIDE_SAMPLE
 from bn_conformance.results.records import Item
 
 ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING)
-ORDINARY, EDGE = "mine::fwd/nc/float32/random", "mine::edge/nc/float32/nan-in-training"
+ORDINARY, EDGE = "mine::fwd/nc/float32/random", "mine::edge/nc/float32/nan-in-dy"
 
 
 IN_STAGES = RunOptions(plain_first=True)
@@ -41,10 +41,11 @@ def item(item_id: str, verdict: str = "fail") -> Item:
     return Item(implementation="mine", case=item_id.removeprefix("mine::"), outcome="wrong", verdict=verdict)
 
 
-def test_the_later_stage_is_a_sample_of_the_sweeps_and_comes_last(plan: Plan) -> None:
+def test_the_later_stage_has_the_sweeps_of_the_sample_and_comes_last(plan: Plan) -> None:
     whole = plan_of(options=RunOptions()).items
-    assert plan.later | plan.beyond_sample.keys() == {name for name, (_, case) in whole.items() if case.sweep}
-    assert not plan.later & plan.beyond_sample.keys()
+    assert plan.later == {name for name, (_, case) in plan.items.items() if case.sweep}
+    assert {case.sweep for _, case in plan.beyond_sample.values()} == {False, True}
+    assert not plan.items.keys() & plan.beyond_sample.keys()
     assert plan.items.keys() | plan.beyond_sample.keys() == whole.keys()
     places = [name in plan.later for name in plan.items]
     assert places == sorted(places)
@@ -100,7 +101,9 @@ def test_what_is_not_asked_is_an_item_each_but_what_is_judged(plan: Plan) -> Non
     items = [*not_asked_items(plan, [judged])]
     assert {one.id for one in items} == (plan.later - {judged}) | plan.beyond_sample.keys()
     assert all(f"--case '{one.case}'" in one.reproduce for one in items)
-    assert {one.message for one in items} == {NOT_ASKED_BECAUSE}
+    for one in items:
+        outside = one.id in plan.beyond_sample and not all_cases()[one.case].sweep
+        assert one.message == (OUTSIDE_SAMPLE if outside else NOT_ASKED_BECAUSE)
 
 
 def test_what_is_outside_the_sample_is_never_asked_and_says_so(plan: Plan) -> None:
@@ -117,7 +120,7 @@ def test_what_compiles_has_one_stage_which_is_a_sample_of_its_plain_cases() -> N
     assert plan.items.keys() | plan.beyond_sample.keys() == whole.keys()
     assert len(plan.items) < len(plan.beyond_sample)
     for later in (True, False):
-        assert {one.message for one in not_asked_items(plan, later=later)} == {OUTSIDE_SAMPLE_OF_COMPILED}
+        assert {one.message for one in not_asked_items(plan, later=later)} == {OUTSIDE_SAMPLE}
 
 
 def test_nothing_is_said_of_what_was_deselected(plan: Plan) -> None:
