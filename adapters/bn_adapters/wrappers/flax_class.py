@@ -20,8 +20,10 @@ from bn_adapters.wrappers.reading.roles import (
     FORWARD_NAMES,
     GAMMA,
     INVERTED_MODES,
+    MEAN,
     MODE,
     MOMENTUM,
+    VARIANCE,
     VECTORS,
     plain_name,
     role_named,
@@ -107,7 +109,11 @@ class FlaxClass:
 
     @cache  # noqa: B019 - a class lives as long as its adapter
     def pure(self, config: LayerConfig) -> PureModule:
-        """A fresh module as a function."""
+        """A fresh module as a function, the same one for equal configurations."""
+        return self.fresh(config)
+
+    def fresh(self, config: LayerConfig) -> PureModule:
+        """A fresh module as a function; while JAX traces, its variables have shapes and no values."""
         if not self.linen:
             return pure_nnx(self.module(config), self._called)
         shape = [config.num_channels if axis == config.channel_axis else 2 for axis in range(config.rank)]
@@ -260,6 +266,8 @@ def _vectors(held: Mapping[str, Any]) -> list[str]:
 def _refusal(found: FlaxClass, reading: VariableReading, rank: int, axis: int) -> str | None:
     """Why a module does not take an x of a rank with its channels on an axis; None where it does."""
     config, x = _config(rank, axis), trial(rank, axis)
+    if refusal_of(x, lambda: _traced_shapes(found, reading, config, x)) is None:
+        return None
 
     def shapes() -> list[tuple[int, ...]]:
         layer = VariableLayer(config, found.pure(config), reading.names)
@@ -269,3 +277,25 @@ def _refusal(found: FlaxClass, reading: VariableReading, rank: int, axis: int) -
         return outputs + [(*x.shape[:axis], *shape, *x.shape[axis + 1 :]) for shape in statistics]
 
     return refusal_of(x, shapes, "y or a statistic")
+
+
+def _traced_shapes(found: FlaxClass, reading: VariableReading, config: LayerConfig, x: Array) -> list[tuple[int, ...]]:
+    """The shapes of y in each mode, and those of x with one of the statistics for its channels.
+
+    JAX derives them, and compiles nothing: to run operations of new shapes takes half a second for each rank.
+    """
+    import jax
+
+    axis = config.channel_axis
+
+    def traced(x: Any) -> tuple[list[Any], list[Any]]:
+        module = found.fresh(config)
+        held, outputs = {**module.parameters, **module.others}, list[Any]()
+        for mode in reading.modes(found.has_mode):
+            y, after = module.call(held, x, mode == "training")
+            held = {**held, **after}
+            outputs.append(y)
+        return outputs, [held[reading.names[role]].reshape(-1) for role in (MEAN, VARIANCE) if role in reading.names]
+
+    outputs, statistics = jax.eval_shape(traced, jax.ShapeDtypeStruct(x.shape, x.dtype))
+    return [y.shape for y in outputs] + [(*x.shape[:axis], *held.shape, *x.shape[axis + 1 :]) for held in statistics]
