@@ -18,7 +18,8 @@ from bn_adapters.wrappers.code import (
     framework_class,
     is_or_makes,
 )
-from bn_adapters.wrappers.flax_class import FlaxClass, class_adapter, mode_of
+from bn_adapters.wrappers.flax_class import class_adapter
+from bn_adapters.wrappers.flax_making import FlaxClass, mode_of
 from bn_adapters.wrappers.function_code import NOTHING_SAID
 from bn_adapters.wrappers.reading.roles import AXIS, CONSTRUCTOR_NAMES, EPS, FORWARD_NAMES, MOMENTUM
 from bn_adapters.wrappers.reading.roles import CHANNELS as CHANNEL_COUNT
