@@ -78,7 +78,7 @@ class Search:
         """
         hopeless: set[Examined] = set()
         while not self._budget.spent and len(hopeless) < TUNING.unexplained_cases:
-            target = next((case for case in cases if case not in hopeless and self.left(case)), None)
+            target = self._next(case for case in cases if case not in hopeless)
             if target is None:
                 return
             found = self._best(target, cases, pairs=not all_alike and len(hopeless) < TUNING.cases_without_pair)
@@ -88,6 +88,17 @@ class Search:
                 return
             else:
                 hopeless.add(target)
+
+    def _next(self, cases: Iterable[Examined]) -> Examined | None:
+        """The first case that is not explained; the smallest where trying every deviation on the first takes too much.
+
+        What explains a small case is compared with the others for little.
+        """
+        unexplained = filter(self.left, cases)
+        first = next(unexplained, None)
+        if first is None or self._budget.allows(len(self._deviations) * work(first.case)):
+            return first
+        return min((first, *unexplained), key=lambda case: work(case.case))
 
     def _is_chance(self, found: Found, cases: Iterable[Examined]) -> bool:
         """Whether a find at an edge may be chance: it leaves something there, or others fit as well."""

@@ -78,3 +78,7 @@ class Budget:
     def spent(self) -> bool:
         """Whether nothing is left."""
         return self._left <= 0
+
+    def allows(self, steps: float) -> bool:
+        """Whether so much may still be computed."""
+        return steps <= self._left

@@ -72,6 +72,13 @@ def test_two_at_once_are_named() -> None:
     assert examine("y-unbiased", "gamma-absolute").verdict == "right"
 
 
+def test_a_long_case_does_not_keep_a_short_one_from_being_explained() -> None:
+    failing = ("stat/nchw/float32/offset-1000", "state/nchw/float32/momentum-0", "stat/nchw/float64/momentum-0")
+    passing = ("fwd/nchw/float32/random", "stat/nchw/float32/first-step", "stat/nchw/float64/first-step")
+    diagnosis = told(subject("raw-moments", "momentum-zero-as-default", cases=(*failing, *passing)))
+    assert {"raw-moments", "momentum-zero-as-default"} == {*diagnosis.deviations}
+
+
 def test_two_that_other_cases_show_are_both_named_each_with_its_cases() -> None:
     diagnosis = told(subject("gamma-absolute", "running-var-biased"))
     assert set(diagnosis.deviations) == {"gamma-absolute", "running-var-biased"}
