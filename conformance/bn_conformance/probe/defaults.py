@@ -21,7 +21,7 @@ from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.running import eps_of, weights_of
 from bn_reference.specification.grades import STABLE
 
-SCALES = 2.0 ** -np.arange(1, 5 * CHANNELS, 5)
+SCALES = 2.0 ** -np.linspace(1, 26, CHANNELS).round()
 """Standard deviations of the channels: one of them is small beside any usual eps."""
 
 

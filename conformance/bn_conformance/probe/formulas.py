@@ -13,7 +13,7 @@ from bn_conformance.comparison.array import judge
 from bn_conformance.probe.candidates import fit
 from bn_conformance.probe.declaration import against_declaration
 from bn_conformance.probe.finding import Finding, Status
-from bn_conformance.probe.laboratory import COUNT, Laboratory, ProbedLayer, Unmeasurable
+from bn_conformance.probe.laboratory import CHANNELS, COUNT, Laboratory, ProbedLayer, Unmeasurable
 from bn_conformance.results.outcomes import EXACT
 from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.state import Statistics
@@ -102,7 +102,7 @@ def inference_form(laboratory: Laboratory) -> Iterator[Finding]:
         raise Unmeasurable("it needs running statistics that can be set, which is not declared")
     subject = laboratory.subject(laboratory.config())
     statistics = subject.set_statistics(DataRecipe(kind="centred", seed=seed_of("far"), offset=FAR, scale=64.0))
-    rows = DataRecipe(kind="centred", seed=seed_of("far x")).rows(6, COUNT)
+    rows = DataRecipe(kind="centred", seed=seed_of("far x")).rows(CHANNELS, COUNT)
     x = subject.shaped(rows + np.asarray(statistics.mean, np.float64)[:, None])
     y = subject.forward(x, False)
     golden = subject.golden(x).inference(statistics, None)["y"]

@@ -32,7 +32,9 @@ from bn_reference.arithmetic.quad import Quad, to_quad
 from bn_reference.definition.state import GammaBeta, Statistics
 from bn_reference.golden.golden import Golden
 
-CHANNELS, COUNT = 6, 8
+CHANNELS, COUNT = 5, 8
+"""Of an x, as most cases have them: for a measurement after a check, what compiles has done so already."""
+
 EPS, MOMENTUM = 0.25, 0.25
 MOST_FAILURES = 3
 """Losses of the implementation's process after which nothing more is tried."""
