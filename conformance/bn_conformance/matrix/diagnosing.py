@@ -28,7 +28,7 @@ def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagn
         runner: runs failing cases once more.
     """
     by_name: dict[str, list[Item]] = {}
-    for item in items:
+    for item in _in_order(plan, items):
         by_name.setdefault(item.implementation, []).append(item)
     results = (
         _diagnosis(plan, entry, by_name[entry.name], runner)
@@ -41,6 +41,15 @@ def diagnoses(plan: Plan, items: Collection[Item], runner: Runner) -> list[Diagn
         return [diagnosis for diagnosis in results if diagnosis is not None]
     finally:
         gc.unfreeze()
+
+
+def _in_order(plan: Plan, items: Collection[Item]) -> list[Item]:
+    """Items in the order of the plan; several processes give them in another one each time.
+
+    Of equals the first is examined.
+    """
+    places = {item_id: place for place, item_id in enumerate(plan.items)}
+    return sorted(items, key=lambda item: places.get(item.id, len(places)))
 
 
 def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], runner: Runner) -> Diagnosis | None:

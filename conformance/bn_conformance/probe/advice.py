@@ -7,8 +7,11 @@ cases still fail, since a fault stays a fault under every convention.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -17,11 +20,12 @@ from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
-from bn_conformance.hosting.host import HostLost, LayerError
+from bn_conformance.hosting.host import Host, HostLost, LayerError
 from bn_conformance.hosting.isolated import IsolatedHost
 from bn_conformance.hosting.kept import kept_cache, leave, process_for
 from bn_conformance.hosting.process import Process
 from bn_conformance.implementations.implementation import Implementation
+from bn_conformance.judging.begun import Begun, begin_case
 from bn_conformance.judging.goldens import Goldens
 from bn_conformance.judging.item import Policy, run_case
 from bn_conformance.probe.measuring import Measured, measured_of
@@ -110,35 +114,68 @@ class Advisor:
             fewer = {key: value for key, value in choices.items() if key != name}
             if fewer and len(choices) > 1 and self._passing_under(fewer, failing) >= explained:
                 return self._tried(fewer, failing, passing)
-        if len(self._passing_under(choices, passing)) < len(passing):
+        if not self._all_pass_under(choices, passing):
             return None
         return Advice(choices, len(explained), len(failing))
 
     def _passing_under(self, choices: Mapping[str, Any], items: Sequence[Item]) -> set[str]:
-        """Cases that pass under choices."""
+        """Cases that pass under choices; those that could be judged, where the process is lost."""
+        passed = set[str]()
+        with suppress(LayerError, HostLost):
+            passed.update(case for case, passes in self._judged_under(choices, items) if passes)
+        return passed
+
+    def _all_pass_under(self, choices: Mapping[str, Any], items: Sequence[Item]) -> bool:
+        """Whether all cases pass under choices; the first that fails decides."""
+        with suppress(LayerError, HostLost):
+            return all(passes for _, passes in self._judged_under(choices, items))
+        return False
+
+    def _judged_under(self, choices: Mapping[str, Any], items: Sequence[Item]) -> Iterator[tuple[str, bool]]:
+        """Cases by id, and whether they pass under choices; none does under choices that exclude each other.
+
+        The layer of the next case runs while one is judged.
+
+        Raises:
+            LayerError: the implementation cannot be loaded.
+            HostLost: the process is lost while it is.
+        """
         try:
             convention = replace(self._implementation.convention, **choices)
         except ValueError:
-            return set()
+            yield from ((item.case, False) for item in items)
+            return
         spelled = "".join(f"+{name}={value_text(value)}" for name, value in choices.items())
         target = _without(self._implementation.target, choices) + spelled
-        process, passed = process_for(self._implementation.variables(kept_cache())), set()
+        can = self._implementation.capabilities
+        asked = [as_declared(all_cases()[item.case], can, convention) for item in items]
+        cases = [case for case in asked if not unsupported_reason(case, can)]
+        yield from ((case.id, True) for case in asked if unsupported_reason(case, can))
+        process = process_for(self._implementation.variables(kept_cache()))
         try:
-            host = self._host(process, target)
-            for item in items:
-                if self._judged(all_cases()[item.case], host, convention) != ItemVerdict.FAIL.value:
-                    passed.add(item.case)
-        except (LayerError, HostLost):
-            return passed
+            judge = _InTurn(self._implementation.name, self._host(process, target), convention, self._goldens)
+            for case, following in zip_longest(cases, cases[1:]):
+                yield case.id, judge.item(case, following, self._policy).verdict != ItemVerdict.FAIL.value
         finally:
             leave(process)
-        return passed
 
-    def _judged(self, case: Case, host: IsolatedHost, convention: Convention) -> str:
-        case = as_declared(case, self._implementation.capabilities, convention)
-        if unsupported_reason(case, self._implementation.capabilities):
-            return ItemVerdict.UNSUPPORTED.value
-        return run_case(self._implementation.name, case, host, convention, self._goldens, self._policy).verdict
+
+class _InTurn:
+    """Judges cases in turn, of which the next is begun while one is judged."""
+
+    def __init__(self, name: str, host: Host, convention: Convention, goldens: Goldens) -> None:
+        self._name, self._host, self._convention, self._goldens = name, host, convention, goldens
+        self._begun: Begun | None = None
+
+    def item(self, case: Case, following: Case | None, policy: Policy) -> Item:
+        """The item of a case, and the next case, which the next call is about."""
+        begun, self._begun = self._begun, None
+        then = partial(self._begin, following)
+        return run_case(self._name, case, self._host, self._convention, self._goldens, policy, begun, then)
+
+    def _begin(self, case: Case | None) -> None:
+        if case is not None:
+            self._begun = begin_case(case, self._host, self._convention, self._goldens)
 
 
 def _without(target: str, choices: Mapping[str, Any]) -> str:

@@ -37,3 +37,18 @@ def test_an_error_costs_the_diagnosis_of_one_implementation_and_is_told(monkeypa
     assert "bnconform itself ended in an error (TypeError: of no size, in test_diagnosing.py, line" in odd.message
     assert (odd.implementation, odd.examined, odd.confident) == ("odd", 0, False)
     assert other.message == "known"
+
+
+def test_items_are_looked_at_in_the_order_of_the_plan_in_whatever_order_they_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = list[list[str]]()
+    monkeypatch.setattr(module, "diagnose", lambda subject, _: seen.append([item.case for item in subject.items]))
+    cases = [CASE, *(all_cases()[f"{family}/nc/float32/random"] for family in ("eval", "grad"))]
+    items = [Item(implementation="one", case=case.id, outcome="wrong", verdict="fail") for case in cases]
+    entry = SimpleNamespace(name="one", convention=Convention(), capabilities=Capabilities())
+    plan = SimpleNamespace(runnable=[entry], items={item.id: (None, CASE) for item in items})
+    runner = SimpleNamespace(goldens=None, observe=lambda *_: None)
+    for order in (items, items[::-1]):
+        diagnoses(cast(Any, plan), order, cast(Any, runner))
+    assert seen == [[case.id for case in cases]] * 2
