@@ -1,53 +1,42 @@
-"""Conditional mutants that may survive, one by one, each with its reason; every other survivor calls for a case.
+"""Conditional mutants that may survive, each for a reason that can be checked; every other survivor calls for a case.
 
-They are those of the draw that `make power` attacks with. Another draw has others: each of them calls for a case, or
-for one more row.
+A deviation that acts only from many values a channel on, under a condition that only wide layers meet, needs an input
+of more numbers than a case of the matrix may have: every implementation would compute it, and binary128 judge it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
+from bn_conformance.mutation.conditions import Within
 from bn_conformance.mutation.sampling import Mutant
 
+MOST = 1 << 18
+"""Numbers that an input of a case of the matrix has at most."""
 
-@dataclass(frozen=True)
-class Explanation:
-    """Why a conditional mutant may survive.
-
-    Attributes:
-        deviation: its name.
-        where: the text of its condition.
-        reason: why no case has to catch it.
-    """
-
-    deviation: str
-    where: str
-    reason: str
-
-    def covers(self, mutant: Mutant) -> bool:
-        """Whether it speaks of a mutant."""
-        return (mutant.deviation, mutant.where.text) == (self.deviation, self.where)
+LENGTHS: Mapping[str, int] = {
+    "count-in-16-bits": 1 << 16,
+    "sequential-sums": 1 << 16,
+    "sequential-gradient-sums": 1 << 16,
+    "seam-*": 1 << 13,
+}
+"""Values a channel from which on deviations act, by the pattern of their names."""
 
 
-_THREE, _RARE = "a triple, of which all pairs are tried: ", "a pair of two rare things: "
-
-EXPLAINED: tuple[Explanation, ...] = (
-    Explanation(
-        "raw-moments-where-mean-is-large",
-        "rank = 4 and memory permuted",
-        f"{_THREE}data far from zero, images, permuted memory",
-    ),
-    Explanation("raw-moments", "format float32 and memory strided", f"{_THREE}data far from zero, float32, strides"),
-    Explanation(
-        "empty-mask-draws-to-zero",
-        "largest value >= 1000",
-        f"{_RARE}a mask that hides every value, asked of data of the usual size alone",
-    ),
-)
-"""The survivors that are understood."""
+def explanation_of(mutant: Mutant) -> str:
+    """Why no case has to catch a mutant; empty where one has to."""
+    lengths = (length for pattern, length in LENGTHS.items() if fnmatchcase(mutant.deviation, pattern))
+    length, channels = max(lengths, default=0), _fewest_channels(mutant)
+    if length * channels <= MOST:
+        return ""
+    return (
+        f"it acts from {length:,} values a channel on, where there are {channels:,} channels or more: no input of the "
+        f"matrix has {length * channels:,} numbers"
+    )
 
 
-def explanation_of(mutant: Mutant) -> Explanation | None:
-    """The explanation of a mutant; None where there is none."""
-    return next((entry for entry in EXPLAINED if entry.covers(mutant)), None)
+def _fewest_channels(mutant: Mutant) -> int:
+    """How many channels a layer has at least that meets the condition, as far as the condition says so itself."""
+    limits = [one for one in mutant.where.conditions if isinstance(one, Within) and one.feature == "channels"]
+    return int(max((one.least for one in limits), default=1))

@@ -40,7 +40,7 @@ class Attacked:
     @property
     def unexplained(self) -> list[Fate]:
         """The survivors that call for a case: no reason is on record."""
-        return [fate for fate in self.survivors if explanation_of(fate.mutant) is None]
+        return [fate for fate in self.survivors if not explanation_of(fate.mutant)]
 
     @property
     def acting(self) -> int:
@@ -59,7 +59,7 @@ def attacked_text(attacked: Attacked) -> str:
     for fate in attacked.survivors:
         lines += [f"SURVIVES {fate.mutant.text}", f"  would be shown by: {fate.shown_by}", f"  why: {reason_of(fate)}"]
         explanation = explanation_of(fate.mutant)
-        lines += [f"  explained: {explanation.reason}"] if explanation else []
+        lines += [f"  explained: {explanation}"] if explanation else []
     for fate in attacked.within:
         lines += [f"WITHIN THE BOUNDS {fate.mutant.text}", f"  why: {reason_of(fate)}"]
     return "\n".join([*lines, *([""] if lines else []), *_summary(attacked)])
@@ -86,7 +86,7 @@ def attacked_markdown(attacked: Attacked) -> str:
     told = [*attacked.survivors, *attacked.within]
     for fate in told:
         mutant, explanation = fate.mutant, explanation_of(fate.mutant)
-        reason = explanation.reason if explanation else "" if fate.survives else "within the bounds"
+        reason = explanation or ("" if fate.survives else "within the bounds")
         cells = mutant.deviation, mutant.where.text, fate.shown_by, reason_of(fate), reason
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join([*(rows if told else []), "", *_summary(attacked)]).lstrip()
@@ -116,7 +116,7 @@ def _as_data(fate: Fate) -> dict[str, Any]:
         "shown_by": fate.shown_by,
         "why": reason_of(fate),
         "ratio": fate.ratio if fate.acts_in else None,
-        "explained": explanation.reason if explanation else None,
+        "explained": explanation or None,
     }
 
 

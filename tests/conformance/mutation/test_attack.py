@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
+from math import prod
 
 import pytest
 from click.testing import CliRunner
 
+from bn_conformance.cases.model import Case
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
-from bn_conformance.mutation.attack import Fate, attack
+from bn_conformance.mutation.attack import Fate, attack, first_catches
 from bn_conformance.mutation.conditions import GRAMMAR, Residue, Same, Where, Within
-from bn_conformance.mutation.explained import EXPLAINED, explanation_of
+from bn_conformance.mutation.explained import LENGTHS, MOST, explanation_of
 from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
-from bn_conformance.mutation.power import judged_cases
+from bn_conformance.mutation.power import Power, judged_cases
 from bn_conformance.mutation.sampling import Mutant, sample
 from bn_conformance.mutation.survivors import Attacked, attacked_json, attacked_markdown, attacked_text, reason_of
+from bn_reference.deviations import catalogue
 
 AWKWARD = "fwd/nc/float32/eps-0.001"
 FORWARD, WIDE = "fwd/nc/float32/random", "layout/nc-4x33/float32/size"
@@ -167,18 +171,35 @@ def test_the_command_exits_with_1_where_an_unexplained_mutant_survives() -> None
     assert {survivor["deviation"] for survivor in told["survivors"]} == {"eps-outside-root"}
 
 
-def test_what_is_understood_is_one_mutant_and_not_its_kind() -> None:
-    (understood,) = (
-        mutant for mutant in sample(100, 1) if mutant.text == "raw-moments where format float32 and memory strided"
+@pytest.mark.parametrize(("channels", "explained"), [(4, False), (5, True), (256, True)])
+def test_what_needs_more_numbers_than_a_case_has_is_explained(channels: int, explained: bool) -> None:
+    mutant = Mutant("count-in-16-bits", Where((Same("training", True), Within("channels", channels))))
+    assert bool(explanation_of(mutant)) is explained
+    assert not explanation_of(Mutant("gamma-absolute", mutant.where))
+    assert not explanation_of(Mutant("count-in-16-bits", Where((Residue("channels", 8),))))
+
+
+def test_no_input_of_the_matrix_has_more_numbers_than_an_explanation_says() -> None:
+    assert max(prod(batch.shape) for case in all_cases().values() for batch in case.batches) <= MOST
+
+
+@pytest.mark.parametrize("pattern", sorted(LENGTHS))
+def test_a_deviation_of_long_sums_does_not_act_below_the_length_that_is_said(pattern: str) -> None:
+    names = [name for name in catalogue() if fnmatchcase(name, pattern)]
+    assert names
+    short = [case_id for case_id in judged_cases() if is_long_and_below(all_cases()[case_id], LENGTHS[pattern])]
+    assert short
+    *_, power = first_catches(names, short)
+    assert isinstance(power, Power)
+    assert not any(power.first(name) for name in names)
+
+
+def is_long_and_below(case: Case, length: int) -> bool:
+    """Whether a case of many values has fewer a channel than a length."""
+    axis = case.config.channel_axis
+    return case.family == "NUM" and all(
+        2048 < prod(batch.shape) // max(batch.shape[axis], 1) < length for batch in case.batches
     )
-    others = [mutant for mutant in sample(100, 2) if mutant.deviation == understood.deviation]
-    assert explanation_of(understood) is not None
-    assert not any(map(explanation_of, others))
-
-
-def test_every_explanation_speaks_of_a_mutant_that_make_power_draws() -> None:
-    drawn = {mutant.text for mutant in sample(100, 1)}
-    assert {f"{entry.deviation} where {entry.where}" for entry in EXPLAINED} <= drawn
 
 
 def test_a_number_below_0_is_a_mistake() -> None:
