@@ -104,7 +104,7 @@ class Template:
             requests = answers = status = -1
             number = _said_within(START_LIMIT, said)
         if number:
-            with suppress(ProcessLookupError):
+            with suppress(OSError):  # it ended at once, or the system does not show its end
                 process = Adopted(int(number), said)
                 return Forked(process, open(sink, "wb", 0), open(source, "rb", 0), mark)  # noqa: PTH123
         for end in (requests, sink, source, answers, said, status):

@@ -23,7 +23,7 @@ the process that judged all has the goldens for the diagnosis, which another one
 
 
 ITEMS_OF_FORK = 100
-"""Items that are worth a fork (`bn_conformance.matrix.forks`), which starts at once; its worker imports a framework."""
+"""Items that are worth a fork (`bn_conformance.matrix.forks`), which starts at once; its worker loads the target."""
 
 
 def processes_for(plan: Plan, worth: int = ITEMS_OF_PROCESS) -> int:

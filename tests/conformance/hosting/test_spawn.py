@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.support.processes import runs, start_of, within
 
-from bn_conformance.hosting import spawn
+from bn_conformance.hosting import spawn, template
 from bn_conformance.hosting.process import Process
 from bn_conformance.hosting.spawn import template_for
 from bn_conformance.hosting.started import Started
@@ -122,6 +123,21 @@ def test_where_the_template_cannot_be_forked_a_new_process_is_started(
         process = Process({})
     assert new == [process.mark]
     close(process)
+
+
+def test_where_the_system_does_not_show_the_end_of_a_fork_a_new_process_is_started(
+    new: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: int) -> None:
+        raise OSError(errno.ENOSYS, "no pidfd_open")
+
+    monkeypatch.setattr(template, "Adopted", unknown)
+    before = {*Path("/proc/self/fd").iterdir()}
+    with template_for(""):
+        process = Process({})
+        assert new == [process.mark]
+        close(process)
+    assert {*Path("/proc/self/fd").iterdir()} == before
 
 
 def test_a_fork_of_this_process_uses_the_template_and_does_not_end_it(templates: list[Template]) -> None:
