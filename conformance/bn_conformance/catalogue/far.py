@@ -14,7 +14,19 @@ from typing import Any
 
 from bn_conformance.adapter import CUMULATIVE, LayerConfig
 from bn_conformance.cases.model import Batch, Case, Step
-from bn_conformance.catalogue import dtype, edge, err, identity, many_calls, narrow, seams, sizes, values
+from bn_conformance.catalogue import (
+    dtype,
+    edge,
+    err,
+    identity,
+    many_calls,
+    narrow,
+    num,
+    seams,
+    sequences,
+    sizes,
+    values,
+)
 from bn_conformance.catalogue.build import fields
 from bn_conformance.catalogue.family import Family
 from bn_conformance.catalogue.odd_calls import ODD_CALLS
@@ -24,6 +36,7 @@ from bn_conformance.catalogue.places import (
     BF16_WIDE,
     F16,
     F16_WIDE,
+    F32,
     F64,
     NC,
     NCDHW,
@@ -95,8 +108,38 @@ STOPS: Mapping[str, Stop] = {
     "half-image": Stop(NCHW.resized(8, 24, 2, 4).of(F16), {**NO_BETA, "momentum": 0.75}, ("fortran", "fortran")),
     "half-table": Stop(NC.resized(16, 24).of(F16), NO_GAMMA, ("strided", "strided")),
     "half-film": Stop(NDHWC.resized(3, 2, 4, 4, 6).of(F16), {**NO_GAMMA, "eps": SMALL_EPS}, ("strided", "strided")),
+    "deep": Stop(NCHW.resized(2, 1024, 1, 2).of(F64), {"momentum": 0.1}, offset=4.0),
 }
 """Where questions are asked, by name."""
+
+OF_VALUES: tuple[str, ...] = ("parameters", "coincidences", "extremes", "unlike", "repeats")
+"""Tours of values, which show what 16 bits do to them."""
+
+SOME_ASKED: Mapping[str, Stop] = {
+    "clips": Stop(
+        NCDHW.resized(32, 2, 1, 2, 32).of(F64),
+        {**NO_BETA, "eps": 1.0},
+        ("offset", "offset"),
+        offset=40.0,
+        tours=(*TOURS, *ODD_DATA),
+    ),
+    "half-rows": Stop(NC.resized(16, 17).of(F16), {"momentum": 0.75}, tours=OF_VALUES),
+    "mixed-rows": Stop(NC.resized(66, 24).of(F16_WIDE), {}, ("fortran", "fortran"), before=3, tours=OF_VALUES),
+    "mixed-signal": Stop(NCL.resized(4, 40, 8).of(F16_WIDE), {"eps": 1.0}, ("strided", "strided"), tours=OF_VALUES),
+    "mixed-words": Stop(
+        NLC.resized(2, 8, 136).of(BF16_WIDE), {"momentum": 0.75}, ("offset", "offset"), tours=OF_VALUES
+    ),
+    "brain-words": Stop(NLC.resized(2, 8, 136).of(BF16), tours=OF_VALUES),
+    "mixed-clips": Stop(NCDHW.resized(8, 4, 1, 2, 16).of(F16_WIDE), {}, ("fortran", "fortran"), tours=OF_VALUES),
+    "apart": Stop(
+        NC.resized(66, 24),
+        {},
+        ("strided", "strided"),
+        offset=1500.0,
+        tours=("inference", "masks", "hidden", *OF_VALUES),
+    ),
+}
+"""Where the tours that are named are made alone, and the questions of 16-bit formats asked, which few stops have."""
 
 LONG: Mapping[str, Stop] = {
     "sentence": Stop(NLC.resized(2, 4111, 2), {**NO_BETA, "eps": SMALL_EPS, "momentum": 0.75}, ("strided", "strided")),
@@ -104,12 +147,13 @@ LONG: Mapping[str, Stop] = {
     "relief": Stop(NHCW.resized(16, 23, 2, 24).of(F64), {**PLAIN, "momentum": 0.75}, ("fortran", "fortran")),
     "solid": Stop(NDHWC.resized(3, 15, 16, 15, 1), {"eps": SMALL_EPS}, ("transposed", "transposed"), before=10),
     "plane": Stop(NCHW.resized(2, 2, 181, 182).of(BF16_WIDE), {}, ("fortran", "fortran")),
+    "wall": Stop(NHWC.resized(1, 257, 256, 2), {}),
     "column": Stop(NC.resized(8200, 3).of(BF16_WIDE), {**NO_BETA, "eps": 1.0, "momentum": 0.75}),
 }
 """Where sums of more than 8,192 values are asked for, which code splits into blocks."""
 
-SOME = 10
-"""Steps before a question that wants a case of its own, at most."""
+LONGEST = 65_536
+"""Beyond as many values sums of one number are asked for, which are wrong by then where they are taken one by one."""
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "cumulative": {"momentum": CUMULATIVE},
@@ -123,7 +167,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 
 
 def cases() -> Iterator[Case]:
-    """Every question at every far place, and long sums at the long ones."""
+    """Every question at every far place, some at more of them, and long sums at the long ones."""
     for slug, stop in STOPS.items():
         for name, tour in {**TOURS, **ODD_DATA, **ODD_CALLS}.items():
             if not _is_impossible(name, stop.place):
@@ -139,7 +183,15 @@ def cases() -> Iterator[Case]:
                 yield _asked_at(case, slug, stop)
         bare = replace(stop, place=replace(stop.place, shape=stop.place.with_channels(0)), before=0)
         yield _asked_at(edge.without_channels(bare.place), slug, bare)
+    for slug, stop in SOME_ASKED.items():
+        for name in stop.tours:
+            yield _toured(slug, stop, name, {**TOURS, **ODD_DATA, **ODD_CALLS}[name])
+        for case in _of_formats(stop.place):
+            yield _asked_at(case, slug, stop)
     for slug, stop in LONG.items():
+        if stop.place.count > LONGEST and stop.place.formats == F32:
+            for case in num.one_number(stop.place):
+                yield _asked_at(case, slug, stop)
         yield _asked_at(seams.at(stop.place), slug, stop)
         yield _asked_at(sizes.of_length(stop.place), slug, stop)
 
@@ -172,6 +224,11 @@ def _single_questions(place: Place) -> Iterator[Case]:
     yield many_calls.through_sizes(place)
     if place.formats in WIDE:
         yield from many_calls.late(place, sweep=True)
+    yield from _of_formats(place)
+
+
+def _of_formats(place: Place) -> Iterator[Case]:
+    """Questions that only formats of 16 bits have."""
     if place.formats in (F16, F16_WIDE):
         yield from narrow.forward_overflows(place)
         yield from narrow.backward_overflows(place)
@@ -179,6 +236,7 @@ def _single_questions(place: Place) -> Iterator[Case]:
         yield values.small_eps(place, 1e-8)
     if place.formats in (F16_WIDE, BF16_WIDE):
         yield from dtype.wide(place)
+        yield sequences.saved_wide(place)
         yield values.small_eps(place, 1e-5)
 
 
@@ -191,6 +249,7 @@ def _is_of_nothing(case: Case, stop: Stop) -> bool:
         "beta": beta,
         "results-overflow": gamma,
         "wide-parameters": gamma and beta,
+        "save-wide-parameters": gamma and beta,
         "wide-statistics": gamma and beta,
     }
     return not has.get(variant.partition("-")[0] if case.family == "ERR" else variant, True)

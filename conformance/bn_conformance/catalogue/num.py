@@ -126,9 +126,15 @@ def _long(place: Place) -> Iterator[Case]:
         yield case(place, f"long-offset-{offset:g}", title, "NUM-8", step, axes={"offset": offset}, sweep=True)
     title, step = f"sums of {count} values of dy that have one sign", train(place, x, normal("dy", offset=100.0))
     yield case(place, "long-dy-offset", title, "NUM-8", step, judges=GRADIENTS, sweep=True)
+    yield from one_number(place)
+
+
+def one_number(place: Place) -> Iterator[Case]:
+    """Sums of one number, at any place: their roundings all go one way."""
+    count = place.count
     title, step = (
         f"dgamma and dbeta of {count} times the same dy, whose roundings all go one way",
-        train(place, x, fill(0.5205)),
+        train(place, normal("x"), fill(0.5205)),
     )
     sums = frozenset({"dgamma", "dbeta"})
     yield case(place, "long-dy-constant", title, "NUM-8", step, judges=sums, sweep=True)

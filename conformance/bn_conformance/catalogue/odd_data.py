@@ -116,6 +116,18 @@ def _memory(make: Steps) -> Iterator[Step]:
         yield USUAL
 
 
+def _repeats(make: Steps) -> Iterator[Step]:
+    """x and dy that repeat numbers in memory: one entry for the batch, one pixel for all, one number for everything."""
+    place = make.stop.place
+    yield _seen(make.train("first"), "broadcast", "contiguous")
+    yield KNOWN
+    yield _seen(make.evaluate("look", DY), "broadcast", "broadcast")
+    yield _seen(make.evaluate("other", DY), "contiguous", "scalar")
+    if place.rank > 2:
+        yield _seen(make.train("second"), "contiguous", "broadcast")
+        yield _seen(make.train("third"), "expanded" if place.shape[0] > 1 else "broadcast", "expanded")
+
+
 def _not_finite(make: Steps) -> Iterator[Step]:
     """NaN and infinities in channel 1 of x, of dy, and of each vector."""
     for value in (nan, inf):
@@ -158,6 +170,7 @@ ODD_DATA: Mapping[str, Tour] = {
     "coincidences": Tour("equal vectors, fresh ones and extreme variances in inference", "EVAL-1", _coincidences),
     "unlike": Tour("one channel unlike the others, in each way", "NUM-3", _unlike),
     "memory": Tour("x, dy and vectors each in memory of its own, in a row", "LAYOUT-3", _memory),
+    "repeats": Tour("x and dy that repeat numbers in memory, in a row", "LAYOUT-3", _repeats),
     "not-finite": Tour(
         "NaN and infinities in one channel of x, dy and vectors", "EDGE-4", _not_finite, fields(nonfinite_alike=True)
     ),

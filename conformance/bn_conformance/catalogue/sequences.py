@@ -34,13 +34,18 @@ def cases() -> Iterator[Case]:
         step, last, none = train(place, dy=DY), train(place, normal("next"), DY), {"gamma": False, "beta": False}
         yield case(place, "overwritten-no-affine", title, "PURE-7", step, last, config=none, **more)
     for place in (image.of(formats) for formats in (F16_WIDE, BF16_WIDE) for image in IMAGES):
-        title = "parameters whose last digits fit only the wider format are saved and loaded"
-        look, more = evaluate(place, centred(33)), fields(parameters=FINE, judges=OUTPUTS, tight=True)
-        yield case(place, "save-wide-parameters", title, "STATE-2 DTYPE-5", KNOWN, look, Reload(), look, **more)
+        yield saved_wide(place)
     title, empty = "an empty batch is no step of a cumulative average", train(NC.resized(0, 5), judge=False)
     more = fields(config={"momentum": CUMULATIVE}, expects="numbers-or-refusal")
     after = train(NC, normal("next")), evaluate(NC)
     yield case(NC, "empty-batch-cumulative", title, "EDGE-2", train(NC), empty, *after, **more)
+
+
+def saved_wide(place: Place) -> Case:
+    """Parameters that the format of x does not hold, saved and loaded, at one place with wider parameters."""
+    title = "parameters whose last digits fit only the wider format are saved and loaded"
+    look, more = evaluate(place, centred(33)), fields(parameters=FINE, judges=OUTPUTS, tight=True)
+    return case(place, "save-wide-parameters", title, "STATE-2 DTYPE-5", KNOWN, look, Reload(), look, **more)
 
 
 def _frozen(place: Place) -> Iterator[Case]:

@@ -11,8 +11,9 @@ from bn_conformance.cases.literals import with_own_values
 from bn_conformance.cases.model import Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.cases.tensors import data_of
+from bn_conformance.cases.views import REPEATING
 from bn_conformance.catalogue import all_cases
-from bn_conformance.catalogue.far import LONG, SETTINGS, STOPS
+from bn_conformance.catalogue.far import LONG, LONGEST, SETTINGS, SOME_ASKED, STOPS
 from bn_conformance.catalogue.odd_calls import ODD_CALLS
 from bn_conformance.catalogue.odd_data import ODD_DATA
 from bn_conformance.catalogue.tour import TOURS
@@ -67,12 +68,39 @@ def test_every_tour_and_setting_is_made_at_every_stop_that_allows_it() -> None:
         impossible |= {"one-entry"} if stop.place.count == stop.place.shape[0] else set()
         assert {name for name in {**TOURS, **ODD_DATA, **ODD_CALLS} if f"{slug}-{name}" not in names} == impossible
         assert {f"{slug}-weights-{name}" for name in SETTINGS} <= names
+    assert {f"{slug}-{name}" for slug, stop in SOME_ASKED.items() for name in stop.tours} <= names
     assert {f"{slug}-seams" for slug in LONG} <= names
+
+
+def test_sums_of_one_number_are_asked_where_channels_are_last() -> None:
+    asked = [case for case in FAR if "-long-" in case.id]
+    assert {case.config.layout for case in asked} == {"last"}
+    assert {case.id.rpartition("-long-")[2] for case in asked} == {"constant", "dy-constant"}
+    assert all(batch.shape[0] * batch.shape[1] * batch.shape[2] > LONGEST for case in asked for batch in case.batches)
+
+
+def test_numbers_that_memory_repeats_are_asked_of_every_format_and_layout_in_x_in_dy_and_in_both() -> None:
+    cases = of_question("repeats")
+    assert {(case.config.dtype, case.config.parameter_dtype) for case in cases} == {
+        (case.config.dtype, case.config.parameter_dtype) for case in FAR
+    }
+    assert {case.config.layout for case in cases} == {"first", "between", "last"}
+    for case in cases:
+        views = [(batch.view in REPEATING, batch.dy_view in REPEATING) for batch in case.batches if batch.judge]
+        assert {(True, False), (True, True), (False, True)} <= {*views}, case.id
+
+
+def test_every_pair_of_formats_with_wider_parameters_is_asked_about_them_at_ranks_2_to_5() -> None:
+    ranks = {case.config.rank for case in of_question("wide-parameters")}
+    assert ranks == {2, 3, 4, 5}
+    assert {case.config.rank for case in of_question("save-wide-parameters")} == ranks
 
 
 def test_far_cases_are_sweeps_and_have_the_settings_memory_and_age_of_their_stop() -> None:
     for case in FAR:
-        slug, stop = next((slug, stop) for slug, stop in {**STOPS, **LONG}.items() if f"/far-{slug}-" in case.id)
+        slug, stop = next(
+            (slug, stop) for slug, stop in {**STOPS, **SOME_ASKED, **LONG}.items() if f"/far-{slug}-" in case.id
+        )
         assert case.sweep
         assert (case.config.rank, case.config.channel_axis) == (stop.place.rank, stop.place.axis)
         assert (case.config.gamma, case.config.beta) == (stop.config.get("gamma", True), stop.config.get("beta", True))
@@ -152,6 +180,11 @@ def test_parameters_of_more_digits_are_those_of_a_layer_that_has_some() -> None:
         ("hundredth-backward-without-variance-term", Within("channels", 1024)),
         ("seam-dropped-from-variance", Same("affine", "gamma")),
         ("counted-nan-is-zero", Within("momentum", 0.5)),
+        ("repeats-read-as-zero", Same("format", "bfloat16")),
+        ("sequential-sums", Same("layout", "last")),
+        ("folded-scale-in-storage", Within("rank", 2, 3)),
+        ("parameters-rounded", Within("rank", 3, 4)),
+        ("momentum-in-float64", Within("channels", 1024)),
     ],
 )
 def test_a_mistake_at_an_odd_question_under_one_condition_is_caught(deviation: str, condition: Condition) -> None:
