@@ -118,7 +118,7 @@ OF_VALUES: tuple[str, ...] = ("parameters", "coincidences", "extremes", "unlike"
 SOME_ASKED: Mapping[str, Stop] = {
     "clips": Stop(
         NCDHW.resized(32, 2, 1, 2, 32).of(F64),
-        {**NO_BETA, "eps": 1.0},
+        {"eps": 1.0},
         ("offset", "offset"),
         offset=40.0,
         tours=(*TOURS, *ODD_DATA),
