@@ -148,6 +148,7 @@ LONG: Mapping[str, Stop] = {
     "solid": Stop(NDHWC.resized(3, 15, 16, 15, 1), {"eps": SMALL_EPS}, ("transposed", "transposed"), before=10),
     "plane": Stop(NCHW.resized(2, 2, 181, 182).of(BF16_WIDE), {}, ("fortran", "fortran")),
     "wall": Stop(NHWC.resized(1, 257, 256, 2), {}),
+    "tower": Stop(NC.resized(65_539, 1).of(F64), {}),
     "column": Stop(NC.resized(8200, 3).of(BF16_WIDE), {**NO_BETA, "eps": 1.0, "momentum": 0.75}),
 }
 """Where sums of more than 8,192 values are asked for, which code splits into blocks."""
@@ -189,7 +190,7 @@ def cases() -> Iterator[Case]:
         for case in _of_formats(stop.place):
             yield _asked_at(case, slug, stop)
     for slug, stop in LONG.items():
-        if stop.place.count > LONGEST and stop.place.formats == F32:
+        if stop.place.count > LONGEST and stop.place.formats in (F32, F64):
             for case in num.one_number(stop.place):
                 yield _asked_at(case, slug, stop)
         yield _asked_at(seams.at(stop.place), slug, stop)

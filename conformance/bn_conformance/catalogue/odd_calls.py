@@ -54,6 +54,7 @@ def _masks(make: Steps) -> Iterator[Step]:
             yield make.train(role, mask=mask)
     yield make.train("all", mask=ALL)
     yield make.train("hidden", mask=MaskRecipe(seed=RANDOM.seed, hidden=100.0))
+    yield _sized(make, make.train("longer", mask=RANDOM), batch=make.stop.place.shape[0] + 2)
     yield make.train("positive", positive(seed_of("dy")), mask=RANDOM)
     yield make.evaluate("look", DY, mask=NONE)
     yield OTHER
