@@ -115,13 +115,21 @@ STOPS: Mapping[str, Stop] = {
 OF_VALUES: tuple[str, ...] = ("parameters", "coincidences", "extremes", "unlike", "repeats")
 """Tours of values, which show what 16 bits do to them."""
 
+OF_SIZES: tuple[str, ...] = (*TOURS, *ODD_DATA, "masks", "weights")
+"""Tours of what code does by a path of its own for some sizes."""
+
 SOME_ASKED: Mapping[str, Stop] = {
     "clips": Stop(
         NCDHW.resized(32, 2, 1, 2, 32).of(F64),
         {"eps": 1.0},
         ("offset", "offset"),
         offset=40.0,
-        tours=(*TOURS, *ODD_DATA),
+        tours=OF_SIZES,
+    ),
+    "fans": Stop(NHCW.resized(2, 2, 260, 2), {"momentum": 0.75}, ("fortran", "fortran"), tours=OF_SIZES),
+    "frames": Stop(NHCW.resized(33, 2, 3, 2), {"momentum": 0.75}, offset=4.0, tours=OF_SIZES),
+    "film-apart": Stop(
+        NDHWC.resized(3, 2, 4, 2, 5), {"eps": 2.0**-4}, offset=1500.0, tours=("inference", "state", "unlike", "weights")
     ),
     "half-rows": Stop(NC.resized(16, 17).of(F16), {"momentum": 0.75}, tours=OF_VALUES),
     "mixed-rows": Stop(NC.resized(66, 24).of(F16_WIDE), {}, ("fortran", "fortran"), before=3, tours=OF_VALUES),
