@@ -117,7 +117,7 @@ def test_a_known_fault_does_not_keep_the_sweeps_away(tmp_path: Path) -> None:
     assert (verdict.coverage.asked, verdict.failures) == (ALL, ())
 
 
-@pytest.mark.parametrize("selection", [{"cases": "eval/nchw*"}, {"clauses": "EVAL"}])
+@pytest.mark.parametrize("selection", [{"cases": "state/nchw*"}, {"clauses": "STATE"}])
 def test_what_a_person_selects_is_asked_in_full(selection: dict[str, str]) -> None:
     verdict = bnconform.check(Wrong, **selection)  # type: ignore[arg-type]
     assert verdict.failures
