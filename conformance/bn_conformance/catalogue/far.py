@@ -128,7 +128,7 @@ SOME_ASKED: Mapping[str, Stop] = {
     ),
     "fans": Stop(NHCW.resized(2, 2, 260, 2), {"momentum": 0.75}, ("fortran", "fortran"), tours=OF_SIZES),
     "frames": Stop(NHCW.resized(33, 2, 3, 2), {"momentum": 0.75}, offset=4.0, tours=OF_SIZES),
-    "film-apart": Stop(
+    "reel": Stop(
         NDHWC.resized(3, 2, 4, 2, 5), {"eps": 2.0**-4}, offset=1500.0, tours=("inference", "state", "unlike", "weights")
     ),
     "half-rows": Stop(NC.resized(16, 17).of(F16), {"momentum": 0.75}, tours=OF_VALUES),
