@@ -36,7 +36,6 @@ from bn_conformance.catalogue.places import (
     BF16_WIDE,
     F16,
     F16_WIDE,
-    F32,
     F64,
     NC,
     NCDHW,
@@ -108,7 +107,6 @@ STOPS: Mapping[str, Stop] = {
     "half-image": Stop(NCHW.resized(8, 24, 2, 4).of(F16), {**NO_BETA, "momentum": 0.75}, ("fortran", "fortran")),
     "half-table": Stop(NC.resized(16, 24).of(F16), NO_GAMMA, ("strided", "strided")),
     "half-film": Stop(NDHWC.resized(3, 2, 4, 4, 6).of(F16), {**NO_GAMMA, "eps": SMALL_EPS}, ("strided", "strided")),
-    "deep": Stop(NCHW.resized(2, 1024, 1, 2).of(F64), {"momentum": 0.1}, offset=4.0),
 }
 """Where questions are asked, by name."""
 
@@ -119,6 +117,7 @@ OF_SIZES: tuple[str, ...] = (*TOURS, *ODD_DATA, "masks", "weights")
 """Tours of what code does by a path of its own for some sizes."""
 
 SOME_ASKED: Mapping[str, Stop] = {
+    "deep": Stop(NCHW.resized(2, 1024, 1, 2).of(F64), {"momentum": 0.1}, offset=4.0, tours=OF_SIZES),
     "clips": Stop(
         NCDHW.resized(32, 2, 1, 2, 32).of(F64),
         {"eps": 1.0},
@@ -156,13 +155,15 @@ LONG: Mapping[str, Stop] = {
     "solid": Stop(NDHWC.resized(3, 15, 16, 15, 1), {"eps": SMALL_EPS}, ("transposed", "transposed"), before=10),
     "plane": Stop(NCHW.resized(2, 2, 181, 182).of(BF16_WIDE), {}, ("fortran", "fortran")),
     "wall": Stop(NHWC.resized(1, 257, 256, 2), {}),
-    "tower": Stop(NC.resized(65_539, 1).of(F64), {}),
     "column": Stop(NC.resized(8200, 3).of(BF16_WIDE), {**NO_BETA, "eps": 1.0, "momentum": 0.75}),
 }
 """Where sums of more than 8,192 values are asked for, which code splits into blocks."""
 
-LONGEST = 65_536
-"""Beyond as many values sums of one number are asked for, which are wrong by then where they are taken one by one."""
+ONE_NUMBER: Mapping[str, Stop] = {
+    "wall": LONG["wall"],
+    "tower": Stop(NC.resized(65_539, 1).of(F64), {}),
+}
+"""Where sums of one number are asked for, of so many values that they are wrong where they are taken one by one."""
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "cumulative": {"momentum": CUMULATIVE},
@@ -197,10 +198,10 @@ def cases() -> Iterator[Case]:
             yield _toured(slug, stop, name, {**TOURS, **ODD_DATA, **ODD_CALLS}[name])
         for case in _of_formats(stop.place):
             yield _asked_at(case, slug, stop)
+    for slug, stop in ONE_NUMBER.items():
+        for case in num.one_number(stop.place):
+            yield _asked_at(case, slug, stop)
     for slug, stop in LONG.items():
-        if stop.place.count > LONGEST and stop.place.formats in (F32, F64):
-            for case in num.one_number(stop.place):
-                yield _asked_at(case, slug, stop)
         yield _asked_at(seams.at(stop.place), slug, stop)
         yield _asked_at(sizes.of_length(stop.place), slug, stop)
 

@@ -51,6 +51,9 @@ ALONE_OF_PLAIN = (
 FEW_PLAIN = 300
 """Plain cases that are asked without a sample."""
 
+LONGEST_PLAIN = 200
+"""Effort of plain cases beyond which a sample leaves them out: they ask many steps of what others ask a few."""
+
 EFFORT_OF_A_CASE = 3.0
 """What every case takes beside its effort, in the same small steps."""
 
@@ -74,7 +77,7 @@ def sampled_sweeps(sweeps: Iterable[Case], plain: Iterable[Case]) -> frozenset[s
 
 
 def sampled_plain(plain: Iterable[Case]) -> frozenset[str]:
-    """Ids of plain cases in which every class of all of them occurs.
+    """Ids of plain cases in which every class of all of them occurs, but for those of very long ones.
 
     Enough of them are chosen for each claim that a layer may make: twice what SPEC.md asks for, since some may turn out
     to be refused or not judged.
@@ -85,6 +88,7 @@ def sampled_plain(plain: Iterable[Case]) -> frozenset[str]:
     cases = {case.id: case for case in plain}
     if len(cases) <= FEW_PLAIN:
         return frozenset(cases)
+    cases = {case_id: case for case_id, case in cases.items() if case.effort <= LONGEST_PLAIN}
     chosen = [case_id for case_id in cases if any(fnmatchcase(case_id, pattern) for pattern in ALONE_OF_PLAIN)]
     for minimum in minimums():
         claimed = (case.id for case in cases.values() if minimum.clause in case.clauses)

@@ -12,7 +12,15 @@ from tests.support.judge_layers import supported
 
 from bn_conformance.cases.model import Case
 from bn_conformance.catalogue import all_cases
-from bn_conformance.matrix.sample import ALONE, ALONE_OF_PLAIN, FEW_PLAIN, classes_of, sampled_plain, sampled_sweeps
+from bn_conformance.matrix.sample import (
+    ALONE,
+    ALONE_OF_PLAIN,
+    FEW_PLAIN,
+    LONGEST_PLAIN,
+    classes_of,
+    sampled_plain,
+    sampled_sweeps,
+)
 from bn_conformance.mutation.attack import Hunt
 from bn_conformance.mutation.power import judged_cases
 from bn_reference.deviations import catalogue
@@ -92,7 +100,7 @@ def test_what_plain_cases_miss_a_sample_catches(name: str) -> None:
 
 
 def test_what_compiles_is_asked_every_class_of_plain_cases_in_half_of_them_at_most() -> None:
-    plain = supported(COMPILES)
+    plain = [case for case in supported(COMPILES) if case.effort <= LONGEST_PLAIN]
     sample = sampled_plain(plain)
     asked = [case for case in plain if case.id in sample]
     every, found = (set(chain.from_iterable(map(classes_of, some))) for some in (plain, asked))
@@ -107,6 +115,13 @@ def test_a_sample_of_plain_cases_is_enough_for_every_claim() -> None:
         for minimum in minimums():
             claimed = [case for case in plain if minimum.clause in case.clauses]
             assert sum(case.id in sample for case in claimed) >= min(2 * minimum.cases, len(claimed))
+
+
+def test_very_long_plain_cases_are_in_no_sample() -> None:
+    plain = supported(COMPILES)
+    long = {case.id for case in plain if case.effort > LONGEST_PLAIN}
+    assert long
+    assert not long & sampled_plain(plain)
 
 
 def test_few_plain_cases_are_all_asked() -> None:
