@@ -108,8 +108,11 @@ class Plan:
     def _in_order(self, cases: list[Case], compiles: bool) -> list[Case]:
         if self.options.in_stages and not compiles:
             return plain_first(cases)
-        order = _first_use(case.signature for case in cases)
-        return sorted(cases, key=lambda case: (case.long and not compiles, order[case.signature]))
+        order, empty = _first_use(case.signature for case in cases), set[str]()
+        if self.options.in_stages:  # much code fails what has no data, which compiles in no time
+            empty |= {case.signature for case in cases if any(0 in batch.shape for batch in case.batches)}
+        rank = {signature: (signature not in empty, place) for signature, place in order.items()}
+        return sorted(cases, key=lambda case: (case.long and not compiles, rank[case.signature]))
 
     @cached_property
     def later(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from tests.support.good_numpy import EVERYTHING
@@ -121,6 +121,17 @@ def test_what_compiles_has_one_stage_which_is_a_sample_of_its_plain_cases() -> N
     assert len(plan.items) < len(plan.beyond_sample)
     for later in (True, False):
         assert {one.message for one in not_asked_items(plan, later=later)} == {OUTSIDE_SAMPLE}
+
+
+def test_what_compiles_is_asked_empty_batches_first_which_much_code_fails() -> None:
+    compiles = (replace(ONE, capabilities=replace(EVERYTHING, compiles=True)),)
+    for options, first in ((IN_STAGES, True), (RunOptions(), False)):
+        items = replace(plan_of(options=options), implementations=compiles).items.values()
+        empty = [any(0 in batch.shape for batch in case.batches) for _, case in items]
+        assert any(empty)
+        assert empty[0] is first
+        signatures = [case.signature for _, case in items]
+        assert len([*groupby(signatures)]) == len(set(signatures))
 
 
 def test_nothing_is_said_of_what_was_deselected(plan: Plan) -> None:
