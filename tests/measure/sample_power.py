@@ -27,7 +27,8 @@ def parts() -> dict[str, list[str]]:
     everything = judged_cases()
     cases = [all_cases()[case_id] for case_id in everything]
     plain, sweeps = ([case for case in cases if case.sweep is kind] for kind in (False, True))
-    first, later = sampled_plain(plain), sampled_sweeps(sweeps, plain)
+    first = sampled_plain(plain)
+    later = sampled_sweeps(sweeps, (case for case in plain if case.id in first))
     chosen = {
         "the first stage": first,
         "both stages": first | later,

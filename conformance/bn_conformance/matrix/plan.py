@@ -210,7 +210,9 @@ class Plan:
 def _outside_sample(cases: Sequence[Case]) -> frozenset[str]:
     """Ids of the cases that are neither in the sample of plain cases nor in that of sweeps."""
     plain, sweeps = ([case for case in cases if case.sweep is sweep] for sweep in (False, True))
-    return frozenset(case.id for case in cases) - sampled_plain(plain) - sampled_sweeps(sweeps, plain)
+    first = sampled_plain(plain)
+    later = sampled_sweeps(sweeps, (case for case in plain if case.id in first))
+    return frozenset(case.id for case in cases) - first - later
 
 
 def _first_use(signatures: Iterable[str]) -> dict[str, int]:

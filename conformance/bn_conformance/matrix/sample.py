@@ -51,7 +51,7 @@ ALONE_OF_PLAIN = (
 FEW_PLAIN = 300
 """Plain cases that are asked without a sample."""
 
-LONGEST_PLAIN = 200
+LONGEST_PLAIN = 300
 """Effort of plain cases beyond which a sample leaves them out: they ask many steps of what others ask a few."""
 
 EFFORT_OF_A_CASE = 3.0
