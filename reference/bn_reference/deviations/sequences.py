@@ -25,7 +25,7 @@ class FrozenIsSaved(PlainLayer):
     def load_state(self, state: Mapping[str, Array]) -> None:
         """Load whether the layer is frozen."""
         super().load_state({name: array for name, array in state.items() if name != "frozen"})
-        self.frozen = bool(state["frozen"])
+        self.frozen = bool(state.get("frozen", False))
 
 
 @deviation("freeze-keeps-statistics", clause="STATE-6", effect="statistics loaded into a frozen layer have no effect")

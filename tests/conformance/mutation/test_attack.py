@@ -202,6 +202,12 @@ def is_long_and_below(case: Case, length: int) -> bool:
     )
 
 
+def test_a_layer_that_loads_what_the_mistake_has_not_saved_ends_no_attack() -> None:
+    (mutant,) = (one for one in sample(2000, 9) if one.text == "frozen-is-saved where call = 1")
+    (fate,) = attack([mutant], ["state/nc/float32/load-into-trained"])
+    assert not fate.caught_by
+
+
 def test_a_number_below_0_is_a_mistake() -> None:
     done = CliRunner().invoke(main, ["power", "--conditional", "-1"])
     assert done.exit_code == 2
