@@ -168,12 +168,12 @@ class BatchBounds:
             return StatisticsErrors(zero, zero, zero + ROOT * p.u, np.isfinite(mean), np.isfinite(mean))
         adding, updating = p.adding(self.count), path_length(self.count) * p.sum_u
         terms, (deviation, square, with_eps) = adding + 4 * p.u, self._moments
-        mean_error = (adding + p.u) * self._magnitude + 3 * p.eta
+        mean_error = (adding + p.u) * self._magnitude + 3 * p.eta_kept
         variance_error = terms * sigma2 + (1 + terms) * mean_error * mean_error
         if grade.raw_moments:
             safety = np.float64(grade.safety).astype(self.work)
             variance_error = variance_error + 2 * terms / safety * square
-        variance_error = variance_error + p.eta * (3 + 2 * deviation + p.eta)
+        variance_error = variance_error + p.eta_kept * (3 + 2 * deviation + p.eta_kept)
         sums = np.asarray(adding <= VACUOUS) & np.isfinite(mean_error)
         meaningful = sums & (variance_error <= VACUOUS * with_eps)
         variance_error = variance_error + (updating + 4 * p.u) * deviation * np.sqrt(square)
@@ -271,18 +271,20 @@ class BatchBounds:
         if grade.folded:
             shift = shift + 2 * p.u * inverse * np.abs(self.nodes.mean)
         of_normalised = (
-            scale * (dgamma_error + 5 * p.u * m2 + relative * product) + p.eta * m2 + paths * scale * mean_product
+            scale * (dgamma_error + 5 * p.u * m2 + relative * product)
+            + p.eta * m2
+            + paths * scale * (mean_product + m2)
         )
         of_counted = scale * ((p.adding(sums.count) + p.u) * mean_dy + shift * product + 4 * p.u * m1)
         of_counted = of_counted + p.eta * m1 + paths * scale * mean_dy
-        everywhere = p.eta * (1 + scale * (5 + m2 * (1 + inverse))) + p.eta_s
+        everywhere = p.eta * (1 + 2 * inverse + scale * (5 + m2 * (1 + inverse))) + p.eta_s
         normalised = np.abs(self.nodes.normalised)
         common = normalised * column(of_normalised)
         common += column(of_counted)
         if grade.folded:
             common += column(scale * product * p.u * inverse) * np.abs(self.x)
         allowed = where_counted(common, self.mask)
-        normalised *= column(p.eta * scale)
+        normalised *= column(p.eta * (scale + inverse))
         allowed += normalised
         allowed += column(everywhere)
         allowed += column(scale * (4 * p.u + paths) + p.eta) * np.abs(dy)

@@ -64,7 +64,7 @@ class InferenceBounds:
     @quietly
     def _relative(self, grade: Grade) -> Quad:
         """Relative error of variance + eps: the error of the variance, and that of flushing subnormals."""
-        error = self.variance_error + 2 * self.precision(grade).eta
+        error = self.variance_error + 2 * self.precision(grade).eta_kept
         return np.asarray(error / (self.nodes.variance + self.eps))
 
     def root_error(self, grade: Grade) -> Quad:
@@ -122,7 +122,7 @@ class InferenceBounds:
         """Item 8 of BOUNDS.md, inference: rows."""
         p, size = self.precision(grade), np.abs(grads.dx)
         allowed = size * ((ROOT + 3) * p.u + column(self.root_error(grade)))
-        allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale))
+        allowed = allowed + p.eta * (1 + np.abs(dy) * (1 + column(self._inverse)) + column(self._scale + self._inverse))
         return Bound(allowed + p.stored(grads.dx, size if grade.composite else None), self.meaningful(grade))
 
     @quietly

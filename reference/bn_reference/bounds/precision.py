@@ -28,6 +28,7 @@ class Precision:
         u_s: roundoff of storing a result; 0 where the storage format is no narrower than that of the arithmetic.
         eta: error of an operation by underflow, times C. It is the smallest normal number, since implementations flush
             subnormals (but hardware keeps those of float16). `composite` grades add `eta_s`, since they store between.
+        eta_kept: the same without `eta_s`, of what no composite grade stores between: statistics and their root.
         eta_s: error of storing by underflow: half the spacing of the storage format's subnormals.
     """
 
@@ -36,6 +37,7 @@ class Precision:
     sequential_u: Any
     u_s: Any
     eta: Any
+    eta_kept: Any
     eta_s: Any
 
     @classmethod
@@ -58,10 +60,10 @@ class Precision:
         sum_u = SAFETY * compute.unit_roundoff if grade.wide_sums else factor * arithmetic.unit_roundoff
         u_s = storage.unit_roundoff if narrower else 0.0
         eta_s = storage.smallest_normal * storage.unit_roundoff if narrower else 0.0
-        eta = eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal
-        eta = factor * eta + (eta_s if grade.composite else 0.0)
+        eta_kept = factor * (eta_s if arithmetic.name == "float16" else arithmetic.smallest_normal)
+        eta = eta_kept + (eta_s if grade.composite else 0.0)
         sequential_u = compute.unit_roundoff if grade.sequential else 0.0
-        numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_s)
+        numbers = (factor * arithmetic.unit_roundoff, sum_u, sequential_u, u_s, eta, eta_kept, eta_s)
         return cls(*(np.float64(number).astype(QUAD if wide else np.float64) for number in numbers))
 
     def adding(self, count: int) -> Any:

@@ -156,7 +156,8 @@ class BatchRanges:
         inner = np.abs(dy) + column(m1 + rest * m2) + found.normalised() * column(m2)
         scale = column(found.gamma * inverse)
         radius = scale * inner * (1 + 16 * p.u)
-        radius = radius + p.eta * (1 + inner + scale * (5 + found.normalised() + column(m2 * (1 + inverse))))
+        underflow = 1 + inner + column(inverse) * (2 + found.normalised())
+        radius = radius + p.eta * (underflow + scale * (5 + found.normalised() + column(m2 * (1 + inverse))))
         staged = found.gamma * inverse**3 * sums.dy * (np.sqrt(self._count) * deviation + found.mean_error)
         fits = staged < np.float64(bounds.compute.largest).astype(bounds.work)
         radius = np.where(column(fits), radius, np.asarray(np.inf, radius.dtype))
@@ -193,7 +194,7 @@ class InferenceRanges:
         found = self._normalising(grade)
         p, scale = found.precision, column(found.gamma * found.inverse)
         radius = scale * np.abs(dy) * (1 + 4 * p.u)
-        radius = radius + p.eta * (1 + np.abs(dy) * (1 + column(found.inverse)) + scale)
+        radius = radius + p.eta * (1 + np.abs(dy) * (1 + column(found.inverse)) + scale + column(found.inverse))
         return around(0.0, radius + p.stored(radius, radius if grade.composite else None))
 
 
@@ -229,6 +230,6 @@ class RunningRanges:
 
 def inverse_root(variance: Vector, eps: Any, p: Precision) -> Vector:
     """The largest 1 / sqrt(variance + eps) of a computed variance, given its smallest value; not below 0."""
-    least = np.maximum(variance, np.zeros((), variance.dtype)) + eps - 2 * p.eta
+    least = np.maximum(variance, np.zeros((), variance.dtype)) + eps - 2 * p.eta_kept
     least = np.maximum(least, np.zeros((), variance.dtype))
     return np.asarray((1 + ROOT * p.u) / np.sqrt(least))

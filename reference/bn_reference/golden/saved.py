@@ -35,4 +35,4 @@ def _inverse(bounds: BatchBounds, grade: Grade) -> Bound:
     """e_r of item 3, and storing."""
     errors, inverse = bounds.statistics(grade), bounds.nodes.inverse_deviation
     stored = bounds.parameter_precision(grade).stored(inverse, None)
-    return Bound(np.asarray(errors.root * inverse + bounds.precision(grade).eta + stored), errors.meaningful)
+    return Bound(np.asarray(errors.root * inverse + bounds.precision(grade).eta_kept + stored), errors.meaningful)

@@ -77,6 +77,36 @@ def test_exact_statistics_leave_right_algorithms_their_few_roundings(
     figures(f"exact statistics, {dtype}, mean {middle:g}: y at most {largest:.2f} of the bound (C = 1)")
 
 
+PATHS = ALGORITHMS["each path rounded"]
+
+
+def small_in_float16(seed: int) -> Sample:
+    """Values whose spread is as small as the eps, beside the subnormal numbers of float16, and dy gamma is such."""
+    base = random_sample(
+        seed, "float16", count=100, channels=3, eps=1e-8, offset=0.0, scale=1e-4, kinds=("normal", "constant", "normal")
+    )
+    dy = (base.dy / np.abs(base.dy).max() * 4e-3).astype(np.float16).astype(base.dy.dtype)
+    gamma, none = (base.gamma * 2.0**-6).astype(np.float16).astype(base.gamma.dtype), np.zeros_like(base.gamma)
+    return replace(base, dy=dy, gamma=gamma, running_variance=none)
+
+
+@pytest.mark.parametrize("quantity", ["y", "dx", "dgamma", "inference_y"])
+def test_storing_in_float16_does_not_void_the_bound_where_statistics_are_kept(quantity: str) -> None:
+    """Half the spacing of its subnormals is 3e-8: in the variance of a constant channel it would void the bound."""
+    expected = expected_of(small_in_float16(1))[quantity]
+    assert expected.bound(TIGHT).meaningful.all()
+    assert expected.bound(STABLE).meaningful.all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_paths_that_are_subnormal_in_float16_are_within_the_bound(seed: int) -> None:
+    """dy gamma is subnormal there, and the reciprocal root of 1e4 multiplies its rounding."""
+    sample = small_in_float16(seed)
+    expected = expected_of(sample)
+    for quantity, got in outputs(PATHS, sample).items():
+        assert ratio(expected[quantity], got, STABLE) <= 1.0, quantity
+
+
 @pytest.mark.parametrize("quantity", ["y", "inference_y", "inference_dx"])
 @pytest.mark.parametrize(("dtype", "bits"), [("float32", 20), ("float64", 49), ("float64", 23)])
 def test_exact_statistics_tell_a_reciprocal_root_that_lacks_bits(dtype: str, bits: int, quantity: str) -> None:
