@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from bn_conformance.cases.model import Case
+from bn_conformance.garbage import uncollected
 
 LARGE = "large"
 """The module of large cases, which run only where they are named."""
@@ -57,10 +58,11 @@ def cases_of(modules: Iterable[ModuleType]) -> dict[str, Case]:
         ValueError: two cases have one id.
     """
     cases: dict[str, Case] = {}
-    for case in (case for module in modules for case in module.cases()):
-        if case.id in cases:
-            raise ValueError(f"two cases have the id {case.id}; give one of them another variant")
-        cases[case.id] = case
+    with uncollected():
+        for case in (case for module in modules for case in module.cases()):
+            if case.id in cases:
+                raise ValueError(f"two cases have the id {case.id}; give one of them another variant")
+            cases[case.id] = case
     return cases
 
 

@@ -216,7 +216,7 @@ def _is_impossible(name: str, place: Place) -> bool:
 def _toured(slug: str, stop: Stop, name: str, tour: Tour, needed: Collection[str] = ()) -> Case:
     """The case of a tour, which needs the values of some of the settings of its stop."""
     make = Steps(stop, MASK if name.startswith("masked") else None)
-    steps = (*_before(stop), *tour.steps(make))
+    steps = (*Steps(stop).before(), *tour.steps(make))
     more = {"config": stop.config, "axes": {FAR: slug}, "any_value": VALUES - {*needed}, **tour.more}
     return FAMILY.case(stop.place, f"{FAR}-{slug}-{name}", tour.title, tour.clause, *steps, **more)
 
@@ -265,11 +265,6 @@ def _is_of_nothing(case: Case, stop: Stop) -> bool:
     return not has.get(variant.partition("-")[0] if case.family == "ERR" else variant, True)
 
 
-def _before(stop: Stop) -> list[Batch]:
-    make = Steps(stop)
-    return [make.train(f"before {n % 5}", dy=None, judge=False) for n in range(stop.before)]
-
-
 def _asked_at(case: Case, slug: str, stop: Stop) -> Case:
     """A case of the stop's place with its settings (but for those that it is about), memory, and age if it has none."""
     place, _, variant = case.id.rpartition("/")
@@ -277,7 +272,7 @@ def _asked_at(case: Case, slug: str, stop: Stop) -> Case:
     settings = {
         name: value for name, value in stop.config.items() if getattr(case.config, name) == getattr(usual, name)
     }
-    before = _before(stop) if all(batch.judge for batch in case.batches) else []
+    before = Steps(stop).before() if all(batch.judge for batch in case.batches) else ()
     steps = (*before, *(_in_memory(step, stop) for step in case.steps))
     config = replace(case.config, **settings)
     axes = {**case.axes, FAR: slug}

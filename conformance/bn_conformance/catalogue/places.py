@@ -59,7 +59,7 @@ class Place:
     @property
     def count(self) -> int:
         """Values per channel."""
-        return prod(size for axis, size in enumerate(self.shape) if axis != self.axis)
+        return prod(self.shape[: self.axis] + self.shape[self.axis + 1 :])
 
     def of(self, formats: FormatPair) -> Place:
         """The same place in other formats."""

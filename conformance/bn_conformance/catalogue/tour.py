@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from typing import Any
 
 from bn_conformance.adapter import CUMULATIVE
@@ -119,8 +120,7 @@ def tours_at(family: Family, slug: str, stop: Stop, names: Iterable[str]) -> Ite
         tour = TOURS[name]
         variant = f"tour-{slug}" if name == "training" else f"tour-{slug}-{name}"
         makes = Steps(stop, MASK if name == "masked" else None)
-        before = [makes.train(f"before {n % 5}", dy=None, judge=False) for n in range(stop.before)]
-        steps = (*before, *tour.steps(makes))
+        steps = (*makes.before(), *tour.steps(makes))
         yield family.case(stop.place, variant, tour.title, tour.clause, *steps, config=stop.config, **tour.more)
 
 
@@ -136,20 +136,24 @@ class Steps:
         """Whether the parameters are of 16 bits, so that neither they nor the statistics may be large."""
         return self.stop.place.formats in (F16, BF16)
 
+    def before(self) -> Iterator[Batch]:
+        """The steps before the others: five, again and again."""
+        return islice(cycle(self.train(f"before {n}", dy=None, judge=False) for n in range(5)), self.stop.before)
+
     def train(self, x: DataRecipe | str, dy: DataRecipe | None = DY, **more: Any) -> Batch:
         """Train, on the usual data where only their role is given."""
-        return self._step(train(self.stop.place, self._data(x), dy, **more))
+        return train(self.stop.place, self._data(x), dy, **{**self._usual(dy), **more})
 
     def evaluate(self, x: DataRecipe | str = "look", dy: DataRecipe | None = None, **more: Any) -> Batch:
         """Infer, in the same way."""
-        return self._step(evaluate(self.stop.place, self._data(x), dy, **more))
+        return evaluate(self.stop.place, self._data(x), dy, **{**self._usual(dy), **more})
 
     def _data(self, x: DataRecipe | str) -> DataRecipe:
         return normal(x, offset=self.stop.offset) if isinstance(x, str) else x
 
-    def _step(self, step: Batch) -> Batch:
+    def _usual(self, dy: DataRecipe | None) -> dict[str, Any]:
         view, dy_view = self.stop.views
-        return replace(step, view=view, dy_view=dy_view if step.dy else None, mask=step.mask or self.mask)
+        return {"view": view, "dy_view": dy_view if dy else None, "mask": self.mask}
 
 
 def _training(make: Steps) -> Iterator[Step]:

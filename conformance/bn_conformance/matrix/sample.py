@@ -16,6 +16,7 @@ from itertools import chain, islice
 from math import prod
 
 from bn_conformance.cases.model import Batch, Case
+from bn_conformance.catalogue.far import FAR
 from bn_reference.arithmetic.formats import FORMATS
 from bn_reference.specification.enough import minimums
 
@@ -54,13 +55,19 @@ FEW_PLAIN = 300
 LONGEST_PLAIN = 300
 """Effort of plain cases beyond which a sample leaves them out: they ask many steps of what others ask a few."""
 
+LONGEST_FAR = 50
+"""Effort of a far case beyond which no sample asks it for its question alone, which plain cases ask at usual places."""
+
 EFFORT_OF_A_CASE = 3.0
 """What every case takes beside its effort, in the same small steps."""
 
 _NUMBERS = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 
 _LONG = (1, 32, 1024, 4999, 60_000)
-"""The largest numbers of values a channel of each class but the last: code has other paths beyond some of them."""
+"""The largest numbers of values a channel of each class but the last: code has other paths beyond some of them.
+
+The last class is one for all widths of format: each of its cases takes as long as thirty others.
+"""
 
 
 def sampled_sweeps(sweeps: Iterable[Case], plain: Iterable[Case]) -> frozenset[str]:
@@ -140,13 +147,14 @@ def classes_of(case: Case) -> frozenset[Hashable]:
     """Every class that a case is a member of."""
     config, width = case.config, FORMATS[case.config.dtype].precision
     classes: set[Hashable] = {
-        ("question", _NUMBERS.sub("", case.title)),
         ("place", config.rank, config.channel_axis, config.dtype, config.parameter_dtype),
         ("affine", config.gamma, config.beta, width),
         ("affine", config.gamma, config.beta, "rank", config.rank),
         ("eps", config.eps),
         ("momentum", config.momentum),
     }
+    if FAR not in case.axes or case.effort <= LONGEST_FAR:
+        classes.add(("question", _NUMBERS.sub("", case.title)))
     for clause in case.clauses:
         classes |= {(clause, "rank", config.rank), (clause, "width", width)}
     for batch in {_look(batch): batch for batch in case.batches}.values():
@@ -166,7 +174,7 @@ def _of_batch(batch: Batch, axis: int, width: int) -> set[Hashable]:
     return {
         ("channels", _class_of(channels), mode),
         ("count", _class_of(count)),
-        ("length", sum(count > limit for limit in _LONG), mode, width),
+        ("length", longer := sum(count > limit for limit in _LONG), mode, width if longer < len(_LONG) else "any"),
         ("entries", _class_of(shape[0] if shape else 0)),
         ("rank", len(shape), axis, mode),
         ("width", width, mode),

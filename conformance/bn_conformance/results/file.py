@@ -5,7 +5,6 @@ The file is the product of a run. Reports, summaries and comparisons are made fr
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import zlib
@@ -17,6 +16,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from bn_conformance.garbage import uncollected
 from bn_conformance.reading import at_once
 from bn_conformance.results.exit_codes import INTERRUPTED
 from bn_conformance.results.json_line import ResultsError, from_line
@@ -223,17 +223,5 @@ def read_results(path: str | Path) -> Results:
     Raises:
         ResultsError: there is no such file, it is not a results file, or it is of another version.
     """
-    with _uncollected():
+    with uncollected():
         return Results.of(str(path), _records(Path(path)))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """A block in which Python does not look for garbage: of a hundred thousand records it would find none each time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
