@@ -271,9 +271,7 @@ class BatchBounds:
         if grade.folded:
             shift = shift + 2 * p.u * inverse * np.abs(self.nodes.mean)
         of_normalised = (
-            scale * (dgamma_error + 5 * p.u * m2 + relative * product)
-            + p.eta * m2
-            + paths * scale * (mean_product + m2)
+            scale * (dgamma_error + 5 * p.u * m2 + relative * product) + p.eta * m2 + paths * scale * mean_product
         )
         of_counted = scale * ((p.adding(sums.count) + p.u) * mean_dy + shift * product + 4 * p.u * m1)
         of_counted = of_counted + p.eta * m1 + paths * scale * mean_dy
