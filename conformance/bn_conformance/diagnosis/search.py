@@ -21,6 +21,10 @@ from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, devia
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.results.outcomes import RIGHT, ItemVerdict, is_level
 from bn_conformance.results.records import Item
+from bn_reference.deviations import Deviation
+
+ACCUMULATION = "accumulation"
+"""The group of deviations that add up in another way: each is right but for rounding."""
 
 
 class Search:
@@ -127,12 +131,19 @@ class Search:
     def _candidates(self, target: Examined, left: frozenset[str], pairs: bool) -> Iterator[list[Deviations]]:
         """Deviations that explain something of a case: single ones, then with every allowance, then pairs."""
         known, matcher = self.deviations, target.matcher
-        others = [(deviation,) for deviation in self._deviations if deviation not in known]
-        singles = [one for one in self._affordable(others, target) if matcher.comes_nearer((*known, *one), known)]
+        others = [
+            (one,) for one in self._deviations if one not in known and self._predictions.acts((one,), target.case)
+        ]
+        singles = [
+            one
+            for one in self._affordable(others, target)
+            if _rounds(*one) or matcher.comes_nearer((*known, *one), known)
+        ]
         first = {one: matcher.first_residual((*known, *one)) for one in self._affordable(singles, target)}
         whole = [one for one, residual in first.items() if residual == NOTHING]
         nearest = self._nearest(first, matcher.reference_residual)
         tried = nearest[: TUNING.tried_beside_others if whole else TUNING.tried_with_allowance]
+        tried += [one for one in nearest if _rounds(*one) and one not in tried]
         allowed = {one: matcher.left((*known, *one), allowance=True) for one in self._affordable(tried, target)}
         yield whole + [one for one in allowed if not allowed[one]]
         remaining = {one: matcher.left((*known, *one)) for one in self._affordable(nearest, target)} | allowed
@@ -173,11 +184,11 @@ class Search:
         self, deviations: Deviations, target: Examined, left: dict[Examined, frozenset[str]]
     ) -> RankedDeviations | None:
         """A candidate with the cases of which it explains something; None where some case speaks against it."""
-        candidate = RankedDeviations(deviations)
+        candidate, rounds = RankedDeviations(deviations), any(map(_rounds, deviations))
         for case, before in left.items():
             self._budget.spend(work(case.case))
             now = case.matcher.left((*self.deviations, *deviations))
-            if now and (now != before or case is target):
+            if now and (now != before or case is target or rounds):
                 now = case.matcher.left((*self.deviations, *deviations), allowance=True)
             if not now <= before:
                 return None
@@ -272,3 +283,8 @@ class Search:
             for item in items:
                 if self._predictions.acts(deviations, self._subject.cases[item.case]):
                     yield item
+
+
+def _rounds(deviation: Deviation) -> bool:
+    """Whether the errors of a deviation are those of rounding: no two implementations of it come near each other."""
+    return bool(deviation.level) or deviation.group == ACCUMULATION

@@ -14,9 +14,10 @@ class Tuning:
     """All tuning constants of the diagnosis."""
 
     # How much it computes.
-    budget: float = 4000.0
+    budget: float = 8000.0
     """Steps that are computed for one implementation, in all mutants. When they are spent, what was found by then is
-    told. On a core of 2026 they take about 3 s; most diagnoses need a third of them."""
+    told. On a core of 2026 they take about 2 s; most diagnoses need a sixth of them. A case of eight steps costs as
+    many times all deviations, which must fit."""
 
     # Which failing cases of an implementation are examined.
     cases_in_all: int = 16
