@@ -22,8 +22,8 @@ def as_permitted(step: StepContext, quantity: str, record: Quantity, got: Return
     Where a square overflows, the variance is infinite: its reciprocal root is 0, so that y is beta, or what is made of
     it is NaN or infinite.
     """
-    if step.case.clauses[0] != OVERFLOW or quantity != "y" or record.outcome != outcomes.WRONG:
-        return record
+    if step.case.clauses[0] != OVERFLOW or quantity != "y" or record.outcome != outcomes.WRONG or record.message:
+        return record  # a message says that there are no numbers of the shape and format of y
     return replace(record, outcome=OVERFLOWED) if _overflowed(step, got) else record
 
 

@@ -25,6 +25,27 @@ class Plausible(TwoPassInSingle):
         return np.full_like(super().forward(x, training), 0.125)
 
 
+class Turned(TwoPassInSingle):
+    """y has its axes in another order."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return np.ascontiguousarray(np.moveaxis(super().forward(x, training), 1, -1))
+
+
+class OfOneAxis(TwoPassInSingle):
+    """y has no axis of channels."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return super().forward(x, training).ravel()
+
+
+class OfWords(TwoPassInSingle):
+    """y holds texts."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return super().forward(x, training).astype(np.str_)
+
+
 class ByAReciprocal(GoodLayer):
     """The last bit of y is off, as behind a reciprocal root."""
 
@@ -47,6 +68,9 @@ class LosesATerm(GoodLayer):
         (TwoPassInSingle, OVERFLOW, "degraded(overflow)", "pass"),
         (GoodLayer, OVERFLOW, "exact", "pass"),
         (Plausible, OVERFLOW, "wrong", "warn"),
+        (Turned, OVERFLOW, "wrong", "warn"),
+        (OfOneAxis, OVERFLOW, "wrong", "warn"),
+        (OfWords, OVERFLOW, "wrong", "warn"),
         (GoodLayer, EXACT, "exact", "pass"),
         (ByAReciprocal, EXACT, "degraded(inexact)", "warn"),
         (Plausible, EXACT, "wrong", "warn"),
