@@ -16,6 +16,7 @@ from bn_conformance.matrix.sample import (
     ALONE,
     ALONE_OF_PLAIN,
     FEW_PLAIN,
+    LONGEST_FAR,
     LONGEST_PLAIN,
     classes_of,
     sampled_plain,
@@ -122,6 +123,14 @@ def test_very_long_plain_cases_are_in_no_sample() -> None:
     long = {case.id for case in plain if case.effort > LONGEST_PLAIN}
     assert long
     assert not long & sampled_plain(plain)
+
+
+def test_a_long_far_case_is_asked_for_its_sizes_and_not_for_its_question() -> None:
+    long = all_cases()["edge/nchw-2x1024x1x2/float64/far-deep-not-finite"]
+    short = next(case for case in all_cases().values() if case.title == long.title and case.effort <= LONGEST_FAR)
+    kinds = [{str(one[0]) for one in classes_of(case) if isinstance(one, tuple)} for case in (long, short)]
+    assert "question" in kinds[1] - kinds[0]
+    assert kinds[1] - {"question"} <= kinds[0]
 
 
 def test_few_plain_cases_are_all_asked() -> None:
