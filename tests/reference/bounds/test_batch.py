@@ -107,6 +107,13 @@ def test_paths_that_are_subnormal_in_float16_are_within_the_bound(seed: int) -> 
         assert ratio(expected[quantity], got, STABLE) <= 1.0, quantity
 
 
+def test_a_subnormal_dy_gamma_is_within_the_bound_of_inference() -> None:
+    sample = small_in_float16(1)
+    inverse = 1.0 / np.sqrt(sample.running_variance + sample.eps)
+    dx = (sample.dy * sample.gamma[:, None]).astype(np.float16).astype(np.float64) * inverse[:, None]
+    assert ratio(expected_of(sample)["inference_dx"], dx.astype(np.float16), STABLE) <= 1.0
+
+
 @pytest.mark.parametrize("quantity", ["y", "inference_y", "inference_dx"])
 @pytest.mark.parametrize(("dtype", "bits"), [("float32", 20), ("float64", 49), ("float64", 23)])
 def test_exact_statistics_tell_a_reciprocal_root_that_lacks_bits(dtype: str, bits: int, quantity: str) -> None:
