@@ -105,13 +105,33 @@ def test_paths_that_are_subnormal_in_float16_are_within_the_bound(seed: int) -> 
     expected = expected_of(sample)
     for quantity, got in outputs(PATHS, sample).items():
         assert ratio(expected[quantity], got, STABLE) <= 1.0, quantity
+        if (ranges := expected[quantity].range) is not None:
+            low, high = ranges(STABLE)
+            assert np.all((low <= got) & (got <= high)), quantity
 
 
-def test_a_subnormal_dy_gamma_is_within_the_bound_of_inference() -> None:
+def test_a_subnormal_dy_gamma_that_stands_alone_is_in_the_range_of_training() -> None:
+    """It is 4e-8, which float16 rounds up to 6e-8."""
+    base = small_in_float16(1)
+    dy, gamma = np.zeros_like(base.dy), np.full_like(base.gamma, 2.0**-6)
+    dy[:, 0] = np.float16(2.56e-6)
+    sample = replace(base, dy=dy, gamma=gamma)
+    expected, got = expected_of(sample)["dx"], outputs(PATHS, sample)["dx"]
+    assert expected.range is not None
+    low, high = expected.range(STABLE)
+    assert np.all((low <= got) & (got <= high))
+
+
+def test_a_subnormal_dy_gamma_is_within_the_bound_and_the_range_of_inference() -> None:
     sample = small_in_float16(1)
     inverse = 1.0 / np.sqrt(sample.running_variance + sample.eps)
     dx = (sample.dy * sample.gamma[:, None]).astype(np.float16).astype(np.float64) * inverse[:, None]
-    assert ratio(expected_of(sample)["inference_dx"], dx.astype(np.float16), STABLE) <= 1.0
+    expected, got = expected_of(sample)["inference_dx"], dx.astype(np.float16)
+    assert ratio(expected, got, STABLE) <= 1.0
+    assert expected.range is not None
+    low, high = expected.range(STABLE)
+    assert np.all(low <= got)
+    assert np.all(got <= high)
 
 
 @pytest.mark.parametrize("quantity", ["y", "inference_y", "inference_dx"])
