@@ -76,6 +76,35 @@ def test_a_flax_class_is_judged_in_64_bits_and_jax_is_afterwards_as_it_was() -> 
     assert jax.config.jax_enable_x64 == before
 
 
+def test_a_flax_class_without_wide_parameters_is_judged_without_64_bits() -> None:
+    import flax.linen as nn
+    import jax
+    import jax.numpy as jnp
+
+    widths = set()
+
+    class Mine(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any, train: bool) -> Any:
+            widths.add(jax.config.jax_enable_x64)
+            axes, shape = tuple(range(x.ndim - 1)), x.shape[-1:]
+            scale, bias = (
+                self.param("scale", nn.initializers.ones, shape),
+                self.param("bias", nn.initializers.zeros, shape),
+            )
+            mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+            var = self.variable("batch_stats", "var", jnp.ones, shape)
+            used = (x.mean(axes), x.var(axes)) if train else (mean.value, var.value)
+            if train and not self.is_initializing():
+                mean.value, var.value = 0.9 * mean.value + 0.1 * used[0], 0.9 * var.value + 0.1 * used[1]
+            return (x - used[0]) / jnp.sqrt(used[1] + 1e-5) * scale + bias
+
+    verdict = bnconform.check(Mine, cases="grad/nhwc/*/random")
+    assert verdict.coverage.judged > 0
+    assert verdict.conforms, str(verdict)
+    assert widths == {False}
+
+
 def of_this_module(num_features: int) -> Any:
     """A factory that another process can import."""
     import torch

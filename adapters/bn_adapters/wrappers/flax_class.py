@@ -10,7 +10,7 @@ import numpy as np
 from bn_adapters.flax_modules import FlaxNnx
 from bn_adapters.jax_functions import jax_copy
 from bn_adapters.wrappers.code import error_line
-from bn_adapters.wrappers.flax_making import FlaxClass
+from bn_adapters.wrappers.flax_making import FlaxClass, compute_in_formats_of
 from bn_adapters.wrappers.flax_variables import VariableLayer
 from bn_adapters.wrappers.reading.roles import (
     BETA,
@@ -43,9 +43,11 @@ class FlaxClassAdapter(FlaxNnx):
     framework = ""  # a process of its own: reading may change how JAX is configured
     made: ClassVar[FlaxClass]
     names: ClassVar[Mapping[str, str]]
+    wide: ClassVar[bool]
     notes: ClassVar[tuple[str, ...]]
 
     def build(self, config: LayerConfig) -> Layer:
+        compute_in_formats_of(self.wide)
         return VariableLayer(config, self.made.pure(config), self.names)
 
     def supports(self, config: LayerConfig) -> str | None:
@@ -99,6 +101,7 @@ def class_adapter(found: FlaxClass, name: str, wide: bool, said: Said) -> type[F
         "capabilities": capabilities,
         "made": found,
         "names": reading.names,
+        "wide": wide,
         "notes": (*_notes(found, reading, values), described(capabilities), str(ranks)),
     }
     return adapter_class(takes.built.__name__, (FlaxClassAdapter,), attributes)

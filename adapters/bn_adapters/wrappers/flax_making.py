@@ -99,6 +99,21 @@ class FlaxClass:
         return module(x, **self.mode.told(training))
 
 
+def compute_in_formats_of(wide: bool) -> None:
+    """Switch 64 bits off for a class whose parameters are float32: on, they would be the harness's doing, not its own.
+
+    Another layer, or what judges in the process of its caller, may have switched them on since the class was read. So
+    this is asked before each of its modules is made.
+
+    Args:
+        wide: whether parameters of the class may have float64.
+    """
+    import jax
+
+    if not wide:
+        jax.config.update("jax_enable_x64", False)
+
+
 def mode_of(built: type, said: Said, linen: bool) -> ModeOfModule:
     """How modules of a class are told their mode: by an argument of the call, by a field, or by train() and eval()."""
     known = {MODE: FORWARD_NAMES[MODE]}

@@ -19,7 +19,7 @@ from bn_adapters.wrappers.code import (
     is_or_makes,
 )
 from bn_adapters.wrappers.flax_class import class_adapter
-from bn_adapters.wrappers.flax_making import FlaxClass, mode_of
+from bn_adapters.wrappers.flax_making import FlaxClass, compute_in_formats_of, mode_of
 from bn_adapters.wrappers.function_code import NOTHING_SAID
 from bn_adapters.wrappers.reading.roles import AXIS, CONSTRUCTOR_NAMES, EPS, FORWARD_NAMES, MOMENTUM
 from bn_adapters.wrappers.reading.roles import CHANNELS as CHANNEL_COUNT
@@ -57,9 +57,11 @@ class _FlaxCode(FlaxNnx):
     takes: ClassVar[Constructor]
     layer: ClassVar[type[NnxLayer] | type[LinenLayer]]
     argument: ClassVar[str]
+    wide: ClassVar[bool]
     notes: ClassVar[tuple[str, ...]]
 
     def build(self, config: LayerConfig) -> Layer:
+        compute_in_formats_of(self.wide)
         make = partial(_module, self.takes, self.convention)
         return type(self).layer(config, False, make, self.argument)
 
@@ -93,7 +95,6 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[FlaxNnx]:
         TargetError: it is no module class, cannot be built, or lacks what a flax-module has.
     """
     import flax.linen
-    import jax
     from flax import nnx
 
     bases = nnx.Module | flax.linen.Module
@@ -103,11 +104,10 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[FlaxNnx]:
     takes = constructor(
         built, known | (OF_LINEN if linen else {}), "" if linen else "channels", ARGUMENTS, said.arguments
     )
-    wide = {"param_dtype"} & set(takes.names) or (not linen and {"dtype"} & set(takes.names))
-    if not wide:  # its parameters are float32, so that 64 bits would be the harness's doing and not the class's
-        jax.config.update("jax_enable_x64", False)
+    wide = bool({"param_dtype"} & set(takes.names) or (not linen and {"dtype"} & set(takes.names)))
+    compute_in_formats_of(wide)
     if not issubclass(built, nnx.BatchNorm | flax.linen.BatchNorm):
-        return class_adapter(FlaxClass(takes, linen, mode_of(built, said, linen)), name, bool(wide), said)
+        return class_adapter(FlaxClass(takes, linen, mode_of(built, said, linen)), name, wide, said)
     argument = "use_running_average"
     make = partial(_module, takes, FlaxNnx.convention)
     layer = LinenLayer if linen else NnxLayer
@@ -137,6 +137,7 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[FlaxNnx]:
         "takes": takes,
         "layer": layer,
         "argument": argument,
+        "wide": wide,
         "notes": (how, described(capabilities), str(ranks)),
     }
     return adapter_class(built.__name__, (_FlaxCode,), attributes)

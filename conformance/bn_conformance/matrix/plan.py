@@ -96,7 +96,7 @@ class Plan:
                     unsupported.append((implementation, case, reason))
                 else:
                     cases.append(case)
-            left_out = _outside_sample(cases) if self.options.in_stages else frozenset()
+            left_out = _outside_sample(cases, asked.compiles) if self.options.in_stages else frozenset()
             left_out -= {case.id for case in cases if f"{implementation.name}::{case.id}" in self.instead}
             parts = [[case for case in cases if (case.id in left_out) is out] for out in (False, True)]
             for part, chosen in zip((items, beyond), parts, strict=True):
@@ -207,10 +207,10 @@ class Plan:
         )
 
 
-def _outside_sample(cases: Sequence[Case]) -> frozenset[str]:
+def _outside_sample(cases: Sequence[Case], compiles: bool) -> frozenset[str]:
     """Ids of the cases that are neither in the sample of plain cases nor in that of sweeps."""
     plain, sweeps = ([case for case in cases if case.sweep is sweep] for sweep in (False, True))
-    first = sampled_plain(plain)
+    first = sampled_plain(plain, compiles)
     later = sampled_sweeps(sweeps, (case for case in plain if case.id in first))
     return frozenset(case.id for case in cases) - first - later
 

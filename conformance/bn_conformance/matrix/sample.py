@@ -83,20 +83,25 @@ def sampled_sweeps(sweeps: Iterable[Case], plain: Iterable[Case]) -> frozenset[s
     return _sample(cases, [case_id for case_id in cases if case_id in ALONE], asked)
 
 
-def sampled_plain(plain: Iterable[Case]) -> frozenset[str]:
+def sampled_plain(plain: Iterable[Case], compiles: bool = False) -> frozenset[str]:
     """Ids of plain cases in which every class of all of them occurs, but for those of very long ones.
 
     Enough of them are chosen for each claim that a layer may make: twice what SPEC.md asks for, since some may turn out
-    to be refused or not judged.
+    to be refused or not judged. What compiles is asked in few shapes and formats, as each takes as long as a hundred
+    cases.
 
     Args:
         plain: that could be asked.
+        compiles: whether a case is dear in a shape or format that no other case has.
     """
     cases = {case.id: case for case in plain}
     if len(cases) <= FEW_PLAIN:
         return frozenset(cases)
     cases = {case_id: case for case_id, case in cases.items() if case.effort <= LONGEST_PLAIN}
     chosen = [case_id for case_id in cases if any(fnmatchcase(case_id, pattern) for pattern in ALONE_OF_PLAIN)]
+    if compiles:
+        signatures = _few_signatures(cases.values(), [cases[case_id] for case_id in chosen])
+        cases = {case_id: case for case_id, case in cases.items() if case.signature in signatures}
     for minimum in minimums():
         claimed = (case.id for case in cases.values() if minimum.clause in case.clauses)
         chosen += islice(claimed, 2 * minimum.cases)
@@ -120,6 +125,17 @@ def _sample(cases: Mapping[str, Case], chosen: Collection[str], asked: Iterable[
     known = {*asked, *chain.from_iterable(classes_of(cases[case_id]) for case_id in chosen)}
     new = {case_id: classes_of(case) - known for case_id, case in cases.items()}
     return frozenset((*chosen, *_cover(new, {case_id: case.effort for case_id, case in cases.items()})))
+
+
+def _few_signatures(cases: Iterable[Case], asked: Iterable[Case]) -> frozenset[str]:
+    """The signatures of what is asked anyway, and few more, so that every class occurs in the cases that have one."""
+    classes: dict[str, frozenset[Hashable]] = {}
+    for case in cases:
+        classes[case.signature] = classes.get(case.signature, frozenset()) | classes_of(case)
+    known = frozenset(case.signature for case in asked)
+    found = frozenset(chain.from_iterable(classes[signature] for signature in known))
+    left = {signature: held - found for signature, held in classes.items()}
+    return known.union(_cover(left, dict.fromkeys(left, 0.0)))
 
 
 def _cover(classes: dict[str, frozenset[Hashable]], efforts: dict[str, float]) -> Iterator[str]:

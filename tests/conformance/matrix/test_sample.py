@@ -109,10 +109,22 @@ def test_what_compiles_is_asked_every_class_of_plain_cases_in_half_of_them_at_mo
     assert len(asked) < len(plain) / 2
 
 
-def test_a_sample_of_plain_cases_is_enough_for_every_claim() -> None:
+def test_what_compiles_is_asked_every_class_in_fewer_shapes_and_formats() -> None:
+    plain = [case for case in supported(COMPILES) if case.effort <= LONGEST_PLAIN]
+    few, any_ = (
+        [case for case in plain if case.id in sample] for sample in (sampled_plain(plain, True), sampled_plain(plain))
+    )
+    assert len({case.signature for case in few}) < len({case.signature for case in any_})
+    assert {*chain.from_iterable(map(classes_of, few))} == {*chain.from_iterable(map(classes_of, plain))}
+    always = [case.id for case in plain if any(fnmatchcase(case.id, pattern) for pattern in ALONE_OF_PLAIN)]
+    assert {*always} <= {case.id for case in few}
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_a_sample_of_plain_cases_is_enough_for_every_claim(compiles: bool) -> None:
     for can in (COMPILES, NARROW):
         plain = supported(can)
-        sample = sampled_plain(plain)
+        sample = sampled_plain(plain, compiles)
         for minimum in minimums():
             claimed = [case for case in plain if minimum.clause in case.clauses]
             assert sum(case.id in sample for case in claimed) >= min(2 * minimum.cases, len(claimed))
