@@ -64,7 +64,7 @@ missing: $(STAMP) ## the next missing piece of a clause, case, deviation or adap
 
 power: $(STAMP) ## which deviations the cases catch, and which of 100 conditional ones: no survivor without a reason
 	@mkdir -p reports
-	$(BIN)/bnconform power --first -n $(JOBS) -o reports/power.md --format markdown || { tail -3 reports/power.md; exit 1; }
+	$(BIN)/bnconform power -n $(JOBS) -o reports/power.md --format markdown || { tail -3 reports/power.md; exit 1; }
 	@tail -2 reports/power.md
 	$(BIN)/bnconform power --conditional 100 --seed 1 -n $(JOBS)
 

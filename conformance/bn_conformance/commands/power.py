@@ -44,10 +44,10 @@ AGAINST_WRITERS = {"terminal": against_text, "markdown": against_markdown, "json
 @run_options("cases")
 @click.option("-n", "processes", type=int, default=0, metavar="N", help="Processes  [default: one a core]")
 @click.option(
-    "--first",
-    is_flag=True,
-    help="End the search for each deviation with the first case that catches it: whether it is caught, in a small part "
-    "of the time.",
+    "--first/--everywhere",
+    default=None,
+    help="End the search for each deviation with the first case that catches it, or ask every family of cases, which "
+    "takes many times as long.  [default: --everywhere for named deviations, else --first]",
 )
 @click.option(
     "--conditional",
@@ -70,7 +70,7 @@ def command(
     deviations: tuple[str, ...],
     cases: tuple[str, ...],
     processes: int,
-    first: bool,
+    first: bool | None,
     conditional: int,
     seed: int,
     against: tuple[str, ...],
@@ -92,8 +92,10 @@ def command(
         raise UserError(f"-n is {processes}; allowed are numbers from 0 (one a core)")
     if conditional < 0:
         raise UserError(f"--conditional is {conditional}; allowed are numbers from 1")
-    if first and (conditional or against):
-        raise UserError("--first is for the deviations themselves; leave out --conditional and --against")
+    if first is not None and (conditional or against):
+        raise UserError(
+            "--first and --everywhere are for the deviations themselves; leave out --conditional and --against"
+        )
     if against and (conditional or cases):
         raise UserError("--against judges by the inputs of other suites; leave out --conditional and --case")
     if against:
@@ -106,7 +108,8 @@ def command(
         Output(output).write(ATTACK_WRITERS[format_](attacked))
         return FAILS if attacked.unexplained else CONFORMS
     start = time.perf_counter()
-    measured = first_catches if first else measure
+    whole = bool(deviations) if first is None else not first
+    measured = measure if whole else first_catches
     result = _shown(measured(names, judged_cases(cases), processes), len(names))
     Output(output).write(WRITERS[format_](result, time.perf_counter() - start))
     return FAILS if result.surviving else CONFORMS

@@ -86,7 +86,7 @@ def _summary(power: Power, seconds: float) -> list[str]:
     count, surviving = len(power.deviations), power.surviving
     lines = [f"{counted(count, 'deviation')} judged on {counted(power.cases, 'case')} in {seconds:.0f} s"]
     if not power.is_whole:
-        lines.append("each up to the first case that catches it; without --first every family of cases is asked")
+        lines.append("each up to the first case that catches it; with --everywhere every family of cases is asked")
     elif power.fragile:
         lines.append(f"caught, but nowhere by {ROBUST:g} times what is allowed: {', '.join(power.fragile)}")
     lines.append(f"mutation score: {power.caught} of {count} caught ({power.caught / count:.1%})")

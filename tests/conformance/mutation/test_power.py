@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 
 import pytest
 from click.testing import CliRunner
@@ -117,6 +120,26 @@ def test_with_first_the_search_ends_with_one_catch_and_a_survivor_is_still_named
     assert told["deviations"]["eps-outside-root"]["families"].keys() == {"FWD"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "searched"),
+    [((), "first"), (("--everywhere",), "everywhere"), (("eps-*",), "everywhere"), (("eps-*", "--first"), "first")],
+)
+def test_named_deviations_are_judged_everywhere_and_all_of_them_up_to_the_first_catch(
+    arguments: tuple[str, ...], searched: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = import_module("bn_conformance.commands.power")
+    asked: list[str] = []
+
+    def noted(how: str, *_: object) -> Iterator[Power]:
+        asked.append(how)
+        yield Power({name: catalogue()[name] for name in ("eps-outside-root",)}, {"eps-outside-root": ()}, 1)
+
+    monkeypatch.setattr(command, "measure", partial(noted, "everywhere"))
+    monkeypatch.setattr(command, "first_catches", partial(noted, "first"))
+    assert CliRunner().invoke(main, ["power", *arguments]).exit_code == 1
+    assert asked == [searched]
+
+
 def test_the_text_says_where_the_search_ended_early_and_calls_nothing_fragile_then() -> None:
     name = "eps-outside-root"
     early = Power({name: catalogue()[name]}, {name: (Catch(name, CASE, 1.5, fails=True),)}, 1, is_whole=False)
@@ -130,6 +153,7 @@ def test_the_text_says_where_the_search_ended_early_and_calls_nothing_fragile_th
         (("no-such",), "no deviation matches"),
         (("--case", "nothing*"), "no case matches"),
         (("--first", "--conditional", "3"), "leave out --conditional and --against"),
+        (("--everywhere", "--conditional", "3"), "leave out --conditional and --against"),
     ],
 )
 def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words: str) -> None:
