@@ -22,7 +22,9 @@ def test_a_known_fault_names_an_item_of_its_own_that_shows_it(fault: KnownFault)
     name, case = split_id(fault.example)
     assert name in registered()
     assert matches_pattern(name, fault.implementation)
-    assert fault.covers((all_cases() | large_cases())[case])
+    example = (all_cases() | large_cases())[case]
+    alike = [other for other in shipped() if other.reason == fault.reason] if fault.varies else [fault]
+    assert any(other.covers(example) for other in alike)  # its own cases may pass on this processor
 
 
 def test_the_page_is_up_to_date() -> None:

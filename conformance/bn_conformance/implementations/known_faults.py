@@ -9,6 +9,7 @@ fails the run, so that the list never outlives what it lists. The file is TOML, 
     versions = { torch = ">=2.0,<3" }       # optional: version specifiers by distribution
     platform = "linux"                      # optional: prefix of sys.platform
     device = "*"                            # optional: a pattern; the CPU alone without it, whose kernels are others
+    varies = true                           # optional: some processors round such that nothing fails; never stale
     reason = "why it is a fault and what it does"
     example = "torch.nn::edge/nchw/float32/inf-in-dy"    # optional: an item that `bnconform repro` shows it with
     link = "where it is tracked"
@@ -57,6 +58,7 @@ class KnownFault:
     versions: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
     device: str = "cpu"
+    varies: bool = False
     example: str = ""
     link: str = ""
     file: str = ""
@@ -163,6 +165,8 @@ def _entry(entry: dict[str, Any], file: str, line: int) -> KnownFault:
     wrong = [name for name in texts if not isinstance(getattr(fault, name), str)]
     if wrong:
         raise KnownFaultsError(f"{file}, line {line}: {wrong[0]} is {getattr(fault, wrong[0])!r}; give a text")
+    if not isinstance(fault.varies, bool):
+        raise KnownFaultsError(f"{file}, line {line}: varies is {fault.varies!r}; give true or false")
     given = [fault.case] if isinstance(fault.case, str) else fault.case
     if not isinstance(given, list) or not all(isinstance(pattern, str) for pattern in given):
         raise KnownFaultsError(f"{file}, line {line}: case is {fault.case!r}; give a text, or a list of texts")

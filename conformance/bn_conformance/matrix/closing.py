@@ -96,10 +96,11 @@ def _too_little(plan: Plan, items: Collection[Item]) -> Iterator[str]:
 def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:
     """Entries of the known faults that cover items of a run, none of which fails as they say any more.
 
-    Of an entry with several patterns each is looked at alone: it must not live on by what another one excuses.
+    Of an entry with several patterns each is looked at alone: it must not live on by what another one excuses. What
+    fails on some processors alone is never stale.
     """
     by_name = _by_implementation(items)
-    parts = [(fault, part) for fault in plan.faults for part in fault.parts]
+    parts = [(fault, part) for fault in plan.faults if not fault.varies for part in fault.parts]
     idle = [(fault, part) for fault, part in parts if _excuses_nothing(part, fault.title, plan, by_name)]
     if not idle:
         return []
