@@ -76,12 +76,12 @@ class RunOptions:
     thorough: bool = _option(
         "--thorough",
         default=False,
-        help="Ask everything: all sizes and tours, whatever fails without them, and for what compiles, too.",
+        help="Ask everything instead of a sample: all sizes and tours, for what compiles, too.",
     )
     plain_first: bool = _option(
         "--plain-first",
         default=False,
-        help="Ask a sample, sizes and tours only where at most the usual edges fail without; set by `bnconform check`.",
+        help="Ask sizes and tours only where at most the usual edges fail without; set by `bnconform check`.",
     )
     results: str = _option(
         "--results", default="", metavar="FILE", help="Results file to write  [default: reports/TIME.jsonl]"
@@ -125,9 +125,14 @@ class RunOptions:
     )
 
     @property
+    def sampled(self) -> bool:
+        """Whether a sample is asked, in which every class of cases occurs; what a person selects is all asked."""
+        return not (self.thorough or self.cases or self.clauses or self.regressions)
+
+    @property
     def in_stages(self) -> bool:
-        """Whether many sizes and tours are asked only once all plain cases are; what a person selects is all asked."""
-        return self.plain_first and not (self.thorough or self.cases or self.clauses or self.regressions)
+        """Whether many sizes and tours are asked only once all plain cases are."""
+        return self.plain_first and self.sampled
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""

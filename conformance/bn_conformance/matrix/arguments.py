@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from _pytest.mark.expression import Expression
 
 from bn_conformance.options import OPTIONS, RunOptions
+
+EVERY_CASE = ("*",)
+"""The pattern of all cases."""
 
 
 def require_expressions(config: pytest.Config) -> None:
@@ -23,5 +28,14 @@ def require_expressions(config: pytest.Config) -> None:
 
 
 def options_of(config: pytest.Config) -> RunOptions:
-    """The options of the run from pytest's."""
-    return RunOptions.from_json({name: config.getoption(f"bn_{name}") for name in OPTIONS})
+    """The options of the run from pytest's. What pytest selects from is every case, and no sample of them."""
+    options = RunOptions.from_json({name: config.getoption(f"bn_{name}") for name in OPTIONS})
+    return replace(options, cases=EVERY_CASE) if options.sampled and _selects(config) else options
+
+
+def _selects(config: pytest.Config) -> bool:
+    """Whether pytest is told which items to take: by an expression, by what failed last, or by their names."""
+    option = config.option
+    named = any("::" in argument for argument in config.args)
+    failed_last = getattr(option, "lf", False)  # there is no such option where nothing is remembered
+    return bool(option.keyword or option.markexpr or option.deselect or failed_last or named)

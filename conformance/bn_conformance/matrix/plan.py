@@ -96,7 +96,7 @@ class Plan:
                     unsupported.append((implementation, case, reason))
                 else:
                     cases.append(case)
-            left_out = _outside_sample(cases, asked.compiles) if self.options.in_stages else frozenset()
+            left_out = _outside_sample(cases, asked.compiles) if self.options.sampled else frozenset()
             left_out -= {case.id for case in cases if f"{implementation.name}::{case.id}" in self.instead}
             parts = [[case for case in cases if (case.id in left_out) is out] for out in (False, True)]
             for part, chosen in zip((items, beyond), parts, strict=True):

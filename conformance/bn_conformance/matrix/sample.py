@@ -1,9 +1,9 @@
-"""The sample of cases that a check asks: at least one of every class, so that a verdict takes seconds.
+"""The sample of cases that is asked: at least one of every class, so that a verdict takes seconds.
 
-Plain cases repeat questions in several places and formats, and sweeps over many sizes and settings as well. A check
-asks a part in which every single class occurs: each question; each clause in each rank and each width of format; each
-place of the channels in each format; and in each mode each class of sizes and each kind of memory. What is left out
-repeats these in other pairs. `--thorough` asks it. What compiles is asked no sweeps.
+Plain cases repeat questions in several places and formats, and sweeps over many sizes and settings as well. A run or
+a check asks a part in which every single class occurs: each question; each clause in each rank and each width of
+format; each place of the channels in each format; and in each mode each class of sizes and each kind of memory. What is
+left out repeats these in other pairs. `--case '*'` asks it. What compiles is asked no sweeps.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The two stages of a check: plain cases, and then sizes and tours, unless the verdict stands without.
 
-Of both a check asks a sample (`sample.py`). A case of many sizes and tours is a sweep (`Case.sweep`). Sweeps take most
+Of both a sample is asked (`sample.py`). A case of many sizes and tours is a sweep (`Case.sweep`). Sweeps take most
 of the time, and what is wrong nearly always fails a plain case as well. So they are asked where all plain cases
 conform, or where only cases at the usual edges fail (`bn_conformance.diagnosis.edges`): much code fails these beside
 its actual mistake. Known faults and warnings do not count. What compiles has one stage, that of plain cases.

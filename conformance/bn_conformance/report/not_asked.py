@@ -1,4 +1,4 @@
-"""What is said of cases that a check did not ask."""
+"""What is said of cases that a run did not ask."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def not_asked_line(results: Results) -> str:
     if not reasons:
         return ""
     be, them = ("was", "it") if len(reasons) == 1 else ("were", "them")
-    sampled = "a check asks a sample in which every class of them occurs"
+    sampled = "a sample is, in which every class of them occurs"
     why = f"failures were found without {them}" if NOT_ASKED_BECAUSE in reasons else sampled
     return f"{counted(len(reasons), 'more case')} {be} not asked: {why}; --thorough asks {them}."

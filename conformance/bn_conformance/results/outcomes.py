@@ -26,7 +26,7 @@ NO_REFUSAL = "an error here is no refusal: the operation that raised was not giv
 NOT_ASKED_BECAUSE = "more sizes and tours, not asked, since failures were found without them"
 """Why a check does not ask a case of its later stage."""
 
-OUTSIDE_SAMPLE = "more like cases, not asked, since a check asks a sample of them"
+OUTSIDE_SAMPLE = "more like cases, not asked, since a sample of them is"
 """Why a check does not ask a case that neither of its stages has."""
 
 MISSING = "missing"

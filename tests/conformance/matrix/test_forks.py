@@ -127,7 +127,7 @@ def test_a_pipe_that_holds_fewer_numbers_than_there_are_blocks_is_filled_as_they
         return ends
 
     monkeypatch.setattr(os, "pipe", small)
-    plan = plan_of("")
+    plan = plan_of("", options=RunOptions(cases=("*",)))
     assert len(plan.items) > PAGE // 4
     assert records(found(plan, 2)).keys() == plan.items.keys()
 

@@ -29,6 +29,17 @@ def test_what_k_deselects_is_not_planned_in_several_processes(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("selection", [("-k", "float32 or float64 or float16"), ("--deselect", "nothing")])
+def test_pytest_selects_from_every_case_and_not_from_a_sample(tmp_path: Path, selection: tuple[str, ...]) -> None:
+    good = write(tmp_path, "good.py", GOOD)
+    collected = [
+        bnconform(tmp_path, "run", "-n", "0", "-i", good, *options, "--", "--co", "-q", *more).stdout.count("good::")
+        for options, more in (((), ()), ((), selection), (("--case", "*"), selection))
+    ]
+    assert 0 < 2 * collected[0] < collected[1] == collected[2]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", ["0", "2"])
 @pytest.mark.parametrize("option", ["-k", "-m"])
 def test_a_selection_of_nothing_judges_nothing(tmp_path: Path, option: str, processes: str) -> None:

@@ -25,7 +25,7 @@ ONE = Implementation(name="mine", target="module:Class", capabilities=EVERYTHING
 ORDINARY, EDGE = "mine::fwd/nc/float32/random", "mine::edge/nc/float32/nan-in-dy"
 
 
-IN_STAGES = RunOptions(plain_first=True)
+IN_STAGES, EVERY = RunOptions(plain_first=True), RunOptions(cases=("*",))
 
 
 def plan_of(faults: tuple[KnownFault, ...] = (), options: RunOptions = IN_STAGES) -> Plan:
@@ -42,13 +42,24 @@ def item(item_id: str, verdict: str = "fail") -> Item:
 
 
 def test_the_later_stage_has_the_sweeps_of_the_sample_and_comes_last(plan: Plan) -> None:
-    whole = plan_of(options=RunOptions()).items
+    whole = plan_of(options=EVERY).items
     assert plan.later == {name for name, (_, case) in plan.items.items() if case.sweep}
     assert {case.sweep for _, case in plan.beyond_sample.values()} == {False, True}
     assert not plan.items.keys() & plan.beyond_sample.keys()
     assert plan.items.keys() | plan.beyond_sample.keys() == whole.keys()
     places = [name in plan.later for name in plan.items]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"level": "tight"}, {"shard": "1/2"}])
+def test_a_run_without_a_selection_asks_what_a_check_asks_at_most_in_one_stage(
+    chosen: dict[str, str], plan: Plan
+) -> None:
+    run = plan_of(options=RunOptions(**chosen))  # type: ignore[arg-type]
+    assert not run.later
+    assert run.items.keys() == plan.items.keys()
+    assert run.beyond_sample.keys() == plan.beyond_sample.keys()
+    assert Stages(run, [*run.items], []).not_asked(later=True) == [*not_asked_items(run, later=True)]
 
 
 def test_what_is_small_comes_first_and_families_take_turns(plan: Plan) -> None:
@@ -64,14 +75,14 @@ def test_what_is_small_comes_first_and_families_take_turns(plan: Plan) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        RunOptions(),
+        EVERY,
         replace(IN_STAGES, thorough=True),
         replace(IN_STAGES, cases=("*",)),
         replace(IN_STAGES, clauses=("FWD",)),
         replace(IN_STAGES, regressions=("found.json",)),
     ],
 )
-def test_a_run_and_what_is_selected_or_thorough_has_one_stage(options: RunOptions) -> None:
+def test_what_is_selected_or_thorough_has_one_stage_and_no_sample(options: RunOptions) -> None:
     assert not plan_of(options=options).later
     assert not plan_of(options=options).beyond_sample
 
@@ -115,7 +126,7 @@ def test_what_is_outside_the_sample_is_never_asked_and_says_so(plan: Plan) -> No
 def test_what_compiles_has_one_stage_which_is_a_sample_of_its_plain_cases() -> None:
     compiles = (replace(ONE, capabilities=replace(EVERYTHING, compiles=True)),)
     plan = replace(plan_of(), implementations=compiles)
-    whole = replace(plan_of(options=RunOptions()), implementations=compiles).items
+    whole = replace(plan_of(options=EVERY), implementations=compiles).items
     assert not plan.later
     assert plan.items.keys() | plan.beyond_sample.keys() == whole.keys()
     assert len(plan.items) < len(plan.beyond_sample)
@@ -125,7 +136,7 @@ def test_what_compiles_has_one_stage_which_is_a_sample_of_its_plain_cases() -> N
 
 def test_what_compiles_is_asked_empty_batches_first_which_much_code_fails() -> None:
     compiles = (replace(ONE, capabilities=replace(EVERYTHING, compiles=True)),)
-    for options, first in ((IN_STAGES, True), (RunOptions(), False)):
+    for options, first in ((IN_STAGES, True), (EVERY, False)):
         items = replace(plan_of(options=options), implementations=compiles).items.values()
         empty = [any(0 in batch.shape for batch in case.batches) for _, case in items]
         assert any(empty)
@@ -165,3 +176,10 @@ def test_a_fault_that_what_was_not_asked_may_need_is_not_stale() -> None:
     assert len(stale_faults(plan, items)) == 2
     stale = stale_faults(plan, [*items, *not_asked_items(plan)])
     assert ["fwd/nc/float32/random" in one.entry for one in stale] == [True]
+
+
+def test_a_fault_that_some_processors_alone_have_is_never_stale() -> None:
+    one = KnownFault(implementation="mine", case="fwd/nc/float32/random", reason="why", file="faults.toml", line=1)
+    for varies in (False, True):
+        plan = plan_of((replace(one, varies=varies),))
+        assert bool(stale_faults(plan, [*judged(plan, "pass")])) is not varies
