@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bn_adapters.wrappers.c_library import built_library, loaded_function
+from bn_adapters.wrappers.c_library import built_library, loaded_function, loaded_library
 from bn_adapters.wrappers.c_signature import EXAMPLE, CPrototype, prototype_said, prototypes_in
 from bn_adapters.wrappers.function_code import NOTHING_SAID, backward_names
 from bn_adapters.wrappers.functions import BASE, FunctionAdapter, FunctionSource, function_adapter
@@ -58,7 +59,7 @@ def adapter(code: str, said: Said = NOTHING_SAID) -> type[FunctionAdapter]:
         raise TargetError(f"{place} does not exist; name a C source or a shared library")
     known = prototypes_in(path.read_text(encoding="utf-8", errors="replace")) if path.suffix in SOURCES else {}
     forward, backward = _prototypes(place, attribute, known, said)
-    library = built_library(place) if path.suffix in SOURCES else str(path.resolve())
+    library = built_library(place) if path.suffix in SOURCES else loaded_library(str(path.resolve()))
     element = "float64" if forward.element == "double" else "float32"
     source = FunctionSource(
         name=f"{path.stem}.{forward.name}",
@@ -96,7 +97,7 @@ def _prototypes(
     return known[name], known.get(backward)
 
 
-def _forward(library: str, prototype: CPrototype, said: Said) -> Callee:
+def _forward(library: ctypes.CDLL, prototype: CPrototype, said: Said) -> Callee:
     """The forward, with the roles of its parameters.
 
     Raises:
@@ -130,7 +131,7 @@ def _with_places(arguments: list[Argument], prototype: CPrototype) -> list[Argum
     return arguments
 
 
-def _backward(library: str, prototype: CPrototype) -> Callee:
+def _backward(library: ctypes.CDLL, prototype: CPrototype) -> Callee:
     """The backward: what it reads has roles; what it writes comes back in a dictionary."""
     call = loaded_function(library, prototype)
     arguments, written = [], {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import os
 import shutil
@@ -25,43 +24,52 @@ SECONDS = 60
 
 
 @cache
-def built_library(source: str) -> str:
-    """The shared library of a C source, built in a folder that goes with this process.
+def built_library(source: str) -> ctypes.CDLL:
+    """The shared library of a C source. Its file is gone once it is loaded: a process that is killed leaves nothing.
 
     The compiler is that of the variable CC, else `cc`.
 
     Raises:
-        TargetError: there is no compiler, or it refuses the source.
+        TargetError: there is no compiler, it refuses the source, or what it made cannot be loaded.
     """
     compiler = os.environ.get("CC") or "cc"
     if shutil.which(compiler) is None:
         raise TargetError(f"{source} needs a C compiler, and there is no {compiler}; install one or set CC")
-    folder = tempfile.mkdtemp(prefix="bnconform-c-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = str(Path(folder) / f"{Path(source).stem}.so")
-    command = [compiler, *FLAGS, "-o", library, str(Path(source).resolve()), "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["?"]
-        raise TargetError(f"{source} does not compile: {one_line(lines[0], 200)}")
-    return library
+    with tempfile.TemporaryDirectory(prefix="bnconform-c-", ignore_cleanup_errors=True) as folder:
+        library = str(Path(folder) / f"{Path(source).stem}.so")
+        command = [compiler, *FLAGS, "-o", library, str(Path(source).resolve()), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["?"]
+            raise TargetError(f"{source} does not compile: {one_line(lines[0], 200)}")
+        return loaded_library(library)
 
 
-def loaded_function(library: str, prototype: CPrototype) -> Callable[..., Any]:
+def loaded_library(library: str) -> ctypes.CDLL:
+    """The library of a file.
+
+    Raises:
+        TargetError: it cannot be loaded.
+    """
+    try:
+        return ctypes.CDLL(library)
+    except OSError as error:
+        raise TargetError(f"{library} cannot be loaded: {one_line(str(error), 200)}") from None
+
+
+def loaded_function(library: ctypes.CDLL, prototype: CPrototype) -> Callable[..., Any]:
     """A C function to call with keyword arguments: arrays for pointers, numbers for the rest.
 
     What is written is written into the arrays given; a pointer that gets no array gets a vector as long as the others,
     and is in the dictionary that comes back. Arrays go in as C has them: contiguous, of the function's format.
 
     Raises:
-        TargetError: the library cannot be loaded, or has no such function.
+        TargetError: the library has no such function.
     """
     try:
-        function = getattr(ctypes.CDLL(library), prototype.name)
-    except OSError as error:
-        raise TargetError(f"{library} cannot be loaded: {one_line(str(error), 200)}") from None
+        function = getattr(library, prototype.name)
     except AttributeError:
-        raise TargetError(f"{library} has no function {prototype.name}") from None
+        raise TargetError(f"the library has no function {prototype.name}") from None
     function.restype = TYPES.get(prototype.returns)
 
     def call(**given: Any) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from tests.support.command_line import bnconform
 from tests.support.wrapped_code import assert_right, code_in, judged, said_of
 
+from bn_adapters.wrappers.c_library import built_library
 from bn_adapters.wrappers.c_signature import prototype_said, prototypes_in
 from bn_conformance.results.file import read_results
 from bn_conformance.targets.loading import load_adapter
@@ -96,6 +98,15 @@ def test_a_pair_in_a_source_is_judged(tmp_path: Path) -> None:
     assert adapter.convention.momentum_weighs == "new"
     assert "running variance: running_var; after a step in place" in said_of(adapter)
     assert_right(adapter, "fwd/*/float64/*", "eval/*/float64/*", "grad/*/float64/random", "edge/nc-0x5/*/empty-batch")
+
+
+@needs_compiler
+def test_what_is_built_of_a_source_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, folder = Path(code_in(tmp_path, PAIR, file="pair.c")), tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert built_library(str(source)).bn_forward
+    assert list(folder.iterdir()) == []
 
 
 @needs_compiler
