@@ -66,7 +66,7 @@ power: $(STAMP) ## which deviations the cases catch, and which of 100 conditiona
 	@mkdir -p reports
 	$(BIN)/bnconform power -n $(JOBS) -o reports/power.md --format markdown || { tail -3 reports/power.md; exit 1; }
 	@tail -2 reports/power.md
-	$(BIN)/bnconform power --conditional 100 --seed 1 -n $(JOBS)
+	$(BIN)/bnconform power --conditional 100 --seed 1 --pairs -n $(JOBS)
 
 short: $(STAMP) ## a narrow matrix from run to report
 	@mkdir -p reports && rm -f reports/short.jsonl reports/short.html

@@ -57,6 +57,7 @@ AGAINST_WRITERS = {"terminal": against_text, "markdown": against_markdown, "json
     help="Judge N conditional mutants instead: deviations that act only under a condition on shape, layout, format, "
     "mode, step, data or memory.",
 )
+@click.option("--pairs", is_flag=True, help="With --conditional: a third of them act under two conditions together.")
 @click.option("--seed", type=int, default=1, metavar="S", help="Of the draw of --conditional  [default: 1]")
 @click.option(
     "--against",
@@ -72,6 +73,7 @@ def command(
     processes: int,
     first: bool | None,
     conditional: int,
+    pairs: bool,
     seed: int,
     against: tuple[str, ...],
     format_: str,
@@ -96,6 +98,8 @@ def command(
         raise UserError(
             "--first and --everywhere are for the deviations themselves; leave out --conditional and --against"
         )
+    if pairs and not conditional:
+        raise UserError("--pairs draws conditions; give --conditional N")
     if against and (conditional or cases):
         raise UserError("--against judges by the inputs of other suites; leave out --conditional and --case")
     if against:
@@ -104,7 +108,7 @@ def command(
         Output(output).write(AGAINST_WRITERS[format_](verdicts, time.perf_counter() - start))
         return CONFORMS
     if conditional:
-        attacked = _attacked(sample(conditional, seed, names), seed, judged_cases(cases), processes)
+        attacked = _attacked(sample(conditional, seed, names, pairs), seed, judged_cases(cases), processes)
         Output(output).write(ATTACK_WRITERS[format_](attacked))
         return FAILS if attacked.unexplained else CONFORMS
     start = time.perf_counter()

@@ -47,7 +47,7 @@ class Mutant:
         return f"{self.deviation} where {self.where.text}"
 
 
-def sample(count: int, seed: int, names: Sequence[str] = ()) -> list[Mutant]:
+def sample(count: int, seed: int, names: Sequence[str] = (), pairs: bool = False) -> list[Mutant]:
     """Conditional mutants, the same for equal seeds.
 
     Each deviation is drawn once before any is drawn again, in an order that the seed decides. A deviation that is added
@@ -57,12 +57,14 @@ def sample(count: int, seed: int, names: Sequence[str] = ()) -> list[Mutant]:
         count: how many.
         seed: of the draw.
         names: deviations; none for all.
+        pairs: whether a third of the conditions are two together.
     """
     known = {name: catalogue()[name] for name in names or catalogue()}
     known = {name: deviation for name, deviation in known.items() if deviation.group not in WITH_CONDITION}
     order = sorted(known, key=lambda name: seed_of(f"{seed} {name}"))
+    eligible = {name: _eligible(deviation) for name, deviation in known.items()}
     mutants = (
-        Mutant(name, drawn(f"{seed} {round_} {name}", *_eligible(known[name])))
+        Mutant(name, drawn(f"{seed} {round_} {name}", eligible[name][0], pairs and eligible[name][1]))
         for round_ in range(-(-count // max(len(order), 1)))
         for name in order
     )

@@ -37,6 +37,15 @@ def test_equal_seeds_draw_equal_mutants() -> None:
     assert len({mutant.text for mutant in sample(40, 3, ["eps-outside-root"])}) > 20
 
 
+def test_pairs_of_conditions_are_drawn_where_they_are_asked_for_and_change_no_other_mutant() -> None:
+    alone, paired = sample(300, 3), sample(300, 3, pairs=True)
+    two = [place for place, mutant in enumerate(paired) if len(mutant.where.conditions) == 2]
+    assert all(len(mutant.where.conditions) == 1 for mutant in alone)
+    assert 60 < len(two) < 110
+    assert all(alone[place] == paired[place] for place in range(300) if place not in two)
+    assert all(alone[place].where.conditions == paired[place].where.conditions[1:] for place in two)
+
+
 def test_a_deviation_that_is_added_changes_no_other_mutant() -> None:
     names = ["eps-outside-root", "dx-without-mean-term", "never-moves"]
     assert set(sample(2, 1, names[:2])) <= set(sample(3, 1, names))

@@ -154,6 +154,7 @@ def test_the_text_says_where_the_search_ended_early_and_calls_nothing_fragile_th
         (("--case", "nothing*"), "no case matches"),
         (("--first", "--conditional", "3"), "leave out --conditional and --against"),
         (("--everywhere", "--conditional", "3"), "leave out --conditional and --against"),
+        (("--pairs",), "give --conditional N"),
     ],
 )
 def test_a_mistake_in_the_options_is_one_line(arguments: tuple[str, ...], words: str) -> None:
