@@ -105,20 +105,23 @@ class Matcher:
 
     def _left_by(self, deviations: Sequence[Deviation], allowance: bool) -> frozenset[str]:
         runs = self._runner.runs(deviations) if deviations else None
-        if runs is None:
-            return self.left_by_reference
-        left = plain = _names(self._kept_residuals(runs))
-        if left and allowance and (narrow := self._runner.in_usual_precision(deviations)):
-            left &= _names(self._residuals(runs, narrow, plain))
+        left = self.left_by_reference if runs is None else _names(self._kept_residuals(runs))
+        if left and allowance and runs and (narrow := self._runner.in_usual_precision(deviations)):
+            left &= _names(self._residuals(runs, narrow, left))
         if left and allowance and (second_try := self._second_try(deviations, runs)) is not None:
             again = _names(self._residuals(second_try))
             left = again if again < left else left
         return left
 
-    def _second_try(self, deviations: Sequence[Deviation], runs: MutantRuns) -> MutantRuns | None:
-        """The runs of deviations after another call; None where they are the runs without it."""
+    def _second_try(self, deviations: Sequence[Deviation], runs: MutantRuns | None) -> MutantRuns | None:
+        """The runs of deviations after another call, in the usual precision; None where nothing else comes of it.
+
+        Of what changes nothing in finer arithmetic only faults can come, such as bytes of memory that is overwritten.
+        """
+        if not deviations or (runs is None and all(": " not in name for name in self.left_by_reference)):
+            return None
         second_try = self._runner.new_runs(deviations, after_a_call=True)
-        return None if second_try is None or second_try.same_as(runs) else second_try
+        return None if second_try is None or (runs and second_try.same_as(runs)) else second_try
 
     def _kept_residuals(self, runs: MutantRuns) -> Iterator[Residual]:
         """All that is left unexplained without an allowance, computed once, as far as it was asked for."""
@@ -183,14 +186,7 @@ class Matcher:
 
         Layers may share state. Nobody recorded that of the implementation, so a mutant may do otherwise the next time.
         """
-        runs = self._runner.runs(deviations)
-        if runs is None:
-            return False
-        plain = self.left(deviations)
-        if not plain or not any(self._residuals(runs, self._runner.in_usual_precision(deviations), plain)):
-            return True
-        second_try = self._second_try(deviations, runs)
-        return second_try is not None and not any(self._residuals(second_try))
+        return bool(deviations) and not self.left(deviations, allowance=True)
 
     def _residuals(
         self, runs: MutantRuns, narrow: Sequence[Observation] = (), of: Collection[str] | None = None
@@ -205,7 +201,7 @@ class Matcher:
         observation, mutant = self.failing.observation, runs.observation
         if observation.error is not None or mutant.error is not None:
             both_raise = observation.error is not None and mutant.error is not None
-            if not both_raise or observation.error_step != mutant.error_step:
+            if not both_raise or _where_it_raised(observation) != _where_it_raised(mutant):
                 yield Residual(Kind.RAISED_DIFFERENTLY, name="error")
             return
         if self.failing.expects_refusal:
@@ -262,6 +258,11 @@ class Matcher:
             failing.goldens if goldens is None else goldens,
             failing.convention,
         )
+
+
+def _where_it_raised(observation: Observation) -> tuple[int, str]:
+    """The step and the operation."""
+    return observation.error_step, observation.error_operation
 
 
 def _names(residuals: Iterable[Residual]) -> frozenset[str]:

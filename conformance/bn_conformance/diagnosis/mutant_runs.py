@@ -98,10 +98,15 @@ class MutantRunner:
         return under and not all(is_equivalent(deviation, self._looked_up) for deviation in deviations)
 
     def new_runs(self, deviations: Sequence[Deviation], after_a_call: bool = False) -> MutantRuns | None:
-        """As `runs`, made anew; with `after_a_call`, a layer of the same adapter has been called before."""
+        """As `runs`, made anew; with `after_a_call`, a layer of the same adapter has been called before.
+
+        Such a layer computes in the usual precision: rounding may decide whether memory that is overwritten holds other
+        bytes.
+        """
         if not self.acts(deviations):
             return None
-        host = LocalHost(self._adapter(deviations, after_a_call))
+        work = usual_precision(self._failing.case.config.dtype) if after_a_call else None
+        host = LocalHost(self._adapter(deviations, after_a_call, work))
         observation = self._observe(host)
         repeat = self._observe(host) if self._failing.case.repeat and observation.error is None else None
         repeats_itself = repeat is None or same(observation, repeat)

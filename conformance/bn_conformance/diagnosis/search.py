@@ -131,31 +131,36 @@ class Search:
     def _candidates(self, target: Examined, left: frozenset[str], pairs: bool) -> Iterator[list[Deviations]]:
         """Deviations that explain something of a case: single ones, then with every allowance, then pairs."""
         known, matcher = self.deviations, target.matcher
-        others = [
+        others_in_order: list[Deviations] = [
             (one,) for one in self._deviations if one not in known and self._predictions.acts((one,), target.case)
         ]
+        # The budget may end before the last.
+        others = sorted(others_in_order, key=lambda one: one[0].clause not in target.case.clauses)
         singles = [
             one
-            for one in self._affordable(others, target)
+            for one in self._affordable(others, target, TUNING.part_of_a_look)
             if _rounds(*one) or matcher.comes_nearer((*known, *one), known)
         ]
-        first = {one: matcher.first_residual((*known, *one)) for one in self._affordable(singles, target)}
+        looked_at = self._affordable(singles, target, TUNING.part_of_a_look)
+        first = {one: matcher.first_residual((*known, *one)) for one in looked_at}
         whole = [one for one, residual in first.items() if residual == NOTHING]
         nearest = self._nearest(first, matcher.reference_residual)
         tried = nearest[: TUNING.tried_beside_others if whole else TUNING.tried_with_allowance]
         tried += [one for one in nearest if _rounds(*one) and one not in tried]
         allowed = {one: matcher.left((*known, *one), allowance=True) for one in self._affordable(tried, target)}
-        yield whole + [one for one in allowed if not allowed[one]]
+        whole += [one for one in allowed if not allowed[one]]
+        yield sorted(whole, key=others_in_order.index)
         remaining = {one: matcher.left((*known, *one)) for one in self._affordable(nearest, target)} | allowed
         yield [one for one in remaining if remaining[one] and remaining[one] < left]
         if pairs:
             pairs_of = self._affordable(self._pairs(nearest), target)
             yield [pair for pair in pairs_of if not matcher.left((*known, *pair))]
 
-    def _affordable(self, candidates: Iterable[Deviations], case: Examined) -> Iterator[Deviations]:
-        """The candidates that are compared with a case before the budget is spent."""
+    def _affordable(self, candidates: Iterable[Deviations], case: Examined, part: float = 1.0) -> Iterator[Deviations]:
+        """The candidates that are compared with a case before a part of the budget is spent."""
+        kept = (1.0 - part) * self._budget.left
         for one in candidates:
-            if self._budget.spent:
+            if self._budget.left <= kept:
                 return
             self._budget.spend(work(case.case))
             yield one

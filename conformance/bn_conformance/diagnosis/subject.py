@@ -65,20 +65,23 @@ class Budget:
     """How much may still be computed, in the units of `bn_conformance.diagnosis.examined.work`.
 
     It counts steps that are computed, not seconds: a diagnosis says the same on a slow machine as on a fast one.
+
+    Attributes:
+        left: of it.
     """
 
     def __init__(self, steps: float) -> None:
-        self._left = steps
+        self.left = steps
 
     def spend(self, steps: float) -> None:
         """Take off what was computed."""
-        self._left -= steps
+        self.left -= steps
 
     @property
     def spent(self) -> bool:
         """Whether nothing is left."""
-        return self._left <= 0
+        return self.left <= 0
 
     def allows(self, steps: float) -> bool:
         """Whether so much may still be computed."""
-        return steps <= self._left
+        return steps <= self.left

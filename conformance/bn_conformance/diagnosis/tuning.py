@@ -14,10 +14,10 @@ class Tuning:
     """All tuning constants of the diagnosis."""
 
     # How much it computes.
-    budget: float = 8000.0
+    budget: float = 24_000.0
     """Steps that are computed for one implementation, in all mutants. When they are spent, what was found by then is
-    told. On a core of 2026 they take about 2 s; most diagnoses need a sixth of them. A case of eight steps costs as
-    many times all deviations, which must fit."""
+    told. On a core of 2026 they take about 3 s; most diagnoses need a twentieth of them. A case of thirty steps costs
+    as many times all deviations, which must fit."""
 
     # Which failing cases of an implementation are examined.
     cases_in_all: int = 16
@@ -38,6 +38,8 @@ class Tuning:
     """Cases that no pair explains after which no more pairs are tried: they would cost seconds and find nothing."""
 
     # Which deviations are tried on an examined case.
+    part_of_a_look: float = 0.6
+    """Part of the budget that a look at every deviation may take: with the rest it is checked what was found."""
     clearly_nearer: float = 0.9
     """A deviation is looked at closely if its distance to some wrong number is less than this part of the distance
     of the layer without it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bn_reference.arithmetic.formats import format_of
 from bn_reference.definition.graph import RowGradients
 from bn_reference.deviations import deviation
 from bn_reference.layer.first_order import Array, Mode
@@ -138,7 +139,10 @@ class NanHidden(PlainLayer):
 
     def output(self, rows: Array, shape: tuple[int, ...], name: str) -> Array:
         """Replace NaN and infinities by finite numbers."""
-        return np.nan_to_num(super().output(rows, shape, name)).astype(self.storage)
+        found, largest = super().output(rows, shape, name), format_of(self.storage).largest
+        near = found.astype(np.float64)
+        instead = np.nan_to_num(near, posinf=largest, neginf=-largest).astype(found.dtype)
+        return np.where(np.isfinite(near), found, instead)
 
 
 @deviation("nan-spreads", clause="EDGE-4", effect="one broken channel breaks all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bn_reference.arithmetic.formats import format_of
 from bn_reference.definition.graph import RowGradients
 from bn_reference.definition.running import Weights
 from bn_reference.deviations import deviation
@@ -118,18 +119,31 @@ def _overflowing(name: str, sentence: str, effect: str, nan: bool) -> None:
     class Overflowing(PlainLayer):
         def store(self, values: Array, dtype: np.dtype[np.generic]) -> Array:
             """Replace what would be infinite."""
-            kept = super().store(values, dtype)
-            beyond = np.isinf(kept.astype(np.float64)) & np.isfinite(values)
-            if dtype.itemsize != 2 or not beyond.any():
-                return kept
-            instead = np.nan if nan else np.sign(values.astype(np.float64)) * 65504.0
-            return np.where(beyond, instead, kept.astype(np.float64)).astype(dtype)
+            return finite(super().store(values, dtype), values, dtype)
+
+        def deliver(self, values: Array, dtype: np.dtype[np.generic]) -> Array:
+            """Replace it where results are not rounded, too."""
+            return finite(super().deliver(values, dtype), values, dtype)
+
+    def finite(kept: Array, values: Array, dtype: np.dtype[np.generic]) -> Array:
+        if dtype.itemsize != 2:
+            return kept
+        near = values.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            beyond = np.isinf(near.astype(dtype).astype(np.float64)) & np.isfinite(near)
+        if not beyond.any():
+            return kept
+        instead = np.nan if nan else np.sign(near) * format_of(dtype).largest
+        return np.where(beyond, instead, kept.astype(np.float64)).astype(kept.dtype)
 
     Overflowing.__doc__ = sentence
     deviation(name, clause="DTYPE-6", effect=effect)(Overflowing)
 
 
 _overflowing(
-    "overflow-saturates", "A float16 result beyond 65504 is 65504.", "an overflow looks like a number", nan=False
+    "overflow-saturates",
+    "A result beyond a 16-bit format is its largest number.",
+    "an overflow looks like a number",
+    nan=False,
 )
-_overflowing("overflow-gives-nan", "A float16 result beyond 65504 is NaN.", "an overflow spreads as NaN", nan=True)
+_overflowing("overflow-gives-nan", "A result beyond a 16-bit format is NaN.", "an overflow spreads as NaN", nan=True)
