@@ -158,7 +158,10 @@ def examine(*names: str) -> Diagnosed:
         if not _failing(items):
             items += _items(mutant, sweep=True)
         cases = {item.case: all_cases()[item.case] for item in items}
-        subject = JudgedImplementation("+".join(names), mutant.convention, ALL_CAPABILITIES, items, cases, mutant.runs)
+        unasked = [all_cases()[case] for case in judged_cases() if case not in cases]
+        subject = JudgedImplementation(
+            "+".join(names), mutant.convention, ALL_CAPABILITIES, items, cases, mutant.runs, unasked
+        )
         start = time.process_time()
         diagnosis = diagnose(subject, _goldens(sweep=False), _predictions(mutant.convention))
         return Diagnosed(names, _failing(items), diagnosis, time.process_time() - start)

@@ -70,6 +70,15 @@ class RankedDeviations:
         return self.contradictions, self.misses, self.rank
 
 
+ACCUMULATION = "accumulation"
+"""The group of deviations that add up in another way: each is right but for rounding."""
+
+
+def rounds(deviation: Deviation) -> bool:
+    """Whether the errors of a deviation are those of rounding: no two implementations of it come near each other."""
+    return bool(deviation.level) or deviation.group == ACCUMULATION
+
+
 def names_of(deviations: Deviations) -> tuple[str, ...]:
     """Names of deviations."""
     return tuple(deviation.name for deviation in deviations)

@@ -70,6 +70,20 @@ class Predictions:
             return False
         return self._differs(deviations, item, case, usual_precision(case.config.dtype), after_a_call=True)
 
+    @quietly
+    def catches(self, deviations: Sequence[Deviation], case: Case) -> bool:
+        """Whether a mutant clearly fails a case."""
+        case = as_declared(case, self._capabilities, self.convention)
+        if not self.acts(deviations, case):
+            return False
+        runs = self._observe(PlainAdapter(deviations, self.convention), case)
+        return not self._changes_nothing(runs, case, None) and self._is_caught(runs, case, more_than=ROBUST)
+
+    @quietly
+    def fails_clearly(self, runs: Runs, case: Case) -> bool:
+        """Whether what an implementation gave fails a case by more than rounding would."""
+        return self._is_caught(runs, as_declared(case, self._capabilities, self.convention), more_than=ROBUST)
+
     def _differs(
         self,
         deviations: Sequence[Deviation],

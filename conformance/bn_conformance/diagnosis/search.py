@@ -13,18 +13,15 @@ from itertools import combinations
 import numpy as np
 
 from bn_conformance.cases.model import Case
-from bn_conformance.diagnosis.candidates import Deviations, Found, RankedDeviations, names_of
+from bn_conformance.diagnosis.candidates import Deviations, Found, RankedDeviations, names_of, rounds
 from bn_conformance.diagnosis.examined import Examined, effort, in_turn, work
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.residual import NOTHING, Residual
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation, deviations_for
+from bn_conformance.diagnosis.telling_apart import told_by_more_cases
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.results.outcomes import RIGHT, ItemVerdict, is_level
 from bn_conformance.results.records import Item
-from bn_reference.deviations import Deviation
-
-ACCUMULATION = "accumulation"
-"""The group of deviations that add up in another way: each is right but for rounding."""
 
 
 class Search:
@@ -139,14 +136,14 @@ class Search:
         singles = [
             one
             for one in self._affordable(others, target, TUNING.part_of_a_look)
-            if _rounds(*one) or matcher.comes_nearer((*known, *one), known)
+            if rounds(*one) or matcher.comes_nearer((*known, *one), known)
         ]
         looked_at = self._affordable(singles, target, TUNING.part_of_a_look)
         first = {one: matcher.first_residual((*known, *one)) for one in looked_at}
         whole = [one for one, residual in first.items() if residual == NOTHING]
         nearest = self._nearest(first, matcher.reference_residual)
         tried = nearest[: TUNING.tried_beside_others if whole else TUNING.tried_with_allowance]
-        tried += [one for one in nearest if _rounds(*one) and one not in tried]
+        tried += [one for one in nearest if rounds(*one) and one not in tried]
         allowed = {one: matcher.left((*known, *one), allowance=True) for one in self._affordable(tried, target)}
         whole += [one for one in allowed if not allowed[one]]
         yield sorted(whole, key=others_in_order.index)
@@ -189,11 +186,11 @@ class Search:
         self, deviations: Deviations, target: Examined, left: dict[Examined, frozenset[str]]
     ) -> RankedDeviations | None:
         """A candidate with the cases of which it explains something; None where some case speaks against it."""
-        candidate, rounds = RankedDeviations(deviations), any(map(_rounds, deviations))
+        candidate, is_rounding = RankedDeviations(deviations), any(map(rounds, deviations))
         for case, before in left.items():
             self._budget.spend(work(case.case))
             now = case.matcher.left((*self.deviations, *deviations))
-            if now and (now != before or case is target or rounds):
+            if now and (now != before or case is target or is_rounding):
                 now = case.matcher.left((*self.deviations, *deviations), allowance=True)
             if not now <= before:
                 return None
@@ -221,9 +218,8 @@ class Search:
         agreeing.sort(
             key=lambda one: (one.contradictions, one.misses, *(-rank for rank in one.rank), not one.declarable)
         )
-        agreeing = self._told_apart(agreeing)
-        first = agreeing[0]
-        alike = ["+".join(names_of(other.deviations)) for other in agreeing[1:] if other.standing == first.standing]
+        first, *others = self._told_apart(agreeing)
+        alike = ["+".join(names_of(other.deviations)) for other in others]
         return Found(
             first.deviations, first.witnesses, first.contradictions, tuple(alike[: TUNING.alike]), tuple(first.gained)
         )
@@ -250,16 +246,15 @@ class Search:
         return False
 
     def _told_apart(self, ranked: list[RankedDeviations]) -> list[RankedDeviations]:
-        """Candidates without those that rank with the first and that some further passing case contradicts."""
+        """The candidates that rank with the first, but for those that some further passing or new case contradicts."""
         tied = [one for one in ranked if one.standing == ranked[0].standing]
-        rest = ranked[len(tied) :]
         for item in self._passing[: TUNING.cases_to_tell_apart]:
             if len(tied) < 2 or self._budget.spent:
                 break
             case = self._subject.cases[item.case]
             kept = [one for one in tied if not self._contradicts(one, item, case)]
             tied = kept or tied
-        return tied + rest
+        return told_by_more_cases(tied, self.deviations, self._subject, self._predictions, self._budget)
 
     def _contradicts(self, candidate: RankedDeviations, item: Item, case: Case) -> bool:
         if not self._predictions.acts(candidate.deviations, case):
@@ -288,8 +283,3 @@ class Search:
             for item in items:
                 if self._predictions.acts(deviations, self._subject.cases[item.case]):
                     yield item
-
-
-def _rounds(deviation: Deviation) -> bool:
-    """Whether the errors of a deviation are those of rounding: no two implementations of it come near each other."""
-    return bool(deviation.level) or deviation.group == ACCUMULATION

@@ -32,7 +32,8 @@ class JudgedImplementation:
         capabilities: what it declares that it can do.
         items: of its run.
         cases: those of its items, by id, as they were run.
-        observe: runs a case on it once more; None where it can no longer be run.
+        observe: runs a case on it, perhaps once more; None where it can no longer be run.
+        unasked: cases that it can be asked and was not.
     """
 
     name: str
@@ -41,6 +42,7 @@ class JudgedImplementation:
     items: Sequence[Item]
     cases: Mapping[str, Case]
     observe: Callable[[Case], Runs | None] = field(repr=False)
+    unasked: Sequence[Case] = ()
 
     def with_verdict(self, *verdicts: ItemVerdict) -> list[Item]:
         """The items of some verdicts whose cases are known and not large."""

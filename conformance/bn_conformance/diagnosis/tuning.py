@@ -77,8 +77,10 @@ class Tuning:
     """Witnesses that must agree before a diagnosis is confident."""
     tied_candidates: int = 4
     """Candidates without a contradiction that more cases are to tell apart."""
-    cases_to_tell_apart: int = 400
+    cases_to_tell_apart: int = 2000
     """Further passing cases that are to tell apart candidates that rank alike."""
+    cases_more: int = 80
+    """Cases that were not asked and that are looked at to tell candidates apart; few of them are run."""
     tie_breakers: int = 60
     """Failing cases that nobody examined and that are to tell candidates apart."""
     alike: int = 3

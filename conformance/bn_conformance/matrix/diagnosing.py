@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection
 from functools import partial
+from itertools import chain
 
+from bn_conformance.cases.model import Case
 from bn_conformance.implementations.implementation import Implementation
 from bn_conformance.matrix.items import LOST
 from bn_conformance.matrix.plan import Plan
@@ -52,6 +54,13 @@ def _in_order(plan: Plan, items: Collection[Item]) -> list[Item]:
     return sorted(items, key=lambda item: places.get(item.id, len(places)))
 
 
+def _unasked(plan: Plan, implementation: Implementation, items: Collection[Item]) -> list[Case]:
+    """The cases of a plan that an implementation was not asked, in the order of the plan."""
+    asked = {item.case for item in items if item.verdict != ItemVerdict.NOT_ASKED.value}
+    entries = chain(plan.items.values(), plan.beyond_sample.values())
+    return [case for entry, case in entries if entry is implementation and case.id not in asked]
+
+
 def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], runner: Runner) -> Diagnosis | None:
     from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
     from bn_conformance.diagnosis.subject import JudgedImplementation
@@ -63,6 +72,7 @@ def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], ru
         items=items,
         cases={item.case: plan.items[item.id][1] for item in items if item.id in plan.items},
         observe=partial(runner.observe, implementation),
+        unasked=() if implementation.capabilities.compiles else _unasked(plan, implementation, items),
     )
     try:
         return diagnose(subject, runner.goldens)

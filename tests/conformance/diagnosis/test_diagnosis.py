@@ -99,12 +99,35 @@ def test_what_long_cases_alone_show_is_named_and_what_rounding_hides(name: str) 
         "overflow-gives-nan",  # overflows where no result of the mutant is rounded, too
         "folded-by-sums",  # two threads get other bytes by rounding alone, which no second mistake explains
         "dx-overwritten-by-next-call",  # memory holds other bytes by rounding alone
+        "cumulative-average-moves-at-rank-3",  # hundreds of passing cases pass before one tells it from its like
+        "folded-by-last-channel",  # a case that was not asked tells it from its like
     ],
 )
 def test_a_mistake_is_named_alone_and_surely(name: str) -> None:
     diagnosis = examine(name).diagnosis
     assert diagnosis is not None
     assert diagnosis.deviations == (name,)
+
+
+LIKE = ("folded-by-first-channel", "folded-by-last-channel")
+TOLD_BY = "state/nhcw-3x3x3x3/float64/tour-cube-between-state"
+
+
+@pytest.mark.parametrize("name", LIKE)
+def test_a_case_more_tells_apart_what_explains_the_same(name: str) -> None:
+    asked = subject(name, cases=("state/nc/float32/change-middle", "eval/nc/float32/random"))
+    runs, more = list[str](), [all_cases()[case] for case in ("state/nc/float32/change-order", TOLD_BY)]
+
+    def observe(case: Case) -> Runs | None:
+        runs.append(case.id)
+        return asked.observe(case)
+
+    assert "cannot tell it from " in told(replace(asked, observe=observe)).message
+    assert TOLD_BY not in runs
+    assert told(replace(asked, observe=observe, unasked=more)).deviations == (name,)
+    assert TOLD_BY in runs
+    lost = replace(asked, observe=lambda case: None if case in more else asked.observe(case), unasked=more)
+    assert "cannot tell it from " in told(lost).message
 
 
 def test_two_that_other_cases_show_are_both_named_each_with_its_cases() -> None:

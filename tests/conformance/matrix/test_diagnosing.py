@@ -21,7 +21,7 @@ def diagnosed(*names: str) -> list[Diagnosis]:
     """The diagnoses of implementations that fail a case."""
     entries = [SimpleNamespace(name=name, convention=Convention(), capabilities=Capabilities()) for name in names]
     items = [Item(implementation=name, case=CASE.id, outcome="wrong", verdict="fail") for name in names]
-    plan = SimpleNamespace(runnable=entries, items={item.id: (None, CASE) for item in items})
+    plan = SimpleNamespace(runnable=entries, items={item.id: (None, CASE) for item in items}, beyond_sample={})
     runner = SimpleNamespace(goldens=None, observe=lambda *_: None)
     return diagnoses(cast(Any, plan), items, cast(Any, runner))
 
@@ -47,8 +47,29 @@ def test_items_are_looked_at_in_the_order_of_the_plan_in_whatever_order_they_cam
     cases = [CASE, *(all_cases()[f"{family}/nc/float32/random"] for family in ("eval", "grad"))]
     items = [Item(implementation="one", case=case.id, outcome="wrong", verdict="fail") for case in cases]
     entry = SimpleNamespace(name="one", convention=Convention(), capabilities=Capabilities())
-    plan = SimpleNamespace(runnable=[entry], items={item.id: (None, CASE) for item in items})
+    plan = SimpleNamespace(runnable=[entry], items={item.id: (None, CASE) for item in items}, beyond_sample={})
     runner = SimpleNamespace(goldens=None, observe=lambda *_: None)
     for order in (items, items[::-1]):
         diagnoses(cast(Any, plan), order, cast(Any, runner))
     assert seen == [[case.id for case in cases]] * 2
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+def test_what_was_not_asked_may_tell_mistakes_apart_unless_it_is_to_be_compiled(
+    compiles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[list[str]]()
+    monkeypatch.setattr(module, "diagnose", lambda subject, _: seen.append([case.id for case in subject.unasked]))
+    failing, later, beyond = CASE, all_cases()["eval/nc/float32/random"], all_cases()["grad/nc/float32/random"]
+    entry = SimpleNamespace(name="one", convention=Convention(), capabilities=Capabilities(compiles=compiles))
+    plan = SimpleNamespace(
+        runnable=[entry],
+        items={f"one::{case.id}": (entry, case) for case in (failing, later)},
+        beyond_sample={f"one::{beyond.id}": (entry, beyond), f"two::{beyond.id}": (None, beyond)},
+    )
+    items = [
+        Item(implementation="one", case=failing.id, outcome="wrong", verdict="fail"),
+        Item(implementation="one", case=later.id, outcome="not-asked", verdict="not-asked"),
+    ]
+    diagnoses(cast(Any, plan), items, cast(Any, SimpleNamespace(goldens=None, observe=lambda *_: None)))
+    assert seen == [[] if compiles else [later.id, beyond.id]]
