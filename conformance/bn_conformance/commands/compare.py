@@ -16,11 +16,11 @@ from bn_conformance.results.file import read_results
 @click.argument("old")
 @click.argument("new")
 @output_options("terminal", "markdown", "html", "json")
-@click.option("--common", is_flag=True, help="Compare only the items that both runs have.")
+@click.option("--common", is_flag=True, help="Compare only the items that both runs have asked.")
 def command(old: str, new: str, format_: str, output: str, common: bool) -> int:
     """Compare two results files: new failures, fixed, changed.
 
-    Files may be compressed (.gz). With --common a part of the matrix is compared with a whole one.
+    Files may be compressed (.gz). With --common a part of the matrix, or a sample, is compared with a whole one.
     """
     compare = common_changes if common else changes_between
     changes = compare(read_results(old), read_results(new))

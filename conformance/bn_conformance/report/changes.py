@@ -16,7 +16,7 @@ from bn_conformance.results.outcomes import MISSING, RIGHT, SILENT, ItemVerdict,
 from bn_conformance.results.records import CaseInfo, Environment, Item, StaleFault, split_id
 from bn_conformance.user_error import UserError
 
-_GOOD = (*RIGHT, ItemVerdict.WARN)
+_GOOD, _NOT_ASKED = (*RIGHT, ItemVerdict.WARN), (ItemVerdict.NOT_ASKED,)
 
 _NO_CHANGE = frozenset({"same_suite", "cut_off", "both", "cases", "left_out"})
 """Fields of `Changes` that are no change of a judgement."""
@@ -133,8 +133,9 @@ class Changes:
 
     @property
     def part_of(self) -> bool:
-        """Whether the new run lacks cases or implementations of the old one and has none of its own."""
-        return bool(self.vanished or self.vanished_cases) and not (self.appeared or self.appeared_cases)
+        """Whether the new run lacks cases or implementations of the old one, or asks fewer, and has none of its own."""
+        fewer = self.vanished or self.vanished_cases or any(_is(change.new, _NOT_ASKED) for change in self.dropped)
+        return bool(fewer) and not (self.appeared or self.appeared_cases)
 
     @property
     def regressed(self) -> bool:
@@ -190,13 +191,14 @@ def changes_between(old: Results, new: Results) -> Changes:
 
 
 def common_changes(old: Results, new: Results) -> Changes:
-    """Compare what both runs have: items of the one alone are left out, which `left_out` says.
+    """Compare what both runs have asked: items of the one alone are left out, which `left_out` says.
 
     Raises:
         UserError: they have nothing in common, so that nothing would be compared.
     """
     names = set(_judged(old)) & set(_judged(new))
-    items = {item.id for item in old.items if item.implementation in names} & {item.id for item in new.items}
+    asked = [{item.id for item in run.items if not _is(item, _NOT_ASKED)} for run in (old, new)]
+    items = {item.id for item in old.items if item.implementation in names} & asked[0] & asked[1]
     if not items:
         raise UserError(f"{old.path} and {new.path} have no item in common: there is nothing to compare")
     parts = [_part(results, items, names) for results in (old, new)]

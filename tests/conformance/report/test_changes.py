@@ -234,6 +234,19 @@ def test_a_part_of_the_matrix_is_compared_with_a_whole_one() -> None:
     assert "1 of 3 items of the old run and 1 of 1 items of the new run" in printed(part, width=200)
 
 
+def test_a_sample_is_compared_with_all_cases() -> None:
+    all_cases, sample = [item("i", name) for name in "ab"], [item("i", "a"), item("i", "b", "not-asked", "not-asked")]
+    for old, new in ((all_cases, sample), (sample, all_cases)):
+        part = common_changes(results(old), results(new))
+        assert not part.regressed
+        assert not part.dropped
+        assert "Compared only what both runs have: 1 of 2 items" in printed(part, width=200)
+    whole = changes_between(results(all_cases), results(sample))
+    assert [change.case for change in whole.dropped] == ["b"]
+    assert "compare with --common" in printed(whole, width=200)
+    assert "compare with --common" not in printed(changes_between(results(sample), results(all_cases)), width=200)
+
+
 def test_a_part_that_has_not_changed_did_not_get_worse() -> None:
     old = results([item("i", "a"), item("j", "b")])
     assert not common_changes(old, results([item("i", "a")])).regressed
