@@ -41,7 +41,7 @@ def opening_of(plan: Plan) -> Opening:
     """What a run of a plan writes first."""
     unsupported = tuple(unsupported_items(plan))
     planned = tuple(plan.items)
-    first = header(plan, [*planned, *(item.id for item in unsupported)])
+    first = header(plan, [*planned, *plan.beyond_sample, *(item.id for item in unsupported)])
     known = plan.known_cases
     cases = tuple(replace(info, digest=digest_of(known[info.id])) for info in first.cases)
     environments = tuple(_with_fingerprint(plan, entry) for entry in plan.implementations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from bn_conformance.cases.as_declared import as_declared
@@ -80,7 +81,7 @@ class Plan:
 
     @property
     def beyond_sample(self) -> Mapping[str, tuple[Implementation, Case]]:
-        """The cases that a check does not ask: those outside its sample (`matrix/sample.py`), by id of their items."""
+        """The cases that are not asked: those outside the sample (`matrix/sample.py`), by id of their items."""
         return self._sorted_out[2]
 
     @cached_property
@@ -90,14 +91,15 @@ class Plan:
         for implementation in self.runnable:
             cases, can = [], implementation.capabilities
             asked = replace(can, compiles=can.compiles and not self.options.thorough)
-            for case in self._selected(implementation):
+            for case in map(self.known_cases.__getitem__, self.cases):
                 reason = unsupported_reason(case, asked, implementation.convention)
-                if reason:
-                    unsupported.append((implementation, case, reason))
-                else:
+                if not reason:
                     cases.append(case)
+                elif self._is_of_shard(implementation, case):
+                    unsupported.append((implementation, case, reason))
             left_out = _outside_sample(cases, asked.compiles) if self.options.sampled else frozenset()
             left_out -= {case.id for case in cases if f"{implementation.name}::{case.id}" in self.instead}
+            cases = [case for case in cases if self._is_of_shard(implementation, case)]  # of the sample of all shards
             parts = [[case for case in cases if (case.id in left_out) is out] for out in (False, True)]
             for part, chosen in zip((items, beyond), parts, strict=True):
                 for case in self._in_order(chosen, can.compiles):
@@ -140,11 +142,8 @@ class Plan:
         vars(plan)["_sorted_out"] = self._sorted_out
         return plan
 
-    def _selected(self, implementation: Implementation) -> list[Case]:
-        cases = [self.known_cases[case_id] for case_id in self.cases]
-        if self._unit_set is None:
-            return cases
-        return [case for case in cases if (implementation.name, case.signature) in self._unit_set]
+    def _is_of_shard(self, implementation: Implementation, case: Case) -> bool:
+        return self._unit_set is None or (implementation.name, case.signature) in self._unit_set
 
     @cached_property
     def _unit_set(self) -> frozenset[Unit] | None:
@@ -251,5 +250,6 @@ def _shard_of(plan: Plan) -> Plan:
     judged = (
         (item_id, (implementation.name, case.signature)) for item_id, (implementation, case) in plan.items.items()
     )
-    unsupported = {(implementation.name, case.signature): 0.0 for implementation, case, _ in plan.unsupported()}
-    return replace(plan, units=units_of(shard, unsupported | costs_of(judged, seconds)))
+    not_run = chain(((one, case) for one, case, _ in plan.unsupported()), plan.beyond_sample.values())
+    free = {(implementation.name, case.signature): 0.0 for implementation, case in not_run}
+    return replace(plan, units=units_of(shard, free | costs_of(judged, seconds)))

@@ -46,7 +46,7 @@ class Recorder:
         self._start = time.perf_counter()
         self._earlier_seconds = interrupted.seconds if interrupted is not None else 0.0
         self._last: list[Record] = []
-        judged = interrupted.judged(plan) if interrupted is not None else []
+        judged = [*interrupted.judged(plan), *interrupted.not_asked(plan)] if interrupted is not None else []
         self._items = {item.id: item for item in (*judged, *self._reused)}
         self._writer = Writer(plan.options.results, interrupted.extent if interrupted is not None else None)
         self.path = self._writer.path

@@ -109,6 +109,10 @@ class Interrupted:
         """The items that were judged, without those that a declaration leaves out."""
         return [item for item in self.results.items if item.id in plan.items]
 
+    def not_asked(self, plan: Plan) -> list[Item]:
+        """The items outside the sample of which it says so."""
+        return [item for item in self.results.items if item.id in plan.beyond_sample]
+
 
 def interrupted_run(path: str) -> Interrupted:
     """The run that a results file tells of, which may have been cut off anywhere.

@@ -97,6 +97,22 @@ def test_a_check_that_was_cut_off_in_its_first_stage_goes_on_in_it(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", [("check", "mine.py:Mine"), ("run", "-i", "mine.py:Mine")])
+def test_what_asks_a_sample_goes_on_where_it_was_cut_off(tmp_path: Path, command: tuple[str, ...]) -> None:
+    given = "from dataclasses import replace\nfrom tests.support.good_numpy import EVERYTHING, GoodNumpy\n"
+    few = "replace(EVERYTHING, dtypes=frozenset({'float32'}), mixed=frozenset(), layouts=frozenset({'first'}))"
+    write(tmp_path, "mine.py", f"{given}class Mine(GoodNumpy):\n    capabilities = {few}\n")
+    called(tmp_path, *command, "-n", "0", "--results", "out.jsonl")
+    whole, lines = read_results(tmp_path / "out.jsonl"), (tmp_path / "out.jsonl").read_bytes().splitlines(keepends=True)
+    assert counts(whole)[1] > counts(whole)[0]
+    for kept in (len(lines) // 2, len(lines) - 20):
+        (tmp_path / "out.jsonl").write_bytes(b"".join(lines[:kept]))
+        done = called(tmp_path, "run", "-n", "0", "--resume", "out.jsonl")
+        assert done.returncode == 0, done.stderr
+        assert judgements(read_results(tmp_path / "out.jsonl")) == judgements(whole)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_what_compiles_is_asked_a_sample_of_plain_cases_in_one_stage(tmp_path: Path, processes: str) -> None:
     given = "from dataclasses import replace\nfrom tests.support.good_numpy import EVERYTHING, GoodNumpy\n"

@@ -43,12 +43,15 @@ def test_more_shards_than_there_is_work_for_are_refused() -> None:
         units_of(Shard(1, 41), COSTS)
 
 
-def test_the_shards_of_a_plan_are_the_plan() -> None:
+@pytest.mark.parametrize("cases", [("fwd/*", "mask/*"), ()])
+def test_the_shards_of_a_plan_are_the_plan(cases: tuple[str, ...]) -> None:
     def plan(shard: str) -> Plan:
-        return make_plan(RunOptions(implementations=("textbook.numpy",), cases=("fwd/*", "mask/*"), shard=shard))
+        return make_plan(RunOptions(implementations=("textbook.numpy",), cases=cases, shard=shard))
 
     whole, shards = plan(""), [plan(f"{number}/3") for number in (1, 2, 3)]
     assert sorted(item for shard in shards for item in shard.items) == sorted(whole.items)
     assert sum(len(shard.unsupported()) for shard in shards) == len(whole.unsupported()) > 0
+    assert sorted(item for shard in shards for item in shard.beyond_sample) == sorted(whole.beyond_sample)
+    assert bool(whole.beyond_sample) is not bool(cases)
     assert all(shard.items for shard in shards)
     assert Plan.from_json(json.loads(json.dumps(shards[0].to_json()))) == shards[0]
