@@ -86,7 +86,7 @@ def test_a_layer_that_conforms_on_a_sample_says_what_was_not_asked() -> None:
     assert {all_cases()[case].sweep for case in apart} == {False, True}
     assert verdict.coverage.asked + len(apart) == whole.coverage.asked > verdict.coverage.asked
     assert not any(family.short for family in verdict.coverage.families)
-    line = f"{len(apart):,} more cases were not asked: a sample is"
+    line = f"{len(apart):,} more cases were not asked: of each class of them some were"
     assert verdict.not_asked.startswith(line)
     assert verdict.not_asked.endswith("thorough=True asks them.")
     assert line in " ".join(str(verdict).split())
@@ -106,7 +106,7 @@ def test_what_compiles_conforms_on_a_sample_of_plain_cases_and_says_what_was_not
     assert (len(apart), verdict.results.missing()) == (verdict.coverage.not_asked, ())
     assert verdict.coverage.asked + len(apart) == whole.coverage.asked > verdict.coverage.asked
     assert not any(family.short for family in verdict.coverage.families)
-    line = f"{len(apart):,} more cases were not asked: a sample is"
+    line = f"{len(apart):,} more cases were not asked: of each class of them some were"
     assert verdict.not_asked.startswith(line)
 
 

@@ -13,6 +13,6 @@ def not_asked_line(results: Results) -> str:
     if not reasons:
         return ""
     be, them = ("was", "it") if len(reasons) == 1 else ("were", "them")
-    sampled = "a sample is, in which every class of them occurs"
+    sampled = "of each class of them some were"
     why = f"failures were found without {them}" if NOT_ASKED_BECAUSE in reasons else sampled
     return f"{counted(len(reasons), 'more case')} {be} not asked: {why}; --thorough asks {them}."
