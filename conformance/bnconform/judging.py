@@ -56,8 +56,8 @@ def check(
         convention: choices of code without an adapter, `{"running_variance": "biased"}`; see `docs/conventions.md`.
         names: what code without an adapter calls things, `{"weight": "gamma"}`; found where they are left out.
         arguments: values of arguments that such code is built with, `{"num_dims": 4}`.
-        cases: patterns of case ids, such as `"num/*"`; all without one.
-        clauses: clauses or families, such as `"STAT-3"` or `"GRAD"`; all without one.
+        cases: patterns of case ids, such as `"num/*"`, or `"*"` for all; a sample of all without one.
+        clauses: clauses or families, such as `"STAT-3"` or `"GRAD"`, whose cases are all asked.
         level: the worst level that passes: `"tight"`, `"stable"` or `"degraded"`.
         set: a published set of cases, such as `"2026.1"`: what is newer than the set only warns.
         profile: `"standard"` fails nonstandard conventions.

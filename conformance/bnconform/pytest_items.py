@@ -54,7 +54,7 @@ class CaseCheck:
 
 
 def parametrize(obj: Any, **keywords: Unpack[Keywords]) -> Callable[[Test], Test]:
-    """A decorator that makes one pytest item of each case that an implementation supports.
+    """A decorator that makes one pytest item of each case that is asked and that an implementation supports.
 
     The test function takes `case`, calls it, and may do more::
 
@@ -62,7 +62,8 @@ def parametrize(obj: Any, **keywords: Unpack[Keywords]) -> Callable[[Test], Test
         def test_batch_norm(case):
             case()
 
-    Ids of the items are those of the cases, so that `-k 'stat and float32'` selects. What the implementation does not
+    A sample of the cases is asked; `cases="*"` asks all. Ids of the items are those of the cases, so that
+    `-k 'stat and float32'` selects. What the implementation does not
     support is not collected. A known fault is an expected failure.
 
     Args:
