@@ -31,6 +31,9 @@ from bn_reference.deviations import Deviation, catalogue
 WITNESSES = 4
 """How many cases that catch the deviation itself are fitted to the condition of a mutant that no case catches."""
 
+MOST_COUNTED = 100
+"""Cases that catch the deviation of a survivor itself are counted so far."""
+
 RIGHT = (ItemVerdict.PASS.value, ItemVerdict.REFUSED.value)
 """Verdicts of the reference layer on a fitted case that asks for what is right."""
 
@@ -54,6 +57,8 @@ class Fate:
             empty where it gives the same in all, bit for bit.
         ratio: that error over what `tight` allows.
         level: the level of that case.
+        catching: of a survivor, how many cases catch its deviation where no condition keeps it from acting; counted up
+            to `MOST_COUNTED`.
     """
 
     mutant: Mutant
@@ -63,6 +68,7 @@ class Fate:
     acts_in: str = ""
     ratio: float = 0.0
     level: str = ""
+    catching: int = 0
 
     @property
     def survives(self) -> bool:
@@ -136,6 +142,7 @@ class Hunt:
         self._benches: dict[str, tuple[Convention, Bench]] = {}
         self._occasions: dict[str, tuple[Occasion, ...]] = {}
         self._catching: dict[str, list[Case]] = {}
+        self._counts: dict[str, int] = {}
 
     def fate(self, mutant: Mutant) -> Fate:
         """What becomes of a mutant."""
@@ -157,7 +164,7 @@ class Hunt:
                 continue
             fate = _after(fate, fresh, like, changed)
             if fate.caught_by:
-                return replace(fate, caught_by="", shown_by=like.id)
+                return replace(fate, caught_by="", shown_by=like.id, catching=self._count_catching(original))
         return fate
 
     def first_catch(self, deviation: Deviation) -> Catch | None:
@@ -174,6 +181,15 @@ class Hunt:
             found = (case for case in cases if bench.may_act(deviation, case) and _catch(bench, case, deviation))
             self._catching[deviation.name] = list(islice(found, WITNESSES))
         return self._catching[deviation.name]
+
+    def _count_catching(self, deviation: Deviation) -> int:
+        """How many cases catch a deviation itself, counted up to `MOST_COUNTED`."""
+        if deviation.name not in self._counts:
+            bench = self._bench(deviation)[1]
+            cases = (case for case in self._in_order(deviation) if bench.may_act(deviation, case))
+            found = (case for case in cases if _catch(bench, case, deviation))
+            self._counts[deviation.name] = sum(1 for _ in islice(found, MOST_COUNTED))
+        return self._counts[deviation.name]
 
     def _bench(self, deviation: Deviation) -> tuple[Convention, Bench]:
         """The first of the conventions under which it is a deviation, and the bench of that convention."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bn_conformance.mutation.attack import Fate
+from bn_conformance.mutation.attack import MOST_COUNTED, Fate
 from bn_conformance.mutation.explained import explanation_of
+from bn_conformance.text import counted
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ def attacked_text(attacked: Attacked) -> str:
 
 def reason_of(fate: Fate) -> str:
     """Why no case catches a mutant, measured."""
+    if not fate.survives:
+        return _of_condition(fate)
+    many = fate.catching >= MOST_COUNTED
+    catch = f"{counted(fate.catching, 'case')} {'catches' if fate.catching == 1 else 'catch'}"
+    return f"{_of_condition(fate)}; {'at least ' * many}{catch} the deviation itself, none under this condition"
+
+
+def _of_condition(fate: Fate) -> str:
     if not fate.tried:
         return "no input was found that meets the condition"
     met = f"{fate.tried} inputs" if fate.tried > 1 else "one input"
@@ -115,6 +124,7 @@ def _as_data(fate: Fate) -> dict[str, Any]:
         "where": fate.mutant.where.text,
         "shown_by": fate.shown_by,
         "why": reason_of(fate),
+        "catching": fate.catching or None,
         "ratio": fate.ratio if fate.acts_in else None,
         "explained": explanation or None,
     }

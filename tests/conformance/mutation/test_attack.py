@@ -13,7 +13,7 @@ from bn_conformance.cases.model import Case
 from bn_conformance.cases.tensors import data_of
 from bn_conformance.catalogue import all_cases
 from bn_conformance.cli import main
-from bn_conformance.mutation.attack import Fate, attack, first_catches
+from bn_conformance.mutation.attack import MOST_COUNTED, Fate, attack, first_catches
 from bn_conformance.mutation.conditions import GRAMMAR, Residue, Same, Where, Within
 from bn_conformance.mutation.explained import LENGTHS, MOST, explanation_of
 from bn_conformance.mutation.fitting import can_be_fitted, fitted, occasions_of
@@ -56,7 +56,10 @@ def test_a_mutant_is_caught_survives_or_never_acts() -> None:
     (survivor,) = attack([BY_WIDTH], [FORWARD], 1)
     assert survivor.survives
     assert survivor.shown_by == f"{FORWARD}, C >= 20"
-    assert reason_of(survivor) == "no case meets the condition; the one above is made for it"
+    assert reason_of(survivor) == (
+        "no case meets the condition; the one above is made for it; 1 case catches the deviation itself, none under "
+        "this condition"
+    )
     (idle,) = attack([IDLE], ["grad/nc/float32/random", "eval/nc/float32/random"], 1)
     assert idle.is_idle
     assert not idle.survives
@@ -135,15 +138,20 @@ def test_a_case_that_asks_for_something_particular_is_not_fitted() -> None:
 
 
 def test_the_text_lists_survivors_with_what_would_show_them() -> None:
-    fates = Fate(BY_WIDTH, shown_by=f"{FORWARD}, C >= 20", tried=1), Fate(IDLE)
+    fates = Fate(BY_WIDTH, shown_by=f"{FORWARD}, C >= 20", tried=1, catching=2), Fate(IDLE)
     text = attacked_text(Attacked(fates, 1, 1, 2.0))
     assert text.startswith(f"SURVIVES eps-outside-root where C >= 20\n  would be shown by: {FORWARD}, C >= 20\n  why: ")
     assert text.endswith("surviving: 1 (100.0%), of them 1 without an explanation on record")
     assert "caught: 0 of the 1 that act; 1 never act under their condition" in text
     assert "surviving under one condition: 1 of 1 that act; under two together: 0 of 0" in text
-    why = "no case meets the condition; the one above is made for it"
+    why = (
+        "no case meets the condition; the one above is made for it; 2 cases catch the deviation itself, none under this"
+    )
+    why += " condition"
     row = f"| eps-outside-root | C >= 20 | {FORWARD}, C >= 20 | {why} |  |"
     assert row in attacked_markdown(Attacked(fates, 1, 1, 2.0)).splitlines()
+    often = Fate(BY_WIDTH, shown_by=FORWARD, catching=MOST_COUNTED)
+    assert reason_of(often).endswith("; at least 100 cases catch the deviation itself, none under this condition")
 
 
 def test_what_acts_within_the_bounds_is_told_with_its_ratio() -> None:
