@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+EVERY_CASE = "*"
+"""The pattern of all cases."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
@@ -127,7 +130,12 @@ class RunOptions:
     @property
     def sampled(self) -> bool:
         """Whether a sample is asked, in which every class of cases occurs; what a person selects is all asked."""
-        return not (self.thorough or self.cases or self.clauses or self.regressions)
+        return not (self.thorough or self.cases or self.clauses or self.regressions or self.case_set)
+
+    @property
+    def every_case(self) -> bool:
+        """Whether no part of the cases is selected: by no pattern, or by that of all."""
+        return not (self.clauses or self.regressions) and (not self.cases or EVERY_CASE in self.cases)
 
     @property
     def in_stages(self) -> bool:

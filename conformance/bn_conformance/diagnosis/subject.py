@@ -33,7 +33,8 @@ class JudgedImplementation:
         items: of its run.
         cases: those of its items, by id, as they were run.
         observe: runs a case on it, perhaps once more; None where it can no longer be run.
-        unasked: cases that it can be asked and was not.
+        unasked: cases that its declaration covers and that it was not asked.
+        taken: those of some cases whose configurations it does not decline.
     """
 
     name: str
@@ -43,6 +44,7 @@ class JudgedImplementation:
     cases: Mapping[str, Case]
     observe: Callable[[Case], Runs | None] = field(repr=False)
     unasked: Sequence[Case] = ()
+    taken: Callable[[Sequence[Case]], Sequence[Case]] = field(default=list, repr=False)
 
     def with_verdict(self, *verdicts: ItemVerdict) -> list[Item]:
         """The items of some verdicts whose cases are known and not large."""

@@ -31,7 +31,7 @@ def told_by_more_cases(
     left = list(tied)
     if any(rounds(deviation) for one in tied for deviation in one.deviations):
         return left  # one more case would tell them apart by the luck of its digits
-    for case in _cases_about(tied, subject):
+    for case in _cases_about(tied, subject) if len(tied) > 1 else ():
         if len(left) < 2 or budget.spent:
             break
         budget.spend(len(left) * work(case))
@@ -41,6 +41,8 @@ def told_by_more_cases(
         runs = subject.observe(case)
         if runs is None:
             break  # its process was lost: it is not asked again and again
+        if runs[0].error is not None:
+            continue
         fails = predictions.fails_clearly(runs, case)
         agreeing = [one for one, catch in zip(left, caught, strict=True) if catch is fails]
         left = agreeing or left
@@ -52,4 +54,4 @@ def _cases_about(tied: Sequence[RankedDeviations], subject: JudgedImplementation
     clauses = {deviation.clause for one in tied for deviation in one.deviations}
     clauses |= {clause for one in tied for case in one.gained for clause in case.case.clauses}
     about = (case for case in subject.unasked if is_examinable(case) and clauses & {*case.clauses})
-    yield from sorted(about, key=effort)[: TUNING.cases_more]
+    yield from subject.taken(sorted(about, key=effort)[: TUNING.cases_more])

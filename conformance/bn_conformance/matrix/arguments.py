@@ -7,10 +7,7 @@ from dataclasses import replace
 import pytest
 from _pytest.mark.expression import Expression
 
-from bn_conformance.options import OPTIONS, RunOptions
-
-EVERY_CASE = ("*",)
-"""The pattern of all cases."""
+from bn_conformance.options import EVERY_CASE, OPTIONS, RunOptions
 
 
 def require_expressions(config: pytest.Config) -> None:
@@ -28,9 +25,13 @@ def require_expressions(config: pytest.Config) -> None:
 
 
 def options_of(config: pytest.Config) -> RunOptions:
-    """The options of the run from pytest's. What pytest selects from is every case, and no sample of them."""
+    """The options of the run from pytest's. What pytest selects from is every case, and no sample of them.
+
+    A run that is resumed has the cases that it had.
+    """
     options = RunOptions.from_json({name: config.getoption(f"bn_{name}") for name in OPTIONS})
-    return replace(options, cases=EVERY_CASE) if options.sampled and _selects(config) else options
+    all_ = options.sampled and not options.resume and _selects(config)
+    return replace(options, cases=(EVERY_CASE,)) if all_ else options
 
 
 def _selects(config: pytest.Config) -> bool:

@@ -85,10 +85,9 @@ def _too_little(plan: Plan, items: Collection[Item]) -> Iterator[str]:
     options, known = plan.options, plan.known_cases
     cases = {case_id: known[case_id] for case_id in plan.cases}
     own = _by_implementation([*items, *unsupported_items(plan)])
-    whole = not (options.cases or options.clauses or options.regressions)
     for entry in plan.runnable:
         declared = capabilities_to_json(entry.capabilities)
-        coverage = coverage_of(cases, own.get(entry.name, ()), declared, whole=whole)
+        coverage = coverage_of(cases, own.get(entry.name, ()), declared, whole=options.every_case)
         if coverage.too_little:
             yield f"{entry.name} ({coverage.too_little})"
 
@@ -97,8 +96,10 @@ def stale_faults(plan: Plan, items: Collection[Item]) -> list[StaleFault]:
     """Entries of the known faults that cover items of a run, none of which fails as they say any more.
 
     Of an entry with several patterns each is looked at alone: it must not live on by what another one excuses. What
-    fails on some processors alone is never stale.
+    fails on some processors alone is never stale. A shard of a sample cannot tell: another may have what was not asked.
     """
+    if plan.options.shard and plan.options.sampled:
+        return []
     by_name = _by_implementation(items)
     parts = [(fault, part) for fault in plan.faults if not fault.varies for part in fault.parts]
     idle = [(fault, part) for fault, part in parts if _excuses_nothing(part, fault.title, plan, by_name)]

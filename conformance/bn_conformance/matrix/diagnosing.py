@@ -7,7 +7,7 @@ kind, and an error over it costs the diagnosis of that layer alone.
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from itertools import chain
 
@@ -61,6 +61,12 @@ def _unasked(plan: Plan, implementation: Implementation, items: Collection[Item]
     return [case for entry, case in entries if entry is implementation and case.id not in asked]
 
 
+def _taken(runner: Runner, implementation: Implementation, cases: Sequence[Case]) -> list[Case]:
+    """The cases whose configurations an adapter does not decline."""
+    declined = {*runner.declined(implementation, cases)}
+    return [case for case in cases if case.id not in declined]
+
+
 def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], runner: Runner) -> Diagnosis | None:
     from bn_conformance.diagnosis.diagnose import diagnose  # loads the catalogue of deviations
     from bn_conformance.diagnosis.subject import JudgedImplementation
@@ -73,6 +79,7 @@ def _diagnosis(plan: Plan, implementation: Implementation, items: list[Item], ru
         cases={item.case: plan.items[item.id][1] for item in items if item.id in plan.items},
         observe=partial(runner.observe, implementation),
         unasked=() if implementation.capabilities.compiles else _unasked(plan, implementation, items),
+        taken=partial(_taken, runner, implementation),
     )
     try:
         return diagnose(subject, runner.goldens)

@@ -21,7 +21,7 @@ from bn_conformance.matrix.node_ids import gates, item_id
 from bn_conformance.matrix.opening import opening_of
 from bn_conformance.matrix.plan import Plan, make_plan
 from bn_conformance.matrix.plugin_names import CONTROL, ITEMS, JUDGED_KEY, PARENT_KEY, PLAN_KEY
-from bn_conformance.matrix.preflight import Tried, preflight
+from bn_conformance.matrix.preflight import Tried, preflight, resumed
 from bn_conformance.matrix.progress import Progress, show_first_failure
 from bn_conformance.matrix.recorder import Recorder
 from bn_conformance.matrix.reports import report_findings
@@ -62,7 +62,9 @@ def register(config: pytest.Config) -> None:
         options = options_of(config)
         interrupted = interrupted_run(options.resume) if options.resume else None
         tried = Tried(make_plan(options if interrupted is None else interrupted.options(options)), {})
-        if interrupted is None and not config.option.collectonly:
+        if interrupted is not None:
+            tried = Tried(resumed(tried.plan), {})
+        elif not config.option.collectonly:
             tried = preflight(tried.plan)
         control = Control(config, tried, front, interrupted)
     except UserError as error:
@@ -200,7 +202,8 @@ class Control:
             try:
                 count = self._recorder.begin(collected)
                 self._stages = Stages(self.plan, collected, self._recorder.items)
-                self._progress = Progress(count, self._recorder.items, self._failure_shown) if self._front else None
+                done = [item for item in self._recorder.items if item.id in self.plan.items]
+                self._progress = Progress(count, done, self._failure_shown) if self._front else None
                 if self._progress is not None and self._stages.first:
                     self._progress.stage(FIRST, self._stages.first)
                 if self._stages.between or not self._stages.later:

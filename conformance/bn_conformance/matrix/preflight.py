@@ -66,6 +66,18 @@ def preflight(plan: Plan) -> Tried:
     return Tried(plan, {item.id: item for name, tried in items.items() if not errors[name] for item in tried})
 
 
+def resumed(plan: Plan) -> Plan:
+    """The plan of a run that goes on, with the same cases instead of what adapters decline as when it began."""
+    own = [entry for entry in plan.runnable if not entry.registered]
+    if not own or not plan.options.sampled or plan.options.shard or plan.options.ray:
+        return plan
+    runner = Runner(plan)
+    try:
+        return without_gaps(plan, runner)
+    finally:
+        runner.close()
+
+
 def without_gaps(plan: Plan, runner: Runner) -> Plan:
     """The plan with others instead of what adapters decline of a sample, where there are any of the same classes.
 

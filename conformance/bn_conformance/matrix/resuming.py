@@ -14,7 +14,7 @@ from bn_conformance.matrix.reusing import with_verdict
 from bn_conformance.matrix.rules import Rules
 from bn_conformance.options import DEFAULTS, OPTIONS, RunOptions
 from bn_conformance.results.file import Extent, Results, extent_of, read_results
-from bn_conformance.results.outcomes import is_level
+from bn_conformance.results.outcomes import ItemVerdict, is_level
 from bn_conformance.results.records import Environment, Item
 from bn_conformance.user_error import UserError
 
@@ -111,7 +111,8 @@ class Interrupted:
 
     def not_asked(self, plan: Plan) -> list[Item]:
         """The items outside the sample of which it says so."""
-        return [item for item in self.results.items if item.id in plan.beyond_sample]
+        beyond, verdict = plan.beyond_sample, ItemVerdict.NOT_ASKED.value
+        return [item for item in self.results.items if item.verdict == verdict and item.id in beyond]
 
 
 def interrupted_run(path: str) -> Interrupted:

@@ -31,9 +31,10 @@ def asks_later(plan: Plan, items: Iterable[Item]) -> bool:
 
     Args:
         plan: of the check.
-        items: of the first stage, and of others that are judged already.
+        items: that are judged; those of the first stage decide.
     """
-    return all(edge_of(plan.items[item.id][1]) for item in items if item.verdict == ItemVerdict.FAIL.value)
+    first = (item for item in items if item.id in plan.items and item.id not in plan.later)
+    return all(edge_of(plan.items[item.id][1]) for item in first if item.verdict == ItemVerdict.FAIL.value)
 
 
 def not_asked_items(plan: Plan, judged: Collection[str] = (), later: bool = False) -> Iterator[Item]:

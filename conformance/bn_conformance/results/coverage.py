@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
 
+from bn_conformance.options import EVERY_CASE
 from bn_conformance.results import outcomes
 from bn_conformance.results.file import Results
 from bn_conformance.results.heard import LeftOut, clauses_heard, left_out_of
@@ -177,8 +178,9 @@ def coverage_in(results: Results, name: str, exist: Mapping[str, int] | None = N
     items = [item for item in results.items if item.implementation == name]
     planned = {case for implementation, case in map(split_id, header.planned) if implementation == name}
     cases = {case.id: case for case in header.cases if case.id in planned}  # others were deselected, or are elsewhere
-    chosen = any(header.options.get(option) for option in ("cases", "clauses", "regressions", "shard"))
-    whole = not chosen and len(items) >= len(header.cases)
+    chosen = any(header.options.get(option) for option in ("clauses", "regressions", "shard"))
+    patterns = header.options.get("cases") or (EVERY_CASE,)
+    whole = not chosen and EVERY_CASE in patterns and len(items) >= len(header.cases)
     items = [item for item in items if item.case in cases]
     return coverage_of(cases, items, declared[0] if declared else {}, whole=whole, exist=exist)
 

@@ -99,9 +99,13 @@ def test_a_check_that_was_cut_off_in_its_first_stage_goes_on_in_it(tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [("check", "mine.py:Mine"), ("run", "-i", "mine.py:Mine")])
 def test_what_asks_a_sample_goes_on_where_it_was_cut_off(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Some of the sample is declined and replaced."""
     given = "from dataclasses import replace\nfrom tests.support.good_numpy import EVERYTHING, GoodNumpy\n"
     few = "replace(EVERYTHING, dtypes=frozenset({'float32'}), mixed=frozenset(), layouts=frozenset({'first'}))"
-    write(tmp_path, "mine.py", f"{given}class Mine(GoodNumpy):\n    capabilities = {few}\n")
+    odd = "config.num_channels % 2 and config.num_channels > 8"
+    declines = f"def supports(self, config):\n        return 'odd' if {odd} else None"
+    body = f"    capabilities = {few}\n    {declines}\n"
+    write(tmp_path, "mine.py", f"{given}class Mine(GoodNumpy):\n{body}")
     called(tmp_path, *command, "-n", "0", "--results", "out.jsonl")
     whole, lines = read_results(tmp_path / "out.jsonl"), (tmp_path / "out.jsonl").read_bytes().splitlines(keepends=True)
     assert counts(whole)[1] > counts(whole)[0]

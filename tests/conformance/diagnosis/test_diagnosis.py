@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -126,8 +127,15 @@ def test_a_case_more_tells_apart_what_explains_the_same(name: str) -> None:
     assert TOLD_BY not in runs
     assert told(replace(asked, observe=observe, unasked=more)).deviations == (name,)
     assert TOLD_BY in runs
-    lost = replace(asked, observe=lambda case: None if case in more else asked.observe(case), unasked=more)
-    assert "cannot tell it from " in told(lost).message
+    error: Runs = Observation(error=LayerError("build", "NotImplementedError", "not that"), error_step=-1), None
+
+    def gives(instead: Runs | None, case: Case) -> Runs | None:
+        return instead if case in more else asked.observe(case)
+
+    for instead in (None, error):
+        odd = replace(asked, observe=partial(gives, instead), unasked=more)
+        assert "cannot tell it from " in told(odd).message
+    assert "cannot tell it from " in told(replace(asked, unasked=more, taken=lambda _: [])).message
 
 
 def test_two_that_other_cases_show_are_both_named_each_with_its_cases() -> None:

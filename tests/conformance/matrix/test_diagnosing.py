@@ -14,7 +14,7 @@ from bn_conformance.diagnosis.subject import JudgedImplementation
 from bn_conformance.matrix.diagnosing import diagnoses
 from bn_conformance.results.records import Diagnosis, Item
 
-CASE = all_cases()["fwd/nc/float32/random"]
+CASE, OTHER = all_cases()["fwd/nc/float32/random"], all_cases()["eval/nc/float32/random"]
 
 
 def diagnosed(*names: str) -> list[Diagnosis]:
@@ -22,7 +22,7 @@ def diagnosed(*names: str) -> list[Diagnosis]:
     entries = [SimpleNamespace(name=name, convention=Convention(), capabilities=Capabilities()) for name in names]
     items = [Item(implementation=name, case=CASE.id, outcome="wrong", verdict="fail") for name in names]
     plan = SimpleNamespace(runnable=entries, items={item.id: (None, CASE) for item in items}, beyond_sample={})
-    runner = SimpleNamespace(goldens=None, observe=lambda *_: None)
+    runner = SimpleNamespace(goldens=None, observe=lambda *_: None, declined=lambda *_: ())
     return diagnoses(cast(Any, plan), items, cast(Any, runner))
 
 
@@ -48,7 +48,7 @@ def test_items_are_looked_at_in_the_order_of_the_plan_in_whatever_order_they_cam
     items = [Item(implementation="one", case=case.id, outcome="wrong", verdict="fail") for case in cases]
     entry = SimpleNamespace(name="one", convention=Convention(), capabilities=Capabilities())
     plan = SimpleNamespace(runnable=[entry], items={item.id: (None, CASE) for item in items}, beyond_sample={})
-    runner = SimpleNamespace(goldens=None, observe=lambda *_: None)
+    runner = SimpleNamespace(goldens=None, observe=lambda *_: None, declined=lambda *_: ())
     for order in (items, items[::-1]):
         diagnoses(cast(Any, plan), order, cast(Any, runner))
     assert seen == [[case.id for case in cases]] * 2
@@ -71,5 +71,20 @@ def test_what_was_not_asked_may_tell_mistakes_apart_unless_it_is_to_be_compiled(
         Item(implementation="one", case=failing.id, outcome="wrong", verdict="fail"),
         Item(implementation="one", case=later.id, outcome="not-asked", verdict="not-asked"),
     ]
-    diagnoses(cast(Any, plan), items, cast(Any, SimpleNamespace(goldens=None, observe=lambda *_: None)))
+    diagnoses(
+        cast(Any, plan),
+        items,
+        cast(Any, SimpleNamespace(goldens=None, observe=lambda *_: None, declined=lambda *_: ())),
+    )
     assert seen == [[] if compiles else [later.id, beyond.id]]
+
+
+def test_what_an_adapter_declines_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = list[Any]()
+    monkeypatch.setattr(module, "diagnose", lambda subject, _: taken.extend(subject.taken([CASE, OTHER])))
+    entry = SimpleNamespace(name="one", convention=Convention(), capabilities=Capabilities())
+    plan = SimpleNamespace(runnable=[entry], items={f"one::{CASE.id}": (entry, CASE)}, beyond_sample={})
+    runner = SimpleNamespace(goldens=None, observe=lambda *_: None, declined=lambda *_: [CASE.id])
+    items = [Item(implementation="one", case=CASE.id, outcome="wrong", verdict="fail")]
+    diagnoses(cast(Any, plan), items, cast(Any, runner))
+    assert taken == [OTHER]

@@ -51,7 +51,7 @@ def test_the_later_stage_has_the_sweeps_of_the_sample_and_comes_last(plan: Plan)
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("chosen", [{}, {"level": "tight"}, {"shard": "1/2"}])
+@pytest.mark.parametrize("chosen", [{}, {"level": "tight"}, {"profile": "standard"}])
 def test_a_run_without_a_selection_asks_what_a_check_asks_at_most_in_one_stage(
     chosen: dict[str, str], plan: Plan
 ) -> None:
@@ -80,6 +80,7 @@ def test_what_is_small_comes_first_and_families_take_turns(plan: Plan) -> None:
         replace(IN_STAGES, cases=("*",)),
         replace(IN_STAGES, clauses=("FWD",)),
         replace(IN_STAGES, regressions=("found.json",)),
+        replace(IN_STAGES, case_set="2026.1"),
     ],
 )
 def test_what_is_selected_or_thorough_has_one_stage_and_no_sample(options: RunOptions) -> None:
@@ -183,3 +184,16 @@ def test_a_fault_that_some_processors_alone_have_is_never_stale() -> None:
     for varies in (False, True):
         plan = plan_of((replace(one, varies=varies),))
         assert bool(stale_faults(plan, [*judged(plan, "pass")])) is not varies
+
+
+def test_a_shard_of_a_sample_calls_no_fault_stale_since_another_shard_may_need_it() -> None:
+    one = KnownFault(implementation="mine", case="fwd/nc/float32/random", reason="why", file="faults.toml", line=1)
+    for options, stale in ((RunOptions(shard="1/2"), 0), (replace(EVERY, shard="1/2"), 1)):
+        plan = plan_of((one,), options)
+        assert len(stale_faults(plan, [*judged(plan, "pass")])) == stale
+
+
+def test_what_fails_in_the_later_stage_does_not_end_it_when_it_is_resumed(plan: Plan) -> None:
+    sweep = next(name for name in plan.later if not edge_of(plan.items[name][1]))
+    beyond = next(name for name in plan.beyond_sample if not edge_of(plan.beyond_sample[name][1]))
+    assert asks_later(plan, [item(sweep), item(beyond)])
