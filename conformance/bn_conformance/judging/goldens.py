@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from bn_conformance.adapter import Convention, LayerConfig
-from bn_conformance.cases.model import GRADIENTS, Batch, Case, Freeze
+from bn_conformance.cases.model import GRADIENTS, Batch, Between, Case, EarlierBackward, Freeze, Second
 from bn_conformance.cases.steps import has_step
 from bn_conformance.cases.tensors import BatchData, CaseData, data_of
 from bn_reference.arithmetic.channels import channels_first
@@ -24,7 +24,7 @@ CAPACITY = 1500
 BATCHES, FEW = 1024, 1 << 12
 """How many batches are kept, and of how many numbers at most: cases ask again for those of cases before them."""
 
-CaseKey = tuple[str, bool, bool, bool]
+CaseKey = tuple[str, bool, bool, bool, tuple[tuple[bool, bool], ...]]
 """A case, whether it takes gradients, and whether there are gamma and beta: a layer may lack them (`as_declared`)."""
 
 
@@ -149,8 +149,15 @@ def _saved(golden: Golden, batch: Batch, training: dict[str, Expected]) -> dict[
 
 
 def _key(case: Case) -> CaseKey:
+    """What the data of a case depend on: an implementation may declare less than the case asks of others."""
     takes_gradients = any(batch.dy is not None for batch in case.batches)
-    return case.id, takes_gradients, case.config.gamma, case.config.beta
+    seconds = (second for batch in case.batches for second in (batch.second, *map(_second, batch.between)))
+    weighed = tuple((bool(second.v_dgamma), bool(second.v_dbeta)) for second in seconds if second)
+    return case.id, takes_gradients, case.config.gamma, case.config.beta, weighed
+
+
+def _second(change: Between) -> Second | None:
+    return change.second if isinstance(change, EarlierBackward) else None
 
 
 def by_blocks(case: Case, batch: Batch) -> bool:

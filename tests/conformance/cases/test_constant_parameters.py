@@ -14,6 +14,7 @@ from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import PARAMETER_GRADIENTS, Case
 from bn_conformance.cases.support import unsupported_reason
 from bn_conformance.catalogue import all_cases
+from bn_conformance.judging.goldens import Goldens
 
 CONSTANT = replace(EVERYTHING, parameter_gradients=False)
 FROZEN = replace(
@@ -77,6 +78,14 @@ def test_no_gradient_of_a_parameter_is_judged_or_weighed() -> None:
     seconds = [batch.second for case in cases for batch in case.batches if batch.second is not None]
     assert seconds
     assert not any(second.v_dgamma or second.v_dbeta for second in seconds)
+
+
+def test_what_weighs_less_than_others_has_data_of_its_own() -> None:
+    case = all_cases()["second/nc/float32/frozen"]
+    goldens, constant = Goldens(), as_declared(case, FROZEN, Convention())
+    seconds = [goldens.data(one).batches[-1].second for one in (case, constant, case)]
+    weights = [[part is not None for part in second or ()] for second in seconds]
+    assert weights == [[True, True, True], [True, False, False], [True, True, True]]
 
 
 @pytest.mark.parametrize("case", ["grad/nc/float32/frozen", "second/nc/float32/frozen", "mask/nc/float32/frozen"])
