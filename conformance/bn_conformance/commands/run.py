@@ -53,8 +53,8 @@ _SPEAKING = re.compile(r"-[vqr]|--(verbos|quiet|durations|co|collect|tb|report)"
 def command(processes: str, pytest_arguments: tuple[str, ...], **options: Any) -> int:
     """Run the matrix and write a results file.
 
-    A sample of the cases is asked, in which every class of them occurs. What --case, --clause, --regressions or -k
-    selects is all asked: --case '*' asks every case that an implementation declares.
+    A sample of the cases is asked, in which every class of them occurs. What --case, --clause, --set, --regressions or
+    -k selects is all asked: --case '*' asks every case that an implementation declares.
     """
     return run(RunOptions(**options), processes, pytest_arguments).exit_code
 

@@ -10,6 +10,7 @@ import numpy as np
 from bn_conformance.adapter import Capabilities, Convention
 from bn_conformance.cases.as_declared import as_declared
 from bn_conformance.cases.model import Case
+from bn_conformance.diagnosis.match import Matcher
 from bn_conformance.diagnosis.tuning import TUNING
 from bn_conformance.hosting.local import LocalHost
 from bn_conformance.judging.case import each_quantity
@@ -83,6 +84,11 @@ class Predictions:
     def fails_clearly(self, runs: Runs, case: Case) -> bool:
         """Whether what an implementation gave fails a case by more than rounding would."""
         return self._is_caught(runs, as_declared(case, self._capabilities, self.convention), more_than=ROBUST)
+
+    def matcher(self, runs: Runs, case: Case) -> Matcher:
+        """What compares the runs of a case that fails with mutants."""
+        case = as_declared(case, self._capabilities, self.convention)
+        return Matcher.of(case, *runs, self.convention, self._goldens)
 
     def _differs(
         self,

@@ -10,6 +10,7 @@ from bn_conformance.diagnosis.examined import effort, is_examinable, work
 from bn_conformance.diagnosis.predictions import Predictions
 from bn_conformance.diagnosis.subject import Budget, JudgedImplementation
 from bn_conformance.diagnosis.tuning import TUNING
+from bn_conformance.judging.item import Runs
 
 
 def told_by_more_cases(
@@ -29,9 +30,9 @@ def told_by_more_cases(
         budget: of what is computed.
     """
     left = list(tied)
-    if any(rounds(deviation) for one in tied for deviation in one.deviations):
-        return left  # one more case would tell them apart by the luck of its digits
-    for case in _cases_about(tied, subject) if len(tied) > 1 else ():
+    if len(left) < 2 or any(rounds(deviation) for one in tied for deviation in one.deviations):
+        return left  # one more case would tell what rounds apart by the luck of its digits
+    for case in _cases_about(tied, subject):
         if len(left) < 2 or budget.spent:
             break
         budget.spend(len(left) * work(case))
@@ -43,10 +44,26 @@ def told_by_more_cases(
             break  # its process was lost: it is not asked again and again
         if runs[0].error is not None:
             continue
-        fails = predictions.fails_clearly(runs, case)
-        agreeing = [one for one, catch in zip(left, caught, strict=True) if catch is fails]
-        left = agreeing or left
+        left = _agreeing(left, caught, known, predictions, case, runs) or left
     return left
+
+
+def _agreeing(
+    tied: Sequence[RankedDeviations],
+    caught: Sequence[bool],
+    known: Deviations,
+    predictions: Predictions,
+    case: Case,
+    runs: Runs,
+) -> list[RankedDeviations]:
+    """The candidates that a case does not catch where it passes, or that explain all of it where it fails.
+
+    It may fail by another mistake that nobody has found: then none explains it.
+    """
+    if not predictions.fails_clearly(runs, case):
+        return [one for one, catch in zip(tied, caught, strict=True) if not catch]
+    matcher = predictions.matcher(runs, case)
+    return [one for one in tied if matcher.explains_with_allowance((*known, *one.deviations))]
 
 
 def _cases_about(tied: Sequence[RankedDeviations], subject: JudgedImplementation) -> Iterator[Case]:

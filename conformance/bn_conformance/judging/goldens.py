@@ -25,7 +25,10 @@ BATCHES, FEW = 1024, 1 << 12
 """How many batches are kept, and of how many numbers at most: cases ask again for those of cases before them."""
 
 CaseKey = tuple[str, bool, bool, bool, tuple[tuple[bool, bool], ...]]
-"""A case, whether it takes gradients, and whether there are gamma and beta: a layer may lack them (`as_declared`)."""
+"""A case, whether it takes gradients, whether there are gamma and beta, and what each second order weighs.
+
+A layer may lack them (`as_declared`).
+"""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -169,25 +169,26 @@ class Hunt:
 
     def first_catch(self, deviation: Deviation) -> Catch | None:
         """The catch of the first case that catches a deviation of the catalogue as gravely as its clause demands."""
+        return next((catch for _, catch in self._catches(deviation, self._in_order(deviation))), None)
+
+    def _catches(self, deviation: Deviation, cases: Iterable[Case]) -> Iterator[tuple[Case, Catch]]:
+        """Those of some cases that catch a deviation itself, with their catches."""
         bench = self._bench(deviation)[1]
-        cases = (case for case in self._in_order(deviation) if bench.may_act(deviation, case))
-        return next((catch for case in cases if (catch := _catch(bench, case, deviation))), None)
+        for case in cases:
+            if bench.may_act(deviation, case) and (catch := _catch(bench, case, deviation)):
+                yield case, catch
 
     def _that_catch(self, deviation: Deviation) -> list[Case]:
         """Some cases that catch a deviation itself and can be fitted, with different steps and layouts."""
         if deviation.name not in self._catching:
-            bench = self._bench(deviation)[1]
-            cases = filter(can_be_fitted, self._in_order(deviation))
-            found = (case for case in cases if bench.may_act(deviation, case) and _catch(bench, case, deviation))
-            self._catching[deviation.name] = list(islice(found, WITNESSES))
+            found = self._catches(deviation, filter(can_be_fitted, self._in_order(deviation)))
+            self._catching[deviation.name] = [case for case, _ in islice(found, WITNESSES)]
         return self._catching[deviation.name]
 
     def _count_catching(self, deviation: Deviation) -> int:
         """How many cases catch a deviation itself, counted up to `MOST_COUNTED`."""
         if deviation.name not in self._counts:
-            bench = self._bench(deviation)[1]
-            cases = (case for case in self._in_order(deviation) if bench.may_act(deviation, case))
-            found = (case for case in cases if _catch(bench, case, deviation))
+            found = self._catches(deviation, self._in_order(deviation))
             self._counts[deviation.name] = sum(1 for _ in islice(found, MOST_COUNTED))
         return self._counts[deviation.name]
 

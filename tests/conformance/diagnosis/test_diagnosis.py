@@ -136,6 +136,10 @@ def test_a_case_more_tells_apart_what_explains_the_same(name: str) -> None:
         odd = replace(asked, observe=partial(gives, instead), unasked=more)
         assert "cannot tell it from " in told(odd).message
     assert "cannot tell it from " in told(replace(asked, unasked=more, taken=lambda _: [])).message
+    other = replace(
+        asked, observe=lambda case: unknown(case) if case in more else asked.observe(case), unasked=more[1:]
+    )
+    assert name in told(other).message  # it fails by another mistake, which says nothing of these
 
 
 def test_two_that_other_cases_show_are_both_named_each_with_its_cases() -> None:

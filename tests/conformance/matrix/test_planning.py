@@ -162,6 +162,7 @@ ENTRY = '\n\n[[fault]]\nimplementation = "a"\nreason = "r"\n'
         (ENTRY + 'case = "x"\nclause = "y"\n', "line 3: give either case or clause"),
         (ENTRY + 'case = "x"\ncolour = "y"\n', "line 3: got an unexpected keyword argument 'colour'"),
         (ENTRY + "case = 3\n", "line 3: case is 3; give a text"),
+        (ENTRY + "case = 'fwd/*'\nvaries = 'yes'\n", "line 3: varies is 'yes'; give true or false"),
         (ENTRY.replace('reason = "', 'reason = "DRAFT: ') + 'case = "x"\n', "line 3: the reason is a draft"),
         (ENTRY + 'case = "x"\nversions = { torch = "two" }\n', "line 3: Invalid specifier"),
         (ENTRY + 'case = "x"\nversions = "2"\n', "line 3: "),
